@@ -1,0 +1,87 @@
+// The configuration as the rest of the program sees it: validated, units in the names, defaults filled in.
+// The YAML surface (kebab-case keys, `200ms`, `192.168.1.1/24 dev eth0`) is turned into this by load.ts.
+
+/** One of the two hosts. `address` is its own IPv4 address on the LAN, never the floating one. */
+export interface NodeConfig {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** A heartbeat path. `interface` is the kernel's name on both nodes; `port` is UDP. */
+export type LinkConfig =
+  | { readonly mode: 'broadcast'; readonly interface: string; readonly port: number }
+  | { readonly mode: 'multicast'; readonly interface: string; readonly group: string; readonly port: number }
+  | {
+      readonly mode: 'unicast';
+      readonly interface: string;
+      /** Address of each node on this link, keyed by node name; defaults to the nodes' LAN addresses. */
+      readonly addresses: Readonly<Record<string, string>>;
+      readonly port: number;
+    };
+
+/** A floating address: `address` without prefix, `interface` that carries it. */
+export interface AddressConfig {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 4 | 6;
+  readonly interface: string;
+}
+
+export interface GuestDisk {
+  readonly file: string;
+  readonly format: 'qcow2' | 'raw';
+  /** `auto`: QEMU's image locks; `off`: for storage whose locks outlive a frozen host. */
+  readonly locking: 'auto' | 'off';
+}
+
+/** A guest started directly as a QEMU process. */
+export interface QemuGuestConfig {
+  readonly name: string;
+  readonly driver: 'qemu';
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly disk: GuestDisk;
+  /** Absent: no network card. */
+  readonly network?: { readonly bridge: string; readonly mac: string; readonly model: string };
+  /** VNC display as QEMU takes it, e.g. `127.0.0.1:1`. Absent: none. */
+  readonly vnc?: string;
+  /** File that the first serial port is appended to. Absent: none. */
+  readonly serial?: string;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  /** How long an ACPI shutdown may take before the guest is quit. */
+  readonly shutdownTimeoutMs: number;
+  readonly startTimeoutMs: number;
+}
+
+export type GuestConfig = QemuGuestConfig;
+
+/** What moves together. */
+export interface GroupConfig {
+  readonly name: string;
+  readonly preferred: string;
+  readonly failback: 'manual' | 'automatic';
+  /** How long the preferred node must have been back, without a gap, before an automatic failback. */
+  readonly failbackDelayMs: number;
+  readonly addresses: readonly AddressConfig[];
+  readonly guests: readonly GuestConfig[];
+}
+
+export interface HeartbeatConfig {
+  readonly keyFile: string;
+  readonly keepaliveMs: number;
+  readonly warntimeMs: number;
+  readonly deadtimeMs: number;
+  readonly initdeadMs: number;
+  /** At least one. The index of a link in this array is its number on the wire. */
+  readonly links: readonly LinkConfig[];
+}
+
+export interface Config {
+  readonly cluster: string;
+  readonly nodes: readonly [NodeConfig, NodeConfig];
+  readonly heartbeat: HeartbeatConfig;
+  readonly connectivity: { readonly ping: readonly string[] };
+  readonly groups: readonly GroupConfig[];
+  /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
+  readonly digest: string;
+}
