@@ -1,0 +1,284 @@
+// Rules between keys: order of the timings, things that must differ, names that must exist.
+// They look at the plain values of the file, valid or not, and pass over whatever the schema has refused already,
+// so that their findings stand beside the schema's and nobody mends a file in rounds.
+
+import { posix } from 'node:path';
+import type { Finding, Path } from './document.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { formatPath, nearest } from './problem.ts';
+import { defaultTimings, expectedName, expectedNodeName } from './schema.ts';
+import { canonicalHostAddress, namePattern, nodeNamePattern, parseFloatingAddress } from './values.ts';
+
+/** A value that must be the only one of its kind; `same` is what is compared. */
+interface Claim {
+  readonly path: Path;
+  readonly same: string;
+}
+
+/** Every broken rule between keys, in no particular order. */
+export function checkRules(file: unknown): Finding[] {
+  const nodes = Object.keys(mappingAt(file, 'nodes'));
+  return [
+    ...checkTimings(file),
+    ...checkNodes(file),
+    ...checkLinks(file, nodes),
+    ...checkGroups(file, nodes),
+    ...checkAddresses(file),
+    ...checkGuests(file),
+  ];
+}
+
+function at(value: unknown, ...path: Path): unknown {
+  return path.reduce<unknown>(
+    (inner, segment) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, segment)
+        ? (inner as Record<string | number, unknown>)[segment]
+        : undefined,
+    value,
+  );
+}
+
+function mappingAt(value: unknown, ...path: Path): Record<string, unknown> {
+  const found = at(value, ...path);
+  return typeof found === 'object' && found !== null && !Array.isArray(found) ? { ...found } : {};
+}
+
+function listAt(value: unknown, ...path: Path): unknown[] {
+  const found = at(value, ...path);
+  return Array.isArray(found) ? found : [];
+}
+
+/** The values under a list, with their paths. */
+function itemsAt(value: unknown, ...path: Path): [Path, unknown][] {
+  return listAt(value, ...path).map((item, index) => [[...path, index], item]);
+}
+
+function checkTimings(file: unknown): Finding[] {
+  const timing = (name: keyof typeof defaultTimings) => {
+    const given = at(file, 'heartbeat', name);
+    const durationMs = parseDuration(
+      typeof given === 'string' ? given : given === undefined ? defaultTimings[name] : '',
+    );
+    return { name, given: given !== undefined, durationMs };
+  };
+  const chain = [timing('keepalive'), timing('warntime'), timing('deadtime'), timing('initdead')];
+  return chain.flatMap((longer, index): Finding[] => {
+    const shorter = chain[index - 1];
+    if (shorter?.durationMs === undefined || longer.durationMs === undefined) {
+      return [];
+    }
+    const mayBeEqual = longer.name === 'initdead';
+    const inOrder = mayBeEqual
+      ? shorter.durationMs <= longer.durationMs
+      : shorter.durationMs < longer.durationMs;
+    if (inOrder || !(shorter.given || longer.given)) {
+      return [];
+    }
+    const [self, other, relation] = longer.given
+      ? [longer, shorter, mayBeEqual ? 'at least' : 'more than']
+      : [shorter, longer, mayBeEqual ? 'at most' : 'less than'];
+    const byDefault = other.given ? '' : ' by default';
+    const expected = `${relation} ${other.name}, which is ${formatDuration(other.durationMs ?? 0)}${byDefault}`;
+    const message = `expected ${expected}, found ${formatDuration(self.durationMs ?? 0)}`;
+    return [{ path: ['heartbeat', self.name], message, expected }];
+  });
+}
+
+function checkNames(path: Path, names: readonly string[], pattern: RegExp, expected: string): Finding[] {
+  return names
+    .filter((name) => !pattern.test(name))
+    .map((name) => ({
+      path: [...path, name],
+      target: 'key',
+      message: `expected ${expected}, found ${JSON.stringify(name)}`,
+      expected,
+      found: JSON.stringify(name),
+    }));
+}
+
+function checkNodes(file: unknown): Finding[] {
+  const nodes = mappingAt(file, 'nodes');
+  const names = Object.keys(nodes);
+  const findings = checkNames(['nodes'], names, nodeNamePattern, expectedNodeName);
+  const given = at(file, 'nodes');
+  if (names.length !== 2 && typeof given === 'object' && given !== null && !Array.isArray(given)) {
+    const message = `expected exactly two nodes, found ${names.length}`;
+    findings.push({
+      path: ['nodes'],
+      target: 'key',
+      message,
+      expected: 'exactly two nodes',
+      found: String(names.length),
+    });
+  }
+  const claims = names.map((name) => claim(nodes, [name, 'address'], ['nodes']));
+  return [...findings, ...repeated(claims, 'each node its own address')];
+}
+
+function checkLinks(file: unknown, nodes: readonly string[]): Finding[] {
+  const findings: Finding[] = [];
+  const claims: Claim[] = [];
+  for (const [path, link] of itemsAt(file, 'heartbeat', 'links')) {
+    const mode = at(link, 'mode') ?? 'broadcast';
+    const port = at(link, 'port') ?? at(file, 'heartbeat', 'port') ?? 694;
+    const name = at(link, 'interface');
+    if (typeof name === 'string') {
+      claims.push({ path, same: JSON.stringify([name, mode, port]) });
+    }
+    for (const [key, only] of [
+      ['group', 'multicast'],
+      ['addresses', 'unicast'],
+    ] as const) {
+      if (at(link, key) !== undefined && mode !== only) {
+        const message = `only a link with mode ${only} takes this key; this one is ${String(mode)}`;
+        findings.push({ path: [...path, key], target: 'key', message, expected: `mode ${only}` });
+      }
+    }
+    if (mode === 'unicast' && nodes.length === 2) {
+      findings.push(...checkLinkAddresses(link, path, nodes));
+    }
+  }
+  return [...findings, ...repeated(claims, 'each link to differ in interface, mode or port')];
+}
+
+function checkLinkAddresses(link: unknown, linkPath: Path, nodes: readonly string[]): Finding[] {
+  const addresses = mappingAt(link, 'addresses');
+  const path = [...linkPath, 'addresses'];
+  const names = Object.keys(addresses);
+  if (names.length === 0 && at(link, 'addresses') === undefined) {
+    return [];
+  }
+  const expected = `an address for each of ${nodes.join(' and ')}`;
+  const missing = nodes
+    .filter((node) => !names.includes(node))
+    .map((node): Finding => ({ path: [...path, node], message: `missing; expected ${expected}`, expected }));
+  const foreign = names
+    .filter((name) => !nodes.includes(name))
+    .map((name) => unknownNode([...path, name], 'key', name, nodes));
+  const claims = names.map((name) => claim(addresses, [name], path));
+  return [...missing, ...foreign, ...repeated(claims, 'each node its own address')];
+}
+
+function unknownNode(path: Path, target: 'key' | 'value', name: string, nodes: readonly string[]): Finding {
+  const suggestion = nearest(name, nodes);
+  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+  const expected = `one of the nodes ${nodes.join(', ')}`;
+  const message = `expected ${expected}, found ${JSON.stringify(name)}${hint}`;
+  return { path, target, message, expected, ...(suggestion === undefined ? {} : { suggestion }) };
+}
+
+function checkGroups(file: unknown, nodes: readonly string[]): Finding[] {
+  const groups = mappingAt(file, 'groups');
+  const findings = checkNames(['groups'], Object.keys(groups), namePattern, expectedName);
+  const given = at(file, 'groups');
+  if (
+    typeof given === 'object' &&
+    given !== null &&
+    Object.keys(given).length === 0 &&
+    !Array.isArray(given)
+  ) {
+    const message = 'expected at least one group, found none';
+    findings.push({
+      path: ['groups'],
+      target: 'key',
+      message,
+      expected: 'at least one group',
+      found: 'none',
+    });
+  }
+  for (const name of Object.keys(groups)) {
+    const preferred = at(groups, name, 'preferred');
+    if (typeof preferred === 'string' && nodes.length > 0 && !nodes.includes(preferred)) {
+      findings.push(unknownNode(['groups', name, 'preferred'], 'value', preferred, nodes));
+    }
+  }
+  return findings;
+}
+
+/** Floating addresses, the nodes' own and the addresses to ping must all be different things. */
+function checkAddresses(file: unknown): Finding[] {
+  const owners = new Map<string, string>();
+  for (const name of Object.keys(mappingAt(file, 'nodes'))) {
+    owners.set(String(at(file, 'nodes', name, 'address')), `the own address of node ${name}`);
+  }
+  for (const [path] of itemsAt(file, 'heartbeat', 'links')) {
+    for (const [name, address] of Object.entries(mappingAt(file, ...path, 'addresses'))) {
+      owners.set(String(address), owners.get(String(address)) ?? `the own address of node ${name} on a link`);
+    }
+  }
+  const floating: Claim[] = Object.keys(mappingAt(file, 'groups')).flatMap((name) =>
+    itemsAt(file, 'groups', name, 'addresses').map(([path, text]) => ({
+      path,
+      same: typeof text === 'string' ? (parseFloatingAddress(text)?.address ?? '') : '',
+    })),
+  );
+  const owned = (claims: readonly Claim[], expected: string): Finding[] =>
+    claims
+      .filter(({ same }) => owners.has(same))
+      .map(({ path, same }) => ({
+        path,
+        message: `${same} is ${owners.get(same)}; expected ${expected}`,
+        expected,
+      }));
+  const findings = owned(floating, 'an address that no node has of its own');
+  for (const { same } of floating) {
+    owners.set(same, owners.get(same) ?? 'a floating address');
+  }
+  owners.delete('');
+  const pinged = itemsAt(file, 'connectivity', 'ping').map(([path, text]) => ({
+    path,
+    same: typeof text === 'string' ? (canonicalHostAddress(text) ?? '') : '',
+  }));
+  return [
+    ...findings,
+    ...owned(pinged, 'an address beyond both nodes, such as the gateway'),
+    ...repeated(floating, 'each floating address once'),
+  ];
+}
+
+function checkGuests(file: unknown): Finding[] {
+  const guests = Object.keys(mappingAt(file, 'groups')).flatMap((name) =>
+    itemsAt(file, 'groups', name, 'guests'),
+  );
+  const claims = (path: Path, change: (text: string) => string = (text) => text) =>
+    guests.map(([guestPath]) => claim(file, [...guestPath, ...path], [], change));
+  const disks = guests.map(([path, guest]) =>
+    claim(
+      file,
+      typeof at(guest, 'disk') === 'string' ? [...path, 'disk'] : [...path, 'disk', 'file'],
+      [],
+      posix.normalize,
+    ),
+  );
+  return [
+    ...repeated(claims(['name']), 'each guest to have its own name'),
+    ...repeated(
+      claims(['network', 'mac'], (mac) => mac.toLowerCase()),
+      'each guest to have its own MAC address',
+    ),
+    ...repeated(disks, 'each guest to have its own disk'),
+    ...repeated(claims(['vnc']), 'each guest to have its own VNC display'),
+    ...repeated(claims(['serial'], posix.normalize), 'each guest to have its own serial file'),
+  ];
+}
+
+function claim(root: unknown, path: Path, prefix: Path = [], change = (text: string) => text): Claim {
+  const value = at(root, ...path);
+  return { path: [...prefix, ...path], same: typeof value === 'string' ? change(value) : '' };
+}
+
+/** A finding for each claim that an earlier one has made already; an empty claim claims nothing. */
+function repeated(claims: readonly Claim[], expected: string): Finding[] {
+  const first = new Map<string, Path>();
+  return claims.flatMap(({ path, same }): Finding[] => {
+    const earlier = first.get(same);
+    if (earlier === undefined) {
+      first.set(same, path);
+      return [];
+    }
+    if (same === '') {
+      return [];
+    }
+    return [{ path, message: `the same as ${formatPath(earlier)}; expected ${expected}`, expected }];
+  });
+}

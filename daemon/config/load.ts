@@ -1,0 +1,173 @@
+// From the file to a `Config`: reads, validates, fills in, and sums up in a digest.
+// All problems of a file are told at once. It reads one file and touches nothing else on the machine.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { BattitoError, exitCodes } from '../errors.ts';
+import { checkRules } from './check.ts';
+import type { Config, GroupConfig, GuestDisk, LinkConfig, NodeConfig, QemuGuestConfig } from './config.ts';
+import { readDocument } from './document.ts';
+import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
+import { type ConfigFile, configSchema, defaultMulticastGroup } from './schema.ts';
+
+export { type ConfigProblem, formatProblem } from './problem.ts';
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/**
+ * Reads and validates the configuration at `path`.
+ *
+ * @throws BattitoError `config-unreadable` or `config-invalid`, both with exit code 78
+ */
+export function loadConfig(path: string): Config {
+  const parsed = parseConfig(readConfigFile(path), path);
+  if (parsed.ok) {
+    return parsed.config;
+  }
+  const count = parsed.problems.length;
+  const lines = [
+    ...parsed.problems.map(formatProblem),
+    `${count} ${count === 1 ? 'problem' : 'problems'} in ${path}`,
+  ];
+  throw new BattitoError('config-invalid', lines.join('\n'), {
+    exitCode: exitCodes.config,
+    next: `Mend ${path}, then run \`battito check\`; nothing has been changed.`,
+  });
+}
+
+function readConfigFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const [reason, next] = {
+      ENOENT: [
+        'there is no such file',
+        `Write ${path} after the example battito.yaml, or name another file with --config.`,
+      ],
+      EACCES: ['permission denied', `Run the command as root, or make ${path} readable.`],
+      EISDIR: ['it is a directory', 'Name the file itself with --config.'],
+    }[code ?? ''] ?? [cause instanceof Error ? cause.message : String(cause), `Make ${path} readable.`];
+    throw new BattitoError('config-unreadable', `${path}: cannot read the configuration: ${reason}`, {
+      exitCode: exitCodes.config,
+      cause,
+      ...(next === undefined ? {} : { next }),
+    });
+  }
+}
+
+/** Validates a text; `fileName` is only what problems are reported under. Never throws. */
+export function parseConfig(text: string, fileName: string): ParsedConfig {
+  const source = readDocument(text);
+  if (source.value === undefined) {
+    return { ok: false, problems: toProblems(fileName, source, source.findings) };
+  }
+  const validated = configSchema.safeParse(source.value);
+  const findings = [
+    ...source.findings,
+    ...(validated.success ? [] : toFindings(validated.error.issues, source.value)),
+    ...checkRules(source.value),
+  ];
+  if (!validated.success || findings.length > 0) {
+    return { ok: false, problems: toProblems(fileName, source, findings) };
+  }
+  const config = toConfig(validated.data);
+  return { ok: true, config: { ...config, digest: configDigest(config) } };
+}
+
+/** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
+export function configDigest(config: Omit<Config, 'digest'>): string {
+  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+  const { cluster, nodes, heartbeat, connectivity, groups } = config;
+  const content = {
+    cluster,
+    nodes: nodes.toSorted(byName),
+    heartbeat,
+    connectivity,
+    groups: groups.toSorted(byName),
+  };
+  return createHash('sha256').update(canonicalJson(content)).digest('hex');
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
+  const nodes = Object.entries(file.nodes).map(([name, { address }]): NodeConfig => ({ name, address }));
+  const [first, second] = nodes;
+  if (first === undefined || second === undefined) {
+    throw new Error('broken invariant: a validated configuration has two nodes');
+  }
+  return {
+    cluster: file.cluster,
+    nodes: [first, second],
+    heartbeat: {
+      keyFile: file.heartbeat['key-file'],
+      keepaliveMs: file.heartbeat.keepalive,
+      warntimeMs: file.heartbeat.warntime,
+      deadtimeMs: file.heartbeat.deadtime,
+      initdeadMs: file.heartbeat.initdead,
+      links: file.heartbeat.links.map((link) => toLink(link, file.heartbeat.port, nodes)),
+    },
+    connectivity: file.connectivity,
+    groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
+  };
+}
+
+function toLink(
+  link: ConfigFile['heartbeat']['links'][number],
+  defaultPort: number,
+  nodes: readonly NodeConfig[],
+): LinkConfig {
+  const common = { interface: link.interface, port: link.port ?? defaultPort };
+  switch (link.mode) {
+    case 'broadcast':
+      return { mode: 'broadcast', ...common };
+    case 'multicast':
+      return { mode: 'multicast', ...common, group: link.group ?? defaultMulticastGroup };
+    case 'unicast': {
+      const own = Object.fromEntries(nodes.map(({ name, address }) => [name, address]));
+      return { mode: 'unicast', ...common, addresses: link.addresses ?? own };
+    }
+  }
+}
+
+function toGroup(name: string, group: ConfigFile['groups'][string]): GroupConfig {
+  return {
+    name,
+    preferred: group.preferred,
+    failback: group.failback,
+    failbackDelayMs: group['failback-delay'],
+    addresses: group.addresses,
+    guests: group.guests.map(toGuest),
+  };
+}
+
+function toGuest(guest: ConfigFile['groups'][string]['guests'][number]): QemuGuestConfig {
+  return {
+    name: guest.name,
+    driver: guest.driver,
+    memoryMiB: guest.memory,
+    cpus: guest.cpus,
+    disk: toDisk(guest.disk),
+    ...(guest.network === undefined ? {} : { network: guest.network }),
+    ...(guest.vnc === undefined ? {} : { vnc: guest.vnc }),
+    ...(guest.serial === undefined ? {} : { serial: guest.serial }),
+    accel: guest.accel,
+    shutdownTimeoutMs: guest['shutdown-timeout'],
+    startTimeoutMs: guest['start-timeout'],
+  };
+}
+
+function toDisk(disk: ConfigFile['groups'][string]['guests'][number]['disk']): GuestDisk {
+  const { file, format, locking } =
+    typeof disk === 'string' ? { file: disk, format: undefined, locking: 'auto' as const } : disk;
+  return { file, format: format ?? (file.endsWith('.qcow2') ? 'qcow2' : 'raw'), locking };
+}

@@ -1,0 +1,128 @@
+// The control API: JSON over HTTP on a unix socket. These types are what the daemon answers and the commands show.
+//
+//   GET  /v1/status            Status
+//   GET  /v1/history?limit=N   HistoryEntry[]  oldest first
+//   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused)
+//   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
+//   anything else: 404, 405 or 400 with an ApiError
+
+import type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
+import type { PhaseKind } from '../core/heartbeat.ts';
+import type { VerdictKind } from '../core/state.ts';
+
+export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
+
+export interface LinkView {
+  readonly name: string;
+  /** Milliseconds since the peer was last heard here; null: never. */
+  readonly ageMs: number | null;
+  /** Heard within deadtime. */
+  readonly fresh: boolean;
+  /** Does the peer say that it hears us here? null: the peer is not heard at all. */
+  readonly heardByPeer: boolean | null;
+  /** Why it cannot be used here; null: usable. */
+  readonly down: string | null;
+  readonly sent: number;
+  readonly received: number;
+  /** Packets refused, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export interface ResourceView {
+  /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
+  readonly id: string;
+  readonly kind: 'address' | 'guest';
+  readonly status: 'up' | 'down' | 'paused' | 'unknown';
+  /** The operation under way, if any. */
+  readonly operation: { readonly action: string; readonly forMs: number } | null;
+  readonly quarantined: string | null;
+  readonly lastError: string | null;
+}
+
+export interface GroupView {
+  readonly name: string;
+  readonly phase: PhaseKind;
+  readonly forMs: number;
+  readonly generation: number;
+  readonly preferred: string;
+  readonly failback: 'manual' | 'automatic';
+  /** Why it is in this phase: the reason in the transition table. */
+  readonly reason: string;
+  readonly resources: readonly ResourceView[];
+  /** What the peer said of it last; null: never heard. */
+  readonly peer: {
+    readonly phase: PhaseKind;
+    readonly generation: number;
+    readonly willing: boolean;
+    readonly up: number;
+    readonly total: number;
+    readonly quarantined: number;
+  } | null;
+  /** Node that runs it as far as this node knows; null: nobody. */
+  readonly runsOn: string | null;
+}
+
+/** Something that needs a person, most urgent first. */
+export interface Attention {
+  readonly severity: Severity;
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly address: string;
+  readonly standby: boolean;
+  readonly leaving: boolean;
+  /** Milliseconds of maintenance left; 0: none. */
+  readonly maintenanceMs: number;
+  readonly lan: boolean | null;
+  readonly software: string | null;
+  readonly configDigest: string | null;
+}
+
+export interface Status {
+  readonly cluster: string;
+  readonly tier: 'evidence';
+  readonly self: NodeView;
+  readonly peer: NodeView;
+  readonly verdict: {
+    readonly kind: VerdictKind;
+    readonly forMs: number;
+    /** Milliseconds since the peer was last heard on any link; null: never. */
+    readonly silentMs: number | null;
+    readonly signs: readonly string[];
+  };
+  readonly links: readonly LinkView[];
+  readonly probes: readonly { readonly target: string; readonly kind: string; readonly last: string | null }[];
+  readonly groups: readonly GroupView[];
+  readonly stalls: { readonly count: number; readonly lastMs: number };
+  readonly attention: readonly Attention[];
+  readonly timings: {
+    readonly keepaliveMs: number;
+    readonly warntimeMs: number;
+    readonly deadtimeMs: number;
+    readonly initdeadMs: number;
+  };
+  readonly daemon: { readonly pid: number; readonly uptimeMs: number; readonly incarnation: number };
+}
+
+/** A note with its wall-clock time (ISO 8601, UTC) and monotonic time, milliseconds. */
+export interface HistoryEntry extends Note {
+  readonly time: string;
+  readonly monotonicMs: number;
+}
+
+export interface Plan {
+  readonly group: string;
+  readonly resource: string;
+  readonly needs: readonly string[];
+  readonly commands: readonly string[];
+}
+
+export interface ApiError {
+  readonly error: { readonly code: string; readonly message: string; readonly next: string | null };
+}
+
+export type PostRequest = (request: OperatorRequest) => Promise<RequestAnswer>;

@@ -1,0 +1,96 @@
+// Agreement between two living nodes about who runs a group: a claim, and the other's grant of exactly that
+// claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
+
+import type { Facts } from './facts.ts';
+import { lanUsable, peerReport } from './facts.ts';
+import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
+import type { GroupState, OfferReason, State } from './state.ts';
+
+/** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
+export const requestPatienceMs = 60_000;
+
+export function claimReason(facts: Facts): ClaimReason {
+  if (facts.pulled) return 'operator';
+  return facts.offeredToUs ? 'offered' : 'nobody-runs-it';
+}
+
+/** The group with its grant renewed, given or ended. */
+export function updateGrant(state: State, group: GroupState, facts: Facts): GroupState {
+  if (facts.peerGone) return group.grant === null ? group : { ...group, grant: null };
+  if (state.verdict.kind !== 'alive' || state.peer.incarnation === null) return group;
+  const claim = facts.report?.claim ?? null;
+  if (group.grant !== null) {
+    const stands = claim?.id === group.grant.claim && state.peer.incarnation === group.grant.incarnation;
+    return stands ? group : { ...group, grant: null };
+  }
+  if (claim === null || !mayGrant(state, group, facts, claim)) return group;
+  return { ...group, grant: { incarnation: state.peer.incarnation, claim: claim.id } };
+}
+
+function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): boolean {
+  switch (group.phase.kind) {
+    case 'stopped':
+    case 'blocked':
+      return facts.allDown;
+    case 'claiming':
+      return facts.allDown && !facts.granted && losesTo(state, group, group.phase.claim, claim);
+    case 'active':
+      if (facts.inMaintenance || facts.unowned) return false;
+      return group.offer !== null || claim.reason === 'operator';
+    case 'frozen':
+      return claim.reason === 'operator' && !facts.granted;
+    default:
+      return false;
+  }
+}
+
+/** Of two claims made at once an operator's goes first, then the preferred node's. */
+function losesTo(state: State, group: GroupState, own: Claim, other: Claim): boolean {
+  const ownIsOperators = own.reason === 'operator';
+  const otherIsOperators = other.reason === 'operator';
+  if (ownIsOperators !== otherIsOperators) return otherIsOperators;
+  return group.policy.preferred !== state.policy.self;
+}
+
+/** The group with its offer to the peer made, kept or withdrawn. */
+export function updateOffer(state: State, group: GroupState, facts: Facts): GroupState {
+  const reason = offerReason(state, group, facts);
+  if (reason === null) return group.offer === null ? group : { ...group, offer: null };
+  if (group.offer !== null) return group;
+  return { ...group, offer: { reason, since: state.now } };
+}
+
+function offerReason(state: State, group: GroupState, facts: Facts): OfferReason | null {
+  if (group.phase.kind !== 'active' || state.verdict.kind !== 'alive' || facts.inMaintenance) return null;
+  const report = peerReport(state, group.policy.name);
+  if (report === null || !report.willing || facts.unowned) return null;
+  if (state.leaving) return 'leave';
+  if (state.standby) return 'standby';
+  if (group.pushSince !== null) return 'operator';
+  if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
+  return failbackIsDue(state, group, report) ? 'failback' : null;
+}
+
+function lanLostForLong(state: State, group: GroupState): boolean {
+  if (lanUsable(state, group)) return false;
+  const lost = group.policy.interfaces.map((name) => state.carriers[name]).filter((carrier) => !carrier?.up);
+  const { warntimeMs } = state.policy.timings;
+  return lost.every((carrier) => carrier === undefined || state.now - carrier.since >= warntimeMs);
+}
+
+function failbackIsDue(state: State, group: GroupState, report: GroupReport): boolean {
+  const { failback, preferred, failbackDelayMs } = group.policy;
+  if (failback !== 'automatic' || preferred !== state.policy.peer || report.phase !== 'stopped') return false;
+  return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
+}
+
+/** An operator's wish ends when it is fulfilled, or too old. */
+export function updateWishes(state: State, group: GroupState): GroupState {
+  const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
+  const holds = group.phase.kind === 'starting' || group.phase.kind === 'active';
+  const gaveAway = group.phase.kind === 'stopping' || group.phase.kind === 'stopped';
+  const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
+  const pushSince = gaveAway || tooOld(group.pushSince) ? null : group.pushSince;
+  if (pullSince === group.pullSince && pushSince === group.pushSince) return group;
+  return { ...group, pullSince, pushSince };
+}

@@ -1,0 +1,131 @@
+// Everything that can happen to a node, as facts in the past; and everything the core can ask for.
+// The ordering contract: a group's first operation is asked for only after `ledger-persisted` has come in for
+// the revision that holds its generation. Every `start-operation` gets exactly one `operation-finished`.
+
+import type { Echo, HeartbeatContent } from './heartbeat.ts';
+import type { GroupName, MonotonicMs, NodeName, ResourceId } from './policy.ts';
+
+/**
+ * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
+ * destroy: take it down at once. freeze: stop it from acting, keep it resumable (a guest is paused, an address
+ * removed). resume: undo freeze.
+ */
+export type ResourceAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
+
+/** How an operation ended. `unknown`: its deadline passed or its result could not be told; never treated as done. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+/** What a resource is seen to be. What cannot be told is `unknown`, never `down`. */
+export type ResourceStatus =
+  | { readonly kind: 'down' }
+  | { readonly kind: 'up' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export type ProbeResult = 'answered' | 'unanswered' | 'failed';
+
+/** An operator's wish. `groups`: the ones meant; empty means all. */
+export type OperatorRequest =
+  | { readonly kind: 'takeover'; readonly groups: readonly GroupName[] }
+  | { readonly kind: 'accept-data'; readonly groups: readonly GroupName[] }
+  | { readonly kind: 'confirm-peer-off'; readonly node: NodeName }
+  | { readonly kind: 'handover'; readonly groups: readonly GroupName[] }
+  | { readonly kind: 'standby'; readonly on: boolean }
+  | { readonly kind: 'maintenance'; readonly durationMs: number }
+  | { readonly kind: 'retry'; readonly groups: readonly GroupName[] };
+
+/** What survives a restart. `sole`: the owner held it while its peer was known to be gone. */
+export interface LedgerGroup {
+  readonly name: GroupName;
+  readonly generation: number;
+  readonly owner: NodeName | null;
+  readonly sole: boolean;
+  readonly frozen: boolean;
+}
+
+export interface Ledger {
+  readonly groups: readonly LedgerGroup[];
+  readonly standby: boolean;
+}
+
+interface Timed {
+  readonly at: MonotonicMs;
+}
+
+export type Event = Timed &
+  (
+    | { readonly kind: 'time-passed' }
+    | {
+        readonly kind: 'heartbeat-received';
+        readonly link: number;
+        readonly incarnation: number;
+        readonly sequence: number;
+        readonly echo: Echo | null;
+        readonly content: HeartbeatContent;
+      }
+    | { readonly kind: 'link-observed'; readonly link: number; readonly down: string | null }
+    | { readonly kind: 'carrier-observed'; readonly interface: string; readonly carrier: boolean }
+    | { readonly kind: 'probe-reported'; readonly target: string; readonly result: ProbeResult }
+    | {
+        readonly kind: 'resource-observed';
+        readonly group: GroupName;
+        readonly resource: ResourceId;
+        readonly status: ResourceStatus;
+      }
+    | { readonly kind: 'operation-finished'; readonly operation: number; readonly outcome: Outcome }
+    | { readonly kind: 'ledger-persisted'; readonly revision: number }
+    | { readonly kind: 'ledger-not-persisted'; readonly revision: number; readonly message: string }
+    | { readonly kind: 'operator-requested'; readonly id: number; readonly request: OperatorRequest }
+    | { readonly kind: 'stop-requested' }
+  );
+
+export type EventKind = Event['kind'];
+
+/** What the operator is told about a request. `refused` names what he can do. */
+export type RequestAnswer =
+  | { readonly kind: 'accepted'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string; readonly next: string };
+
+export type Severity = 'info' | 'warning' | 'alarm';
+
+/** One line of history: what was decided or seen, why, and what a person may do. */
+export interface Note {
+  readonly severity: Severity;
+  /** Stable, kebab-case. */
+  readonly code: string;
+  readonly group: GroupName | null;
+  readonly message: string;
+  readonly next: string | null;
+  /** Milliseconds the thing took, where it took time. */
+  readonly tookMs: number | null;
+}
+
+export interface ProbePace {
+  readonly target: string;
+  readonly intervalMs: number;
+}
+
+export type Effect =
+  | {
+      readonly kind: 'send-heartbeat';
+      readonly sequence: number;
+      readonly echo: Echo | null;
+      readonly content: HeartbeatContent;
+    }
+  | { readonly kind: 'pace-probes'; readonly paces: readonly ProbePace[] }
+  | {
+      readonly kind: 'start-operation';
+      readonly operation: number;
+      readonly group: GroupName;
+      readonly resource: ResourceId;
+      readonly action: ResourceAction;
+      readonly deadlineMs: number;
+    }
+  | { readonly kind: 'cancel-operation'; readonly operation: number }
+  | { readonly kind: 'persist-ledger'; readonly revision: number; readonly ledger: Ledger }
+  | { readonly kind: 'note'; readonly note: Note }
+  | { readonly kind: 'answer-request'; readonly id: number; readonly answer: RequestAnswer }
+  | { readonly kind: 'exit' };

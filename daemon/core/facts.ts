@@ -1,0 +1,190 @@
+// What is true of a group right now, in the words that the transition table uses. Derived, never stored.
+
+import type { GroupReport } from './heartbeat.ts';
+import { echoIsFresh, hasCarrier, isCutOff, rawSilenceMs, silenceMs } from './membership.ts';
+import type { NodeName } from './policy.ts';
+import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
+import { ledgerGroup } from './state.ts';
+
+export interface Facts {
+  readonly verdict: VerdictKind;
+  readonly preferredSelf: boolean;
+  /** What the peer last said of this group; null: never heard. */
+  readonly report: GroupReport | null;
+  readonly peerMayHoldAddresses: boolean;
+  readonly peerMayHoldRest: boolean;
+  /** Nothing of the group can be in use at the peer, and the peer cannot start it: it is gone. */
+  readonly peerGone: boolean;
+  /** The peer, alive, holds the group with a better right than ours. */
+  readonly outranked: boolean;
+  /** This node may run the group, as far as it is concerned itself. */
+  readonly eligible: boolean;
+  readonly inMaintenance: boolean;
+  /** Of two living nodes, this one should run a group that nobody runs. */
+  readonly chosen: boolean;
+  /** The peer has granted our present claim, and lately. */
+  readonly granted: boolean;
+  /** We have granted the peer a claim that it still holds. */
+  readonly grantOutstanding: boolean;
+  readonly offeredToUs: boolean;
+  readonly pulled: boolean;
+  readonly mustFreeze: boolean;
+  /** The daemon is to stop, and the peer cannot take the group. */
+  readonly mustLeaveAlone: boolean;
+  /** Running here, but by no right that the ledger knows. */
+  readonly unowned: boolean;
+  /** Why nobody may start the group here although the peer does not run it as far as we know. */
+  readonly obstacle: Obstacle | null;
+  readonly allObserved: boolean;
+  readonly anyUp: boolean;
+  readonly allDown: boolean;
+  /** Every resource is up, or given up. */
+  readonly settled: boolean;
+  readonly ledgerFrozen: boolean;
+}
+
+/** Carrier on every interface that the group needs, and a gateway that answers, if there are any to ask. */
+export function lanUsable(state: State, group: GroupState): boolean {
+  if (!hasCarrier(state, group.policy.interfaces)) return false;
+  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
+  const failed = gateways.filter(({ id }) => {
+    const probe = state.probes.find(({ target }) => target === id);
+    const silentMs = state.now - (probe?.lastAnsweredAt ?? state.startedAt);
+    return silentMs > gatewayPatienceMs(state);
+  });
+  return gateways.length === 0 || failed.length < gateways.length;
+}
+
+/** A gateway is asked once a second while all is well; it is lost after this long without an answer. */
+function gatewayPatienceMs(state: State): number {
+  return Math.max(state.policy.timings.deadtimeMs * 2, 5000);
+}
+
+export function peerReport(state: State, name: string): GroupReport | null {
+  return state.peer.content?.groups.find((group) => group.name === name) ?? null;
+}
+
+/** True in the one case where the peer has shown or somebody has vouched that it runs nothing any more. */
+function isPeerGone(state: State): boolean {
+  const { kind } = state.verdict;
+  if (kind === 'departed' || kind === 'fenced') return true;
+  return (
+    kind === 'dead' && !peerInMaintenance(state) && silenceMs(state) >= state.policy.timings.takeoverAfterMs
+  );
+}
+
+export function peerInMaintenance(state: State): boolean {
+  return state.peerMaintenanceUntil !== null && state.now < state.peerMaintenanceUntil;
+}
+
+/** Whoever held it last, if the record is clear; else the preferred node. Same answer on both nodes. */
+function lastOwner(state: State, group: GroupState, report: GroupReport): NodeName {
+  const own = ledgerGroup(state.ledger, group.policy.name);
+  const { preferred } = group.policy;
+  if (own.generation === report.generation) {
+    return own.owner === report.owner ? (own.owner ?? preferred) : (own.owner ?? report.owner ?? preferred);
+  }
+  return (own.generation > report.generation ? own.owner : report.owner) ?? preferred;
+}
+
+function isChosen(state: State, group: GroupState, report: GroupReport, eligible: boolean): boolean {
+  if (!eligible) return false;
+  if (!report.willing) return true;
+  const { self, peer } = state.policy;
+  const owner = lastOwner(state, group, report);
+  return owner === self || (owner !== peer && group.policy.preferred === self);
+}
+
+const holding = new Set(['starting', 'active', 'frozen']);
+
+function isOutranked(state: State, group: GroupState, report: GroupReport | null): boolean {
+  if (report === null || !holding.has(report.phase) || !('generation' in group.phase)) return false;
+  if (state.verdict.kind !== 'alive') return false;
+  const own = group.phase.generation;
+  return (
+    report.generation > own || (report.generation === own && group.policy.preferred !== state.policy.self)
+  );
+}
+
+function findObstacle(state: State, group: GroupState, eligible: boolean): Obstacle | null {
+  const { kind } = state.verdict;
+  if (kind === 'alive' || kind === 'late' || kind === 'listening') return null;
+  if (peerInMaintenance(state) && kind !== 'fenced' && kind !== 'departed') return 'peer-in-maintenance';
+  if (kind === 'unresponsive') return 'peer-unresponsive';
+  if (kind === 'isolated' || (kind === 'dead' && state.peer.lostWhileIsolated)) return 'isolated';
+  if (!eligible && !state.standby && !state.leaving && !lanUsable(state, group)) return 'no-lan';
+  return dataProven(state, group) ? null : 'unproven-data';
+}
+
+/**
+ * A node that has not met its peer since it started goes by its ledger: it may start a group that nobody ever
+ * owned, or that it owned while the peer was known to be gone. Otherwise the peer may have written later.
+ */
+function dataProven(state: State, group: GroupState): boolean {
+  if (state.peer.proven || group.dataAccepted) return true;
+  const { owner, sole } = ledgerGroup(state.ledger, group.policy.name);
+  return owner === null || (owner === state.policy.self && sole);
+}
+
+function mustFreeze(state: State, group: GroupState): boolean {
+  const { freezeAfterMs, deadtimeMs } = state.policy.timings;
+  if (ledgerGroup(state.ledger, group.policy.name).sole) return false;
+  const raw = rawSilenceMs(state);
+  const afterMs = state.peer.forgivenMs > 0 ? deadtimeMs : freezeAfterMs;
+  const { kind } = state.verdict;
+  if (kind !== 'late' && kind !== 'isolated' && kind !== 'listening') return false;
+  return raw >= afterMs && isCutOff(state);
+}
+
+/** How long a departing node waits for a willing peer to take a group it is offered. */
+const offerPatienceMs = 10_000;
+
+function mustLeaveAlone(state: State, group: GroupState, report: GroupReport | null): boolean {
+  const { kind } = state.verdict;
+  if (!state.leaving || kind === 'late' || kind === 'listening') return false;
+  const taker = kind === 'alive' && report?.willing === true;
+  return !taker || (group.offer !== null && state.now - group.offer.since > offerPatienceMs);
+}
+
+export function isEligible(state: State, group: GroupState): boolean {
+  return !state.standby && !state.leaving && state.maintenanceUntil === null && lanUsable(state, group);
+}
+
+export function factsOf(state: State, group: GroupState): Facts {
+  const report = peerReport(state, group.policy.name);
+  const peerGone = isPeerGone(state);
+  const eligible = isEligible(state, group);
+  const alive = state.verdict.kind === 'alive';
+  const claim = 'claim' in group.phase ? group.phase.claim : null;
+  const statuses = group.resources.map(({ status }) => status?.kind);
+  return {
+    verdict: state.verdict.kind,
+    preferredSelf: group.policy.preferred === state.policy.self,
+    report,
+    peerMayHoldAddresses: !peerGone && (report === null || report.holdsAddresses),
+    peerMayHoldRest: !peerGone && (report === null || report.holdsRest),
+    peerGone,
+    outranked: isOutranked(state, group, report),
+    eligible,
+    inMaintenance: state.maintenanceUntil !== null,
+    chosen: alive && report !== null && isChosen(state, group, report, eligible),
+    granted:
+      alive &&
+      claim !== null &&
+      report?.grant?.incarnation === state.incarnation &&
+      report.grant.claim === claim.id &&
+      echoIsFresh(state),
+    grantOutstanding: group.grant !== null,
+    offeredToUs: alive && report?.offer === true,
+    pulled: group.pullSince !== null,
+    mustFreeze: mustFreeze(state, group),
+    mustLeaveAlone: mustLeaveAlone(state, group, report),
+    unowned: group.phase.kind === 'active' && group.phase.generation === 0,
+    obstacle: findObstacle(state, group, eligible),
+    allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
+    anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
+    allDown: statuses.every((kind) => kind === 'down') && group.resources.every((r) => r.operation === null),
+    settled: group.resources.every((r) => r.status?.kind === 'up' || r.quarantined !== null),
+    ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,
+  };
+}

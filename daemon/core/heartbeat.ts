@@ -1,0 +1,70 @@
+// What one node tells the other. Everything a heartbeat says is a statement about its sender at one moment.
+
+import type { GroupName, NodeName } from './policy.ts';
+
+export type PhaseKind =
+  | 'observing'
+  | 'stopped'
+  | 'blocked'
+  | 'claiming'
+  | 'starting'
+  | 'active'
+  | 'frozen'
+  | 'stopping';
+
+/** Why a node asks for a group while its peer is alive. */
+export type ClaimReason = 'nobody-runs-it' | 'offered' | 'operator' | 'resume';
+
+/** `id` is unique within the sender's incarnation. */
+export interface Claim {
+  readonly id: number;
+  readonly reason: ClaimReason;
+}
+
+/** Binding until its giver sees that the claim is gone, or that the claimer is. */
+export interface Grant {
+  /** Incarnation of the claimer. */
+  readonly incarnation: number;
+  readonly claim: number;
+}
+
+export interface GroupReport {
+  readonly name: GroupName;
+  readonly phase: PhaseKind;
+  /** Highest generation the sender knows of, and who had it (null: nobody ever). */
+  readonly generation: number;
+  readonly owner: NodeName | null;
+  /** May an address / may a guest or storage of the group be in use on the sender? */
+  readonly holdsAddresses: boolean;
+  readonly holdsRest: boolean;
+  readonly claim: Claim | null;
+  readonly grant: Grant | null;
+  /** The sender holds the group and wants the receiver to take it. */
+  readonly offer: boolean;
+  /** The sender could run the group now. */
+  readonly willing: boolean;
+  /** Resources up, resources in all, resources given up. */
+  readonly up: number;
+  readonly total: number;
+  readonly quarantined: number;
+}
+
+export interface HeartbeatContent {
+  readonly software: string;
+  readonly configDigest: string;
+  /** Per link index: does the sender hear the receiver there? */
+  readonly hears: readonly boolean[];
+  readonly leaving: boolean;
+  readonly standby: boolean;
+  /** Minutes of maintenance left, rounded up; 0: none. */
+  readonly maintenanceMinutes: number;
+  /** Can the sender serve the LAN: carrier, and a gateway that answers. */
+  readonly lan: boolean;
+  readonly groups: readonly GroupReport[];
+}
+
+/** The last packet of the receiver that the sender has read: proves that the sender is alive now. */
+export interface Echo {
+  readonly incarnation: number;
+  readonly sequence: number;
+}

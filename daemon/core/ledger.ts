@@ -1,0 +1,66 @@
+// What must survive a restart: who owned each group last, at which generation. Written before it is acted on.
+
+import type { Effect, LedgerGroup } from './events.ts';
+import type { Facts } from './facts.ts';
+import type { GroupState, State } from './state.ts';
+import { ledgerGroup } from './state.ts';
+
+const retryMs = 1000;
+
+/** A peer counts as gone for good, for the ledger, this many keepalives after it counts as dead. */
+const soleAfterKeepalives = 2;
+
+/** The ledger's record of a group as it should be now. */
+function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
+  const name = group.policy.name;
+  const known = ledgerGroup(state.ledger, name);
+  const { phase } = group;
+  const { report } = facts;
+  const isOwner =
+    (phase.kind === 'starting' || phase.kind === 'active' || phase.kind === 'frozen') && phase.generation > 0;
+  if (isOwner && phase.generation >= known.generation) {
+    const sole =
+      known.owner === state.policy.self && known.generation === phase.generation
+        ? isSole(state, known, facts)
+        : facts.peerGone;
+    return {
+      name,
+      generation: phase.generation,
+      owner: state.policy.self,
+      sole,
+      frozen: phase.kind === 'frozen',
+    };
+  }
+  if (state.verdict.kind === 'alive' && report !== null && report.generation > known.generation) {
+    return { name, generation: report.generation, owner: report.owner, sole: false, frozen: false };
+  }
+  const sole = known.sole && state.verdict.kind !== 'alive';
+  return { ...known, sole, frozen: known.frozen && (phase.kind === 'observing' || phase.kind === 'frozen') };
+}
+
+function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {
+  if (state.verdict.kind === 'alive') return false;
+  const { keepaliveMs } = state.policy.timings;
+  const settled = state.now - state.verdictSince >= soleAfterKeepalives * keepaliveMs;
+  return known.sole || (facts.peerGone && settled);
+}
+
+/** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */
+export function syncLedger(
+  state: State,
+  factsOfGroup: (group: GroupState) => Facts,
+  emit: (effect: Effect) => void,
+): State {
+  const groups = state.groups.map((group) => recordOf(state, group, factsOfGroup(group)));
+  const ledger = { groups, standby: state.standby };
+  const isSame = JSON.stringify(ledger) === JSON.stringify(state.ledger);
+  const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;
+  if (isSame && !isDue) return state;
+  const ledgerRevision = state.ledgerRevision + 1;
+  emit({ kind: 'persist-ledger', revision: ledgerRevision, ledger });
+  return { ...state, ledger, ledgerRevision, persistRetryAt: null };
+}
+
+export function ledgerWriteFailed(state: State): State {
+  return { ...state, persistRetryAt: state.now + retryMs };
+}

@@ -1,0 +1,142 @@
+// Applies the transition table to the groups until nothing changes any more.
+
+import { claimReason, updateGrant, updateOffer, updateWishes } from './claims.ts';
+import type { Effect } from './events.ts';
+import type { Facts } from './facts.ts';
+import { factsOf, peerReport } from './facts.ts';
+import { putGroup } from './operations.ts';
+import type { GroupState, Phase, State } from './state.ts';
+import { ledgerGroup } from './state.ts';
+import type { Transition } from './transitions.ts';
+import { transitions } from './transitions.ts';
+
+type Emit = (effect: Effect) => void;
+
+/** More rounds than any chain of transitions needs; running out of them is a defect of the table. */
+const maxRounds = 12;
+
+export function runMachine(state: State, emit: Emit): State {
+  let next = state;
+  for (const { policy } of state.groups) {
+    let rounds = 0;
+    while (true) {
+      const group = next.groups.find((other) => other.policy.name === policy.name);
+      if (group === undefined) throw new Error(`group ${policy.name} is gone`);
+      const moved = runOnce(next, group, emit);
+      if (moved === null) break;
+      next = moved;
+      rounds += 1;
+      if (rounds > maxRounds)
+        throw new Error(`group ${policy.name} does not settle, last rule ${group.rule}`);
+    }
+  }
+  return next;
+}
+
+function runOnce(state: State, group: GroupState, emit: Emit): State | null {
+  const wished = updateWishes(state, group);
+  if (wished !== group) return putGroup(state, wished);
+  const facts = factsOf(state, group);
+  const granted = updateGrant(state, group, facts);
+  if (granted !== group) return putGroup(state, granted);
+  const offered = updateOffer(state, group, facts);
+  if (offered !== group) {
+    if (offered.offer !== null) {
+      emit(
+        note('info', 'offered', group, `offered to ${state.policy.peer}: ${offerText[offered.offer.reason]}`),
+      );
+    }
+    return putGroup(state, offered);
+  }
+  const row = matching(group.phase.kind, facts);
+  if (row !== null) return apply(state, group, facts, row, emit);
+  if (group.phase.kind === 'blocked' && facts.obstacle !== null && facts.obstacle !== group.phase.obstacle) {
+    return putGroup(state, { ...group, phase: { kind: 'blocked', obstacle: facts.obstacle } });
+  }
+  return null;
+}
+
+const offerText = {
+  operator: 'the operator wants it moved',
+  standby: 'this node is in standby',
+  leave: 'the daemon here is stopping',
+  failback: 'the preferred node is back',
+  'no-lan': 'this node has lost the LAN, the other one has not',
+} as const;
+
+/** The one row that fits; two rows that fit at once are a defect of the table. */
+export function matching(phase: Phase['kind'], facts: Facts): Transition | null {
+  const rows = transitions.filter((row) => row.from === phase && row.when(facts));
+  if (rows.length > 1) throw new Error(`rules overlap: ${rows.map(({ id }) => id).join(', ')}`);
+  return rows[0] ?? null;
+}
+
+function apply(state: State, group: GroupState, facts: Facts, row: Transition, emit: Emit): State {
+  const phase = phaseAfter(state, group, facts, row);
+  const tookMs = row.id === 'started' || row.id === 'stopped' ? state.now - group.since : null;
+  emit(note(row.severity, row.id, group, `${group.phase.kind} -> ${phase.kind}: ${row.reason}`, tookMs));
+  const settles = phase.kind === 'active' || phase.kind === 'stopped' || phase.kind === 'blocked';
+  const isNewGeneration = phase.kind === 'starting' && !phase.resuming;
+  const resources = settles
+    ? group.resources
+    : group.resources.map((resource) => ({
+        ...resource,
+        failures: 0,
+        retryAt: null,
+        ...(isNewGeneration ? { starts: [], quarantined: null, lastError: null } : {}),
+      }));
+  const moved: GroupState = {
+    ...group,
+    phase,
+    since: state.now,
+    rule: row.id,
+    resources,
+    needsRevision: isNewGeneration ? state.ledgerRevision + 1 : group.needsRevision,
+    dataAccepted: group.dataAccepted && phase.kind !== 'starting',
+  };
+  const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';
+  return putGroup({ ...state, nextClaim: state.nextClaim + (usesClaim ? 1 : 0) }, moved);
+}
+
+function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transition): Phase {
+  const generation = 'generation' in group.phase ? group.phase.generation : 0;
+  const known = ledgerGroup(state.ledger, group.policy.name);
+  switch (row.to) {
+    case 'starting':
+      if (row.id === 'resume') return { kind: 'starting', generation, resuming: true };
+      return { kind: 'starting', generation: nextGeneration(state, group), resuming: false };
+    case 'active':
+      if (group.phase.kind !== 'observing') return { kind: 'active', generation };
+      return { kind: 'active', generation: known.owner === state.policy.self ? known.generation : 0 };
+    case 'claiming':
+      return { kind: 'claiming', claim: { id: state.nextClaim, reason: claimReason(facts) } };
+    case 'frozen': {
+      const frozen = group.phase.kind === 'observing' ? known.generation : generation;
+      return { kind: 'frozen', generation: frozen, claim: { id: state.nextClaim, reason: 'resume' } };
+    }
+    case 'stopping':
+      return { kind: 'stopping', generation, reason: row.stop ?? 'leave' };
+    case 'blocked':
+      return { kind: 'blocked', obstacle: facts.obstacle ?? 'peer-unresponsive' };
+    default:
+      return { kind: row.to };
+  }
+}
+
+/** Above every generation that either node is known to have had. */
+function nextGeneration(state: State, group: GroupState): number {
+  const { name } = group.policy;
+  const reported = peerReport(state, name)?.generation ?? 0;
+  return Math.max(ledgerGroup(state.ledger, name).generation, reported) + 1;
+}
+
+export function note(
+  severity: 'info' | 'warning' | 'alarm',
+  code: string,
+  group: GroupState | null,
+  message: string,
+  tookMs: number | null = null,
+  next: string | null = null,
+): Effect {
+  return { kind: 'note', note: { severity, code, group: group?.policy.name ?? null, message, next, tookMs } };
+}

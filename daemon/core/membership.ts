@@ -1,0 +1,235 @@
+// Who is there: admits heartbeats, measures our own stalls, and concludes a verdict about a silent peer.
+// It never lets a replayed packet, or a silence that was our own, count against or for anybody.
+
+import type { ProbePace } from './events.ts';
+import type { Echo, HeartbeatContent } from './heartbeat.ts';
+import type { MonotonicMs, ProbeTarget } from './policy.ts';
+import type { PeerState, RefusalReason, State, Verdict } from './state.ts';
+
+export interface ReceivedHeartbeat {
+  readonly link: number;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly echo: Echo | null;
+  readonly content: HeartbeatContent;
+}
+
+/** Is the packet newer than all we have of its sender on its link? Packets are in order of (incarnation, sequence). */
+export function admission(
+  state: State,
+  packet: { readonly link: number; readonly incarnation: number; readonly sequence: number },
+): 'admitted' | RefusalReason {
+  const known = state.peer.incarnation;
+  if (known === null || packet.incarnation > known) return 'admitted';
+  if (packet.incarnation < known) return 'stale-incarnation';
+  const link = state.links[packet.link];
+  return link !== undefined && packet.sequence > link.lastSequence ? 'admitted' : 'replayed';
+}
+
+/** A packet of the peer, authenticated and decoded by the link, is taken in; or counted and forgotten. */
+export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State {
+  const decision = admission(state, packet);
+  if (decision !== 'admitted') return countRefusal(state, decision);
+  const renewed = packet.incarnation !== state.peer.incarnation;
+  const peer: PeerState = renewed
+    ? { ...state.peer, incarnation: packet.incarnation, proven: false, lastSequence: 0, echo: null }
+    : state.peer;
+  const proven = peer.proven || packet.echo?.incarnation === state.incarnation;
+  const links = state.links.map((link, index) => {
+    const lastSequence = index === packet.link ? packet.sequence : renewed ? 0 : link.lastSequence;
+    return index === packet.link && proven
+      ? { ...link, lastSequence, lastHeardAt: state.now, fresh: true }
+      : { ...link, lastSequence };
+  });
+  if (!proven) {
+    return countRefusal({ ...state, links, peer: { ...peer, unprovenHeardAt: state.now } }, 'unproven');
+  }
+  const newest = packet.sequence > peer.lastSequence;
+  return {
+    ...state,
+    links,
+    peerMaintenanceUntil: newest ? maintenanceEnd(state, packet.content) : state.peerMaintenanceUntil,
+    peer: {
+      ...peer,
+      proven,
+      lastHeardAt: state.now,
+      forgivenMs: 0,
+      lostWhileIsolated: false,
+      confirmedOff: false,
+      lastSequence: newest ? packet.sequence : peer.lastSequence,
+      content: newest ? packet.content : peer.content,
+      echo: newest ? packet.echo : peer.echo,
+    },
+  };
+}
+
+function maintenanceEnd(state: State, content: HeartbeatContent): MonotonicMs | null {
+  return content.maintenanceMinutes === 0 ? null : state.now + content.maintenanceMinutes * 60_000;
+}
+
+function countRefusal(state: State, reason: RefusalReason): State {
+  return { ...state, refused: { ...state.refused, [reason]: state.refused[reason] + 1 } };
+}
+
+/** Lateness of our own clock tick beyond what scheduling explains is a stall: that silence is forgiven the peer. */
+export function measureStall(state: State): State {
+  const latenessMs = state.now - state.wakeAt;
+  if (latenessMs <= state.policy.timings.keepaliveMs) return state;
+  const heardSince = Math.max(state.wakeAt, state.peer.lastHeardAt ?? 0);
+  const forgivenMs = state.peer.forgivenMs + Math.max(0, state.now - heardSince);
+  return {
+    ...state,
+    stalls: { count: state.stalls.count + 1, lastMs: latenessMs, lastAt: state.now },
+    peer: { ...state.peer, forgivenMs },
+  };
+}
+
+/** Silence by the clock, milliseconds; what a freeze goes by, since freezing harms nobody. */
+export function rawSilenceMs(state: State): number {
+  return state.now - (state.peer.lastHeardAt ?? state.startedAt);
+}
+
+/** Silence that may count against the peer, milliseconds: our own stalls are taken out. */
+export function silenceMs(state: State): number {
+  return rawSilenceMs(state) - state.peer.forgivenMs;
+}
+
+/** How long the peer may be silent before we conclude anything, milliseconds. */
+export function patienceMs(state: State): number {
+  const { deadtimeMs, initdeadMs } = state.policy.timings;
+  if (state.peer.lastHeardAt !== null) return deadtimeMs;
+  const holding = state.groups.some(({ phase }) => phase.kind === 'active' || phase.kind === 'frozen');
+  return holding ? deadtimeMs : initdeadMs;
+}
+
+/** Refreshes links and the verdict for the present moment. */
+export function judge(state: State): State {
+  const { warntimeMs, deadtimeMs } = state.policy.timings;
+  const links = state.links.map((link) => {
+    const silentMs = link.lastHeardAt === null ? Infinity : state.now - link.lastHeardAt;
+    const fresh = link.fresh && silentMs - state.peer.forgivenMs < deadtimeMs;
+    return fresh === link.fresh ? link : { ...link, fresh };
+  });
+  const verdict = conclude({ ...state, links }, warntimeMs);
+  const alive = verdict.kind === 'alive' || (verdict.kind === 'late' && state.peer.aliveSince !== null);
+  const aliveSince = alive ? (state.peer.aliveSince ?? state.now) : null;
+  const lostWhileIsolated = state.peer.lostWhileIsolated || verdict.kind === 'isolated';
+  const peer = { ...state.peer, aliveSince, lostWhileIsolated };
+  const changed = verdict.kind !== state.verdict.kind;
+  return { ...state, links, peer, verdict, verdictSince: changed ? state.now : state.verdictSince };
+}
+
+function conclude(state: State, warntimeMs: number): Verdict {
+  const { peer } = state;
+  if (peer.confirmedOff) return { kind: 'fenced' };
+  if (peer.content !== null && peer.content.leaving && holdsNothing(peer.content))
+    return { kind: 'departed' };
+  const silent = silenceMs(state);
+  if (silent < patienceMs(state)) {
+    if (peer.lastHeardAt === null) return { kind: 'listening' };
+    return silent < warntimeMs ? { kind: 'alive' } : { kind: 'late' };
+  }
+  const signs = signsOfLife(state);
+  if (signs.length > 0) return { kind: 'unresponsive', signs };
+  if (!outsideReachable(state)) return { kind: 'isolated' };
+  return peerAsked(state)
+    ? { kind: 'dead' }
+    : { kind: 'unresponsive', signs: ['it could not be asked: no probe of its addresses got through'] };
+}
+
+export function holdsNothing(content: HeartbeatContent): boolean {
+  return content.groups.every((group) => !group.holdsAddresses && !group.holdsRest);
+}
+
+/** Answers count while younger than this: what came in since evidence gathering began. Must never grow. */
+function evidenceWindowMs(state: State): number {
+  return state.policy.timings.deadtimeMs - state.policy.timings.warntimeMs;
+}
+
+function within(state: State, at: MonotonicMs | null, windowMs: number): boolean {
+  return at !== null && state.now - at < windowMs;
+}
+
+function signsOfLife(state: State): readonly string[] {
+  const windowMs = evidenceWindowMs(state);
+  const signs: string[] = [];
+  for (const target of state.policy.probes) {
+    if (target.kind === 'gateway' || (target.kind === 'floating' && holdsAddress(state, target))) continue;
+    const probe = state.probes.find(({ target: id }) => id === target.id);
+    if (probe !== undefined && within(state, probe.lastAnsweredAt, windowMs)) {
+      signs.push(`${target.id} still answers`);
+    }
+  }
+  const unprovenWindowMs = state.policy.timings.deadtimeMs;
+  if (!state.peer.proven && within(state, state.peer.unprovenHeardAt, unprovenWindowMs)) {
+    signs.push('its packets arrive, but it does not read ours');
+  }
+  return signs;
+}
+
+function holdsAddress(state: State, target: ProbeTarget): boolean {
+  return state.groups.some(({ resources }) =>
+    resources.some(({ id, status }) => id === target.id && status?.kind !== 'down'),
+  );
+}
+
+/** Neither the outside nor any address of the peer answers. */
+export function isCutOff(state: State): boolean {
+  return !outsideReachable(state) && signsOfLife(state).length === 0;
+}
+
+/** Positive proof of the outside: a gateway that answers; without gateways to ask, carrier on the LAN. */
+function outsideReachable(state: State): boolean {
+  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
+  if (gateways.length === 0) return carrierEverywhere(state);
+  const windowMs = evidenceWindowMs(state);
+  return gateways.some(({ id }) => {
+    const probe = state.probes.find(({ target }) => target === id);
+    return within(state, probe?.lastAnsweredAt ?? null, windowMs);
+  });
+}
+
+function carrierEverywhere(state: State): boolean {
+  return state.groups.every((group) => hasCarrier(state, group.policy.interfaces));
+}
+
+export function hasCarrier(state: State, interfaces: readonly string[]): boolean {
+  return interfaces.every((name) => state.carriers[name]?.up !== false);
+}
+
+/** Was at least one question to the peer really asked, and left without an answer, since it fell silent? */
+function peerAsked(state: State): boolean {
+  const windowMs = evidenceWindowMs(state);
+  const targets = state.policy.probes.filter(({ kind }) => kind === 'peer');
+  return targets.some(({ id }) => {
+    const probe = state.probes.find(({ target }) => target === id);
+    return within(state, probe?.lastUnansweredAt ?? null, windowMs);
+  });
+}
+
+const steadyProbeMs = 1000;
+
+/** How often each target is to be asked now: gateways always, the peer's addresses once a verdict is near. */
+export function wantedPaces(state: State): readonly ProbePace[] {
+  const { takeoverAfterMs } = state.policy.timings;
+  const windowMs = evidenceWindowMs(state);
+  const silent = silenceMs(state);
+  const isPresent = state.verdict.kind === 'alive' || state.verdict.kind === 'departed';
+  const near = !isPresent && silent >= patienceMs(state) - windowMs;
+  const settled = silent > patienceMs(state) + takeoverAfterMs;
+  const urgentMs = Math.max(20, Math.min(steadyProbeMs, Math.round(windowMs / (settled ? 4 : 8))));
+  return state.policy.probes.flatMap((target) => {
+    if (target.kind === 'gateway')
+      return [{ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs }];
+    if (!near || (target.kind === 'floating' && holdsAddress(state, target))) return [];
+    return [{ target: target.id, intervalMs: urgentMs }];
+  });
+}
+
+/** Is the newest echo one of a packet that we sent no longer than warntime ago? */
+export function echoIsFresh(state: State): boolean {
+  const { echo } = state.peer;
+  if (echo === null || echo.incarnation !== state.incarnation) return false;
+  const packet = state.sent.find(({ sequence }) => sequence === echo.sequence);
+  return packet !== undefined && state.now - packet.at <= state.policy.timings.warntimeMs;
+}

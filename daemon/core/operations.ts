@@ -1,0 +1,208 @@
+// From the phase of a group to operations on its resources. Each resource is brought towards what the phase
+// wants, one operation at a time, as its needs and the peer allow; so a plan is never stored, and adoption,
+// repair and interruption are the same thing as a start.
+
+import type { Effect, Outcome, ResourceAction } from './events.ts';
+import type { Facts } from './facts.ts';
+import type { MonotonicMs, ResourcePolicy } from './policy.ts';
+import type { GroupState, ResourceState, State, StopReason } from './state.ts';
+
+const maxStartFailures = 3;
+const maxStartsPerHour = 5;
+const hourMs = 3_600_000;
+const freezeDeadlineMs = 5000;
+
+/** Reasons to stop that leave no time for a guest's own shutdown: its disk may already be in use elsewhere. */
+const atOnce: Readonly<Record<StopReason, boolean>> = {
+  handover: false,
+  leave: false,
+  yield: true,
+  stray: true,
+  discard: true,
+};
+
+type Wanted = 'up' | 'resumed' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
+
+function wantedOf(group: GroupState): Wanted {
+  const { phase } = group;
+  switch (phase.kind) {
+    case 'starting':
+      return phase.resuming ? 'resumed' : 'up';
+    case 'active':
+      return 'up';
+    case 'stopping':
+      return atOnce[phase.reason] ? 'destroyed' : 'down';
+    case 'frozen':
+      return 'frozen';
+    default:
+      return 'as-it-is';
+  }
+}
+
+/** What must be done next to bring the resource there; null: nothing. */
+function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Wanted): ResourceAction | null {
+  const status = resource.status?.kind;
+  switch (wanted) {
+    case 'up':
+      return status === 'down' && resource.quarantined === null ? 'start' : null;
+    case 'resumed':
+      if (status === 'paused') return 'resume';
+      return status === 'down' && resource.quarantined === null ? 'start' : null;
+    case 'down':
+      if (status === 'down') return null;
+      return resource.failures > 1 || status === 'paused' ? 'destroy' : 'stop';
+    case 'destroyed':
+      return status === 'down' ? null : 'destroy';
+    case 'frozen':
+      if (status === 'down' || status === 'paused') return null;
+      return policy.kind === 'address' ? 'destroy' : 'freeze';
+    case 'as-it-is':
+      return null;
+  }
+}
+
+const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
+
+function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, facts: Facts): boolean {
+  if (facts.inMaintenance || group.needsRevision > state.persistedRevision) return false;
+  if (facts.outranked || facts.mustFreeze || facts.unowned) return false;
+  if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
+  const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
+  if (!policy.needs.every(isUp)) return false;
+  const starting = group.resources.filter(({ id, operation }) => {
+    const kind = group.policy.resources.find((other) => other.id === id)?.kind;
+    return kind === 'guest' && operation?.action === 'start';
+  });
+  return policy.kind !== 'guest' || starting.length < state.policy.parallelStarts;
+}
+
+/** In order, addresses are let go first, and what others need is let go last; at once, everything together. */
+function mayTakeDown(group: GroupState, policy: ResourcePolicy, action: ResourceAction): boolean {
+  if (action !== 'stop') return true;
+  const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
+  const waitsFor = group.policy.resources.filter(
+    (other) =>
+      (other.kind === 'address' && policy.kind !== 'address' && !stuck(group, other.id)) ||
+      other.needs.includes(policy.id),
+  );
+  return !waitsFor.some(({ id }) => notDown.includes(id));
+}
+
+function stuck(group: GroupState, id: string): boolean {
+  return (group.resources.find((resource) => resource.id === id)?.failures ?? 0) > 1;
+}
+
+function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
+  if (action === 'start' || action === 'resume') return policy.startMs;
+  return action === 'stop' ? policy.stopMs : freezeDeadlineMs * 2;
+}
+
+/** Asks for, or takes back, the operations that bring a group to what its phase wants. */
+export function reconcile(
+  state: State,
+  group: GroupState,
+  facts: Facts,
+  emit: (effect: Effect) => void,
+): State {
+  const wanted = wantedOf(group);
+  let next = state;
+  let current = group;
+  for (const policy of group.policy.resources) {
+    const resource = current.resources.find(({ id }) => id === policy.id);
+    if (resource === undefined) continue;
+    const action = actionFor(resource, policy, wanted);
+    if (resource.operation !== null) {
+      const { operation } = resource;
+      const opposed = bringsUp(operation.action) ? wanted !== 'up' && wanted !== 'resumed' : false;
+      const tooGentle = operation.action === 'stop' && (wanted === 'destroyed' || wanted === 'frozen');
+      if ((opposed || tooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
+        emit({ kind: 'cancel-operation', operation: operation.id });
+        current = putResource(current, { ...resource, operation: { ...operation, cancelled: true } });
+      }
+      continue;
+    }
+    if (action === null || facts.inMaintenance) continue;
+    if (resource.retryAt !== null && state.now < resource.retryAt) continue;
+    const allowed = bringsUp(action)
+      ? mayBringUp(next, current, policy, facts)
+      : mayTakeDown(current, policy, action);
+    if (!allowed) continue;
+    const quarantine =
+      action === 'start' && policy.kind === 'guest' ? tooManyStarts(resource, state.now) : null;
+    if (quarantine !== null) {
+      current = putResource(current, { ...resource, quarantined: quarantine });
+      continue;
+    }
+    const id = next.nextOperation;
+    next = { ...next, nextOperation: id + 1 };
+    emit({
+      kind: 'start-operation',
+      operation: id,
+      group: group.policy.name,
+      resource: policy.id,
+      action,
+      deadlineMs: deadlineFor(policy, action),
+    });
+    current = putResource(current, {
+      ...resource,
+      operation: { id, action, since: state.now, cancelled: false },
+      retryAt: null,
+      starts: action === 'start' ? [...recent(resource.starts, state.now), state.now] : resource.starts,
+    });
+  }
+  return putGroup(next, current);
+}
+
+function recent(starts: readonly MonotonicMs[], now: MonotonicMs): readonly MonotonicMs[] {
+  return starts.filter((at) => now - at < hourMs);
+}
+
+function tooManyStarts(resource: ResourceState, now: MonotonicMs): string | null {
+  return recent(resource.starts, now).length < maxStartsPerHour + maxStartFailures
+    ? null
+    : `it was started ${maxStartsPerHour + maxStartFailures} times within an hour and did not stay up`;
+}
+
+/** What a resource is after an operation has ended. */
+export function finishOperation(
+  resource: ResourceState,
+  policy: ResourcePolicy,
+  outcome: Outcome,
+  now: MonotonicMs,
+): ResourceState {
+  const action = resource.operation?.action;
+  const ended = { ...resource, operation: null };
+  if (action === undefined) return resource;
+  if (outcome.kind === 'done') {
+    const kind = bringsUp(action) ? 'up' : action === 'freeze' && policy.kind === 'guest' ? 'paused' : 'down';
+    return { ...ended, status: { kind }, failures: 0, retryAt: null, lastError: null };
+  }
+  const cancelled = resource.operation?.cancelled === true;
+  const failures = cancelled ? resource.failures : resource.failures + 1;
+  const status =
+    outcome.kind === 'unknown' ? { kind: 'unknown' as const, message: outcome.message } : ended.status;
+  const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
+  return {
+    ...ended,
+    status,
+    failures,
+    lastError: cancelled ? resource.lastError : outcome.message,
+    retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),
+    quarantined: isLast ? outcome.message : ended.quarantined,
+  };
+}
+
+export function putResource(group: GroupState, resource: ResourceState): GroupState {
+  return {
+    ...group,
+    resources: group.resources.map((other) => (other.id === resource.id ? resource : other)),
+  };
+}
+
+export function putGroup(state: State, group: GroupState): State {
+  const { name } = group.policy;
+  return {
+    ...state,
+    groups: state.groups.map((other) => (other.policy.name === name ? group : other)),
+  };
+}

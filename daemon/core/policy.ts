@@ -1,0 +1,79 @@
+// What the core must know of the configuration: names, times and the resources of each group. Plain data.
+
+/** Milliseconds of CLOCK_MONOTONIC. Only differences mean anything. */
+export type MonotonicMs = number & { readonly monotonic?: never };
+export type NodeName = string;
+export type GroupName = string;
+export type ResourceId = string;
+
+/**
+ * All in milliseconds since the peer was last heard. The order is
+ * keepalive < warntime < freeze < deadtime < takeover, so that an active node that is cut off has frozen its
+ * guests before its peer may start them.
+ */
+export interface Timings {
+  readonly keepaliveMs: number;
+  readonly warntimeMs: number;
+  readonly deadtimeMs: number;
+  readonly initdeadMs: number;
+  /** An isolated active node freezes after this much silence. */
+  readonly freezeAfterMs: number;
+  /** A standby may take over from a dead peer after this much silence. */
+  readonly takeoverAfterMs: number;
+}
+
+export type ResourceKind = 'address' | 'guest';
+
+export interface ResourcePolicy {
+  readonly id: ResourceId;
+  readonly kind: ResourceKind;
+  /** Resources that must be up before this one is started. */
+  readonly needs: readonly ResourceId[];
+  /** Longest time an operation may take, milliseconds. */
+  readonly startMs: number;
+  readonly stopMs: number;
+}
+
+export interface GroupPolicy {
+  readonly name: GroupName;
+  readonly preferred: NodeName;
+  readonly failback: 'manual' | 'automatic';
+  readonly failbackDelayMs: number;
+  /** Interfaces that carry the group's addresses: without carrier there, the group cannot be served. */
+  readonly interfaces: readonly string[];
+  readonly resources: readonly ResourcePolicy[];
+}
+
+/** A thing that can be asked whether it answers. `peer`: an address of the peer's own; `floating`: one of ours. */
+export interface ProbeTarget {
+  readonly id: string;
+  readonly kind: 'gateway' | 'peer' | 'floating';
+}
+
+export interface Policy {
+  readonly self: NodeName;
+  readonly peer: NodeName;
+  readonly software: string;
+  readonly configDigest: string;
+  readonly timings: Timings;
+  /** Names of the heartbeat links, by index. */
+  readonly links: readonly string[];
+  readonly probes: readonly ProbeTarget[];
+  readonly groups: readonly GroupPolicy[];
+  /** How many guests may be starting at once. */
+  readonly parallelStarts: number;
+}
+
+/** Derives the two safety times; docs/decisions/0003-freeze-before-takeover.md has the argument. */
+export function deriveTimings(given: {
+  readonly keepaliveMs: number;
+  readonly warntimeMs: number;
+  readonly deadtimeMs: number;
+  readonly initdeadMs: number;
+}): Timings {
+  const { keepaliveMs, warntimeMs, deadtimeMs } = given;
+  const tenth = deadtimeMs / 10;
+  const freezeAfterMs = Math.max((warntimeMs + deadtimeMs) / 2, deadtimeMs - keepaliveMs - tenth);
+  const takeoverAfterMs = Math.max(deadtimeMs + tenth / 2, freezeAfterMs + keepaliveMs + tenth);
+  return { ...given, freezeAfterMs, takeoverAfterMs };
+}

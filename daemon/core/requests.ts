@@ -1,0 +1,239 @@
+// What an operator may ask for, and the answer: accepted with what will happen, or refused with what to do.
+
+import type { OperatorRequest, RequestAnswer } from './events.ts';
+import { isEligible, lanUsable, peerReport } from './facts.ts';
+import type { GroupName } from './policy.ts';
+import type { GroupState, State } from './state.ts';
+import { assertNever } from './state.ts';
+
+interface Answered {
+  readonly state: State;
+  readonly answer: RequestAnswer;
+}
+
+const accepted = (state: State, message: string): Answered => ({
+  state,
+  answer: { kind: 'accepted', message },
+});
+const refused = (state: State, message: string, next: string): Answered => ({
+  state,
+  answer: { kind: 'refused', message, next },
+});
+
+export function answerRequest(state: State, request: OperatorRequest): Answered {
+  if ('groups' in request) {
+    const unknown = request.groups.find((name) => !state.groups.some(({ policy }) => policy.name === name));
+    if (unknown !== undefined) {
+      const names = state.groups.map(({ policy }) => policy.name).join(', ');
+      return refused(state, `there is no group "${unknown}"`, `the groups are: ${names}`);
+    }
+  }
+  switch (request.kind) {
+    case 'takeover':
+      return takeover(state, request.groups);
+    case 'accept-data':
+      return acceptData(state, request.groups);
+    case 'confirm-peer-off':
+      return confirmPeerOff(state, request.node);
+    case 'handover':
+      return handover(state, request.groups);
+    case 'standby':
+      return standby(state, request.on);
+    case 'maintenance':
+      return maintenance(state, request.durationMs);
+    case 'retry':
+      return retry(state, request.groups);
+    default:
+      return assertNever(request);
+  }
+}
+
+const meant = (group: GroupState, names: readonly GroupName[]) =>
+  names.length === 0 || names.includes(group.policy.name);
+
+const holdsIt = (group: GroupState) => group.phase.kind === 'active' || group.phase.kind === 'starting';
+
+function ownObstacle(state: State, group: GroupState): readonly [string, string] | null {
+  const { self } = state.policy;
+  if (state.leaving) return [`the daemon on ${self} is stopping`, 'start it again first'];
+  if (state.standby) return [`${self} is in standby`, 'run `battito standby off` first'];
+  if (state.maintenanceUntil !== null)
+    return [`${self} is in maintenance`, 'run `battito maintenance off` first'];
+  if (!lanUsable(state, group)) return [`${self} has no working LAN`, 'mend its cable or gateway first'];
+  return null;
+}
+
+function takeover(state: State, names: readonly GroupName[]): Answered {
+  const { self, peer } = state.policy;
+  const wanted = state.groups.filter((group) => meant(group, names) && !holdsIt(group));
+  if (wanted.length === 0) return accepted(state, `${self} runs it already`);
+  for (const group of wanted) {
+    const obstacle = ownObstacle(state, group);
+    if (obstacle !== null) return refused(state, ...obstacle);
+  }
+  const pull = (group: GroupState) => (wanted.includes(group) ? { ...group, pullSince: state.now } : group);
+  switch (state.verdict.kind) {
+    case 'alive':
+      return accepted(
+        { ...state, groups: state.groups.map(pull) },
+        `${peer} is asked to hand over ${wanted.map(({ policy }) => policy.name).join(', ')}`,
+      );
+    case 'departed':
+    case 'fenced':
+    case 'dead':
+      if (wanted.some(({ phase }) => phase.kind === 'blocked')) return refusedWhileBlocked(state, wanted);
+      return accepted(state, `${peer} is ${state.verdict.kind}: ${self} takes over by itself`);
+    default:
+      return refused(
+        state,
+        `${peer} is ${state.verdict.kind}: taking over now could run a guest twice`,
+        `make sure that ${peer} is powered off, then run \`battito takeover --peer-is-off ${peer}\``,
+      );
+  }
+}
+
+function refusedWhileBlocked(state: State, wanted: readonly GroupState[]): Answered {
+  const { self, peer } = state.policy;
+  const unproven = wanted.filter(
+    ({ phase }) => phase.kind === 'blocked' && phase.obstacle === 'unproven-data',
+  );
+  if (unproven.length === 0) {
+    return refused(
+      state,
+      `${self} was cut off itself after it last heard ${peer}`,
+      `make sure that ${peer} is powered off, then run \`battito takeover --peer-is-off ${peer}\``,
+    );
+  }
+  const group = unproven[0]?.policy.name ?? '';
+  return refused(
+    state,
+    `${peer} may have written to ${group} after ${self} did`,
+    `start ${peer}; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
+  );
+}
+
+function acceptData(state: State, names: readonly GroupName[]): Answered {
+  if (names.length === 0) return refused(state, 'no group was named', 'name the group whose data you accept');
+  const blocked = state.groups.filter(
+    ({ policy, phase }) =>
+      names.includes(policy.name) && phase.kind === 'blocked' && phase.obstacle === 'unproven-data',
+  );
+  if (blocked.length === 0) {
+    return refused(state, 'no such group waits for this', 'run `battito status` to see what it waits for');
+  }
+  const groups = state.groups.map((group) =>
+    blocked.includes(group) ? { ...group, dataAccepted: true } : group,
+  );
+  const list = blocked.map(({ policy }) => policy.name).join(', ');
+  return accepted({ ...state, groups }, `the data of ${list} on ${state.policy.self} is accepted as it is`);
+}
+
+function confirmPeerOff(state: State, node: string): Answered {
+  const { peer } = state.policy;
+  const { verdict } = state;
+  if (node !== peer)
+    return refused(state, `the peer's name is ${peer}, not ${node}`, `type the name ${peer}`);
+  if (verdict.kind === 'alive' || verdict.kind === 'late') {
+    return refused(
+      state,
+      `${peer} is not off: its heartbeats arrive`,
+      'run `battito takeover` for an orderly move',
+    );
+  }
+  if (verdict.kind === 'unresponsive') {
+    return refused(
+      state,
+      `${peer} is not off: ${verdict.signs.join('; ')}`,
+      `power ${peer} off, wait a few seconds and run the same command again`,
+    );
+  }
+  const confirmed = { ...state, peer: { ...state.peer, confirmedOff: true } };
+  return accepted(confirmed, `${peer} is taken to be powered off because the operator says so`);
+}
+
+function handover(state: State, names: readonly GroupName[]): Answered {
+  const { self, peer } = state.policy;
+  const held = state.groups.filter((group) => meant(group, names) && holdsIt(group));
+  if (held.length === 0) return accepted(state, `${self} runs none of it`);
+  const obstacle = peerObstacle(state, held);
+  if (obstacle !== null) return refused(state, ...obstacle);
+  const groups = state.groups.map((group) =>
+    held.includes(group) ? { ...group, pushSince: state.now } : group,
+  );
+  return accepted(
+    { ...state, groups },
+    `${held.map(({ policy }) => policy.name).join(', ')} goes to ${peer}`,
+  );
+}
+
+function peerObstacle(state: State, held: readonly GroupState[]): readonly [string, string] | null {
+  const { peer } = state.policy;
+  if (state.maintenanceUntil !== null)
+    return [`${state.policy.self} is in maintenance`, 'run `battito maintenance off` first'];
+  if (state.verdict.kind !== 'alive') {
+    return [
+      `${peer} cannot take over: it is ${state.verdict.kind}`,
+      `bring ${peer} back first; \`battito status\` says why`,
+    ];
+  }
+  const { content } = state.peer;
+  const unwilling = held.find(({ policy }) => peerReport(state, policy.name)?.willing !== true);
+  if (unwilling === undefined) return null;
+  if (content?.standby === true)
+    return [`${peer} is in standby`, `run \`battito standby off\` on ${peer} first`];
+  if ((content?.maintenanceMinutes ?? 0) > 0)
+    return [`${peer} is in maintenance`, `run \`battito maintenance off\` on ${peer} first`];
+  if (content?.lan === false)
+    return [`${peer} has no working LAN`, `mend the cable or gateway of ${peer} first`];
+  return [`${peer} cannot run ${unwilling.policy.name} now`, `run \`battito status\` on ${peer}`];
+}
+
+function standby(state: State, on: boolean): Answered {
+  const { self } = state.policy;
+  if (state.standby === on) return accepted(state, `${self} is ${on ? 'already' : 'not'} in standby`);
+  if (on) {
+    const held = state.groups.filter(holdsIt);
+    const obstacle = held.length === 0 ? null : peerObstacle(state, held);
+    if (obstacle !== null) return refused(state, ...obstacle);
+  }
+  const message = on
+    ? `${self} hands everything over and takes nothing until \`battito standby off\``
+    : `${self} may run groups again`;
+  return accepted({ ...state, standby: on }, message);
+}
+
+function maintenance(state: State, durationMs: number): Answered {
+  const { self } = state.policy;
+  if (durationMs <= 0) {
+    if (state.maintenanceUntil === null) return accepted(state, `${self} is not in maintenance`);
+    return accepted({ ...state, maintenanceUntil: null }, `${self} looks after its groups again`);
+  }
+  const minutes = Math.ceil(durationMs / 60_000);
+  return accepted(
+    { ...state, maintenanceUntil: state.now + durationMs },
+    `${self} touches nothing for ${minutes} min, and nothing is taken from it; it re-arms itself then`,
+  );
+}
+
+function retry(state: State, names: readonly GroupName[]): Answered {
+  const groups = state.groups.map((group) =>
+    meant(group, names)
+      ? {
+          ...group,
+          resources: group.resources.map((resource) => ({
+            ...resource,
+            failures: 0,
+            retryAt: null,
+            starts: [],
+            quarantined: null,
+            lastError: null,
+          })),
+        }
+      : group,
+  );
+  const waiting = groups.some((group) => isEligible(state, group));
+  return accepted(
+    { ...state, groups },
+    waiting ? 'what had been given up is tried again' : 'nothing can start here now',
+  );
+}

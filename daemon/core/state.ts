@@ -1,0 +1,261 @@
+// All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
+
+import type {
+  Effect,
+  Ledger,
+  LedgerGroup,
+  ProbePace,
+  ProbeResult,
+  ResourceAction,
+  ResourceStatus,
+} from './events.ts';
+import type { Claim, Echo, Grant, HeartbeatContent } from './heartbeat.ts';
+import type { GroupName, GroupPolicy, MonotonicMs, Policy, ResourceId, ResourcePolicy } from './policy.ts';
+
+export interface LinkState {
+  readonly lastHeardAt: MonotonicMs | null;
+  /** Sequence of the newest packet admitted on this link in the peer's present incarnation. */
+  readonly lastSequence: number;
+  /** Why the link cannot be used, as its driver says; null: usable. */
+  readonly down: string | null;
+  readonly fresh: boolean;
+}
+
+export interface PeerState {
+  readonly incarnation: number | null;
+  /** Has it shown, in this incarnation of both, that it reads us? Until then it is only a sign of life. */
+  readonly proven: boolean;
+  readonly lastHeardAt: MonotonicMs | null;
+  readonly unprovenHeardAt: MonotonicMs | null;
+  /** How much of the silence since lastHeardAt was our own stall, milliseconds. */
+  readonly forgivenMs: number;
+  /** Since when heard without a gap; null while not alive. */
+  readonly aliveSince: MonotonicMs | null;
+  readonly lastSequence: number;
+  readonly content: HeartbeatContent | null;
+  /** Newest echo of one of our packets. */
+  readonly echo: Echo | null;
+  /** We were cut off ourselves since it was last heard: it may have gone on alone, and not freeze any more. */
+  readonly lostWhileIsolated: boolean;
+  /** The operator said that it is powered off; until it is heard again. */
+  readonly confirmedOff: boolean;
+}
+
+export type Verdict =
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'late' }
+  | { readonly kind: 'departed' }
+  | { readonly kind: 'isolated' }
+  | { readonly kind: 'unresponsive'; readonly signs: readonly string[] }
+  | { readonly kind: 'dead' }
+  | { readonly kind: 'fenced' };
+
+export type VerdictKind = Verdict['kind'];
+
+export interface ProbeState {
+  readonly target: string;
+  readonly lastAnsweredAt: MonotonicMs | null;
+  readonly lastUnansweredAt: MonotonicMs | null;
+  readonly last: ProbeResult | null;
+}
+
+export interface ResourceState {
+  readonly id: ResourceId;
+  readonly status: ResourceStatus | null;
+  readonly operation: {
+    readonly id: number;
+    readonly action: ResourceAction;
+    readonly since: MonotonicMs;
+    readonly cancelled: boolean;
+  } | null;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  readonly retryAt: MonotonicMs | null;
+  /** Starts in the last hour, newest last; caps restarts of a guest that keeps dying. */
+  readonly starts: readonly MonotonicMs[];
+  readonly quarantined: string | null;
+  readonly lastError: string | null;
+}
+
+export type Obstacle = 'peer-unresponsive' | 'isolated' | 'unproven-data' | 'no-lan' | 'peer-in-maintenance';
+
+export type StopReason = 'handover' | 'yield' | 'leave' | 'stray' | 'discard';
+
+export type Phase =
+  | { readonly kind: 'observing' }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'blocked'; readonly obstacle: Obstacle }
+  | { readonly kind: 'claiming'; readonly claim: Claim }
+  | { readonly kind: 'starting'; readonly generation: number; readonly resuming: boolean }
+  | { readonly kind: 'active'; readonly generation: number }
+  | { readonly kind: 'frozen'; readonly generation: number; readonly claim: Claim }
+  | { readonly kind: 'stopping'; readonly generation: number; readonly reason: StopReason };
+
+export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan';
+
+export interface GroupState {
+  readonly policy: GroupPolicy;
+  readonly phase: Phase;
+  readonly since: MonotonicMs;
+  /** Id of the table row that led here. */
+  readonly rule: string;
+  /** Ledger revision that must be on disk before the first operation of this phase. */
+  readonly needsRevision: number;
+  readonly resources: readonly ResourceState[];
+  readonly grant: Grant | null;
+  readonly offer: { readonly reason: OfferReason; readonly since: MonotonicMs } | null;
+  /** The operator asked for the group here (pull) / to send it away (push); until done or too old. */
+  readonly pullSince: MonotonicMs | null;
+  readonly pushSince: MonotonicMs | null;
+  /** The operator accepted this node's data although the ledger cannot vouch for it. */
+  readonly dataAccepted: boolean;
+}
+
+export interface SentPacket {
+  readonly sequence: number;
+  readonly at: MonotonicMs;
+}
+
+export interface State {
+  readonly policy: Policy;
+  readonly now: MonotonicMs;
+  readonly startedAt: MonotonicMs;
+  readonly incarnation: number;
+  readonly sequence: number;
+  /** Newest last; enough to tell how old an echo is. */
+  readonly sent: readonly SentPacket[];
+  readonly sentContent: HeartbeatContent | null;
+  readonly nextHeartbeatAt: MonotonicMs;
+  readonly wakeAt: MonotonicMs;
+  readonly stalls: { readonly count: number; readonly lastMs: number; readonly lastAt: MonotonicMs | null };
+  readonly links: readonly LinkState[];
+  readonly peer: PeerState;
+  readonly verdict: Verdict;
+  readonly verdictSince: MonotonicMs;
+  readonly probes: readonly ProbeState[];
+  readonly paces: readonly ProbePace[];
+  /** Carrier of interfaces, as last seen and since when; absent: not seen yet. */
+  readonly carriers: Readonly<Record<string, { readonly up: boolean; readonly since: MonotonicMs }>>;
+  readonly groups: readonly GroupState[];
+  readonly standby: boolean;
+  readonly leaving: boolean;
+  readonly goodbyes: number;
+  readonly maintenanceUntil: MonotonicMs | null;
+  /** Until when the peer told us to leave it alone. */
+  readonly peerMaintenanceUntil: MonotonicMs | null;
+  readonly ledger: Ledger;
+  readonly ledgerRevision: number;
+  readonly persistedRevision: number;
+  readonly persistRetryAt: MonotonicMs | null;
+  readonly nextOperation: number;
+  readonly nextClaim: number;
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+}
+
+export type RefusalReason = 'replayed' | 'stale-incarnation' | 'unproven';
+
+/** A state under construction together with what it asks for. */
+export interface Draft {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+export interface StartUp {
+  readonly at: MonotonicMs;
+  readonly policy: Policy;
+  /** Larger than in any earlier start of this node. */
+  readonly incarnation: number;
+  readonly ledger: Ledger;
+  readonly maintenanceUntil: MonotonicMs | null;
+}
+
+const silentPeer: PeerState = {
+  incarnation: null,
+  proven: false,
+  lastHeardAt: null,
+  unprovenHeardAt: null,
+  forgivenMs: 0,
+  aliveSince: null,
+  lastSequence: 0,
+  content: null,
+  echo: null,
+  lostWhileIsolated: false,
+  confirmedOff: false,
+};
+
+function freshResource(policy: ResourcePolicy): ResourceState {
+  return {
+    id: policy.id,
+    status: null,
+    operation: null,
+    failures: 0,
+    retryAt: null,
+    starts: [],
+    quarantined: null,
+    lastError: null,
+  };
+}
+
+/** The state of a node that has just started and has seen nothing yet. */
+export function initialState({ at, policy, incarnation, ledger, maintenanceUntil }: StartUp): State {
+  return {
+    policy,
+    now: at,
+    startedAt: at,
+    incarnation,
+    sequence: 0,
+    sent: [],
+    sentContent: null,
+    nextHeartbeatAt: at,
+    wakeAt: at,
+    stalls: { count: 0, lastMs: 0, lastAt: null },
+    links: policy.links.map(() => ({ lastHeardAt: null, lastSequence: 0, down: null, fresh: false })),
+    peer: silentPeer,
+    verdict: { kind: 'listening' },
+    verdictSince: at,
+    probes: policy.probes.map(({ id }) => ({
+      target: id,
+      lastAnsweredAt: null,
+      lastUnansweredAt: null,
+      last: null,
+    })),
+    paces: [],
+    carriers: {},
+    groups: policy.groups.map((group) => ({
+      policy: group,
+      phase: { kind: 'observing' },
+      since: at,
+      rule: 'start',
+      needsRevision: 0,
+      resources: group.resources.map(freshResource),
+      grant: null,
+      offer: null,
+      pullSince: null,
+      pushSince: null,
+      dataAccepted: false,
+    })),
+    standby: ledger.standby,
+    leaving: false,
+    goodbyes: 0,
+    maintenanceUntil,
+    peerMaintenanceUntil: null,
+    ledger: { ...ledger, groups: policy.groups.map(({ name }) => ledgerGroup(ledger, name)) },
+    ledgerRevision: 0,
+    persistedRevision: 0,
+    persistRetryAt: null,
+    nextOperation: 1,
+    nextClaim: 1,
+    refused: { replayed: 0, 'stale-incarnation': 0, unproven: 0 },
+  };
+}
+
+/** What the ledger says of a group; a group it has never heard of has had no owner. */
+export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
+  const found = ledger.groups.find((group) => group.name === name);
+  return found ?? { name, generation: 0, owner: null, sole: false, frozen: false };
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unhandled ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,305 @@
+// The core: one event in, the next state and what is to be done out. Nothing else decides anything.
+
+import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
+import { factsOf } from './facts.ts';
+import { ledgerWriteFailed, syncLedger } from './ledger.ts';
+import { note, runMachine } from './machine.ts';
+import {
+  holdsNothing,
+  judge,
+  measureStall,
+  patienceMs,
+  receiveHeartbeat,
+  wantedPaces,
+} from './membership.ts';
+import { finishOperation, putGroup, putResource, reconcile } from './operations.ts';
+import { ownContent } from './report.ts';
+import { answerRequest } from './requests.ts';
+import type { Draft, State } from './state.ts';
+
+type Emit = (effect: Effect) => void;
+type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
+type Handlers = { readonly [K in EventKind]: (state: State, event: EventOf<K>, emit: Emit) => State };
+
+/** How many times a departing node says goodbye, in case a packet is lost. */
+const goodbyes = 3;
+/** Sent packets remembered, to tell how old an echo is. */
+const sentMemory = 64;
+
+export function step(before: State, event: Event): Draft {
+  const effects: Effect[] = [];
+  const emit: Emit = (effect) => effects.push(effect);
+  const at = Math.max(event.at, before.now);
+  let state = handle({ ...before, now: at }, event, emit);
+  state = endMaintenance(judge(state), emit);
+  notePeerChanges(before, state, emit);
+  state = runMachine(state, emit);
+  state = syncLedger(state, (group) => factsOf(state, group), emit);
+  for (const { policy } of state.groups) {
+    const group = state.groups.find((other) => other.policy.name === policy.name);
+    if (group !== undefined) state = reconcile(state, group, factsOf(state, group), emit);
+  }
+  state = paceProbes(state, emit);
+  state = sendHeartbeat(state, emit);
+  state = leave(state, emit);
+  return { state: { ...state, wakeAt: nextWake(state) }, effects };
+}
+
+function handle<K extends EventKind>(state: State, event: EventOf<K>, emit: Emit): State {
+  const handler = handlers[event.kind] as (state: State, event: EventOf<K>, emit: Emit) => State;
+  return handler(state, event, emit);
+}
+
+const handlers: Handlers = {
+  'time-passed': (state) => measureStall(state),
+  'heartbeat-received': (state, event) => receiveHeartbeat(state, event),
+  'link-observed': (state, event) => ({
+    ...state,
+    links: state.links.map((link, index) => (index === event.link ? { ...link, down: event.down } : link)),
+  }),
+  'carrier-observed': (state, event) => {
+    if (state.carriers[event.interface]?.up === event.carrier) return state;
+    const carrier = { up: event.carrier, since: state.now };
+    return { ...state, carriers: { ...state.carriers, [event.interface]: carrier } };
+  },
+  'probe-reported': (state, event) => ({
+    ...state,
+    probes: state.probes.map((probe) =>
+      probe.target === event.target
+        ? {
+            ...probe,
+            last: event.result,
+            lastAnsweredAt: event.result === 'answered' ? state.now : probe.lastAnsweredAt,
+            lastUnansweredAt: event.result === 'unanswered' ? state.now : probe.lastUnansweredAt,
+          }
+        : probe,
+    ),
+  }),
+  'resource-observed': observeResource,
+  'operation-finished': finish,
+  'ledger-persisted': (state, event) => ({
+    ...state,
+    persistedRevision: Math.max(state.persistedRevision, event.revision),
+  }),
+  'ledger-not-persisted': (state, event, emit) => {
+    emit(
+      note(
+        'alarm',
+        'ledger-not-written',
+        null,
+        `the state file cannot be written: ${event.message}`,
+        null,
+        'free space or mend the file system of the state directory; nothing new is started until then',
+      ),
+    );
+    return ledgerWriteFailed(state);
+  },
+  'operator-requested': (state, event, emit) => {
+    const { state: next, answer } = answerRequest(state, event.request);
+    emit({ kind: 'answer-request', id: event.id, answer });
+    const asked = `operator: ${describeRequest(event.request)}`;
+    emit(
+      answer.kind === 'accepted'
+        ? note('info', 'request-accepted', null, `${asked}: ${answer.message}`)
+        : note('warning', 'request-refused', null, `${asked}: refused: ${answer.message}`, null, answer.next),
+    );
+    return next;
+  },
+  'stop-requested': (state, _event, emit) => {
+    if (state.leaving) return state;
+    emit(note('info', 'stopping', null, 'the daemon was told to stop'));
+    return { ...state, leaving: true };
+  },
+};
+
+function describeRequest(request: EventOf<'operator-requested'>['request']): string {
+  const words: Array<string | number> = [request.kind];
+  if ('groups' in request) words.push(...request.groups);
+  if ('node' in request) words.push(request.node);
+  if ('on' in request) words.push(request.on ? 'on' : 'off');
+  if ('durationMs' in request) words.push(request.durationMs > 0 ? `${request.durationMs / 1000} s` : 'off');
+  return words.join(' ');
+}
+
+function observeResource(state: State, event: EventOf<'resource-observed'>, emit: Emit): State {
+  const group = state.groups.find(({ policy }) => policy.name === event.group);
+  const resource = group?.resources.find(({ id }) => id === event.resource);
+  if (group === undefined || resource === undefined || resource.operation !== null) return state;
+  const before = resource.status;
+  if (before !== null && isSameStatus(before, event.status)) return state;
+  if (group.phase.kind === 'active' && before !== null) {
+    const what = event.status.kind === 'unknown' ? `unknown: ${event.status.message}` : event.status.kind;
+    emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
+  }
+  return putGroup(state, putResource(group, { ...resource, status: event.status }));
+}
+
+function isSameStatus(a: ResourceStatus, b: ResourceStatus): boolean {
+  return a.kind === b.kind && (a.kind !== 'unknown' || b.kind !== 'unknown' || a.message === b.message);
+}
+
+function finish(state: State, event: EventOf<'operation-finished'>, emit: Emit): State {
+  for (const group of state.groups) {
+    const resource = group.resources.find(({ operation }) => operation?.id === event.operation);
+    const policy = group.policy.resources.find(({ id }) => id === resource?.id);
+    if (resource?.operation == null || policy === undefined) continue;
+    const { action, since } = resource.operation;
+    const ended = finishOperation(resource, policy, event.outcome, state.now);
+    const tookMs = state.now - since;
+    if (event.outcome.kind === 'done') {
+      emit(note('info', 'operation-done', group, `${action} ${resource.id}`, tookMs));
+    } else {
+      const message = `${action} ${resource.id}: ${event.outcome.kind}: ${event.outcome.message}`;
+      emit(note('warning', 'operation-failed', group, message, tookMs));
+    }
+    if (ended.quarantined !== null && resource.quarantined === null) {
+      const next = `mend the cause, then run \`battito retry ${group.policy.name}\``;
+      emit(
+        note('alarm', 'quarantined', group, `${resource.id} is given up: ${ended.quarantined}`, null, next),
+      );
+    }
+    return putGroup(state, putResource(group, ended));
+  }
+  return state;
+}
+
+function endMaintenance(state: State, emit: Emit): State {
+  if (state.maintenanceUntil === null || state.now < state.maintenanceUntil) return state;
+  emit(
+    note('info', 'maintenance-ended', null, 'the time of maintenance is up: groups are looked after again'),
+  );
+  return { ...state, maintenanceUntil: null };
+}
+
+function notePeerChanges(before: State, after: State, emit: Emit): void {
+  const { peer, links } = after.policy;
+  if (
+    before.verdict.kind !== after.verdict.kind &&
+    after.verdict.kind !== 'late' &&
+    before.verdict.kind !== 'late'
+  ) {
+    emitVerdict(before, after, emit);
+  } else if (
+    before.verdict.kind === 'late' &&
+    after.verdict.kind !== 'late' &&
+    after.verdict.kind !== 'alive'
+  ) {
+    emitVerdict(before, after, emit);
+  }
+  after.links.forEach((link, index) => {
+    const was = before.links[index];
+    if (was === undefined || was.fresh === link.fresh) return;
+    const name = links[index] ?? `link ${index}`;
+    if (link.fresh) emit(note('info', 'link-heard', null, `${peer} is heard on ${name}`));
+    else
+      emit(
+        note(
+          'warning',
+          'link-silent',
+          null,
+          `${peer} is not heard on ${name}${link.down === null ? '' : `: ${link.down}`}`,
+        ),
+      );
+  });
+  if (after.stalls.count !== before.stalls.count) {
+    emit(
+      note(
+        'warning',
+        'stalled',
+        null,
+        `this daemon did not run for ${Math.round(after.stalls.lastMs)} ms; that silence is not held against ${peer}`,
+      ),
+    );
+  }
+}
+
+const verdictTexts = {
+  listening: 'has not been heard since this daemon started',
+  alive: 'is alive',
+  late: 'is late',
+  departed: 'said goodbye and runs nothing any more',
+  isolated: 'is silent, but so is everything else: this node is cut off',
+  dead: 'is dead: no heartbeat on any link, none of its addresses answers, the outside does',
+  fenced: 'is powered off, the operator says',
+} as const;
+
+function emitVerdict(before: State, after: State, emit: Emit): void {
+  const { verdict, policy } = after;
+  const text =
+    verdict.kind === 'unresponsive'
+      ? `is unresponsive: ${verdict.signs.join('; ')}`
+      : verdictTexts[verdict.kind];
+  const heardAt = before.peer.lastHeardAt;
+  const silent = heardAt === null || verdict.kind === 'alive' ? null : after.now - heardAt;
+  const severity = verdict.kind === 'alive' || verdict.kind === 'departed' ? 'info' : 'alarm';
+  emit(note(severity, `peer-${verdict.kind}`, null, `${policy.peer} ${text}`, silent));
+}
+
+function paceProbes(state: State, emit: Emit): State {
+  const paces = wantedPaces(state);
+  if (JSON.stringify(paces) === JSON.stringify(state.paces)) return state;
+  emit({ kind: 'pace-probes', paces });
+  return { ...state, paces };
+}
+
+/** Heartbeats go out at every keepalive, and at once when what they say has changed. */
+function sendHeartbeat(state: State, emit: Emit): State {
+  const content = ownContent(state);
+  const isDue = state.now >= state.nextHeartbeatAt;
+  const answersNewcomer =
+    state.peer.incarnation !== null && !state.peer.proven && state.peer.unprovenHeardAt === state.now;
+  const isNews = JSON.stringify(content) !== JSON.stringify(state.sentContent);
+  if (!isDue && !isNews && !answersNewcomer) return state;
+  return transmit(state, content, emit);
+}
+
+function transmit(state: State, content: State['sentContent'] & {}, emit: Emit): State {
+  const sequence = state.sequence + 1;
+  const { incarnation, lastSequence } = state.peer;
+  const heard = Math.max(lastSequence, ...state.links.map((link) => link.lastSequence));
+  const echo = incarnation === null ? null : { incarnation, sequence: heard };
+  emit({ kind: 'send-heartbeat', sequence, echo, content });
+  return {
+    ...state,
+    sequence,
+    sent: [...state.sent.slice(1 - sentMemory), { sequence, at: state.now }],
+    sentContent: content,
+    nextHeartbeatAt: state.now + state.policy.timings.keepaliveMs,
+  };
+}
+
+/** A node that leaves lets go of everything first, says so, has it on disk, and is gone. */
+function leave(state: State, emit: Emit): State {
+  if (!state.leaving || state.goodbyes > 0) return state;
+  if (state.maintenanceUntil !== null) {
+    emit({ kind: 'exit' });
+    return { ...state, goodbyes: 1 };
+  }
+  const content = ownContent(state);
+  const unsettled = state.groups.some(
+    ({ phase }) =>
+      phase.kind === 'stopping' ||
+      phase.kind === 'active' ||
+      phase.kind === 'starting' ||
+      phase.kind === 'frozen',
+  );
+  if (unsettled || !holdsNothing(content) || state.persistedRevision < state.ledgerRevision) return state;
+  let next = state;
+  for (let count = 0; count < goodbyes; count += 1) next = transmit(next, content, emit);
+  emit({ kind: 'exit' });
+  return { ...next, goodbyes };
+}
+
+/** When the core must be told that time has passed, whatever else happens: never later than the next heartbeat. */
+function nextWake(state: State): number {
+  const { timings } = state.policy;
+  const heard = state.peer.lastHeardAt ?? state.startedAt;
+  const patience = patienceMs(state);
+  const marks = [timings.warntimeMs, timings.freezeAfterMs, patience, timings.takeoverAfterMs].flatMap(
+    (afterMs) => [heard + afterMs, heard + afterMs + state.peer.forgivenMs],
+  );
+  const retries = state.groups.flatMap(({ resources }) => resources.flatMap(({ retryAt }) => retryAt ?? []));
+  const candidates = [...marks, ...retries, state.persistRetryAt ?? 0, state.maintenanceUntil ?? 0];
+  const coming = candidates.filter((at) => at > state.now);
+  return Math.min(state.nextHeartbeatAt, ...coming);
+}
