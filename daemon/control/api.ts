@@ -95,7 +95,11 @@ export interface Status {
     readonly signs: readonly string[];
   };
   readonly links: readonly LinkView[];
-  readonly probes: readonly { readonly target: string; readonly kind: string; readonly last: string | null }[];
+  readonly probes: readonly {
+    readonly target: string;
+    readonly kind: string;
+    readonly last: string | null;
+  }[];
   readonly groups: readonly GroupView[];
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly attention: readonly Attention[];

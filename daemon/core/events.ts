@@ -3,7 +3,7 @@
 // the revision that holds its generation. Every `start-operation` gets exactly one `operation-finished`.
 
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
-import type { GroupName, MonotonicMs, NodeName, ResourceId } from './policy.ts';
+import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
 
 /**
  * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
@@ -49,6 +49,8 @@ export interface LedgerGroup {
 export interface Ledger {
   readonly groups: readonly LedgerGroup[];
   readonly standby: boolean;
+  /** Monotonic time at which maintenance ends; null: none. */
+  readonly maintenanceUntil: MonotonicMs | null;
 }
 
 interface Timed {
@@ -66,6 +68,13 @@ export type Event = Timed &
         readonly echo: Echo | null;
         readonly content: HeartbeatContent;
       }
+    /** Authentic, but in words that this version does not know. A sign of life, no more. */
+    | {
+        readonly kind: 'heartbeat-not-understood';
+        readonly link: number;
+        readonly incarnation: number;
+        readonly sequence: number;
+      }
     | { readonly kind: 'link-observed'; readonly link: number; readonly down: string | null }
     | { readonly kind: 'carrier-observed'; readonly interface: string; readonly carrier: boolean }
     | { readonly kind: 'probe-reported'; readonly target: string; readonly result: ProbeResult }
@@ -79,6 +88,8 @@ export type Event = Timed &
     | { readonly kind: 'ledger-persisted'; readonly revision: number }
     | { readonly kind: 'ledger-not-persisted'; readonly revision: number; readonly message: string }
     | { readonly kind: 'operator-requested'; readonly id: number; readonly request: OperatorRequest }
+    /** Same links, probes, groups and resources as before; other times or preferences. */
+    | { readonly kind: 'policy-replaced'; readonly policy: Policy }
     | { readonly kind: 'stop-requested' }
   );
 

@@ -52,7 +52,7 @@ export function syncLedger(
   emit: (effect: Effect) => void,
 ): State {
   const groups = state.groups.map((group) => recordOf(state, group, factsOfGroup(group)));
-  const ledger = { groups, standby: state.standby };
+  const ledger = { groups, standby: state.standby, maintenanceUntil: state.maintenanceUntil };
   const isSame = JSON.stringify(ledger) === JSON.stringify(state.ledger);
   const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;
   if (isSame && !isDue) return state;

@@ -63,6 +63,16 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   };
 }
 
+/** A packet that is authentic and new, but not understood, says only that its sender lives. */
+export function receiveUnreadable(
+  state: State,
+  packet: { readonly link: number; readonly incarnation: number; readonly sequence: number },
+): State {
+  const decision = admission(state, packet);
+  if (decision !== 'admitted') return countRefusal(state, decision);
+  return countRefusal({ ...state, peer: { ...state.peer, unprovenHeardAt: state.now } }, 'unproven');
+}
+
 function maintenanceEnd(state: State, content: HeartbeatContent): MonotonicMs | null {
   return content.maintenanceMinutes === 0 ? null : state.now + content.maintenanceMinutes * 60_000;
 }
@@ -71,7 +81,8 @@ function countRefusal(state: State, reason: RefusalReason): State {
   return { ...state, refused: { ...state.refused, [reason]: state.refused[reason] + 1 } };
 }
 
-/** Lateness of our own clock tick beyond what scheduling explains is a stall: that silence is forgiven the peer. */
+/** An event that comes this much later than the core asked to be woken means that we did not run: that silence is
+ * forgiven the peer. Looked for at every event, since the first one after a stall may be any. */
 export function measureStall(state: State): State {
   const latenessMs = state.now - state.wakeAt;
   if (latenessMs <= state.policy.timings.keepaliveMs) return state;
@@ -122,8 +133,7 @@ export function judge(state: State): State {
 function conclude(state: State, warntimeMs: number): Verdict {
   const { peer } = state;
   if (peer.confirmedOff) return { kind: 'fenced' };
-  if (peer.content !== null && peer.content.leaving && holdsNothing(peer.content))
-    return { kind: 'departed' };
+  if (peer.content?.leaving && holdsNothing(peer.content)) return { kind: 'departed' };
   const silent = silenceMs(state);
   if (silent < patienceMs(state)) {
     if (peer.lastHeardAt === null) return { kind: 'listening' };
@@ -160,9 +170,8 @@ function signsOfLife(state: State): readonly string[] {
       signs.push(`${target.id} still answers`);
     }
   }
-  const unprovenWindowMs = state.policy.timings.deadtimeMs;
-  if (!state.peer.proven && within(state, state.peer.unprovenHeardAt, unprovenWindowMs)) {
-    signs.push('its packets arrive, but it does not read ours');
+  if (within(state, state.peer.unprovenHeardAt, windowMs)) {
+    signs.push('its packets arrive, but it does not read ours, or we cannot read its');
   }
   return signs;
 }

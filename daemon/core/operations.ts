@@ -44,10 +44,10 @@ function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Want
   const status = resource.status?.kind;
   switch (wanted) {
     case 'up':
-      return status === 'down' && resource.quarantined === null ? 'start' : null;
+      return startsFrom(resource, policy) ? 'start' : null;
     case 'resumed':
       if (status === 'paused') return 'resume';
-      return status === 'down' && resource.quarantined === null ? 'start' : null;
+      return startsFrom(resource, policy) ? 'start' : null;
     case 'down':
       if (status === 'down') return null;
       return resource.failures > 1 || status === 'paused' ? 'destroy' : 'stop';
@@ -59,6 +59,11 @@ function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Want
     case 'as-it-is':
       return null;
   }
+}
+
+function startsFrom({ status, asserted, quarantined }: ResourceState, policy: ResourcePolicy): boolean {
+  if (status?.kind === 'up') return policy.kind === 'address' && !asserted;
+  return status?.kind === 'down' && quarantined === null;
 }
 
 const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
@@ -175,7 +180,14 @@ export function finishOperation(
   if (action === undefined) return resource;
   if (outcome.kind === 'done') {
     const kind = bringsUp(action) ? 'up' : action === 'freeze' && policy.kind === 'guest' ? 'paused' : 'down';
-    return { ...ended, status: { kind }, failures: 0, retryAt: null, lastError: null };
+    return {
+      ...ended,
+      status: { kind },
+      asserted: kind === 'up',
+      failures: 0,
+      retryAt: null,
+      lastError: null,
+    };
   }
   const cancelled = resource.operation?.cancelled === true;
   const failures = cancelled ? resource.failures : resource.failures + 1;

@@ -63,6 +63,8 @@ export interface ProbeState {
 export interface ResourceState {
   readonly id: ResourceId;
   readonly status: ResourceStatus | null;
+  /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
+  readonly asserted: boolean;
   readonly operation: {
     readonly id: number;
     readonly action: ResourceAction;
@@ -167,7 +169,6 @@ export interface StartUp {
   /** Larger than in any earlier start of this node. */
   readonly incarnation: number;
   readonly ledger: Ledger;
-  readonly maintenanceUntil: MonotonicMs | null;
 }
 
 const silentPeer: PeerState = {
@@ -188,6 +189,7 @@ function freshResource(policy: ResourcePolicy): ResourceState {
   return {
     id: policy.id,
     status: null,
+    asserted: false,
     operation: null,
     failures: 0,
     retryAt: null,
@@ -198,7 +200,7 @@ function freshResource(policy: ResourcePolicy): ResourceState {
 }
 
 /** The state of a node that has just started and has seen nothing yet. */
-export function initialState({ at, policy, incarnation, ledger, maintenanceUntil }: StartUp): State {
+export function initialState({ at, policy, incarnation, ledger }: StartUp): State {
   return {
     policy,
     now: at,
@@ -238,7 +240,7 @@ export function initialState({ at, policy, incarnation, ledger, maintenanceUntil
     standby: ledger.standby,
     leaving: false,
     goodbyes: 0,
-    maintenanceUntil,
+    maintenanceUntil: ledger.maintenanceUntil,
     peerMaintenanceUntil: null,
     ledger: { ...ledger, groups: policy.groups.map(({ name }) => ledgerGroup(ledger, name)) },
     ledgerRevision: 0,

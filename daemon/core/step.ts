@@ -2,6 +2,7 @@
 
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
+import type { HeartbeatContent } from './heartbeat.ts';
 import { ledgerWriteFailed, syncLedger } from './ledger.ts';
 import { note, runMachine } from './machine.ts';
 import {
@@ -10,6 +11,7 @@ import {
   measureStall,
   patienceMs,
   receiveHeartbeat,
+  receiveUnreadable,
   wantedPaces,
 } from './membership.ts';
 import { finishOperation, putGroup, putResource, reconcile } from './operations.ts';
@@ -30,7 +32,7 @@ export function step(before: State, event: Event): Draft {
   const effects: Effect[] = [];
   const emit: Emit = (effect) => effects.push(effect);
   const at = Math.max(event.at, before.now);
-  let state = handle({ ...before, now: at }, event, emit);
+  let state = handle(measureStall({ ...before, now: at }), event, emit);
   state = endMaintenance(judge(state), emit);
   notePeerChanges(before, state, emit);
   state = runMachine(state, emit);
@@ -51,8 +53,10 @@ function handle<K extends EventKind>(state: State, event: EventOf<K>, emit: Emit
 }
 
 const handlers: Handlers = {
-  'time-passed': (state) => measureStall(state),
+  'time-passed': (state) => state,
   'heartbeat-received': (state, event) => receiveHeartbeat(state, event),
+  'heartbeat-not-understood': (state, event) => receiveUnreadable(state, event),
+  'policy-replaced': replacePolicy,
   'link-observed': (state, event) => ({
     ...state,
     links: state.links.map((link, index) => (index === event.link ? { ...link, down: event.down } : link)),
@@ -119,6 +123,14 @@ function describeRequest(request: EventOf<'operator-requested'>['request']): str
   if ('on' in request) words.push(request.on ? 'on' : 'off');
   if ('durationMs' in request) words.push(request.durationMs > 0 ? `${request.durationMs / 1000} s` : 'off');
   return words.join(' ');
+}
+
+function replacePolicy(state: State, event: EventOf<'policy-replaced'>): State {
+  const groups = state.groups.map((group) => {
+    const policy = event.policy.groups.find(({ name }) => name === group.policy.name);
+    return policy === undefined ? group : { ...group, policy };
+  });
+  return { ...state, policy: event.policy, groups };
 }
 
 function observeResource(state: State, event: EventOf<'resource-observed'>, emit: Emit): State {
@@ -242,18 +254,18 @@ function paceProbes(state: State, emit: Emit): State {
   return { ...state, paces };
 }
 
-/** Heartbeats go out at every keepalive, and at once when what they say has changed. */
+/** Heartbeats go out at every keepalive, and at once when what they say has changed or a newcomer is to be met. */
 function sendHeartbeat(state: State, emit: Emit): State {
   const content = ownContent(state);
   const isDue = state.now >= state.nextHeartbeatAt;
-  const answersNewcomer =
-    state.peer.incarnation !== null && !state.peer.proven && state.peer.unprovenHeardAt === state.now;
+  const { incarnation, proven, unprovenHeardAt } = state.peer;
+  const meetsNewcomer = incarnation !== null && !proven && unprovenHeardAt === state.now;
   const isNews = JSON.stringify(content) !== JSON.stringify(state.sentContent);
-  if (!isDue && !isNews && !answersNewcomer) return state;
-  return transmit(state, content, emit);
+  if (!isDue && !isNews && !meetsNewcomer) return state;
+  return transmit(state, isNews ? content : (state.sentContent ?? content), emit);
 }
 
-function transmit(state: State, content: State['sentContent'] & {}, emit: Emit): State {
+function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
   const sequence = state.sequence + 1;
   const { incarnation, lastSequence } = state.peer;
   const heard = Math.max(lastSequence, ...state.links.map((link) => link.lastSequence));

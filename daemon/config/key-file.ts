@@ -1,0 +1,297 @@
+// The shared key file: reading, judging and rotating it.
+// Guarantees: a key is never printed; a file that others may read or change is refused; every change is atomic
+// (a reader sees the old file or the new one, whole) and on disk when the call returns. A file holds one or two
+// keys: the first signs, all verify. Rotation without a gap: stage, copy to the peer; activate, copy; retire, copy.
+
+import { createHash, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { BattitoError, exitCodes } from '../errors.ts';
+
+/** A key made from a file's key for one purpose. `id` is 4 bytes and says nothing about the key. */
+export interface DerivedKey {
+  readonly id: Buffer;
+  readonly secret: KeyObject;
+}
+
+/** `signing` is also the first of `accepted`. */
+export interface KeyRing {
+  readonly signing: DerivedKey;
+  readonly accepted: readonly DerivedKey[];
+}
+
+/** What a derived key is for; each purpose gets its own independent key (RFC 5869, `info`). */
+export type KeyPurpose = 'heartbeat';
+
+const secretBytes = 32;
+const fileBytesMax = 16 * 1024;
+const keyLinePattern = /^battito-key-1:([A-Za-z0-9+/]{43}=)$/;
+const header = `# Battito's shared key. Keep this file the same on both nodes, mode 0600.
+# The first key signs, every key listed is accepted.
+`;
+
+/** Derives a ring from raw 32-byte keys, the signing one first. */
+export function createKeyRing(secrets: readonly Buffer[], purpose: KeyPurpose = 'heartbeat'): KeyRing {
+  const accepted = secrets.map((secret) => deriveKey(secret, purpose));
+  const [signing] = accepted;
+  if (signing === undefined) throw new TypeError('a key ring needs a key');
+  return { signing, accepted };
+}
+
+function deriveKey(secret: Buffer, purpose: KeyPurpose): DerivedKey {
+  const derived = Buffer.from(hkdfSync('sha256', secret, '', `battito ${purpose} 1`, secretBytes));
+  const id = Buffer.from(createHash('sha256').update(derived).digest().subarray(0, 4));
+  return { id, secret: createSecretKey(derived) };
+}
+
+/**
+ * Reads the key file.
+ * @throws BattitoError, exit code 78: `key-file-missing`, `key-file-mode` (not a regular file, or its mode or owner
+ * lets others in), `key-file-unreadable`, `key-file-invalid` (every problem, as file:line).
+ */
+export function loadKeyRing(path: string): KeyRing {
+  return createKeyRing(readKeyFile(path).keys.map((key) => key.secret));
+}
+
+/**
+ * Creates a key file with one new random key, mode 0600 from its first byte.
+ * @throws BattitoError `key-file-exists` (nothing is ever overwritten), `key-file-unwritable`.
+ */
+export function generateKeyFile(path: string): void {
+  writing(path, () => {
+    const temporary = writeTemporary(path, `${header}${newKeyLine()}\n`, { mode: 0o600 });
+    try {
+      linkSync(temporary, path); // Unlike rename(2), link(2) fails when the name is taken.
+    } finally {
+      unlinkSync(temporary);
+    }
+    syncDirectory(path);
+  });
+}
+
+/** Appends a second new key, accepted but not signing. @throws BattitoError `key-already-staged`, or as on load. */
+export function stageKey(path: string): void {
+  const file = readKeyFile(path);
+  if (file.keys.length > 1) {
+    throw new BattitoError('key-already-staged', `${path} already holds two keys`, {
+      next: 'Finish the rotation under way first: activate the second key, then retire the old one.',
+    });
+  }
+  const lines = file.lines.at(-1) === '' ? file.lines.slice(0, -1) : file.lines;
+  replaceFile(path, file.stats, [...lines, newKeyLine(), '']);
+}
+
+/** Lets the second key sign; the first stays accepted. @throws BattitoError `key-not-staged`, or as on load. */
+export function activateKey(path: string): void {
+  const { lines, stats, first, second } = readTwoKeys(path);
+  const swapped = [...lines];
+  swapped[first.line] = lines[second.line] ?? '';
+  swapped[second.line] = lines[first.line] ?? '';
+  replaceFile(path, stats, swapped);
+}
+
+/** Drops the key that does not sign. @throws BattitoError `key-not-staged`, or as on load. */
+export function retireKey(path: string): void {
+  const { lines, stats, second } = readTwoKeys(path);
+  replaceFile(path, stats, lines.toSpliced(second.line, 1));
+}
+
+interface KeyLine {
+  /** Index into `lines`, from 0. */
+  readonly line: number;
+  readonly secret: Buffer;
+}
+
+interface KeyFile {
+  readonly lines: readonly string[];
+  readonly keys: readonly KeyLine[];
+  readonly stats: Stats;
+}
+
+function readTwoKeys(path: string): KeyFile & { readonly first: KeyLine; readonly second: KeyLine } {
+  const file = readKeyFile(path);
+  const [first, second] = file.keys;
+  if (first === undefined || second === undefined) {
+    throw new BattitoError('key-not-staged', `${path} holds only the key that signs`, {
+      next: 'Stage a new key first and copy the file to the other node.',
+    });
+  }
+  return { ...file, first, second };
+}
+
+function readKeyFile(path: string): KeyFile {
+  const { text, stats } = readChecked(path);
+  const lines = text.split('\n');
+  const keys: KeyLine[] = [];
+  const problems: string[] = [];
+  for (const [line, raw] of lines.entries()) {
+    const content = raw.trim();
+    if (content === '' || content.startsWith('#')) continue;
+    const where = `${path}:${line + 1}`;
+    const encoded = keyLinePattern.exec(content)?.[1];
+    const secret = Buffer.from(encoded ?? '', 'base64');
+    if (encoded === undefined || secret.toString('base64') !== encoded) {
+      problems.push(`${where}: expected battito-key-1:<base64 of 32 bytes>`);
+    } else if (keys.some((key) => key.secret.equals(secret))) {
+      problems.push(`${where}: the same key twice`);
+    } else if (keys.length === 2) {
+      problems.push(`${where}: more than two keys`);
+    } else {
+      keys.push({ line, secret });
+    }
+  }
+  if (keys.length === 0 && problems.length === 0)
+    problems.push(`${path}:${lines.length}: no key in this file`);
+  if (problems.length > 0) throw invalid(path, problems.join('\n'));
+  return { lines, keys, stats };
+}
+
+/** Opens first and judges what was opened, so that the file cannot be exchanged in between. */
+function readChecked(path: string): { readonly text: string; readonly stats: Stats } {
+  let descriptor: number | undefined;
+  try {
+    // O_NONBLOCK: opening a named pipe must not wait for a writer.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(descriptor);
+    checkModeAndOwner(path, stats);
+    const bytes = Buffer.alloc(fileBytesMax + 1);
+    const length = readSync(descriptor, bytes, 0, bytes.length, 0);
+    if (length > fileBytesMax) throw invalid(path, `${path}:1: longer than ${fileBytesMax} bytes`);
+    return { text: bytes.toString('utf8', 0, length), stats };
+  } catch (error) {
+    if (error instanceof BattitoError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      throw new BattitoError('key-file-missing', `${path}: no such key file`, {
+        exitCode: exitCodes.config,
+        next: `Create it with "battito keygen" on one node and copy it to the other, mode 0600.`,
+        cause: error,
+      });
+    }
+    throw new BattitoError('key-file-unreadable', `${path}: cannot be read (${code ?? message})`, {
+      exitCode: exitCodes.config,
+      next: 'Run as root, or as the user that owns the key file.',
+      cause: error,
+    });
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function checkModeAndOwner(path: string, stats: Stats): void {
+  const refuse = (message: string, next: string) =>
+    new BattitoError('key-file-mode', `${path}: ${message}`, { exitCode: exitCodes.config, next });
+  if (!stats.isFile()) {
+    throw refuse(`is ${describeFileType(stats)}, not a regular file`, 'Put the key into a plain file.');
+  }
+  const user = process.geteuid?.() ?? 0;
+  if (stats.uid !== user && stats.uid !== 0) {
+    throw refuse(
+      `belongs to user ${stats.uid}, must belong to user ${user} or root`,
+      `chown ${user} '${path}'`,
+    );
+  }
+  const mode = stats.mode & 0o7777;
+  if (mode !== 0o600 && mode !== 0o400) {
+    const found = mode.toString(8).padStart(4, '0');
+    throw refuse(`mode is ${found}, must be 0600 or 0400`, `chmod 600 '${path}'`);
+  }
+}
+
+function describeFileType(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a named pipe';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+function invalid(path: string, message: string): BattitoError {
+  return new BattitoError('key-file-invalid', message, {
+    exitCode: exitCodes.config,
+    next: `Copy ${path} from the other node, or create a new one with "battito keygen".`,
+  });
+}
+
+function newKeyLine(): string {
+  return `battito-key-1:${randomBytes(secretBytes).toString('base64')}`;
+}
+
+/** Through a symbolic link, the file itself is replaced; mode and owner stay. */
+function replaceFile(path: string, stats: Stats, lines: readonly string[]): void {
+  writing(path, () => {
+    const target = realpathSync(path);
+    const owner = { uid: stats.uid, gid: stats.gid };
+    const temporary = writeTemporary(target, lines.join('\n'), { mode: stats.mode & 0o777, owner });
+    try {
+      renameSync(temporary, target);
+    } catch (error) {
+      unlinkSync(temporary);
+      throw error;
+    }
+    syncDirectory(target);
+  });
+}
+
+function writeTemporary(
+  path: string,
+  text: string,
+  { mode, owner }: { mode: number; owner?: { uid: number; gid: number } },
+): string {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
+  const descriptor = openSync(temporary, 'wx', 0o600);
+  try {
+    if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
+    fchmodSync(descriptor, mode); // Whatever the umask left.
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+  return temporary;
+}
+
+/** A rename or link is only safe against power loss once its directory is on disk. */
+function syncDirectory(path: string): void {
+  const descriptor = openSync(dirname(path), constants.O_RDONLY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function writing(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') {
+      throw new BattitoError('key-file-exists', `${path} already exists and is left as it is`, {
+        next: 'To change keys without a gap, stage a second key in it instead.',
+        cause: error,
+      });
+    }
+    throw new BattitoError('key-file-unwritable', `${path}: cannot be written (${code ?? message})`, {
+      next: code === 'ENOENT' ? `mkdir -p '${dirname(path)}'` : 'Run as root, or choose another path.',
+      cause: error,
+    });
+  }
+}

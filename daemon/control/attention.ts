@@ -1,0 +1,275 @@
+// What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
+
+import type { GroupState, Obstacle, State } from '../core/state.ts';
+import type { Attention, Severity } from './api.ts';
+
+const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
+
+export function attentionOf(state: State): readonly Attention[] {
+  const all = [
+    ...ofPeer(state),
+    ...state.groups.flatMap((group) => ofGroup(state, group)),
+    ...ofNode(state),
+    ...ofLinks(state),
+  ];
+  return all.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
+}
+
+function item(severity: Severity, code: string, message: string, next: string): Attention {
+  return { severity, code, message, next };
+}
+
+function ofPeer(state: State): readonly Attention[] {
+  const { self, peer } = state.policy;
+  const { verdict } = state;
+  switch (verdict.kind) {
+    case 'dead':
+    case 'fenced':
+      return [
+        item(
+          'warning',
+          `peer-${verdict.kind}`,
+          `${peer} is ${verdict.kind}: nothing protects ${self} until it is back`,
+          `find out why ${peer} went down and start it; it comes back as standby by itself`,
+        ),
+      ];
+    case 'departed':
+      return [
+        item(
+          'warning',
+          'peer-departed',
+          `the daemon on ${peer} was stopped: nothing protects ${self}`,
+          `on ${peer}: systemctl start battito`,
+        ),
+      ];
+    case 'unresponsive':
+      return [
+        item(
+          'alarm',
+          'peer-unresponsive',
+          `${peer} sends no heartbeats but is not off: ${verdict.signs.join('; ')}`,
+          `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito takeover --peer-is-off ${peer}`,
+        ),
+      ];
+    case 'isolated':
+      return [
+        item(
+          'alarm',
+          'isolated',
+          `${self} is cut off: neither ${peer} nor the outside answers`,
+          `check the cables and the switch of ${self}`,
+        ),
+      ];
+    default:
+      return [];
+  }
+}
+
+const obstacleNext: Readonly<Record<Obstacle, (peer: string, group: string) => readonly [string, string]>> = {
+  'peer-unresponsive': (peer) => [
+    `${peer} may still run it`,
+    `power ${peer} off, then: battito takeover --peer-is-off ${peer}`,
+  ],
+  isolated: (peer) => [
+    `this node was cut off, so ${peer} may run it`,
+    `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
+  ],
+  'unproven-data': (peer, group) => [
+    `${peer} may have written to it last`,
+    `start ${peer}; or, if its newer data may be lost: battito takeover --accept-data ${group}`,
+  ],
+  'no-lan': () => ['this node has no working LAN', 'mend its LAN cable or gateway'],
+  'peer-in-maintenance': (peer) => [
+    `${peer} is in maintenance and asked to be left alone`,
+    `wait; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
+  ],
+};
+
+function ofGroup(state: State, group: GroupState): readonly Attention[] {
+  const { name } = group.policy;
+  const { peer } = state.policy;
+  const list: Attention[] = [];
+  if (group.phase.kind === 'blocked') {
+    const [why, next] = obstacleNext[group.phase.obstacle](peer, name);
+    list.push(item('alarm', `blocked-${group.phase.obstacle}`, `${name} is not started here: ${why}`, next));
+  }
+  if (group.phase.kind === 'frozen') {
+    list.push(
+      item(
+        'alarm',
+        'frozen',
+        `${name} is frozen: addresses released, guests paused, until ${peer} is heard`,
+        `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
+      ),
+    );
+  }
+  const nobody =
+    group.phase.kind === 'stopped' &&
+    state.verdict.kind === 'alive' &&
+    state.peer.content?.groups.find((report) => report.name === name)?.phase === 'stopped';
+  if (nobody) list.push(item('alarm', 'nobody-runs-it', `${name} runs on neither node`, nobodyNext(state)));
+  for (const resource of group.resources) {
+    if (resource.quarantined !== null) {
+      list.push(
+        item(
+          'alarm',
+          'quarantined',
+          `${resource.id} is given up: ${resource.quarantined}`,
+          `mend the cause, then: battito retry ${name}`,
+        ),
+      );
+    } else if (resource.lastError !== null) {
+      list.push(
+        item(
+          'warning',
+          'operation-failed',
+          `${resource.id}: ${resource.lastError}`,
+          'it is tried again; battito history shows each attempt',
+        ),
+      );
+    } else if (resource.status?.kind === 'unknown') {
+      list.push(
+        item(
+          'alarm',
+          'resource-unknown',
+          `${resource.id}: ${resource.status.message}`,
+          'it is left alone until it can be told; look at its process and log',
+        ),
+      );
+    } else if (resource.status?.kind === 'paused' && group.phase.kind === 'active') {
+      list.push(
+        item(
+          'warning',
+          'paused',
+          `${resource.id} is paused, by hand or after an IO error`,
+          'resume it, or stop it: it is then started again',
+        ),
+      );
+    }
+  }
+  return list;
+}
+
+function nobodyNext(state: State): string {
+  if (state.standby) return 'battito standby off';
+  if (state.maintenanceUntil !== null) return 'battito maintenance off';
+  return 'battito status on both nodes says what they wait for';
+}
+
+function ofNode(state: State): readonly Attention[] {
+  const { self, peer, configDigest } = state.policy;
+  const list: Attention[] = [];
+  if (state.standby)
+    list.push(
+      item('warning', 'standby', `${self} is in standby and takes nothing over`, 'battito standby off'),
+    );
+  if (state.maintenanceUntil !== null) {
+    const minutes = Math.ceil((state.maintenanceUntil - state.now) / 60_000);
+    list.push(
+      item(
+        'warning',
+        'maintenance',
+        `${self} is in maintenance for ${minutes} min more: nothing is looked after`,
+        'battito maintenance off',
+      ),
+    );
+  }
+  const { content } = state.peer;
+  if (content !== null && state.verdict.kind === 'alive') {
+    if (content.standby)
+      list.push(
+        item(
+          'warning',
+          'peer-standby',
+          `${peer} is in standby and takes nothing over`,
+          `on ${peer}: battito standby off`,
+        ),
+      );
+    if (content.maintenanceMinutes > 0)
+      list.push(
+        item(
+          'warning',
+          'peer-maintenance',
+          `${peer} is in maintenance`,
+          `on ${peer}: battito maintenance off`,
+        ),
+      );
+    if (content.configDigest !== configDigest) {
+      list.push(
+        item(
+          'alarm',
+          'config-differs',
+          `the configurations of ${self} and ${peer} differ`,
+          `copy /etc/battito/battito.yaml to the other node, then on both: systemctl reload battito`,
+        ),
+      );
+    }
+    if (!content.lan)
+      list.push(
+        item(
+          'warning',
+          'peer-no-lan',
+          `${peer} has no working LAN`,
+          `check the LAN cable and the gateway of ${peer}`,
+        ),
+      );
+  }
+  if (state.sentContent?.lan === false)
+    list.push(
+      item('alarm', 'no-lan', `${self} has no working LAN`, `check the LAN cable and the gateway of ${self}`),
+    );
+  if (state.persistedRevision < state.ledgerRevision && state.persistRetryAt !== null) {
+    list.push(
+      item(
+        'alarm',
+        'ledger-not-written',
+        'the state file cannot be written',
+        'free space or mend the file system of the state directory',
+      ),
+    );
+  }
+  if (state.refused['stale-incarnation'] > 0 && state.verdict.kind !== 'alive') {
+    list.push(
+      item(
+        'alarm',
+        'stale-incarnation',
+        `packets of an earlier run of ${peer} arrive: replayed, or ${peer} has lost its state file and its clock is behind`,
+        `set the clock of ${peer} and restart its daemon`,
+      ),
+    );
+  }
+  return list;
+}
+
+function ofLinks(state: State): readonly Attention[] {
+  if (state.verdict.kind !== 'alive') return [];
+  const { peer, links } = state.policy;
+  return state.links.flatMap((link, index) => {
+    const name = links[index] ?? `link ${index + 1}`;
+    if (!link.fresh) {
+      const why = link.down ?? `${peer} is not heard there`;
+      return [
+        item(
+          'warning',
+          'link-silent',
+          `${name}: ${why}; the other link still carries the heartbeats`,
+          `check the cable of ${name.split(' ')[0]} on both nodes`,
+        ),
+      ];
+    }
+    if (
+      state.peer.content?.hears[index] === false &&
+      state.now - (state.peer.aliveSince ?? state.now) > state.policy.timings.deadtimeMs
+    ) {
+      return [
+        item(
+          'warning',
+          'link-one-way',
+          `${name}: ${peer} is heard, but does not hear us there`,
+          `check the firewall of ${peer} (UDP) and the cable of ${name.split(' ')[0]}`,
+        ),
+      ];
+    }
+    return [];
+  });
+}

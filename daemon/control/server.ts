@@ -1,0 +1,182 @@
+// The control API on a unix socket; api.ts says what it answers. Only root and the daemon's user get in: mode 0600.
+
+import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { BattitoError, exitCodes } from '../errors.ts';
+import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+
+export interface ControlSource {
+  status(): Status;
+  history(limit: number): readonly HistoryEntry[];
+  plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
+  readonly request: PostRequest;
+}
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+const bodyBytesMax = 64 * 1024;
+const groups = z.array(z.string());
+const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('takeover'), groups }),
+  z.strictObject({ kind: z.literal('accept-data'), groups }),
+  z.strictObject({ kind: z.literal('confirm-peer-off'), node: z.string() }),
+  z.strictObject({ kind: z.literal('handover'), groups }),
+  z.strictObject({ kind: z.literal('standby'), on: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('maintenance'),
+    durationMs: z
+      .number()
+      .min(0)
+      .max(7 * 24 * 3_600_000),
+  }),
+  z.strictObject({ kind: z.literal('retry'), groups }),
+]);
+
+/** Throws BattitoError `already-running` when a daemon answers at the path, `socket-unusable` otherwise. */
+export async function startControlServer(
+  path: string,
+  source: ControlSource,
+  logger: Logger,
+): Promise<ControlServer> {
+  const server = createServer((request, response) => {
+    answer(request, response, source).catch((error: unknown) => {
+      logger.error({ err: error, url: request.url }, 'the control API failed');
+      fail(response, 500, 'internal', String(error), null);
+    });
+  });
+  server.requestTimeout = 10_000;
+  if (await answers(path)) {
+    throw new BattitoError('already-running', `another daemon answers at ${path}`, {
+      exitCode: exitCodes.unavailable,
+      next: 'stop it first (systemctl stop battito), or give this one another --socket and --state-dir',
+    });
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await unlink(path).catch(() => {}); // A socket that nobody listens on any more.
+    await listen(server, path);
+    await chmod(path, 0o600);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new BattitoError('socket-unusable', `the control socket ${path} cannot be opened: ${message}`, {
+      exitCode: exitCodes.noPermission,
+      next: 'run the daemon as root, or name another path with --socket',
+      cause,
+    });
+  }
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  source: ControlSource,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://control');
+  const route = `${request.method} ${url.pathname}`;
+  switch (route) {
+    case 'GET /v1/status':
+      return send(response, 200, source.status());
+    case 'GET /v1/history':
+      return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
+    case 'GET /v1/plan': {
+      const action = url.searchParams.get('action') === 'stop' ? 'stop' : 'start';
+      return send(response, 200, source.plan(action, url.searchParams.get('group')));
+    }
+    case 'POST /v1/requests':
+      return takeRequest(request, response, source);
+    default: {
+      const known = ['/v1/status', '/v1/history', '/v1/plan', '/v1/requests'].includes(url.pathname);
+      const status = known ? 405 : 404;
+      return fail(response, status, known ? 'method-not-allowed' : 'not-found', `no ${route} here`, null);
+    }
+  }
+}
+
+function countOf(text: string | null): number {
+  const count = Number(text ?? 100);
+  return Number.isInteger(count) && count > 0 ? count : 100;
+}
+
+async function takeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  source: ControlSource,
+): Promise<void> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > bodyBytesMax) return fail(response, 413, 'too-large', 'the request is too large', null);
+    parts.push(part);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch {
+    return fail(response, 400, 'not-json', 'the request is not JSON', null);
+  }
+  const parsed = requestSchema.safeParse(body);
+  if (!parsed.success) {
+    const message = parsed.error.issues
+      .map(({ path, message: why }) => `${path.join('.')}: ${why}`)
+      .join('; ');
+    return fail(
+      response,
+      400,
+      'not-understood',
+      message,
+      'the command may be newer than the daemon: restart it',
+    );
+  }
+  const result = await source.request(parsed.data);
+  return send(response, result.kind === 'refused' ? 409 : 200, result);
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+function fail(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  next: string | null,
+): void {
+  if (!response.headersSent) send(response, status, { error: { code, message, next } });
+}

@@ -1,0 +1,141 @@
+// The core's state as the control API shows it.
+
+import type { Config } from '../config/config.ts';
+import { peerReport } from '../core/facts.ts';
+import type { GroupState, ResourceState, State } from '../core/state.ts';
+import { ledgerGroup } from '../core/state.ts';
+import { transitions } from '../core/transitions.ts';
+import type { LinkCounters } from '../drivers/link.ts';
+import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
+import { attentionOf } from './attention.ts';
+
+export interface ViewSource {
+  readonly config: Config;
+  readonly state: State;
+  /** By link index. */
+  readonly counters: readonly LinkCounters[];
+  readonly nowMs: number;
+}
+
+export function statusOf({ config, state, counters, nowMs }: ViewSource): Status {
+  const { verdict, policy, timings } = { ...state, timings: state.policy.timings };
+  return {
+    cluster: config.cluster,
+    tier: 'evidence',
+    self: selfView(config, state, nowMs),
+    peer: peerView(config, state, nowMs),
+    verdict: {
+      kind: verdict.kind,
+      forMs: nowMs - state.verdictSince,
+      silentMs: state.peer.lastHeardAt === null ? null : nowMs - state.peer.lastHeardAt,
+      signs: verdict.kind === 'unresponsive' ? verdict.signs : [],
+    },
+    links: policy.links.map((name, index) => linkView(state, name, index, counters[index], nowMs)),
+    probes: policy.probes.map((target) => ({
+      target: target.id,
+      kind: target.kind,
+      last: state.probes.find((probe) => probe.target === target.id)?.last ?? null,
+    })),
+    groups: state.groups.map((group) => groupView(state, group, nowMs)),
+    stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
+    attention: attentionOf(state),
+    timings: {
+      keepaliveMs: timings.keepaliveMs,
+      warntimeMs: timings.warntimeMs,
+      deadtimeMs: timings.deadtimeMs,
+      initdeadMs: timings.initdeadMs,
+    },
+    daemon: { pid: process.pid, uptimeMs: nowMs - state.startedAt, incarnation: state.incarnation },
+  };
+}
+
+function selfView(config: Config, state: State, nowMs: number): NodeView {
+  const { self, software, configDigest } = state.policy;
+  return {
+    name: self,
+    address: addressOf(config, self),
+    standby: state.standby,
+    leaving: state.leaving,
+    maintenanceMs: state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - nowMs),
+    lan: state.sentContent?.lan ?? null,
+    software,
+    configDigest,
+  };
+}
+
+function peerView(config: Config, state: State, nowMs: number): NodeView {
+  const { content } = state.peer;
+  return {
+    name: state.policy.peer,
+    address: addressOf(config, state.policy.peer),
+    standby: content?.standby ?? false,
+    leaving: content?.leaving ?? false,
+    maintenanceMs: state.peerMaintenanceUntil === null ? 0 : Math.max(0, state.peerMaintenanceUntil - nowMs),
+    lan: content?.lan ?? null,
+    software: content?.software ?? null,
+    configDigest: content?.configDigest ?? null,
+  };
+}
+
+function addressOf(config: Config, name: string): string {
+  return config.nodes.find((node) => node.name === name)?.address ?? '';
+}
+
+function linkView(
+  state: State,
+  name: string,
+  index: number,
+  counters: LinkCounters | undefined,
+  nowMs: number,
+): LinkView {
+  const link = state.links[index];
+  const heard = link?.lastHeardAt ?? null;
+  return {
+    name,
+    ageMs: heard === null ? null : nowMs - heard,
+    fresh: link?.fresh ?? false,
+    heardByPeer: state.verdict.kind === 'alive' ? (state.peer.content?.hears[index] ?? null) : null,
+    down: link?.down ?? null,
+    sent: counters?.sent ?? 0,
+    received: counters?.received ?? 0,
+    refused: { ...counters?.refused },
+  };
+}
+
+function groupView(state: State, group: GroupState, nowMs: number): GroupView {
+  const { name, preferred, failback } = group.policy;
+  const report = peerReport(state, name);
+  return {
+    name,
+    phase: group.phase.kind,
+    forMs: nowMs - group.since,
+    generation:
+      'generation' in group.phase ? group.phase.generation : ledgerGroup(state.ledger, name).generation,
+    preferred,
+    failback,
+    reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
+    resources: group.resources.map((resource) => resourceView(group, resource, nowMs)),
+    peer: report === null ? null : { ...report },
+    runsOn: runsOn(state, group),
+  };
+}
+
+function runsOn(state: State, group: GroupState): string | null {
+  const { kind } = group.phase;
+  if (kind === 'starting' || kind === 'active') return state.policy.self;
+  const present = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
+  const phase = peerReport(state, group.policy.name)?.phase;
+  return present && (phase === 'starting' || phase === 'active') ? state.policy.peer : null;
+}
+
+function resourceView(group: GroupState, resource: ResourceState, nowMs: number): ResourceView {
+  const { operation } = resource;
+  return {
+    id: resource.id,
+    kind: group.policy.resources.find(({ id }) => id === resource.id)?.kind ?? 'guest',
+    status: resource.status?.kind ?? 'unknown',
+    operation: operation === null ? null : { action: operation.action, forMs: nowMs - operation.since },
+    quarantined: resource.quarantined,
+    lastError: resource.lastError,
+  };
+}

@@ -1,0 +1,279 @@
+// One floating address on this host: added, removed, announced, watched.
+// Guarantees: every action is idempotent and ends by its deadline; what the kernel shows decides, not what a command
+// said; the result of `start` never waits for announcements. Must not decide who should hold the address.
+// Source: ip-address(8), arping(8), ndptool(8).
+
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { AddressConfig } from '../config/config.ts';
+import { type AddressConflict, announcements, createAddressAnnouncer } from './address-announcer.ts';
+import { type CommandResult, describeFailure, runCommand } from './command.ts';
+import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from './driver.ts';
+import { type InterfaceState, type NetworkMonitor, parseInterfaces } from './network.ts';
+
+export interface AddressDriverOptions {
+  readonly network: NetworkMonitor;
+  readonly logger: Logger;
+  /** The status as the network monitor sees it, once when first known and then only when it changes. */
+  readonly onStatus: (status: ResourceStatus) => void;
+  /** Another host answers for the address while we hold it (IPv4 only). */
+  readonly onConflict?: (conflict: AddressConflict) => void;
+  /** Milliseconds between announcements while held; 30 s when left out. */
+  readonly announceRefreshMs?: number;
+}
+
+const announceRefreshMsDefault = 30_000;
+const commandTimeoutMs = 2000;
+const done: Outcome = { kind: 'done' };
+
+/** What one fresh look at the interface gave. */
+type Look =
+  | { readonly kind: 'seen'; readonly interface: InterfaceState }
+  | { readonly kind: 'interface-missing' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+/** Announces and defends the address only after its own `start` or `resume`, so a restarted daemon starts what it adopts. */
+export function createAddressDriver(config: AddressConfig, options: AddressDriverOptions): ResourceDriver {
+  const { network, onStatus } = options;
+  const logger = options.logger.child({ address: config.address, interface: config.interface });
+  const announcer = createAddressAnnouncer({
+    address: config,
+    refreshMs: options.announceRefreshMs ?? announceRefreshMsDefault,
+    logger,
+    ownMacs: () => new Set((network.current() ?? []).flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
+    onConflict: (conflict) => options.onConflict?.(conflict),
+  });
+  let held = false; // Between a `start` that was done and the next `stop`.
+  let hadCarrier = true;
+  let reported: ResourceStatus | undefined;
+  let changing = 0; // Actions under way: what the monitor read before they ended is out of date.
+  let tail: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  const unsubscribe = network.subscribe(evaluate);
+  evaluate();
+
+  function evaluate(): void {
+    if (closed || changing > 0) return;
+    const interfaces = network.current();
+    if (interfaces === undefined && reported === undefined) return; // Nothing was read yet.
+    const status: ResourceStatus =
+      interfaces === undefined
+        ? { kind: 'unknown', message: 'the network interfaces cannot be read' }
+        : statusOf(
+            config,
+            interfaces.find(({ name }) => name === config.interface),
+          );
+    const carrier = interfaces?.find(({ name }) => name === config.interface)?.carrier ?? hadCarrier;
+    // A switch that saw the link come back has forgotten us.
+    if (held && carrier && !hadCarrier && status.kind === 'up') announcer.start();
+    hadCarrier = carrier;
+    if (JSON.stringify(status) === JSON.stringify(reported)) return;
+    if (held && status.kind === 'down') logger.warn('the address was removed by someone else');
+    reported = status;
+    onStatus(status);
+  }
+
+  async function carryOut(action: ResourceAction, signal: AbortSignal): Promise<Outcome> {
+    switch (action) {
+      case 'start':
+      case 'resume': {
+        const outcome = await addAddress(config, signal);
+        if (outcome.kind === 'done' && !closed) {
+          held = true;
+          announcer.start();
+        }
+        return outcome;
+      }
+      case 'stop':
+      case 'destroy':
+      case 'freeze':
+        held = false;
+        announcer.stop();
+        return await removeAddress(config, signal, logger);
+      default:
+        return assertNever(action);
+    }
+  }
+
+  return {
+    async observe(signal) {
+      const look = await lookAt(config, signal);
+      signal.throwIfAborted();
+      switch (look.kind) {
+        case 'seen':
+          return statusOf(config, look.interface);
+        case 'interface-missing':
+          return { kind: 'down' };
+        case 'unknown':
+          return look;
+        default:
+          return assertNever(look);
+      }
+    },
+    perform(action, signal) {
+      changing += 1;
+      const outcome = tail.then(() => carryOut(action, signal));
+      tail = outcome
+        .then(() => network.refresh())
+        .finally(() => {
+          changing -= 1;
+          evaluate();
+        });
+      return outcome;
+    },
+    commands: (action) => commandLines(config, action),
+    async close() {
+      closed = true;
+      unsubscribe();
+      await announcer.close();
+    },
+  };
+}
+
+/** An address that duplicate address detection refused is listed by the kernel but does not answer: it is down. */
+function statusOf(config: AddressConfig, networkInterface: InterfaceState | undefined): ResourceStatus {
+  const entries = (networkInterface?.addresses ?? []).filter(({ address }) =>
+    isSame(address, config.address),
+  );
+  if (entries.some(({ dadFailed, tentative }) => !dadFailed && !tentative)) return { kind: 'up' };
+  if (entries.some(({ dadFailed }) => !dadFailed)) {
+    return { kind: 'unknown', message: `${config.address} is still tentative on ${config.interface}` };
+  }
+  return { kind: 'down' };
+}
+
+async function lookAt(config: AddressConfig, signal: AbortSignal): Promise<Look> {
+  const argv = ['ip', '-j', 'addr', 'show', 'dev', config.interface];
+  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  if (result.exitCode !== 0) {
+    if (saysInterfaceMissing(result)) return { kind: 'interface-missing' };
+    return { kind: 'unknown', message: describeFailure(argv, result) };
+  }
+  const parsed = parseInterfaces(result.stdout);
+  if (parsed.kind === 'unparseable') return { kind: 'unknown', message: parsed.message };
+  const [seen] = parsed.interfaces;
+  return seen === undefined ? { kind: 'interface-missing' } : { kind: 'seen', interface: seen };
+}
+
+async function addAddress(config: AddressConfig, signal: AbortSignal): Promise<Outcome> {
+  const argv = addArgv(config);
+  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  if (result.exitCode === 0) return done;
+  if (result.exitCode === null) return withoutExitCode(argv, result);
+  // "Already assigned" is worded differently by every kernel, so look instead.
+  const look = await lookAt(config, signal);
+  if (look.kind === 'seen') {
+    const status = statusOf(config, look.interface);
+    if (status.kind === 'up') return done;
+    const refused = look.interface.addresses.find(
+      ({ address, dadFailed }) => dadFailed && isSame(address, config.address),
+    );
+    if (refused === undefined) return failure(config, argv, result);
+    await runCommand(deleteArgv(config, refused.prefix), { timeoutMs: commandTimeoutMs, signal });
+    const again = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+    if (again.exitCode === 0) return done;
+    return again.exitCode === null ? withoutExitCode(argv, again) : failure(config, argv, again);
+  }
+  return failure(config, argv, result);
+}
+
+async function removeAddress(config: AddressConfig, signal: AbortSignal, logger: Logger): Promise<Outcome> {
+  if (config.family === 4) await keepSecondaries(config.interface, logger);
+  const argv = deleteArgv(config, config.prefix);
+  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  if (result.exitCode === null) return withoutExitCode(argv, result);
+  // The same address may be there once more with another prefix: it would go on answering.
+  let last = { argv: argv as readonly string[], result };
+  let look = await lookAt(config, signal);
+  if (look.kind === 'seen') {
+    for (const { prefix } of matches(config, look.interface)) {
+      const rest = deleteArgv(config, prefix);
+      last = { argv: rest, result: await runCommand(rest, { timeoutMs: commandTimeoutMs, signal }) };
+    }
+    if (matches(config, look.interface).length > 0) look = await lookAt(config, signal);
+  }
+  if (look.kind === 'unknown') return look;
+  if (look.kind === 'interface-missing' || matches(config, look.interface).length === 0) return done;
+  return failure(config, last.argv, last.result);
+}
+
+/**
+ * Where `promote_secondaries` is 0 and the floating address came first, deleting it takes the host's own addresses
+ * of that subnet with it (ip-sysctl, kernel documentation). systemd's default is 1; make sure of it.
+ */
+async function keepSecondaries(networkInterface: string, logger: Logger): Promise<void> {
+  const file = `/proc/sys/net/ipv4/conf/${networkInterface}/promote_secondaries`;
+  try {
+    if ((await readFile(file, 'utf8')).trim() === '1') return;
+    await writeFile(file, '1');
+    logger.info({ file }, 'set to 1, so that removing the address leaves the host its own');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') logger.warn({ reason: message }, 'promote_secondaries could not be set');
+  }
+}
+
+function matches(config: AddressConfig, networkInterface: InterfaceState): InterfaceState['addresses'] {
+  return networkInterface.addresses.filter(({ address }) => isSame(address, config.address));
+}
+
+function failure(config: AddressConfig, argv: readonly string[], result: CommandResult): Outcome {
+  if (saysInterfaceMissing(result)) {
+    const message = `interface ${config.interface} does not exist, so it cannot carry ${config.address}`;
+    return { kind: 'failed', code: 'interface-missing', message };
+  }
+  const message = describeFailure(argv, result);
+  if (result.stderr.includes('Operation not permitted')) {
+    return { kind: 'failed', code: 'no-permission', message: `${message} (needs root or CAP_NET_ADMIN)` };
+  }
+  return { kind: 'failed', code: 'address-command-failed', message };
+}
+
+/** Killed by its deadline or by an abort: nobody knows what it did. Never started: it did nothing. */
+function withoutExitCode(argv: readonly string[], result: CommandResult): Outcome {
+  const message = describeFailure(argv, result);
+  if (result.startError === 'ENOENT') return { kind: 'failed', code: 'command-missing', message };
+  return { kind: 'unknown', message };
+}
+
+function saysInterfaceMissing({ stderr }: CommandResult): boolean {
+  return /Cannot find device|does not exist/.test(stderr);
+}
+
+function addArgv({ address, prefix, family, interface: name }: AddressConfig): readonly string[] {
+  const argv = ['ip', 'address', 'add', `${address}/${prefix}`, 'dev', name];
+  // nodad: answers at once. preferred_lft 0: never a source address. noprefixroute: no second route.
+  return family === 4 ? argv : [...argv, 'nodad', 'preferred_lft', '0', 'noprefixroute'];
+}
+
+function deleteArgv({ address, interface: name }: AddressConfig, prefix: number): readonly string[] {
+  return ['ip', 'address', 'del', `${address}/${prefix}`, 'dev', name];
+}
+
+function commandLines(config: AddressConfig, action: ResourceAction): readonly string[] {
+  const remove = deleteArgv(config, config.prefix);
+  const keep = ['sysctl', '-q', '-w', `net/ipv4/conf/${config.interface}/promote_secondaries=1`];
+  const lines: Readonly<Record<ResourceAction, readonly (readonly string[])[]>> = {
+    start: [addArgv(config), ...announcements(config)],
+    resume: [addArgv(config), ...announcements(config)],
+    stop: config.family === 4 ? [keep, remove] : [remove],
+    destroy: config.family === 4 ? [keep, remove] : [remove],
+    freeze: config.family === 4 ? [keep, remove] : [remove],
+  };
+  return lines[action].map((argv) => argv.join(' '));
+}
+
+/** Configurations may write an IPv6 address in any of its forms; the kernel shows one. */
+function isSame(left: string, right: string): boolean {
+  return left === right || (left.includes(':') && canonicalIpv6(left) === canonicalIpv6(right));
+}
+
+function canonicalIpv6(address: string): string {
+  const url = `http://[${address}]/`;
+  return URL.canParse(url) ? new URL(url).hostname : address.toLowerCase();
+}
+
+function assertNever(value: never): never {
+  throw new Error(`unexpected ${JSON.stringify(value)}`);
+}

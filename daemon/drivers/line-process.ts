@@ -1,0 +1,101 @@
+// Runs one long-lived command and hands over its output line by line.
+// Guarantees: argv, never a shell; bounded memory; after `stop()` is called nothing more is reported; never throws.
+// A child whose daemon was killed gets SIGPIPE at its next line, so it does not outlive the daemon for long.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** How the command ended by itself. `stderr` is the last of what it said there, trimmed. */
+export interface LineProcessEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+  /** Set when the command could not be started at all, e.g. `ENOENT`. */
+  readonly startError?: string;
+}
+
+export interface LineProcess {
+  readonly pid: number | undefined;
+  /** Kills it (SIGKILL) and resolves when it is gone. Idempotent; also right after it ended by itself. */
+  stop(): Promise<void>;
+}
+
+const lineLengthMax = 64 * 1024;
+const stderrLengthMax = 2048;
+
+/** `onEnd` is called once, unless `stop()` came first. */
+export function startLineProcess(
+  argv: readonly string[],
+  handlers: { onLine(line: string): void; onEnd(end: LineProcessEnd): void },
+): LineProcess {
+  const [file, ...args] = argv;
+  if (file === undefined) throw new TypeError('empty argv');
+  let stopped = false;
+  let ended = false;
+  let stderr = '';
+  let gone = (): void => {};
+  const whenGone = new Promise<void>((resolve) => {
+    gone = resolve;
+  });
+  function end(how: Omit<LineProcessEnd, 'stderr'>): void {
+    if (ended) return;
+    ended = true;
+    gone();
+    if (!stopped) handlers.onEnd({ ...how, stderr: stderr.trim() });
+  }
+  function failToStart(error: unknown): void {
+    end({ exitCode: null, signal: null, startError: (error as NodeJS.ErrnoException).code ?? String(error) });
+  }
+
+  let child: ChildProcess | undefined;
+  try {
+    child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' }, // The parsers read English.
+    });
+  } catch (error) {
+    setImmediate(failToStart, error); // Some errors are thrown, most are emitted; callers see one way.
+  }
+  child?.on('error', (error) => {
+    if (child.pid === undefined) failToStart(error);
+  });
+  child?.on('close', (exitCode, signal) => end({ exitCode, signal }));
+  child?.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-stderrLengthMax);
+  });
+  const split = lineSplitter((line) => {
+    if (!stopped) handlers.onLine(line);
+  });
+  child?.stdout?.setEncoding('utf8').on('data', split);
+
+  return {
+    pid: child?.pid,
+    async stop() {
+      stopped = true;
+      child?.kill('SIGKILL');
+      await whenGone;
+    },
+  };
+}
+
+/** Takes text in any pieces, gives whole lines; a line longer than the cap is cut into pieces of that length. */
+function lineSplitter(onLine: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+    if (rest.length > lineLengthMax) {
+      onLine(rest);
+      rest = '';
+    }
+  };
+}
+
+/** One line for a message: how a command that should have gone on came to an end. */
+export function describeEnd(argv: readonly string[], end: LineProcessEnd): string {
+  if (end.startError === 'ENOENT') return `${argv[0]} is not installed`;
+  if (end.startError !== undefined) return `${argv[0]} could not be started (${end.startError})`;
+  const said = end.stderr.split('\n').slice(-3).join('; ');
+  const how = end.exitCode === null ? `was killed by ${end.signal}` : `ended with exit code ${end.exitCode}`;
+  return said === '' ? `${argv.join(' ')} ${how}` : `${argv.join(' ')} ${how}: ${said}`;
+}

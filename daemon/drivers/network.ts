@@ -1,0 +1,250 @@
+// The one source of truth about network interfaces: names, carrier, addresses.
+// `ip monitor` only says that something happened; what is true is always read again with `ip -j addr show`.
+// What cannot be read or understood is `undefined` (unknown), never an empty host.
+
+import type { Logger } from 'pino';
+import { describeFailure, runCommand } from './command.ts';
+import { describeEnd, type LineProcess, startLineProcess } from './line-process.ts';
+
+/** One address on an interface. */
+export interface InterfaceAddress {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 4 | 6;
+  /** IPv6: duplicate address detection still runs, the address does not answer yet. */
+  readonly tentative: boolean;
+  /** IPv6: another host had it; the kernel keeps it listed but does not use it. */
+  readonly dadFailed: boolean;
+}
+
+export interface InterfaceState {
+  readonly name: string;
+  readonly index: number;
+  /** Set up by the administrator (`ip link set up`). */
+  readonly adminUp: boolean;
+  /** The lower layer is up: a cable with something alive at its other end. */
+  readonly carrier: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+  /** Lower case; absent where the interface has none (tun, ppp). */
+  readonly mac?: string;
+}
+
+export type ParsedInterfaces =
+  | { readonly kind: 'parsed'; readonly interfaces: readonly InterfaceState[] }
+  | { readonly kind: 'unparseable'; readonly message: string };
+
+class Unparseable extends Error {}
+
+/** Reads the output of `ip -j addr show` (iproute2, ip-address(8)). Unknown keys are ignored. */
+export function parseInterfaces(json: string): ParsedInterfaces {
+  try {
+    const list: unknown = JSON.parse(json);
+    if (!Array.isArray(list)) throw new Unparseable('not a list');
+    // A filtered listing has an empty object for every interface that was left out.
+    const entries = list.map(asRecord).filter((entry) => Object.keys(entry).length > 0);
+    return { kind: 'parsed', interfaces: entries.map(parseInterface) };
+  } catch (error) {
+    if (error instanceof Unparseable || error instanceof SyntaxError) {
+      return { kind: 'unparseable', message: `ip -j addr show: ${error.message}` };
+    }
+    throw error;
+  }
+}
+
+function parseInterface(entry: Readonly<Record<string, unknown>>): InterfaceState {
+  const { ifname: name, ifindex: index, flags, operstate, addr_info: addresses, address: mac } = entry;
+  if (typeof name !== 'string') throw new Unparseable('an interface without ifname');
+  if (typeof index !== 'number') throw new Unparseable(`${name}: no ifindex`);
+  if (!Array.isArray(flags)) throw new Unparseable(`${name}: no flags`);
+  if (addresses !== undefined && !Array.isArray(addresses)) throw new Unparseable(`${name}: addr_info`);
+  const deadLayer = operstate === 'DOWN' || operstate === 'LOWERLAYERDOWN' || operstate === 'NOTPRESENT';
+  return {
+    name,
+    index,
+    adminUp: flags.includes('UP'),
+    carrier: flags.includes('LOWER_UP') && !deadLayer,
+    addresses: (addresses ?? []).flatMap((item: unknown) => parseAddress(name, asRecord(item))),
+    ...(typeof mac === 'string' && mac.includes(':') ? { mac: mac.toLowerCase() } : {}),
+  };
+}
+
+function parseAddress(name: string, entry: Readonly<Record<string, unknown>>): InterfaceAddress[] {
+  const { family, local, prefixlen, tentative, dadfailed } = entry;
+  if (Object.keys(entry).length === 0) return [];
+  if (family !== 'inet' && family !== 'inet6') return [];
+  if (typeof local !== 'string' || typeof prefixlen !== 'number') {
+    throw new Unparseable(`${name}: an address without local or prefixlen`);
+  }
+  return [
+    {
+      address: local,
+      prefix: prefixlen,
+      family: family === 'inet' ? 4 : 6,
+      tentative: tentative === true,
+      dadFailed: dadfailed === true,
+    },
+  ];
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Unparseable('a list entry that is not an object');
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** `undefined`: not known, because nothing was read yet or the last reading failed. */
+export type NetworkSnapshot = readonly InterfaceState[] | undefined;
+
+export interface NetworkMonitor {
+  /** The last reading. */
+  current(): NetworkSnapshot;
+  /** Resolves after a reading that began after this call. Never rejects. */
+  refresh(): Promise<void>;
+  /** Calls `listener` at every change from now on; the result ends that. */
+  subscribe(listener: (snapshot: NetworkSnapshot) => void): () => void;
+  /** Stops the child and all timers. */
+  close(): Promise<void>;
+}
+
+export interface NetworkMonitorOptions {
+  /** Called when something differs, also from known to unknown and back. */
+  readonly onChange?: (snapshot: NetworkSnapshot) => void;
+  readonly logger: Logger;
+}
+
+const readArgv = ['ip', '-j', 'addr', 'show'];
+const monitorArgv = ['ip', '-o', 'monitor', 'link', 'address'];
+const readTimeoutMs = 2000;
+const debounceMs = 20;
+const rereadMs = 10_000;
+/** After a failed reading, and after a new monitor child had time to subscribe to the kernel. */
+const soonMs = 250;
+const restartDelayMinMs = 100;
+const restartDelayMaxMs = 5000;
+
+/** Starts watching at once; the first reading is on its way when this returns. */
+export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions): NetworkMonitor {
+  const listeners = new Set<(snapshot: NetworkSnapshot) => void>();
+  if (onChange !== undefined) listeners.add(onChange);
+  const closing = new AbortController();
+  let snapshot: NetworkSnapshot;
+  let fingerprint = ''; // Of `snapshot`; '' while unknown.
+  let failing = false;
+  let reading: Promise<void> | undefined;
+  let queued: Promise<void> | undefined;
+  let soonTimer: NodeJS.Timeout | undefined;
+  let debounceTimer: NodeJS.Timeout | undefined;
+
+  async function read(): Promise<void> {
+    const result = await runCommand(readArgv, { timeoutMs: readTimeoutMs, signal: closing.signal });
+    if (closing.signal.aborted) return;
+    const parsed: ParsedInterfaces =
+      result.exitCode === 0
+        ? parseInterfaces(result.stdout)
+        : { kind: 'unparseable', message: describeFailure(readArgv, result) };
+    if (parsed.kind === 'unparseable') {
+      if (!failing) logger.warn({ reason: parsed.message }, 'the network interfaces cannot be read');
+      failing = true;
+      publish(undefined);
+      readSoon();
+      return;
+    }
+    if (failing) logger.info('the network interfaces can be read again');
+    failing = false;
+    publish(parsed.interfaces);
+  }
+
+  function publish(next: NetworkSnapshot): void {
+    const nextFingerprint = next === undefined ? '' : JSON.stringify(next);
+    if (nextFingerprint === fingerprint) return;
+    fingerprint = nextFingerprint;
+    snapshot = next;
+    for (const listener of [...listeners]) listener(next);
+  }
+
+  function refresh(): Promise<void> {
+    if (closing.signal.aborted) return Promise.resolve();
+    if (reading === undefined) {
+      reading = read().finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    }
+    queued ??= reading.then(() => {
+      queued = undefined;
+      return refresh();
+    });
+    return queued;
+  }
+
+  function readSoon(): void {
+    clearTimeout(soonTimer);
+    soonTimer = setTimeout(() => void refresh(), soonMs);
+  }
+
+  function trigger(): void {
+    debounceTimer ??= setTimeout(() => {
+      debounceTimer = undefined;
+      void refresh();
+    }, debounceMs);
+  }
+
+  const watcher = keepMonitorRunning({ logger, onLine: trigger, onStart: readSoon });
+  const rereadTimer = setInterval(() => void refresh(), rereadMs);
+  void refresh();
+
+  return {
+    current: () => snapshot,
+    refresh,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      closing.abort();
+      listeners.clear();
+      clearInterval(rereadTimer);
+      clearTimeout(soonTimer);
+      clearTimeout(debounceTimer);
+      await Promise.all([watcher.close(), reading]);
+    },
+  };
+}
+
+/** One `ip monitor` child at a time; a new one, after a growing pause, whenever it ends. */
+function keepMonitorRunning(options: { logger: Logger; onLine(): void; onStart(): void }): {
+  close(): Promise<void>;
+} {
+  let child: LineProcess | undefined;
+  let delayMs = restartDelayMinMs;
+  let restartTimer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  function start(): void {
+    const startedMs = performance.now();
+    child = startLineProcess(monitorArgv, {
+      onLine: options.onLine,
+      onEnd(end) {
+        if (closed) return;
+        if (performance.now() - startedMs > restartDelayMaxMs) delayMs = restartDelayMinMs;
+        options.logger.warn(
+          { reason: describeEnd(monitorArgv, end), delayMs },
+          'ip monitor ended; starting it again',
+        );
+        restartTimer = setTimeout(start, delayMs);
+        delayMs = Math.min(delayMs * 2, restartDelayMaxMs);
+      },
+    });
+    options.onStart(); // What happened while nobody listened is read again.
+  }
+
+  start();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(restartTimer);
+      await child?.stop();
+    },
+  };
+}

@@ -1,0 +1,203 @@
+// Drives one guest that is a QEMU process of ours: detached, so that it outlives the daemon, and found again by its
+// pid file and command line. Guarantees: one QEMU per guest at most; every action idempotent and with an end;
+// a state that cannot be told is `unknown`. Must not: decide when a guest may run.
+
+import type { Logger } from 'pino';
+import type { QemuGuestConfig } from '../config/config.ts';
+import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from './driver.ts';
+import {
+  buildQemuArgv,
+  buildTapArgv,
+  type GuestPaths,
+  guestPaths,
+  qmpShellLine,
+  shellLine,
+  shellQuote,
+} from './qemu-command.ts';
+import { type Guest, lookAtGuest } from './qemu-guest.ts';
+import { createGuestMonitor } from './qemu-monitor.ts';
+import { startGuest } from './qemu-start.ts';
+import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './qemu-stop.ts';
+
+export interface QemuDriverOptions {
+  /** The group that the guest belongs to, for the log. */
+  readonly group: string;
+  /** Directory whose `guests/` holds sockets and pid files; must outlive the daemon, not the host. */
+  readonly runDir: string;
+  readonly logger: Logger;
+  /** Called when the guest is seen in another state than before, whoever brought that about. */
+  readonly onStatus: (status: ResourceStatus) => void;
+  /** How often the guest is looked at when nothing is heard of it. */
+  readonly reconcileMs?: number;
+}
+
+const defaultReconcileMs = 5000;
+/** Events of QMP after which the guest is looked at. */
+const telling = ['STOP', 'RESUME', 'SHUTDOWN', 'BLOCK_IO_ERROR', 'GUEST_PANICKED', 'SUSPEND', 'WAKEUP'];
+
+const operations: Readonly<Record<ResourceAction, (guest: Guest, signal: AbortSignal) => Promise<Outcome>>> =
+  {
+    start: startGuest,
+    stop: stopGuest,
+    destroy: destroyGuest,
+    freeze: freezeGuest,
+    resume: resumeGuest,
+  };
+
+/** Watches the guest from the first `observe` or `perform` on, until `close`. */
+export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): ResourceDriver {
+  const logger = options.logger.child({ group: options.group, guest: config.name });
+  const paths = guestPaths(options.runDir, config.name);
+  const watch = createWatch(
+    options.onStatus,
+    options.reconcileMs ?? defaultReconcileMs,
+    (lastKnown, signal) => lookAtGuest(guest, { scan: lastKnown !== 'down', signal }),
+  );
+  const monitor = createGuestMonitor({
+    path: paths.monitor,
+    onEvent: ({ name, data }) => {
+      logger.debug({ event: name, data }, 'QEMU event');
+      if (telling.includes(name)) watch.look();
+    },
+    onLost: () => watch.look(),
+  });
+  const guest: Guest = { config, paths, monitor, logger, known: undefined };
+
+  return {
+    async observe(signal) {
+      watch.start();
+      const epoch = watch.epoch();
+      const status = await lookAtGuest(guest, { scan: true, signal });
+      watch.report(status, epoch);
+      return status;
+    },
+    async perform(action, signal) {
+      watch.start();
+      watch.pause();
+      try {
+        signal.throwIfAborted();
+        return await operations[action](guest, signal);
+      } catch (error) {
+        if (!signal.aborted) logger.error({ err: error, action }, 'an operation on the guest broke off');
+        const why = signal.aborted ? 'aborted' : String(error);
+        return { kind: 'unknown', message: `guest ${config.name}: ${action}: ${why}` };
+      } finally {
+        watch.resume();
+      }
+    },
+    commands: (action) => describeCommands(config, paths, action),
+    async close() {
+      await watch.stop();
+      monitor.close();
+    },
+  };
+}
+
+/**
+ * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. While an operation is under
+ * way nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported
+ * after it.
+ */
+function createWatch(
+  onStatus: (status: ResourceStatus) => void,
+  reconcileMs: number,
+  see: (lastKnown: ResourceStatus['kind'] | undefined, signal: AbortSignal) => Promise<ResourceStatus>,
+) {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let timer: NodeJS.Timeout | undefined;
+  let last: ResourceStatus | undefined;
+  let looking: Promise<void> | undefined;
+  let again = false;
+  let [operationsUnderWay, epoch] = [0, 0];
+
+  function report(status: ResourceStatus, seenIn: number): void {
+    if (signal.aborted || operationsUnderWay > 0 || seenIn !== epoch || isSame(status, last)) return;
+    last = status;
+    onStatus(status);
+  }
+
+  async function lookUntilQuiet(): Promise<void> {
+    while (again && !signal.aborted && operationsUnderWay === 0) {
+      again = false;
+      const seenIn = epoch;
+      const status = await see(last?.kind, signal).catch(
+        (error: unknown): ResourceStatus => ({ kind: 'unknown', message: String(error) }),
+      );
+      report(status, seenIn);
+    }
+    looking = undefined;
+    if (again && !signal.aborted && operationsUnderWay === 0) look();
+  }
+
+  function look(): void {
+    again = true;
+    if (looking !== undefined || signal.aborted || operationsUnderWay > 0 || timer === undefined) return;
+    looking = lookUntilQuiet();
+  }
+
+  return {
+    look,
+    report,
+    epoch: () => epoch,
+    start(): void {
+      if (timer !== undefined || signal.aborted) return;
+      timer = setInterval(look, reconcileMs);
+      timer.unref();
+    },
+    pause(): void {
+      operationsUnderWay += 1;
+      epoch += 1;
+    },
+    resume(): void {
+      operationsUnderWay -= 1;
+      look();
+    },
+    async stop(): Promise<void> {
+      stopping.abort();
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {
+  if (one.kind === 'unknown' && other?.kind === 'unknown') return one.message === other.message;
+  return one.kind === other?.kind;
+}
+
+function describeCommands(
+  config: QemuGuestConfig,
+  paths: GuestPaths,
+  action: ResourceAction,
+): readonly string[] {
+  const pid = `"$(cat ${shellQuote(paths.pidFile)})"`;
+  switch (action) {
+    case 'start': {
+      const tap = buildTapArgv(config, paths);
+      return [
+        shellLine(['mkdir', '-p', '-m', '700', paths.directory]),
+        shellLine(buildQemuArgv(config, paths)),
+        ...(tap === undefined ? [] : [shellLine(tap)]),
+        qmpShellLine(paths, ['cont']),
+      ];
+    }
+    case 'stop': {
+      const seconds = Math.ceil(config.shutdownTimeoutMs / 1000);
+      const gone = `timeout ${seconds} tail --pid=${pid} -f /dev/null`;
+      return [qmpShellLine(paths, ['system_powerdown']), `${gone} || ${qmpShellLine(paths, ['quit'])}`];
+    }
+    case 'destroy':
+      return [`${qmpShellLine(paths, ['quit'])} || kill -KILL ${pid}`];
+    case 'freeze':
+      return [`${qmpShellLine(paths, ['stop'])} || kill -STOP ${pid}`];
+    case 'resume':
+      return [`kill -CONT ${pid}`, qmpShellLine(paths, ['cont'])];
+    default:
+      return assertNever(action);
+  }
+}
+
+function assertNever(value: never): never {
+  throw new TypeError(`unexpected value ${String(value)}`);
+}

@@ -1,0 +1,309 @@
+// The daemon: puts configuration, drivers, core and control together, and takes them down again.
+
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { pino } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { KeyRing } from '../config/key-file.ts';
+import { loadKeyRing } from '../config/key-file.ts';
+import { loadConfig } from '../config/load.ts';
+import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
+import { startControlServer } from '../control/server.ts';
+import { statusOf } from '../control/view.ts';
+import type { Effect } from '../core/events.ts';
+import { initialState } from '../core/state.ts';
+import type { Link } from '../drivers/link.ts';
+import { openLink } from '../drivers/link.ts';
+import { createNetworkMonitor } from '../drivers/network.ts';
+import { createIdentity } from '../drivers/wire.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+import { monotonicMs } from './clock.ts';
+import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
+import { openHistory } from './history.ts';
+import { openJournal } from './journal.ts';
+import type { Loop } from './loop.ts';
+import { startLoop } from './loop.ts';
+import { buildPolicy, selfAndPeer } from './policy.ts';
+import { createProbes } from './probes.ts';
+import { planReload } from './reload.ts';
+import { createResources } from './resources.ts';
+import { openStateFile } from './state-file.ts';
+
+export interface DaemonOptions {
+  readonly configPath: string;
+  /** Name of this node in the configuration. */
+  readonly node: string;
+  readonly stateDir: string;
+  readonly socketPath: string;
+  /** For sockets and pid files that outlive the daemon, not the host. */
+  readonly runDir: string;
+}
+
+const observeEveryMs = 10_000;
+
+export const softwareVersion: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+function createLogger(node: string): { readonly logger: Logger; readonly flush: () => void } {
+  // Asynchronous and bounded: a stdout that blocks costs log lines, not heartbeats.
+  const destination = pino.destination({ dest: 1, sync: false, maxLength: 1024 * 1024 });
+  destination.on('error', () => {}); // Nobody reads us any more; the history and the journal go on.
+  const level = process.env['BATTITO_LOG_LEVEL'] ?? 'info';
+  const logger = pino({ level, base: { node }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  return { logger, flush: () => destination.flushSync() };
+}
+
+/** Runs until it is told to stop, or its invariants break. Returns the exit code. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const config = loadConfig(options.configPath);
+  const policy = buildPolicy(config, options.node, softwareVersion);
+  const keys = { ring: loadKeyRing(config.heartbeat.keyFile) };
+  const { self, peer } = selfAndPeer(config, options.node);
+  const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
+  const { logger, flush } = createLogger(self.name);
+
+  const deferred: { loop?: Loop } = {};
+  const post: Loop['post'] = (event) => deferred.loop?.post(event);
+  const links: Link[] = [];
+  const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
+  let nextRequest = 1;
+
+  const request = (wish: OperatorRequest) =>
+    new Promise<RequestAnswer>((resolve) => {
+      const id = nextRequest++;
+      pendingAnswers.set(id, resolve);
+      post({ kind: 'operator-requested', id, request: wish });
+    });
+
+  const control = await startControlServer(
+    options.socketPath,
+    {
+      status: () =>
+        statusOf({
+          config,
+          state: loop.state(),
+          counters: links.map((link) => link.counters()),
+          nowMs: monotonicMs(),
+        }),
+      history: (limit) => history.latest(limit),
+      plan: (action, group) => planOf(config, action, group),
+      request,
+    },
+    logger,
+  );
+  const stateFile = await openStateFile({
+    stateDir: options.stateDir,
+    cluster: config.cluster,
+    node: self.name,
+  }).catch(async (error: unknown) => {
+    await control.close();
+    throw error;
+  });
+  const history = await openHistory(options.stateDir, logger);
+  const journal = await openJournal({ stateDir: options.stateDir, logger });
+  const encoder = createHeartbeatEncoder();
+  let finish: (exitCode: number) => void = () => {};
+  const finished = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+
+  const network = createNetworkMonitor({
+    logger,
+    onChange: (snapshot) => {
+      for (const name of new Set(policy.groups.flatMap(({ interfaces }) => interfaces))) {
+        if (snapshot === undefined) continue;
+        const carrier = snapshot.find((view) => view.name === name)?.carrier ?? false;
+        post({ kind: 'carrier-observed', interface: name, carrier });
+      }
+    },
+  });
+  const resources = createResources({ config, network, runDir: options.runDir, logger, post });
+  const probes = createProbes({ config, peer, logger, post });
+
+  const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
+    try {
+      await stateFile.save(ledger);
+      post({ kind: 'ledger-persisted', revision });
+    } catch (error) {
+      post({
+        kind: 'ledger-not-persisted',
+        revision,
+        message: error instanceof Error ? error.message : String(error),
+      });
+    }
+  };
+
+  const carryOut = (effect: Effect) => {
+    switch (effect.kind) {
+      case 'send-heartbeat': {
+        const payload = encoder.encode(effect.echo, effect.content);
+        const { incarnation } = stateFile;
+        for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
+        return;
+      }
+      case 'pace-probes':
+        return probes.pace(effect.paces);
+      case 'start-operation':
+        return resources.begin(effect);
+      case 'cancel-operation':
+        return resources.cancel(effect.operation);
+      case 'persist-ledger':
+        void persist(effect);
+        return;
+      case 'note': {
+        const { severity, message, ...rest } = effect.note;
+        const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+        logger[level](rest, message);
+        return history.add(effect.note, monotonicMs());
+      }
+      case 'answer-request':
+        pendingAnswers.get(effect.id)?.(effect.answer);
+        pendingAnswers.delete(effect.id);
+        return;
+      case 'exit':
+        return finish(exitCodes.ok);
+      default:
+        throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
+    }
+  };
+
+  const loop = startLoop({
+    initial: initialState({
+      at: monotonicMs(),
+      policy,
+      incarnation: stateFile.incarnation,
+      ledger: stateFile.ledger,
+    }),
+    record: (event, state) => journal.record(event, state),
+    carryOut,
+    onBroken: (error) => {
+      logger.fatal({ err: error }, 'an invariant of the core is broken; the daemon ends and touches nothing');
+      finish(exitCodes.failed);
+    },
+  });
+  deferred.loop = loop;
+
+  config.heartbeat.links.forEach((link, index) => {
+    const decoder = createHeartbeatDecoder();
+    links.push(
+      openLink({
+        index,
+        config: link,
+        self,
+        peer,
+        identity,
+        ring: () => keys.ring,
+        logger,
+        onPacket: ({ incarnation, sequence, payload, from }) => {
+          const { echo, content } = decoder.decode(payload);
+          probes.learn(index, from);
+          if (content === null)
+            post({ kind: 'heartbeat-not-understood', link: index, incarnation, sequence });
+          else post({ kind: 'heartbeat-received', link: index, incarnation, sequence, echo, content });
+        },
+        onStatus: (status) =>
+          post({ kind: 'link-observed', link: index, down: status.kind === 'up' ? null : status.reason }),
+      }),
+    );
+  });
+
+  const planOf = (from: Config, action: 'start' | 'stop', only: string | null): readonly Plan[] =>
+    from.groups
+      .filter(({ name }) => only === null || name === only)
+      .flatMap(({ name }) =>
+        (policy.groups.find((group) => group.name === name)?.resources ?? []).map(({ id, needs }) => ({
+          group: name,
+          resource: id,
+          needs,
+          commands: resources.driver(name, id)?.commands(action) ?? [],
+        })),
+      );
+
+  const observing = setInterval(() => resources.observeAll(), observeEveryMs);
+  resources.observeAll();
+  const releaseSignals = catchSignals({
+    stop: () => post({ kind: 'stop-requested' }),
+    stopAtOnce: () => finish(exitCodes.failed),
+    reload: () => {
+      const reloaded = reload(options, config, keys, logger);
+      if (reloaded !== null)
+        post({ kind: 'policy-replaced', policy: buildPolicy(reloaded, options.node, softwareVersion) });
+    },
+    logger,
+  });
+  logger.info({ version: softwareVersion, cluster: config.cluster, peer: peer.name }, 'started');
+  post({ kind: 'time-passed' });
+
+  const exitCode = await finished;
+  loop.stop();
+  clearInterval(observing);
+  releaseSignals();
+  await control.close();
+  await Promise.all([...links.map((link) => link.close()), probes.close(), resources.close()]);
+  await network.close();
+  await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
+    logger.warn({ err: error }, 'the last records were not written');
+  });
+  logger.info('ended');
+  flush();
+  return exitCode;
+}
+
+interface SignalActions {
+  readonly stop: () => void;
+  readonly stopAtOnce: () => void;
+  readonly reload: () => void;
+  readonly logger: Logger;
+}
+
+/** SIGTERM and SIGINT hand over; a second one ends at once and leaves everything as it is. SIGHUP reloads. */
+function catchSignals({ stop, stopAtOnce, reload: onReload, logger }: SignalActions): () => void {
+  let asked = false;
+  const onStop = (signal: NodeJS.Signals) => {
+    if (asked) {
+      logger.warn({ signal }, 'told to stop a second time: ends at once, everything is left as it is');
+      return stopAtOnce();
+    }
+    asked = true;
+    stop();
+  };
+  process.on('SIGTERM', onStop);
+  process.on('SIGINT', onStop);
+  process.on('SIGHUP', onReload);
+  return () => {
+    process.off('SIGTERM', onStop);
+    process.off('SIGINT', onStop);
+    process.off('SIGHUP', onReload);
+  };
+}
+
+/** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
+function reload(
+  options: DaemonOptions,
+  running: Config,
+  keys: { ring: KeyRing },
+  logger: Logger,
+): Config | null {
+  try {
+    const next = loadConfig(options.configPath);
+    keys.ring = loadKeyRing(next.heartbeat.keyFile);
+    const { needsRestart, applied } = planReload(running, next);
+    if (needsRestart.length > 0) {
+      logger.warn(
+        { needsRestart },
+        'reloaded the keys; the configuration needs a restart: battito maintenance on, then systemctl restart battito',
+      );
+      return null;
+    }
+    logger.info({ applied }, 'reloaded keys and configuration');
+    return next;
+  } catch (error) {
+    if (!(error instanceof BattitoError)) throw error;
+    logger.error(
+      { code: error.code, next: error.next },
+      `not reloaded, the old configuration stays: ${error.message}`,
+    );
+    return null;
+  }
+}

@@ -1,0 +1,111 @@
+// Feeds events to the core, one at a time, and hands its effects to whoever carries them out.
+// Guarantees: events are taken in the order they came; before time is judged, packets that lie in the sockets are
+// read; a broken invariant of the core is fatal, never skipped.
+
+import type { Effect, Event } from '../core/events.ts';
+import type { State } from '../core/state.ts';
+import { step } from '../core/step.ts';
+import { monotonicMs } from './clock.ts';
+
+/** An event without its time, which the loop gives it. */
+export type Untimed<E extends Event = Event> = E extends Event ? Omit<E, 'at'> : never;
+
+export interface Loop {
+  post(event: Untimed): void;
+  state(): State;
+  /** Heartbeats given up because the queue was full. */
+  dropped(): number;
+  stop(): void;
+}
+
+export interface LoopOptions {
+  readonly initial: State;
+  /** Called before the core sees the event. */
+  readonly record: (event: Event, state: State) => void;
+  readonly carryOut: (effect: Effect) => void;
+  /** The core threw: nothing may be decided any more. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+const queueMax = 1000;
+/** Turns of the event loop given to waiting packets after a stall, at most. */
+const catchUpTurns = 20;
+
+export function startLoop({ initial, record, carryOut, onBroken }: LoopOptions): Loop {
+  let state = initial;
+  let queue: Event[] = [];
+  let busy = false;
+  let stopped = false;
+  let droppedCount = 0;
+  let arrivals = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const drain = () => {
+    if (busy || stopped) return;
+    busy = true;
+    try {
+      while (queue.length > 0 && !stopped) {
+        const events = queue;
+        queue = [];
+        for (const event of events) {
+          record(event, state);
+          const { state: next, effects } = step(state, event);
+          state = next;
+          for (const effect of effects) carryOut(effect);
+        }
+      }
+    } catch (error) {
+      stopped = true;
+      clearTimeout(timer);
+      onBroken(error);
+      return;
+    } finally {
+      busy = false;
+    }
+    arm();
+  };
+
+  const arm = () => {
+    if (stopped) return;
+    clearTimeout(timer);
+    timer = setTimeout(onTime, Math.max(0, Math.ceil(state.wakeAt - monotonicMs())));
+  };
+
+  const onTime = () => {
+    const lateMs = monotonicMs() - state.wakeAt;
+    const turns = lateMs > state.policy.timings.keepaliveMs / 2 ? catchUpTurns : 1;
+    catchUp(turns, arrivals);
+  };
+
+  /** Lets the sockets be read first: after a stall as long as packets keep coming, else for one turn. */
+  const catchUp = (turns: number, seen: number) => {
+    setImmediate(() => {
+      if (stopped) return;
+      if (turns > 1 && (arrivals > seen || turns === catchUpTurns)) return catchUp(turns - 1, arrivals);
+      post({ kind: 'time-passed' });
+    });
+  };
+
+  const post = (event: Untimed) => {
+    if (stopped) return;
+    if (event.kind === 'heartbeat-received') {
+      arrivals += 1;
+      if (queue.length >= queueMax) {
+        droppedCount += 1;
+        return;
+      }
+    }
+    queue.push({ ...event, at: monotonicMs() } as Event);
+    drain();
+  };
+
+  return {
+    post,
+    state: () => state,
+    dropped: () => droppedCount,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// From the configuration to what the core must know of it.
+
+import type { AddressConfig, Config, GroupConfig, NodeConfig } from '../config/config.ts';
+import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
+import { deriveTimings } from '../core/policy.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+
+const addressDeadlineMs = 5000;
+const guestMarginMs = 5000;
+const parallelStarts = 4;
+
+export const addressId = (address: AddressConfig) => `address:${address.address}/${address.prefix}`;
+export const guestId = (guest: { readonly name: string }) => `guest:${guest.name}`;
+export const gatewayProbeId = (address: string) => `gateway ${address}`;
+export const peerProbeId = (peer: NodeConfig) => `address ${peer.address} of ${peer.name}`;
+/** An address of the peer that is learned from its packets on a link. */
+export const peerLinkProbeId = (peer: NodeConfig, index: number) => `${peer.name} on link ${index + 1}`;
+
+/** Which of the two nodes this is. Throws BattitoError `node-unknown`. */
+export function selfAndPeer(
+  config: Config,
+  node: string,
+): { readonly self: NodeConfig; readonly peer: NodeConfig } {
+  const [first, second] = config.nodes;
+  if (first.name === node) return { self: first, peer: second };
+  if (second.name === node) return { self: second, peer: first };
+  throw new BattitoError(
+    'node-unknown',
+    `this host is called ${node}, but the nodes of the configuration are ${first.name} and ${second.name}`,
+    { exitCode: exitCodes.config, next: `name the node: --node ${first.name} or --node ${second.name}` },
+  );
+}
+
+export function buildPolicy(config: Config, node: string, software: string): Policy {
+  const { self, peer } = selfAndPeer(config, node);
+  return {
+    self: self.name,
+    peer: peer.name,
+    software,
+    configDigest: config.digest,
+    timings: deriveTimings(config.heartbeat),
+    links: config.heartbeat.links.map((link) => `${link.interface} ${link.mode}`),
+    probes: buildProbes(config, peer),
+    groups: config.groups.map(buildGroup),
+    parallelStarts,
+  };
+}
+
+function buildProbes(config: Config, peer: NodeConfig): readonly ProbeTarget[] {
+  return [
+    ...config.connectivity.ping.map((address) => ({ id: gatewayProbeId(address), kind: 'gateway' as const })),
+    { id: peerProbeId(peer), kind: 'peer' },
+    ...config.heartbeat.links.flatMap((link, index) =>
+      link.mode === 'unicast' ? [] : [{ id: peerLinkProbeId(peer, index), kind: 'peer' as const }],
+    ),
+    ...config.groups.flatMap((group) =>
+      group.addresses.map((address) => ({ id: addressId(address), kind: 'floating' as const })),
+    ),
+  ];
+}
+
+function buildGroup(group: GroupConfig): GroupPolicy {
+  const addresses = group.addresses.map(
+    (address): ResourcePolicy => ({
+      id: addressId(address),
+      kind: 'address',
+      needs: [],
+      startMs: addressDeadlineMs,
+      stopMs: addressDeadlineMs,
+    }),
+  );
+  const guests = group.guests.map(
+    (guest): ResourcePolicy => ({
+      id: guestId(guest),
+      kind: 'guest',
+      needs: [],
+      startMs: guest.startTimeoutMs + guestMarginMs,
+      stopMs: guest.shutdownTimeoutMs + 2 * guestMarginMs,
+    }),
+  );
+  return {
+    name: group.name,
+    preferred: group.preferred,
+    failback: group.failback,
+    failbackDelayMs: group.failbackDelayMs,
+    interfaces: [...new Set(group.addresses.map((address) => address.interface))],
+    resources: [...addresses, ...guests],
+  };
+}

@@ -1,0 +1,41 @@
+// Which changes of the configuration a running daemon can take, and which need a restart.
+
+import type { Config } from '../config/config.ts';
+
+export interface ReloadPlan {
+  /** Paths that differ and are applied at once, and those that need a restart. */
+  readonly applied: readonly string[];
+  readonly needsRestart: readonly string[];
+}
+
+const live = [
+  /^heartbeat\.(keyFile|keepaliveMs|warntimeMs|deadtimeMs|initdeadMs)$/,
+  /^groups\.[^.]+\.(preferred|failback|failbackDelayMs)$/,
+];
+
+export function planReload(running: Config, next: Config): ReloadPlan {
+  const paths = differences('', comparable(running), comparable(next));
+  const isLive = (path: string) => live.some((pattern) => pattern.test(path));
+  return { applied: paths.filter(isLive), needsRestart: paths.filter((path) => !isLive(path)) };
+}
+
+/** Groups by name instead of by position, and without the digest, which follows from the rest. */
+function comparable({ digest: _, groups, nodes, ...rest }: Config): unknown {
+  return {
+    ...rest,
+    nodes: Object.fromEntries(nodes.map((node) => [node.name, node])),
+    groups: Object.fromEntries(groups.map((group) => [group.name, group])),
+  };
+}
+
+function differences(path: string, a: unknown, b: unknown): readonly string[] {
+  if (isRecord(a) && isRecord(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => differences(path === '' ? key : `${path}.${key}`, a[key], b[key]));
+  }
+  return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,146 @@
+// What a node remembers over restarts: its incarnation and its ledger, in one small file that is replaced whole.
+
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Ledger } from '../core/events.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+import { monotonicMs } from './clock.ts';
+import { writeDurably } from './durable-file.ts';
+
+const fileSchema = z.object({
+  format: z.literal(1),
+  cluster: z.string(),
+  node: z.string(),
+  incarnation: z.int().nonnegative(),
+  /** Of the boot in which `maintenanceUntil` (monotonic) means something. */
+  bootId: z.string(),
+  /** End of maintenance by the wall clock, milliseconds since 1970, for another boot; null: none. */
+  maintenanceEnds: z.number().nullable(),
+  ledger: z.object({
+    groups: z.array(
+      z.object({
+        name: z.string(),
+        generation: z.int().nonnegative(),
+        owner: z.string().nullable(),
+        sole: z.boolean(),
+        frozen: z.boolean(),
+      }),
+    ),
+    standby: z.boolean(),
+    maintenanceUntil: z.number().nullable(),
+  }),
+});
+
+type FileContent = z.infer<typeof fileSchema>;
+
+/** Maintenance that outlives a reboot ends at the latest after this, whatever the wall clock has done. */
+const maintenanceMaxMs = 7 * 24 * 3_600_000;
+
+export interface StateFile {
+  readonly incarnation: number;
+  readonly ledger: Ledger;
+  /** Resolves when the ledger is on disk. One write at a time, in order. */
+  save(ledger: Ledger): Promise<void>;
+}
+
+export interface StateFileOptions {
+  readonly stateDir: string;
+  readonly cluster: string;
+  readonly node: string;
+}
+
+/**
+ * Reads the file, and writes it back with a new incarnation, larger than any earlier one (the wall clock helps out
+ * when the file is lost). Throws BattitoError `state-file-invalid`, `state-file-foreign`, `state-dir-unusable`.
+ */
+export async function openStateFile(options: StateFileOptions): Promise<StateFile> {
+  const { stateDir, cluster, node } = options;
+  const path = join(stateDir, 'state.json');
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw unusable(stateDir, error);
+  }
+  const known = await readState(path);
+  if (known !== null && (known.cluster !== cluster || known.node !== node)) {
+    throw new BattitoError(
+      'state-file-foreign',
+      `${path} belongs to node ${known.node} of cluster ${known.cluster}, not to ${node} of ${cluster}`,
+      { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${path} away` },
+    );
+  }
+  const incarnation = Math.max((known?.incarnation ?? 0) + 1, Date.now());
+  const ledger =
+    known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
+  let tail: Promise<void> = Promise.resolve();
+  const save = (next: Ledger): Promise<void> => {
+    const ends = next.maintenanceUntil === null ? null : Date.now() + next.maintenanceUntil - monotonicMs();
+    const content: Omit<FileContent, 'ledger'> & { readonly ledger: Ledger } = {
+      format: 1,
+      cluster,
+      node,
+      incarnation,
+      bootId,
+      maintenanceEnds: ends,
+      ledger: next,
+    };
+    const written = tail.then(() => writeDurably(path, `${JSON.stringify(content, null, 2)}\n`));
+    tail = written.catch(() => {}); // Whoever asked for this write is told; the next one starts afresh.
+    return written;
+  };
+  try {
+    await save(ledger);
+  } catch (error) {
+    throw unusable(stateDir, error);
+  }
+  return { incarnation, ledger, save };
+}
+
+const emptyLedger: Ledger = { groups: [], standby: false, maintenanceUntil: null };
+
+function unusable(stateDir: string, cause: unknown): BattitoError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new BattitoError(
+    'state-dir-unusable',
+    `the state directory ${stateDir} cannot be used: ${message}`,
+    {
+      exitCode: exitCodes.config,
+      next: 'make it writable for the daemon, with free space, or name another with --state-dir',
+      cause,
+    },
+  );
+}
+
+async function readState(path: string): Promise<FileContent | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw unusable(path, error);
+  }
+  try {
+    return fileSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new BattitoError(
+      'state-file-invalid',
+      `${path} is damaged: it is not a state file of this version`,
+      {
+        exitCode: exitCodes.config,
+        next: `move it away; this node then knows nothing of who wrote last, so start its peer first`,
+        cause,
+      },
+    );
+  }
+}
+
+function maintenance(known: FileContent, bootId: string): number | null {
+  const now = monotonicMs();
+  if (known.ledger.maintenanceUntil === null || known.maintenanceEnds === null) return null;
+  if (known.bootId === bootId)
+    return known.ledger.maintenanceUntil > now ? known.ledger.maintenanceUntil : null;
+  const leftMs = Math.min(known.maintenanceEnds - Date.now(), maintenanceMaxMs);
+  return leftMs > 0 ? now + leftMs : null;
+}

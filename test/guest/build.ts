@@ -1,0 +1,81 @@
+// Builds the counting guest's boot disk from counter.s with binutils. Used by the tests and by the demo.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const sectorBytes = 512;
+const diskBytes = 1024 * 1024;
+const magic = 0x4f545442;
+
+export interface CounterDisk {
+  readonly file: string;
+  /** What was made: `raw` also when `qcow2` was asked for and `qemu-img` (package qemu-utils) is not installed. */
+  readonly format: 'raw' | 'qcow2';
+}
+
+/** The assembled boot sector. Rejects with the assembler's own message. */
+export async function assembleCounter(): Promise<Buffer> {
+  const source = path.join(import.meta.dirname, 'counter.s');
+  const scratch = await mkdtemp(path.join(tmpdir(), 'battito-counter-'));
+  try {
+    const object = path.join(scratch, 'counter.o');
+    const binary = path.join(scratch, 'counter.bin');
+    await run('as', ['--32', '-o', object, source]);
+    await run('ld', ['-m', 'elf_i386', '-Ttext', '0x7c00', '--oformat', 'binary', '-o', binary, object]);
+    const sector = await readFile(binary);
+    if (sector.length !== sectorBytes) throw new Error(`counter.s gave ${sector.length} bytes, not 512`);
+    return sector;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Makes (or replaces) a bootable 1 MiB disk whose count is 0. Raw is preferred; see {@link CounterDisk.format}. */
+export async function buildCounterDisk(options: {
+  readonly file: string;
+  readonly format?: 'raw' | 'qcow2';
+}): Promise<CounterDisk> {
+  const { file, format = 'raw' } = options;
+  const sector = await assembleCounter();
+  const rawFile = `${file}.raw.tmp`;
+  const handle = await open(rawFile, 'w');
+  try {
+    await handle.write(sector, 0, sector.length, 0);
+    await handle.truncate(diskBytes);
+  } finally {
+    await handle.close();
+  }
+  if (format === 'qcow2' && (await convertToQcow2(rawFile, file))) return { file, format: 'qcow2' };
+  await rename(rawFile, file);
+  return { file, format: 'raw' };
+}
+
+/** The count stored on a raw disk, 0 when there is none. Readable while the guest runs. */
+export async function readStoredCount(file: string): Promise<number> {
+  const handle = await open(file, 'r');
+  try {
+    const record = Buffer.alloc(12);
+    await handle.read(record, 0, record.length, sectorBytes);
+    const count = record.readUInt32LE(4);
+    const valid = record.readUInt32LE(0) === magic && record.readUInt32LE(8) === (count ^ magic) >>> 0;
+    return valid ? count : 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** False when qemu-img is not installed. */
+async function convertToQcow2(rawFile: string, file: string): Promise<boolean> {
+  try {
+    await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', rawFile, file]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  await rm(rawFile);
+  return true;
+}

@@ -1,0 +1,92 @@
+// Runs inside a network namespace as a child of the tests: creates the drivers and does what it is told over IPC.
+
+import { pino } from 'pino';
+import type { AddressConfig } from '../../daemon/config/config.ts';
+import { createAddressDriver } from '../../daemon/drivers/address.ts';
+import type { ResourceAction, ResourceDriver } from '../../daemon/drivers/driver.ts';
+import { createNetworkMonitor, type NetworkMonitor } from '../../daemon/drivers/network.ts';
+import { createProbe, type Probe, type ProbeTarget } from '../../daemon/drivers/probe.ts';
+
+export type Request =
+  | { readonly kind: 'watch-network' }
+  | { readonly kind: 'read-network' }
+  | { readonly kind: 'create-address'; readonly config: AddressConfig; readonly announceRefreshMs: number }
+  | { readonly kind: 'perform'; readonly action: ResourceAction }
+  | { readonly kind: 'observe' }
+  | { readonly kind: 'commands'; readonly action: ResourceAction }
+  | { readonly kind: 'create-probe'; readonly target: ProbeTarget }
+  | { readonly kind: 'set-pace'; readonly intervalMs: number | null }
+  | { readonly kind: 'close' };
+
+/** What the drivers report, in the order in which they do. */
+export interface WorkerEvent {
+  readonly event: 'network' | 'status' | 'conflict' | 'result' | 'log';
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the driver handed over, after JSON
+  readonly value: any;
+}
+
+function send(message: WorkerEvent | { readonly reply: number; readonly value: unknown }): void {
+  process.send?.(message);
+}
+
+const logger = pino(
+  { level: 'debug' },
+  { write: (line: string) => send({ event: 'log', value: JSON.parse(line) }) },
+);
+let network: NetworkMonitor | undefined;
+let address: ResourceDriver | undefined;
+let probe: Probe | undefined;
+
+function watchNetwork(): NetworkMonitor {
+  network ??= createNetworkMonitor({ logger, onChange: (value) => send({ event: 'network', value }) });
+  return network;
+}
+
+async function handle(request: Request): Promise<unknown> {
+  switch (request.kind) {
+    case 'watch-network':
+      watchNetwork();
+      return undefined;
+    case 'read-network':
+      await watchNetwork().refresh();
+      return watchNetwork().current();
+    case 'create-address':
+      address = createAddressDriver(request.config, {
+        network: watchNetwork(),
+        logger,
+        announceRefreshMs: request.announceRefreshMs,
+        onStatus: (value) => send({ event: 'status', value }),
+        onConflict: (value) => send({ event: 'conflict', value }),
+      });
+      return undefined;
+    case 'perform':
+      return await address?.perform(request.action, AbortSignal.timeout(30_000));
+    case 'observe':
+      return await address?.observe(AbortSignal.timeout(30_000));
+    case 'commands':
+      return address?.commands(request.action);
+    case 'create-probe':
+      probe = createProbe({
+        target: request.target,
+        logger,
+        onResult: (value) => send({ event: 'result', value }),
+      });
+      return undefined;
+    case 'set-pace':
+      probe?.setPace(request.intervalMs);
+      return undefined;
+    case 'close':
+      await Promise.all([probe?.close(), address?.close()]);
+      await network?.close();
+      return undefined;
+    default: {
+      const unknown: never = request;
+      throw new Error(`unexpected ${JSON.stringify(unknown)}`);
+    }
+  }
+}
+
+process.on('message', ({ id, request }: { readonly id: number; readonly request: Request }) => {
+  void handle(request).then((value) => send({ reply: id, value }));
+});
+process.on('disconnect', () => process.exit(0));
