@@ -32,6 +32,9 @@ const fileSchema = z.object({
   }),
 });
 
+/** Tests name another, for hosts that are no machines, by BATTITO_BOOT_ID_FILE. */
+const bootIdFile = '/proc/sys/kernel/random/boot_id';
+
 type FileContent = z.infer<typeof fileSchema>;
 
 /** Maintenance that outlives a reboot ends at the latest after this, whatever the wall clock has done. */
@@ -57,7 +60,7 @@ export interface StateFileOptions {
 export async function openStateFile(options: StateFileOptions): Promise<StateFile> {
   const { stateDir, cluster, node } = options;
   const path = join(stateDir, 'state.json');
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const bootId = (await readFile(process.env['BATTITO_BOOT_ID_FILE'] ?? bootIdFile, 'utf8')).trim();
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../support.ts';
 import { createNetwork, type TestNetwork, useNetwork } from './cluster.ts';
@@ -146,10 +147,8 @@ test('a frozen host runs nothing while its kernel still answers, and thaws where
     await waitFor(`process ${pid} is stopped`, () => stateOf(pid) === 'T');
   }
   await assertReaches(t, network, 'client', '192.168.1.2');
-  // Two pings' time later the count is what it was.
   const before = ticks();
-  await assertReaches(t, network, 'client', '192.168.1.3');
-  await assertReaches(t, network, 'client', gatewayAddress);
+  await sleep(200); // Ten ticks' time.
   t.is(ticks(), before);
   await network.thaw('primary');
   await waitFor('the counter goes on', () => ticks() > before);

@@ -1,0 +1,73 @@
+// What the running daemon knows: do both nodes agree, can it ask what it must, what is guaranteed and what is not.
+
+import type { Config } from '../config/config.ts';
+import type { Status } from '../control/api.ts';
+import { BattitoError } from '../errors.ts';
+import type { ControlClient } from './client.ts';
+import { type Finding, reporter } from './finding.ts';
+
+export async function checkDaemon(config: Config, client: ControlClient): Promise<readonly Finding[]> {
+  const report = reporter('daemon');
+  let status: Status;
+  try {
+    status = await client.status();
+  } catch (error) {
+    if (!(error instanceof BattitoError)) throw error;
+    const message = `${error.message}; whether both nodes agree could not be checked`;
+    report.warning(message, error.next ?? 'systemctl status battito');
+    return [...report.findings, ...checkGuarantee()];
+  }
+  return [...checkAgreement(config, status), ...checkState(status), ...checkGuarantee()];
+}
+
+function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {
+  const report = reporter('daemon');
+  if (self.configDigest !== null && self.configDigest !== config.digest) {
+    report.warning('the daemon runs with another configuration than this file', 'systemctl reload battito');
+  }
+  if (peer.configDigest === null) {
+    report.warning(`${peer.name} has not been heard: whether it agrees is unknown`, 'battito status');
+    return report.findings;
+  }
+  if (peer.configDigest === self.configDigest) {
+    report.ok(`both nodes have the same configuration, digest ${peer.configDigest.slice(0, 12)}`);
+  } else {
+    report.problem(
+      `${self.name} and ${peer.name} have different configurations`,
+      `copy the right one to the other node, then on both: systemctl reload battito`,
+    );
+  }
+  if (peer.software === self.software) report.ok(`both nodes run battito ${self.software}`);
+  else {
+    report.warning(
+      `${self.name} runs battito ${self.software}, ${peer.name} runs ${peer.software}`,
+      'bring both to the same version, one after the other: battito maintenance on --for 30m',
+    );
+  }
+  return report.findings;
+}
+
+function checkState({ probes, attention }: Status): readonly Finding[] {
+  const report = reporter('daemon');
+  for (const { target, kind, last } of probes) {
+    if (last === 'failed') {
+      report.warning(`${kind} ${target} could not be asked`, `ping -c 1 ${target}`);
+    } else if (last === 'unanswered' && kind === 'gateway') {
+      report.warning(`${kind} ${target} does not answer`, `ping -c 1 ${target}`);
+    }
+  }
+  const urgent = attention.filter(({ severity }) => severity !== 'info');
+  for (const { message, next } of urgent) report.warning(message, next);
+  if (urgent.length === 0) report.ok('nothing needs attention');
+  return report.findings;
+}
+
+/** Said plainly, so that nobody believes in more than there is. */
+function checkGuarantee(): readonly Finding[] {
+  const report = reporter('guarantee');
+  report.ok('tier evidence: no guest runs twice under any single fault, nor when one node is wholly cut off');
+  report.ok(
+    'what is left: every path between the nodes is cut while both still reach the outside. Links that share no cable, switch or power make that unlikely.',
+  );
+  return report.findings;
+}

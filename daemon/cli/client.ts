@@ -1,0 +1,176 @@
+// Speaks to the daemon: JSON over HTTP on its unix socket, every question with a deadline.
+// Guarantees: whatever goes wrong is a BattitoError that says what to do; an answer is never taken on trust.
+
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+
+export interface ControlClient {
+  readonly status: () => Promise<Status>;
+  /** Oldest first. */
+  readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
+  /** @throws BattitoError `refused`, exit code 1, with what the operator can do. */
+  readonly request: (request: OperatorRequest) => Promise<string>;
+  readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly body: unknown;
+}
+
+const deadlineMsDefault = 5000;
+const answerBytesMax = 32 * 1024 * 1024;
+
+/** Nothing is opened until the first question. */
+export function controlClient(
+  socketPath: string,
+  { deadlineMs = deadlineMsDefault }: { readonly deadlineMs?: number } = {},
+): ControlClient {
+  const ask = (method: string, path: string, body?: unknown) =>
+    exchange(socketPath, { method, path, body, deadlineMs });
+  const get = async <T>(path: string, isShape: (value: unknown) => boolean): Promise<T> => {
+    const { statusCode, body } = await ask('GET', path);
+    if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+    if (!isShape(body)) throw notBattito(socketPath, `GET ${path} did not answer what was asked`);
+    return body as T;
+  };
+  return {
+    status: () => get('/v1/status', isStatus),
+    history: (limit) => get(`/v1/history?limit=${limit}`, Array.isArray),
+    plan: (action, group) =>
+      get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}`, Array.isArray),
+    async request(request) {
+      const { statusCode, body } = await ask('POST', '/v1/requests', request);
+      const answer = body as RequestAnswer | null;
+      if (answer?.kind === 'refused') throw refused(answer.message, answer.next);
+      if (statusCode !== 200 && statusCode !== 202) throw apiError(socketPath, statusCode, body);
+      if (answer?.kind !== 'accepted') throw notBattito(socketPath, 'neither accepted nor refused');
+      return answer.message;
+    },
+  };
+}
+
+/** Refusals are the daemon's; what it says to do next is passed on. */
+export function refused(message: string, next: string | null): BattitoError {
+  return new BattitoError('refused', message, next === null ? {} : { next });
+}
+
+function isStatus(value: unknown): boolean {
+  const status = value as Status | null;
+  const lists = [status?.groups, status?.links, status?.attention, status?.probes, status?.verdict?.signs];
+  return lists.every(Array.isArray) && typeof status?.self?.name === 'string' && status.peer !== undefined;
+}
+
+interface Question {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly deadlineMs: number;
+}
+
+function exchange(socketPath: string, question: Question): Promise<Answer> {
+  const { method, path, body, deadlineMs } = question;
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    const fail = (error: unknown) =>
+      reject(signal.aborted ? tooSlow(socketPath, deadlineMs) : connectionError(socketPath, error));
+    const request = httpRequest(
+      {
+        socketPath,
+        method,
+        path,
+        signal,
+        agent: false,
+        headers: {
+          host: 'battito',
+          ...(payload === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+        },
+      },
+      (response) => {
+        readAnswer(socketPath, response).then(resolve, fail);
+      },
+    );
+    request.on('error', fail);
+    request.end(payload);
+  });
+}
+
+async function readAnswer(socketPath: string, response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) throw notBattito(socketPath, `more than ${answerBytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString('utf8');
+  try {
+    return { statusCode: response.statusCode ?? 0, body: JSON.parse(text) as unknown };
+  } catch (cause) {
+    throw notBattito(socketPath, `not JSON: ${JSON.stringify(text.slice(0, 60))}`, cause);
+  }
+}
+
+function connectionError(socketPath: string, error: unknown): BattitoError {
+  if (error instanceof BattitoError) return error;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return noDaemon(`no daemon answers at ${socketPath}`, error);
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return noDaemon(`the daemon at ${socketPath} went away while it was asked`, error);
+    case 'EACCES':
+    case 'EPERM':
+      return new BattitoError('no-permission', `no permission to speak to the daemon at ${socketPath}`, {
+        exitCode: exitCodes.noPermission,
+        next: 'run it as root',
+        cause: error,
+      });
+    default:
+      if (code.startsWith('HPE_')) return notBattito(socketPath, message, error);
+      return new BattitoError('daemon-unreachable', `${socketPath}: ${message}`, {
+        exitCode: exitCodes.unavailable,
+        next: 'name the control socket of the daemon with --socket',
+        cause: error,
+      });
+  }
+}
+
+function noDaemon(message: string, cause: unknown): BattitoError {
+  return new BattitoError('daemon-not-running', message, {
+    exitCode: exitCodes.unavailable,
+    next: 'start it: systemctl start battito (or `battito daemon`)',
+    cause,
+  });
+}
+
+function tooSlow(socketPath: string, deadlineMs: number): BattitoError {
+  return new BattitoError(
+    'daemon-slow',
+    `the daemon at ${socketPath} did not answer within ${deadlineMs / 1000} s`,
+    { exitCode: exitCodes.timedOut, next: 'look at it: systemctl status battito; journalctl -u battito -e' },
+  );
+}
+
+function notBattito(socketPath: string, found: string, cause?: unknown): BattitoError {
+  return new BattitoError(
+    'daemon-answer-invalid',
+    `${socketPath} gave an answer that makes no sense: ${found}`,
+    {
+      next: 'make sure that daemon and command are of the same version: battito --version; systemctl restart battito',
+      cause,
+    },
+  );
+}
+
+function apiError(socketPath: string, statusCode: number, body: unknown): BattitoError {
+  const error = (body as ApiError | null)?.error;
+  if (typeof error?.message !== 'string') return notBattito(socketPath, `HTTP status ${statusCode}`);
+  return new BattitoError(error.code, error.message, error.next === null ? {} : { next: error.next });
+}

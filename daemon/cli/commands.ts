@@ -1,0 +1,29 @@
+// The table of commands. Each is loaded only when it is wanted, so that `battito daemon` carries no other command
+// and a command starts without the daemon.
+
+import type { Command } from './command.ts';
+
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  status: async () => (await import('./status.ts')).statusCommand,
+  takeover: async () => (await import('./takeover.ts')).takeoverCommand,
+  handover: async () => (await import('./handover.ts')).handoverCommand,
+  standby: async () => (await import('./standby.ts')).standbyCommand,
+  maintenance: async () => (await import('./maintenance.ts')).maintenanceCommand,
+  retry: async () => (await import('./retry.ts')).retryCommand,
+  history: async () => (await import('./history.ts')).historyCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  keygen: async () => (await import('./keygen.ts')).keygenCommand,
+  daemon: async () => (await import('./daemon.ts')).daemonCommand,
+  help: async () => (await import('./help.ts')).helpCommand,
+};
+
+/** In the order of the help. */
+export const commandNames: readonly string[] = Object.keys(loaders);
+
+export async function loadCommand(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]?.() : undefined;
+}
+
+export function allCommands(): Promise<readonly Command[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}

@@ -1,0 +1,39 @@
+// `battito daemon`: hands over to the runtime, which is loaded only here.
+
+import { dirname, resolve } from 'node:path';
+import type { Command } from './command.ts';
+
+export const daemonCommand: Command = {
+  name: 'daemon',
+  summary: 'run the daemon of this node in the foreground, as systemd does',
+  usage: ['daemon'],
+  description: [
+    "Watches the other node and looks after this node's groups until it is told to stop. SIGTERM hands over and ends; SIGHUP reads the configuration again.",
+  ],
+  options: {},
+  examples: [
+    { command: 'systemctl start battito', meaning: 'the usual way to start it' },
+    {
+      command: 'battito daemon --config ./battito.yaml --node primary',
+      meaning: 'by hand, to watch its log',
+    },
+  ],
+  exitCodes: {
+    0: 'stopped as it was told to',
+    69: 'another daemon runs with the same socket or state directory',
+    77: 'not allowed: run it as root',
+    78: 'the configuration or the key file is wrong; nothing was touched',
+  },
+  positionalsMax: 0,
+  async run({ settings }) {
+    const { runDaemon } = await import('../runtime/daemon.ts');
+    const socketPath = resolve(settings.socketPath);
+    return runDaemon({
+      configPath: resolve(settings.configPath),
+      node: settings.node,
+      stateDir: resolve(settings.stateDir),
+      socketPath,
+      runDir: dirname(socketPath),
+    });
+  },
+};

@@ -1,0 +1,37 @@
+// `--dry-run`: the commands that a move would run, as a shell would take them. Nothing is asked of the daemon
+// but to tell them.
+
+import type { GroupView, Plan } from '../control/api.ts';
+import { exitCodes } from '../errors.ts';
+import type { Arguments, Context } from './command.ts';
+import { flag } from './command.ts';
+import { harmless, printJson } from './output.ts';
+
+export const dryRunOption = {
+  type: 'boolean',
+  help: 'change nothing; print the commands that would run on this node',
+} as const;
+
+/** `remark` is a comment below the commands. */
+export async function printPlan(
+  { client, output }: Context,
+  args: Arguments,
+  action: 'start' | 'stop',
+  groups: readonly GroupView[],
+  remark: string | null = null,
+): Promise<number> {
+  const plans: Plan[] = [];
+  for (const { name } of groups) plans.push(...(await client.plan(action, name)));
+  if (flag(args, 'json')) {
+    printJson(output, plans);
+    return exitCodes.ok;
+  }
+  for (const { group, resource, needs, commands } of plans) {
+    const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
+    output.line(harmless(`# ${group}: ${action} ${resource}${after}`));
+    for (const command of commands) output.line(harmless(command));
+  }
+  if (plans.length === 0) output.line('# nothing to do on this node');
+  if (remark !== null) output.line(`# ${remark}`);
+  return exitCodes.ok;
+}

@@ -1,0 +1,56 @@
+// Which groups a command means, and what it says of them.
+
+import type { GroupView, Status } from '../control/api.ts';
+import { nearestWord, usageError } from './arguments.ts';
+import type { Command } from './command.ts';
+
+/**
+ * The named groups, or all of them.
+ *
+ * @throws BattitoError `usage` for a name that no group has
+ */
+export function chooseGroups(
+  status: Status,
+  names: readonly string[],
+  command: Command,
+): readonly GroupView[] {
+  const known = status.groups.map(({ name }) => name);
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    const message = `there is no group "${name}"; the groups are: ${known.join(', ')}`;
+    throw usageError(message, command, nearestWord(name, known));
+  }
+  return status.groups.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+/** The same groups in a later status. */
+export function sameGroups(status: Status, groups: readonly GroupView[]): readonly GroupView[] {
+  const names = new Set(groups.map(({ name }) => name));
+  return status.groups.filter(({ name }) => names.has(name));
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listNames(items: readonly { readonly name: string }[]): string {
+  const names = items.map(({ name }) => name);
+  const last = names.at(-1) ?? '';
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${last}` : last;
+}
+
+export function isHeldHere({ phase }: GroupView): boolean {
+  return phase === 'active' || phase === 'starting';
+}
+
+/** Resources of these groups that this node gave up, as a sentence; null: none. */
+export function givenUpHere(groups: readonly GroupView[]): string | null {
+  const lost = groups.flatMap(({ resources }) => resources.filter(({ quarantined }) => quarantined !== null));
+  if (lost.length === 0) return null;
+  const each = lost.map(({ id, quarantined }) => `${id}: ${quarantined}`).join('; ');
+  return `given up: ${each}\nnext: mend the cause, then run \`battito retry ${groups.map(({ name }) => name).join(' ')}\``;
+}
+
+/** The same for what the peer gave up. */
+export function givenUpThere(status: Status, groups: readonly GroupView[]): string | null {
+  const names = groups.filter(({ peer }) => (peer?.quarantined ?? 0) > 0).map(({ name }) => name);
+  if (names.length === 0) return null;
+  return `${status.peer.name} has given up a part of ${names.join(', ')}\nnext: run \`battito status\` on ${status.peer.name}`;
+}

@@ -1,0 +1,73 @@
+// `battito handover`: gives groups to the other node, in order. Also judges the same for `standby`.
+
+import type { GroupView, Status } from '../control/api.ts';
+import { exitCodes } from '../errors.ts';
+import type { Command } from './command.ts';
+import { flag, jsonOption } from './command.ts';
+import { dryRunOption, printPlan } from './dry-run.ts';
+import { chooseGroups, givenUpThere, isHeldHere, listNames, sameGroups } from './groups.ts';
+import { printJson } from './output.ts';
+import { type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
+
+export const handoverCommand: Command = {
+  name: 'handover',
+  summary: 'give groups to the other node, in order',
+  usage: ['handover [GROUP...] [--no-wait | --timeout DURATION]', 'handover [GROUP...] --dry-run'],
+  description: [
+    'Stops the named groups, or all that run here, and lets the other node start them; waits until they run there. It is refused, and nothing stops, when the other node could not run them.',
+  ],
+  options: { 'dry-run': dryRunOption, ...waitOptions, json: jsonOption },
+  examples: [
+    { command: 'battito handover', meaning: 'everything goes to the other node' },
+    {
+      command: 'battito handover mail --timeout 5m',
+      meaning: 'the group mail; its guests take long to stop',
+    },
+  ],
+  exitCodes: waitExitCodes,
+  positionalsMax: Number.POSITIVE_INFINITY,
+  async run(context, args) {
+    const { client, output } = context;
+    const status = await client.status();
+    const groups = chooseGroups(status, args.positionals, handoverCommand).filter(isHeldHere);
+    if (flag(args, 'dry-run')) return printPlan(context, args, 'stop', groups, dryRunRemark(status, groups));
+    if (groups.length === 0) {
+      const message = await client.request({ kind: 'handover', groups: args.positionals });
+      if (flag(args, 'json')) printJson(output, { done: true, message });
+      else output.line(message);
+      return exitCodes.ok;
+    }
+    return runMove(context, args, handoverCommand, {
+      requests: [{ kind: 'handover', groups: args.positionals }],
+      judge: (now) => judgeGivenAway(now, groups),
+    });
+  },
+};
+
+/** What comes after the commands on this node. */
+export function dryRunRemark({ peer }: Status, groups: readonly GroupView[]): string | null {
+  if (groups.length === 0) return null;
+  const names = groups.map(({ name }) => name).join(' ');
+  return `then ${peer.name} starts it; for its commands run there: battito takeover ${names} --dry-run`;
+}
+
+/** Done when the groups are stopped here and active at the peer. */
+export function judgeGivenAway(status: Status, given: readonly GroupView[]): Judgement {
+  const groups = sameGroups(status, given);
+  const { self, peer, verdict } = status;
+  const missing = groups.filter((group) => group.phase !== 'stopped' || group.peer?.phase !== 'active');
+  if (missing.length === 0) {
+    const message = `${peer.name} runs ${listNames(groups)} now`;
+    return { kind: 'done', message, attention: givenUpThere(status, groups) };
+  }
+  const waitingFor = missing
+    .map((group) => {
+      const there = group.peer === null ? 'unknown' : group.peer.phase;
+      return `${group.name} is ${group.phase} on ${self.name} and ${there} on ${peer.name}`;
+    })
+    .join(', ');
+  const peerIsThere = verdict.kind === 'alive' || verdict.kind === 'late';
+  if (peerIsThere) return { kind: 'pending', waitingFor };
+  const next = status.attention[0]?.next ?? 'look with `battito status`';
+  return { kind: 'stuck', message: `${peer.name} is ${verdict.kind}: ${waitingFor}`, next };
+}

@@ -1,0 +1,67 @@
+// History notes as lines of text, and the finding of those that are new. Pure.
+
+import type { HistoryEntry, Severity } from '../control/api.ts';
+import type { Colour, Look } from './output.ts';
+import { harmless, paint } from './output.ts';
+import { formatTime, formatTook } from './time.ts';
+
+export const severityColours: Readonly<Record<Severity, Colour | null>> = {
+  info: null,
+  warning: 'yellow',
+  alarm: 'red',
+};
+
+const marks: Readonly<Record<Severity, string>> = { info: '  ', warning: '! ', alarm: '!!' };
+
+/** Notes asked for at once when looking for new ones. */
+export const tailLimit = 500;
+
+/** One line for one note: local time, mark, group, message, what it took, what to do. */
+export function renderNote(entry: HistoryEntry, groupColumns: number, look: Look): string {
+  const { severity, group, message, tookMs, next } = entry;
+  const took = tookMs === null ? '' : ` (took ${formatTook(tookMs)})`;
+  const advice = next === null ? '' : `; next: ${oneLine(next)}`;
+  const text = `${marks[severity]} ${(group ?? '-').padEnd(groupColumns)}  ${oneLine(message)}${took}${advice}`;
+  return `${formatTime(entry.time)} ${paint(look, severityColours[severity], text)}`;
+}
+
+export function groupColumnsOf(entries: readonly HistoryEntry[]): number {
+  return Math.max(1, ...entries.map(({ group }) => group?.length ?? 1));
+}
+
+const verbs: Readonly<Record<string, string>> = {
+  start: 'started',
+  stop: 'stopped',
+  destroy: 'switched off',
+  freeze: 'frozen',
+  resume: 'resumed',
+};
+
+/** One line of progress while the operator waits; null for what he knows already. */
+export function renderProgress(entry: HistoryEntry, look: Look, showGroup: boolean): string | null {
+  if (entry.code === 'request-accepted') return null;
+  const [action = '', resource, ...more] = entry.message.split(' ');
+  const verb = entry.code === 'operation-done' && more.length === 0 ? verbs[action] : undefined;
+  const said = verb === undefined || resource === undefined ? entry.message : `${resource} ${verb}`;
+  const group = showGroup && entry.group !== null ? `${entry.group}  ` : '';
+  const took = entry.tookMs === null ? '' : `  ${formatTook(entry.tookMs)}`;
+  const text = `  ${group}${oneLine(said)}${took}`;
+  return paint(look, severityColours[entry.severity], text);
+}
+
+function oneLine(text: string): string {
+  return harmless(text).replaceAll(/\s*\n\s*/g, '; ');
+}
+
+/** Gives, of each listing, the notes that the listing before did not have. Survives a restarted daemon. */
+export function newNotesFinder(): (listing: readonly HistoryEntry[]) => readonly HistoryEntry[] {
+  let last: HistoryEntry | null = null;
+  return (listing) => {
+    const known = last;
+    last = listing.at(-1) ?? last;
+    if (known === null) return listing;
+    const identity = JSON.stringify(known);
+    const index = listing.findLastIndex((entry) => JSON.stringify(entry) === identity);
+    return index >= 0 ? listing.slice(index + 1) : listing.filter(({ time }) => time > known.time);
+  };
+}

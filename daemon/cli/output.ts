@@ -1,0 +1,105 @@
+// The only place that writes to the terminal. Everything else hands it whole lines.
+
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+export type Colour = 'red' | 'yellow' | 'green' | 'cyan' | 'dim' | 'bold' | 'alarm';
+
+/** What the terminal can show. */
+export interface Look {
+  /** Characters in a line. */
+  readonly columns: number;
+  readonly colour: boolean;
+  readonly unicode: boolean;
+}
+
+/** Where a command writes. `line` and `problem` end the line themselves; `raw` does not. */
+export interface Output {
+  /** Asked anew each time: a window may be resized. */
+  readonly look: () => Look;
+  /** Lines on the screen; Infinity when this is not a terminal. */
+  readonly rows: () => number;
+  readonly isTerminal: boolean;
+  readonly line: (text: string) => void;
+  readonly problem: (text: string) => void;
+  readonly raw: (text: string) => void;
+}
+
+const widthElsewhere = 80;
+
+const formats = {
+  red: 'red',
+  yellow: 'yellow',
+  green: 'green',
+  cyan: 'cyan',
+  dim: 'dim',
+  bold: 'bold',
+  alarm: ['bold', 'white', 'bgRed'],
+} as const;
+
+export function paint(look: Look, colour: Colour | null, text: string): string {
+  if (!look.colour || colour === null || text === '') return text;
+  return styleText([...[formats[colour]].flat()], text, { validateStream: false });
+}
+
+/** Characters that a text takes on the screen. */
+export function width(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+export function padTo(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - width(text)));
+}
+
+/** Words in lines of at most `columns` characters; a longer word is broken. Always at least one line. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/).flatMap((long) => chunks(long, columns))) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function chunks(word: string, columns: number): string[] {
+  const count = Math.max(1, Math.ceil(word.length / columns));
+  return Array.from({ length: count }, (_, index) => word.slice(index * columns, (index + 1) * columns));
+}
+
+/**
+ * Terminal control characters have no business in what another program or host said.
+ * @returns the text with each of them replaced by `?`; line ends stay.
+ */
+export function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
+  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
+}
+
+export function printJson(output: Output, value: unknown): void {
+  output.line(JSON.stringify(value, null, 2));
+}
+
+/** Follows NO_COLOR (no-color.org), TERM and the locale as in locale(7). */
+export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
+  const { stdout, stderr } = process;
+  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
+  const unicode = /utf-?8/i.test(locale);
+  const isTerminal = stdout.isTTY === true;
+  const colour = isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  // A reader that has seen enough, as `head`, closes the pipe: that is no error.
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  }
+  return {
+    look: () => ({ columns: stdout.columns ?? widthElsewhere, colour, unicode }),
+    rows: () => stdout.rows ?? Number.POSITIVE_INFINITY,
+    isTerminal,
+    line: (text) => stdout.write(`${text}\n`),
+    problem: (text) => stderr.write(`${text}\n`),
+    raw: (text) => stdout.write(text),
+  };
+}

@@ -1,0 +1,127 @@
+// Waiting for a move that the daemon makes: tells each step as it happens, and ends with one clear sentence.
+// It only looks; whether it waits or not changes nothing about the move.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseDuration } from '../config/duration.ts';
+import type { HistoryEntry, OperatorRequest, Status } from '../control/api.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+import { usageError } from './arguments.ts';
+import type { Arguments, Command, Context, OptionSpecs } from './command.ts';
+import { flag, text } from './command.ts';
+import { newNotesFinder, renderProgress, tailLimit } from './notes.ts';
+import { printJson } from './output.ts';
+import { formatSpan, formatTook } from './time.ts';
+
+/** `stuck` fails the wait when it is seen again and again, since a move passes through such states, too. */
+export type Judgement =
+  | { readonly kind: 'pending'; readonly waitingFor: string }
+  | { readonly kind: 'done'; readonly message: string; readonly attention: string | null }
+  | { readonly kind: 'stuck'; readonly message: string; readonly next: string };
+
+export interface Move {
+  readonly requests: readonly OperatorRequest[];
+  readonly judge: (status: Status) => Judgement;
+}
+
+export const waitOptions: OptionSpecs = {
+  'no-wait': { type: 'boolean', help: 'return as soon as the daemon has accepted it' },
+  timeout: { type: 'string', value: 'DURATION', help: 'how long to wait, e.g. 30s; default 120s' },
+};
+
+export const waitExitCodes: Readonly<Record<number, string>> = {
+  0: 'done (with --no-wait: accepted)',
+  1: 'refused or failed; the message says why and what to do',
+  3: 'done, but a guest of the group was given up',
+  69: 'no daemon answers at the control socket',
+  75: 'not done in time, or interrupted; the move goes on',
+  77: 'not allowed: run it as root',
+};
+
+const timeoutMsDefault = 120_000;
+/** Looks in a row at a move that is stuck, after which it is given up. */
+const stuckLooksMax = 20;
+
+/** Asks the daemon for a move, waits until it is done, and prints the outcome. */
+export async function runMove(
+  context: Context,
+  args: Arguments,
+  command: Command,
+  move: Move,
+): Promise<number> {
+  const { client, output } = context;
+  const json = flag(args, 'json');
+  const timeoutMs = timeoutFrom(args, command);
+  const fresh = newNotesFinder();
+  fresh(await client.history(tailLimit));
+  const startedAt = performance.now();
+  let accepted = '';
+  for (const request of move.requests) {
+    accepted = await client.request(request);
+    if (!json) output.line(accepted);
+  }
+  if (flag(args, 'no-wait')) {
+    if (json) printJson(output, { done: false, message: accepted });
+    return exitCodes.ok;
+  }
+  const notes: HistoryEntry[] = [];
+  const tell = (entries: readonly HistoryEntry[], several: boolean) => {
+    notes.push(...entries);
+    const lines = json ? [] : entries.map((entry) => renderProgress(entry, output.look(), several));
+    for (const line of lines) if (line !== null) output.line(line);
+  };
+  const { message, attention } = await context.interruptible((signal) =>
+    watch(context, move.judge, { startedAt, timeoutMs, signal, fresh, tell }),
+  );
+  const tookMs = Math.round(performance.now() - startedAt);
+  if (json) printJson(output, { done: true, message, attention, tookMs, notes });
+  else output.line(`${message}; it took ${formatTook(tookMs)}`);
+  if (attention === null) return exitCodes.ok;
+  if (!json) output.problem(attention);
+  return exitCodes.degraded;
+}
+
+interface Watch {
+  readonly startedAt: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly fresh: ReturnType<typeof newNotesFinder>;
+  readonly tell: (entries: readonly HistoryEntry[], several: boolean) => void;
+}
+
+async function watch(context: Context, judge: Move['judge'], watched: Watch) {
+  const { client, pollMs } = context;
+  let stuckLooks = 0;
+  for (;;) {
+    const status = await client.status();
+    watched.tell(watched.fresh(await client.history(tailLimit)), status.groups.length > 1);
+    const judgement = judge(status);
+    if (judgement.kind === 'done') return judgement;
+    stuckLooks = judgement.kind === 'stuck' ? stuckLooks + 1 : 0;
+    if (judgement.kind === 'stuck' && stuckLooks >= stuckLooksMax) {
+      throw new BattitoError('move-stuck', judgement.message, { next: judgement.next });
+    }
+    const waitingFor = judgement.kind === 'stuck' ? judgement.message : judgement.waitingFor;
+    if (performance.now() - watched.startedAt >= watched.timeoutMs) {
+      throw unfinished(`not done after ${formatSpan(watched.timeoutMs)}: ${waitingFor}`, status);
+    }
+    await sleep(pollMs, undefined, { signal: watched.signal }).catch(() => {}); // Interrupted: said below.
+    if (watched.signal.aborted) throw unfinished(`no longer waiting: ${waitingFor}`, null);
+  }
+}
+
+function unfinished(message: string, status: Status | null): BattitoError {
+  return new BattitoError('not-done-in-time', message, {
+    exitCode: exitCodes.timedOut,
+    next: `the move goes on; ${status?.attention[0]?.next ?? 'look with `battito status`'}`,
+  });
+}
+
+function timeoutFrom(args: Arguments, command: Command): number {
+  const given = text(args, 'timeout');
+  if (given === undefined) return timeoutMsDefault;
+  const timeoutMs = parseDuration(given);
+  if (timeoutMs === undefined) {
+    throw usageError(`--timeout takes a duration such as 30s or 2m, not "${given}"`, command);
+  }
+  return timeoutMs;
+}

@@ -1,0 +1,54 @@
+// Helpers that every kind of test may use. No network, no processes.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** CLOCK_MONOTONIC in milliseconds: comparable between processes on one machine. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs?: number;
+  readonly intervalMs?: number;
+}
+
+/** What `waitFor` throws; `lastValue` is what the last look returned, or the error that it threw. */
+export class WaitTimeoutError extends Error {
+  override readonly name = 'WaitTimeoutError';
+  readonly code = 'WAIT_TIMEOUT';
+  readonly lastValue: unknown;
+
+  constructor(description: string, timeoutMs: number, lastValue: unknown) {
+    const shown = lastValue instanceof Error ? lastValue.message : JSON.stringify(lastValue);
+    super(`waited ${timeoutMs} ms in vain until ${description}; last seen: ${shown}`, {
+      ...(lastValue instanceof Error ? { cause: lastValue } : {}),
+    });
+    this.lastValue = lastValue;
+  }
+}
+
+/**
+ * Looks again and again until `look` returns something truthy, and returns that. A look that throws counts
+ * as "not yet". To have an unfinished state shown in the error, let `look` throw an error that says it.
+ *
+ * @throws WaitTimeoutError after `timeoutMs`.
+ */
+export async function waitFor<T>(
+  description: string,
+  look: () => T | Promise<T>,
+  { timeoutMs = 60_000, intervalMs = 50 }: WaitOptions = {},
+): Promise<Exclude<T, false | 0 | '' | null | undefined>> {
+  const deadline = monotonicMs() + timeoutMs;
+  for (;;) {
+    let seen: unknown;
+    try {
+      const value = await look();
+      if (value) return value as Exclude<T, false | 0 | '' | null | undefined>;
+      seen = value;
+    } catch (error) {
+      seen = error;
+    }
+    if (monotonicMs() >= deadline) throw new WaitTimeoutError(description, timeoutMs, seen);
+    await sleep(intervalMs);
+  }
+}

@@ -1,0 +1,183 @@
+// The transition table itself: well formed, reachable, without overlaps, and the README's diagram is made from it.
+
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import fc from 'fast-check';
+import type { Facts } from '../../daemon/core/facts.ts';
+import type { PhaseKind } from '../../daemon/core/heartbeat.ts';
+import { transitions } from '../../daemon/core/transitions.ts';
+import { renderDiagram } from '../../scripts/group-machine.ts';
+
+const phases: readonly PhaseKind[] = [
+  'observing',
+  'stopped',
+  'blocked',
+  'claiming',
+  'starting',
+  'active',
+  'frozen',
+  'stopping',
+];
+
+test('every rule has an id of its own, a reason, and a way to stop exactly where it leads to stopping', (t) => {
+  t.is(new Set(transitions.map(({ id }) => id)).size, transitions.length);
+  for (const row of transitions) {
+    t.regex(row.id, /^[a-z]+(-[a-z]+)*$/);
+    t.true(row.reason.length > 20, row.id);
+    t.is(row.stop !== undefined, row.to === 'stopping', row.id);
+  }
+});
+
+test('every phase can be reached from the start, and left again', (t) => {
+  const reached = new Set<PhaseKind>(['observing']);
+  for (let round = 0; round < phases.length; round += 1) {
+    for (const { from, to } of transitions) if (reached.has(from)) reached.add(to);
+  }
+  t.deepEqual([...reached].toSorted(), [...phases].toSorted());
+  for (const phase of phases)
+    t.true(
+      transitions.some(({ from }) => from === phase),
+      phase,
+    );
+});
+
+const verdicts = [
+  'listening',
+  'alive',
+  'late',
+  'departed',
+  'isolated',
+  'unresponsive',
+  'dead',
+  'fenced',
+] as const;
+
+/** Facts as they can occur together: what follows from one another is derived, the rest is free. */
+const facts: fc.Arbitrary<Facts> = fc
+  .record({
+    verdict: fc.constantFrom(...verdicts),
+    preferredSelf: fc.boolean(),
+    peerMayHoldAddresses: fc.boolean(),
+    peerMayHoldRest: fc.boolean(),
+    takeoverTime: fc.boolean(),
+    outranked: fc.boolean(),
+    eligible: fc.boolean(),
+    inMaintenance: fc.boolean(),
+    chosen: fc.boolean(),
+    granted: fc.boolean(),
+    grantOutstanding: fc.boolean(),
+    offeredToUs: fc.boolean(),
+    pulled: fc.boolean(),
+    mustFreeze: fc.boolean(),
+    leaving: fc.boolean(),
+    unowned: fc.boolean(),
+    blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
+    allObserved: fc.boolean(),
+    statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
+    ledgerFrozen: fc.boolean(),
+  })
+  .map(({ takeoverTime, leaving, blockedBy, statuses, ...free }) => {
+    const alive = free.verdict === 'alive';
+    const present = alive || free.verdict === 'late' || free.verdict === 'listening';
+    const peerGone =
+      free.verdict === 'departed' || free.verdict === 'fenced' || (free.verdict === 'dead' && takeoverTime);
+    const ofVerdict =
+      free.verdict === 'unresponsive'
+        ? ('peer-unresponsive' as const)
+        : free.verdict === 'isolated'
+          ? ('isolated' as const)
+          : blockedBy;
+    return {
+      ...free,
+      report: null,
+      peerGone,
+      peerMayHoldAddresses: !peerGone && free.peerMayHoldAddresses,
+      peerMayHoldRest: !peerGone && free.peerMayHoldRest,
+      outranked: alive && free.outranked,
+      chosen: alive && free.chosen,
+      granted: alive && free.granted,
+      offeredToUs: alive && free.offeredToUs,
+      eligible: free.eligible && !free.inMaintenance && !leaving,
+      mustFreeze:
+        (free.verdict === 'late' || free.verdict === 'isolated' || free.verdict === 'listening') &&
+        free.mustFreeze,
+      mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
+      obstacle: present ? null : ofVerdict,
+      anyUp: statuses === 'some-up' || statuses === 'all-up',
+      allDown: statuses === 'all-down',
+      settled: statuses === 'all-up',
+    };
+  });
+
+test('no two rules fit at once', (t) => {
+  fc.assert(
+    fc.property(facts, fc.constantFrom(...phases), (given, phase) => {
+      const fitting = transitions.filter((row) => row.from === phase && row.when(given)).map(({ id }) => id);
+      if (fitting.length > 1) throw new Error(`${phase}: ${fitting.join(', ')}`);
+    }),
+    { numRuns: 20_000 },
+  );
+  t.pass();
+});
+
+test('every rule fits some facts', (t) => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(facts, (given) => {
+      for (const row of transitions) if (row.when({ ...given, report: someReport })) seen.add(row.id);
+    }),
+    { numRuns: 5000 },
+  );
+  t.deepEqual(
+    transitions.map(({ id }) => id).filter((id) => !seen.has(id)),
+    [],
+  );
+});
+
+const someReport: NonNullable<Facts['report']> = {
+  name: 'office',
+  phase: 'stopped',
+  generation: 1,
+  owner: null,
+  holdsAddresses: false,
+  holdsRest: false,
+  claim: null,
+  grant: null,
+  offer: false,
+  willing: true,
+  up: 0,
+  total: 1,
+  quarantined: 0,
+};
+
+test('nothing is started while the peer may be alive, unless it granted that, and never by an isolated node', (t) => {
+  fc.assert(
+    fc.property(facts, fc.constantFrom(...phases), (given, phase) => {
+      for (const row of transitions.filter(({ from, to }) => from === phase && to === 'starting')) {
+        if (!row.when(given)) continue;
+        if (!given.granted && !given.peerGone && phase !== 'active') throw new Error(row.id);
+        if (given.verdict === 'isolated' || given.verdict === 'unresponsive') throw new Error(row.id);
+      }
+    }),
+    { numRuns: 20_000 },
+  );
+  t.pass();
+});
+
+test('the table is the one that was reviewed', (t) => {
+  t.snapshot(
+    transitions.map(({ id, from, to, stop, severity, reason }) => ({
+      id,
+      from,
+      to,
+      ...(stop && { stop }),
+      severity,
+      reason,
+    })),
+  );
+});
+
+test('the diagram in the README is made from the table', (t) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  t.true(readme.includes(renderDiagram()), 'run `npm run diagram` and put its output into the README');
+});
