@@ -114,12 +114,16 @@ function stacked(status: Status, look: Look, strokes: Strokes): string[] {
   const node = (which: 'self' | 'peer') => {
     const { name } = status[which];
     const words = nodeWords(status, which).map(({ text, colour }) => paint(look, colour, text));
-    return fill([paint(look, 'bold', name), ...words], look.columns);
+    return fill([paint(look, 'bold', shorten(name, look.columns - 1)), ...words], look.columns);
   };
   const links = status.links.map((link) => {
     const words = linkWords(link, status);
     const upright = strokes.upright[words.kind];
-    return paint(look, words.colour, shorten(`   ${upright} ${nameInPicture(link, status)}  ${words.text}`, look.columns));
+    return paint(
+      look,
+      words.colour,
+      shorten(`   ${upright} ${nameInPicture(link, status)}  ${words.text}`, look.columns),
+    );
   });
   return [...node('self'), ...links, ...node('peer')];
 }
@@ -141,24 +145,27 @@ function fill(pieces: readonly string[], columns: number): string[] {
 }
 
 function linkTroubles(status: Status, look: Look): string[] {
+  const anyFresh = status.links.some(({ fresh }) => fresh);
   return status.links.flatMap((link) => {
-    const { why, colour } = linkWords(link, status);
+    const { kind, why, colour } = linkWords(link, status);
     const refused = refusedWords(link);
     const lines: string[] = [];
     const tell = (text: string, of: Words['colour']) =>
       lines.push(...hanging(` ${link.name}: `, text, look.columns).map((line) => paint(look, of, line)));
-    if (why !== null) tell(why, colour);
+    // Where no link is heard, the verdict on the peer says it already.
+    if (why !== null && (kind !== 'silent' || anyFresh)) tell(why, colour);
     if (refused !== null) tell(`packets refused: ${refused}`, 'yellow');
     return lines;
   });
 }
 
-/** Text after a label; further lines are indented below it. */
+/** Text after a label; further lines are indented below it. A label that takes too much gets a line of its own. */
 export function hanging(label: string, text: string, columns: number): string[] {
-  const indent = ' '.repeat(width(label));
-  return wrap(text, Math.max(20, columns - indent.length)).map(
-    (line, index) => (index === 0 ? label : indent) + line,
-  );
+  if (label.length > columns * 0.6) {
+    return [shorten(label.trimEnd(), columns), ...wrap(text, columns - 6).map((line) => `      ${line}`)];
+  }
+  const indent = ' '.repeat(label.length);
+  return wrap(text, columns - label.length).map((line, index) => (index === 0 ? label : indent) + line);
 }
 
 export function shorten(text: string, columns: number): string {

@@ -67,7 +67,7 @@ function harmlessStatus(status: Status): Status {
 function renderHeader(status: Status, look: Look): string {
   const overall = overallOf(status);
   const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}`;
-  const word = paint(look, overallColours[overall], ` ${overall} `);
+  const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
   return padTo(title, look.columns - width(word)) + word;
 }
 

@@ -20,7 +20,9 @@ export function overallOf(status: Status): Overall {
   const unserved = status.groups.filter(({ runsOn, phase }) => runsOn === null && phase !== 'active');
   if (unserved.some((group) => !isMoving(group))) return 'DOWN';
   const urgent = status.attention.some(({ severity }) => severity !== 'info');
-  const lost = status.groups.some(({ resources }) => resources.some(({ quarantined }) => quarantined !== null));
+  const lost = status.groups.some(({ resources }) =>
+    resources.some(({ quarantined }) => quarantined !== null),
+  );
   const settled = !urgent && !lost && status.verdict.kind === 'alive';
   return settled && status.groups.every((group) => isRunning(group, status)) ? 'OK' : 'DEGRADED';
 }
@@ -72,12 +74,24 @@ export interface LinkWords extends Words {
 export function linkWords(link: LinkView, { peer, self }: Status): LinkWords {
   const age = link.ageMs === null ? 'never heard' : formatSpan(link.ageMs);
   if (link.down !== null) {
-    return { kind: 'down', text: 'down', short: 'down', colour: 'red', why: `cannot be used on ${self.name}: ${link.down}` };
+    return {
+      kind: 'down',
+      text: 'down',
+      short: 'down',
+      colour: 'red',
+      why: `cannot be used on ${self.name}: ${link.down}`,
+    };
   }
   if (!link.fresh) {
     const since = link.ageMs === null ? 'since this daemon started' : `for ${age}`;
     const why = `nothing heard from ${peer.name} ${since}`;
-    return { kind: 'silent', short: 'silent', text: link.ageMs === null ? age : `silent ${age}`, colour: 'red', why };
+    return {
+      kind: 'silent',
+      short: 'silent',
+      text: link.ageMs === null ? age : `silent ${age}`,
+      colour: 'red',
+      why,
+    };
   }
   if (link.heardByPeer === false) {
     const why = `${peer.name} is heard, but does not hear ${self.name}`;

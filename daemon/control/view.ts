@@ -34,7 +34,7 @@ export function statusOf({ config, state, counters, nowMs }: ViewSource): Status
     probes: policy.probes.map((target) => ({
       target: target.id,
       kind: target.kind,
-      last: state.probes.find((probe) => probe.target === target.id)?.last ?? null,
+      last: isAsked(state, target.id) ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null) : null,
     })),
     groups: state.groups.map((group) => groupView(state, group, nowMs)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
@@ -47,6 +47,11 @@ export function statusOf({ config, state, counters, nowMs }: ViewSource): Status
     },
     daemon: { pid: process.pid, uptimeMs: nowMs - state.startedAt, incarnation: state.incarnation },
   };
+}
+
+/** Only what is asked now; an old answer would mislead. */
+function isAsked(state: State, id: string): boolean {
+  return state.paces.some(({ target }) => target === id);
 }
 
 function selfView(config: Config, state: State, nowMs: number): NodeView {

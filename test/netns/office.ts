@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { generateKeyFile } from '../../daemon/config/key-file.ts';
 import type { HistoryEntry, OperatorRequest, RequestAnswer, Status } from '../../daemon/control/api.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
-import { findGuestProcess } from '../../daemon/drivers/qemu-process.ts';
 import { guestPaths } from '../../daemon/drivers/qemu-command.ts';
-import { generateKeyFile } from '../../daemon/config/key-file.ts';
+import { findGuestProcess } from '../../daemon/drivers/qemu-process.ts';
 import { buildCounterDisk } from '../guest/build.ts';
 import { waitFor } from '../support.ts';
 import { createNetwork } from './cluster.ts';
@@ -146,7 +146,16 @@ ${guests.map((guest, index) => this.guestText(guest, index)).join('')}`;
 
   arguments(host: HostName): string[] {
     const { stateDir } = this.network.hosts[host];
-    return ['--config', this.configFile, '--node', host, '--state-dir', stateDir, '--socket', this.socket(host)];
+    return [
+      '--config',
+      this.configFile,
+      '--node',
+      host,
+      '--state-dir',
+      stateDir,
+      '--socket',
+      this.socket(host),
+    ];
   }
 
   async startDaemon(host: HostName): Promise<void> {
@@ -277,4 +286,3 @@ function ask<T>(socketPath: string, method: string, path: string, body?: unknown
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
-
