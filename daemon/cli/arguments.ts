@@ -62,15 +62,27 @@ function tokenize(words: readonly string[], specs: OptionSpecs): Token[] {
   return parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
-/** The first word that is not an option or the value of one. Only an option that comes before it costs more. */
+/** The first word that is not an option or the value of one. Only an option of a command before it costs more. */
 async function findCommandName(words: readonly string[]): Promise<string | undefined> {
-  const first = (tokens: readonly Token[]) => tokens.find(({ kind }) => kind === 'positional');
-  const tokens = tokenize(words, globalOptions);
-  const found = first(tokens);
-  const earlier = tokens.filter((token) => found === undefined || token.index < found.index);
-  const foreign = earlier.some((token) => token.kind === 'option' && !(token.name in globalOptions));
-  const wanted = foreign ? first(tokenize(words, await everyOption())) : found;
-  return wanted?.kind === 'positional' ? wanted.value : undefined;
+  const known = readUpToCommand(words, globalOptions);
+  if (known.unknownOption === undefined) return known.name;
+  const every = await everyOption();
+  const { name, unknownOption: rawName } = readUpToCommand(words, every);
+  // Whether the word after it is its value or the command cannot be told, so nothing is said of that word.
+  if (rawName !== undefined) throw unknownOption(rawName, every, null);
+  return name;
+}
+
+function readUpToCommand(words: readonly string[], specs: OptionSpecs) {
+  const tokens = tokenize(words, specs);
+  const command = tokens.findIndex(({ kind }) => kind === 'positional');
+  const before = command < 0 ? tokens : tokens.slice(0, command);
+  const unknown = before.find((token) => token.kind === 'option' && !Object.hasOwn(specs, token.name));
+  const token = tokens[command];
+  return {
+    name: token?.kind === 'positional' ? token.value : undefined,
+    unknownOption: unknown?.kind === 'option' ? unknown.rawName : undefined,
+  };
 }
 
 async function everyOption(): Promise<OptionSpecs> {

@@ -1,5 +1,6 @@
 // What the running daemon knows: do both nodes agree, can it ask what it must, what is guaranteed and what is not.
 
+import { isIP } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { Status } from '../control/api.ts';
 import { BattitoError } from '../errors.ts';
@@ -51,15 +52,20 @@ function checkState({ probes, attention }: Status): readonly Finding[] {
   const report = reporter('daemon');
   for (const { target, kind, last } of probes) {
     if (last === 'failed') {
-      report.warning(`${kind} ${target} could not be asked`, `ping -c 1 ${target}`);
+      report.warning(`${target} could not be asked`, `ping -c 1 ${addressIn(target)}`);
     } else if (last === 'unanswered' && kind === 'gateway') {
-      report.warning(`${kind} ${target} does not answer`, `ping -c 1 ${target}`);
+      report.warning(`${target} does not answer`, `ping -c 1 ${addressIn(target)}`);
     }
   }
   const urgent = attention.filter(({ severity }) => severity !== 'info');
   for (const { message, next } of urgent) report.warning(message, next);
   if (urgent.length === 0) report.ok('nothing needs attention');
   return report.findings;
+}
+
+/** A target is named for people, such as `address 192.168.1.3 of secondary`. */
+function addressIn(target: string): string {
+  return target.split(' ').find((word) => isIP(word) !== 0) ?? target;
 }
 
 /** Said plainly, so that nobody believes in more than there is. */

@@ -51,11 +51,11 @@ export function verdictWords({ verdict }: Status): Words {
       return { text: `said goodbye ${span} ago`, colour: 'yellow' };
     case 'isolated':
       return { text: `not to be judged for ${span}: this node is cut off`, colour: 'red' };
-    case 'unresponsive':
-      return {
-        text: `silent for ${formatSpan(verdict.silentMs ?? verdict.forMs)}, but not dead`,
-        colour: 'red',
-      };
+    case 'unresponsive': {
+      const silence =
+        verdict.silentMs === null ? 'never heard' : `silent for ${formatSpan(verdict.silentMs)}`;
+      return { text: `${silence}, but not dead`, colour: 'red' };
+    }
     case 'dead':
       return { text: `dead for ${span}`, colour: 'red' };
     case 'fenced':
@@ -139,7 +139,7 @@ export function resourceWords(resource: ResourceView): ResourceWords {
 }
 
 /** Where a group runs and in what phase it is. */
-export function groupWords(group: GroupView, { self, peer }: Status): Words {
+export function groupWords(group: GroupView, { self, peer, verdict }: Status): Words {
   const { phase, runsOn, generation } = group;
   const span = formatSpan(group.forMs);
   const here: Partial<Record<GroupView['phase'], Words>> = {
@@ -154,14 +154,16 @@ export function groupWords(group: GroupView, { self, peer }: Status): Words {
     const theirs = group.peer?.generation ?? generation;
     return { text: `runs on ${runsOn}, generation ${theirs}`, colour: 'green' };
   }
-  if (phase === 'blocked') return { text: `runs nowhere, blocked here for ${span}`, colour: 'red' };
+  if (phase === 'blocked') return { text: `not started here, blocked for ${span}`, colour: 'red' };
   if (phase === 'claiming') return { text: `asking ${peer.name} for it for ${span}`, colour: 'yellow' };
   if (phase === 'observing') return { text: `looking what runs on ${self.name}`, colour: 'yellow' };
   const there = group.peer?.phase;
   if (there === 'starting' || there === 'stopping') {
     return { text: `${there} on ${peer.name}`, colour: 'yellow' };
   }
-  return { text: `runs nowhere, stopped here for ${span}`, colour: 'red' };
+  // What a silent peer does is not known.
+  const where = verdict.kind === 'alive' && group.peer !== null ? 'runs nowhere, stopped' : 'not running';
+  return { text: `${where} here for ${span}`, colour: 'red' };
 }
 
 /** Standby, maintenance and the like, of either node. */

@@ -10,7 +10,7 @@ import type { Arguments, Command, Context, OptionSpecs } from './command.ts';
 import { flag, text } from './command.ts';
 import { newNotesFinder, renderProgress, tailLimit } from './notes.ts';
 import { printJson } from './output.ts';
-import { formatSpan, formatTook } from './time.ts';
+import { formatTook } from './time.ts';
 
 /** `stuck` fails the wait when it is seen again and again, since a move passes through such states, too. */
 export type Judgement =
@@ -102,7 +102,7 @@ async function watch(context: Context, judge: Move['judge'], watched: Watch) {
     }
     const waitingFor = judgement.kind === 'stuck' ? judgement.message : judgement.waitingFor;
     if (performance.now() - watched.startedAt >= watched.timeoutMs) {
-      throw unfinished(`not done after ${formatSpan(watched.timeoutMs)}: ${waitingFor}`, status);
+      throw unfinished(`not done after ${formatTook(watched.timeoutMs)}: ${waitingFor}`, status);
     }
     await sleep(pollMs, undefined, { signal: watched.signal }).catch(() => {}); // Interrupted: said below.
     if (watched.signal.aborted) throw unfinished(`no longer waiting: ${waitingFor}`, null);

@@ -1,6 +1,9 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
-import type { GroupState, Obstacle, State } from '../core/state.ts';
+import { factsOf } from '../core/facts.ts';
+import { describeSigns } from '../core/notes.ts';
+import { explainObstacle } from '../core/obstacles.ts';
+import type { GroupState, State } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
@@ -47,7 +50,7 @@ function ofPeer(state: State): readonly Attention[] {
         item(
           'alarm',
           'peer-unresponsive',
-          `${peer} sends no heartbeats but is not off: ${verdict.signs.join('; ')}`,
+          `${peer} sends no heartbeats, but is not proven off: ${describeSigns(verdict.signs)}`,
           `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito takeover --peer-is-off ${peer}`,
         ),
       ];
@@ -65,32 +68,12 @@ function ofPeer(state: State): readonly Attention[] {
   }
 }
 
-const obstacleNext: Readonly<Record<Obstacle, (peer: string, group: string) => readonly [string, string]>> = {
-  'peer-unresponsive': (peer) => [
-    `${peer} may still run it`,
-    `power ${peer} off, then: battito takeover --peer-is-off ${peer}`,
-  ],
-  isolated: (peer) => [
-    `this node was cut off, so ${peer} may run it`,
-    `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
-  ],
-  'unproven-data': (peer, group) => [
-    `${peer} may have written to it last`,
-    `start ${peer}; or, if its newer data may be lost: battito takeover --accept-data ${group}`,
-  ],
-  'no-lan': () => ['this node has no working LAN', 'mend its LAN cable or gateway'],
-  'peer-in-maintenance': (peer) => [
-    `${peer} is in maintenance and asked to be left alone`,
-    `wait; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
-  ],
-};
-
 function ofGroup(state: State, group: GroupState): readonly Attention[] {
   const { name } = group.policy;
   const { peer } = state.policy;
   const list: Attention[] = [];
   if (group.phase.kind === 'blocked') {
-    const [why, next] = obstacleNext[group.phase.obstacle](peer, name);
+    const { why, next } = explainObstacle(group.phase.obstacle, peer, name);
     list.push(item('alarm', `blocked-${group.phase.obstacle}`, `${name} is not started here: ${why}`, next));
   }
   if (group.phase.kind === 'frozen') {
@@ -100,6 +83,20 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
         'frozen',
         `${name} is frozen: addresses released, guests paused, until ${peer} is heard`,
         `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
+      ),
+    );
+  }
+  if (
+    group.phase.kind === 'starting' &&
+    state.verdict.kind !== 'alive' &&
+    factsOf(state, group).peerMayHoldRest
+  ) {
+    list.push(
+      item(
+        'alarm',
+        'waiting-for-peer',
+        `${name} waits: ${peer} fell silent before it had let go of everything`,
+        `power ${peer} off, then: battito takeover --peer-is-off ${peer}`,
       ),
     );
   }
@@ -228,7 +225,7 @@ function ofNode(state: State): readonly Attention[] {
       ),
     );
   }
-  if (state.refused['stale-incarnation'] > 0 && state.verdict.kind !== 'alive') {
+  if (state.links.some(({ refused }) => refused['stale-incarnation'] > 0) && state.verdict.kind !== 'alive') {
     list.push(
       item(
         'alarm',

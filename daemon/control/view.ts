@@ -34,7 +34,9 @@ export function statusOf({ config, state, counters, nowMs }: ViewSource): Status
     probes: policy.probes.map((target) => ({
       target: target.id,
       kind: target.kind,
-      last: isAsked(state, target.id) ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null) : null,
+      last: isAsked(state, target.id)
+        ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null)
+        : null,
     })),
     groups: state.groups.map((group) => groupView(state, group, nowMs)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
@@ -103,8 +105,12 @@ function linkView(
     down: link?.down ?? null,
     sent: counters?.sent ?? 0,
     received: counters?.received ?? 0,
-    refused: { ...counters?.refused },
+    refused: { ...counters?.refused, ...positive(link?.refused ?? {}) },
   };
+}
+
+function positive(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 function groupView(state: State, group: GroupState, nowMs: number): GroupView {

@@ -3,7 +3,7 @@
 import type { GroupReport } from './heartbeat.ts';
 import { echoIsFresh, hasCarrier, isCutOff, rawSilenceMs, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
-import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
+import type { GroupState, Obstacle, ResourceState, State, VerdictKind } from './state.ts';
 import { ledgerGroup } from './state.ts';
 
 export interface Facts {
@@ -38,7 +38,7 @@ export interface Facts {
   readonly allObserved: boolean;
   readonly anyUp: boolean;
   readonly allDown: boolean;
-  /** Every resource is up, or given up. */
+  /** Every resource is up, or given up, or keeps failing and is tried again for ever. */
   readonly settled: boolean;
   readonly ledgerFrozen: boolean;
 }
@@ -64,13 +64,14 @@ export function peerReport(state: State, name: string): GroupReport | null {
   return state.peer.content?.groups.find((group) => group.name === name) ?? null;
 }
 
-/** True in the one case where the peer has shown or somebody has vouched that it runs nothing any more. */
+/** The peer has shown, or somebody has vouched, or all evidence says for long enough, that it runs nothing. */
 function isPeerGone(state: State): boolean {
   const { kind } = state.verdict;
   if (kind === 'departed' || kind === 'fenced') return true;
-  return (
-    kind === 'dead' && !peerInMaintenance(state) && silenceMs(state) >= state.policy.timings.takeoverAfterMs
-  );
+  if (kind !== 'dead' || peerInMaintenance(state)) return false;
+  const { takeoverAfterMs } = state.policy.timings;
+  const isolatedAt = state.peer.isolatedAt ?? -Infinity;
+  return silenceMs(state) >= takeoverAfterMs && state.now - isolatedAt >= takeoverAfterMs;
 }
 
 export function peerInMaintenance(state: State): boolean {
@@ -150,6 +151,12 @@ export function isEligible(state: State, group: GroupState): boolean {
   return !state.standby && !state.leaving && state.maintenanceUntil === null && lanUsable(state, group);
 }
 
+const failuresUntilSettled = 3;
+
+function isSettled({ status, quarantined, failures }: ResourceState): boolean {
+  return status?.kind === 'up' || quarantined !== null || failures >= failuresUntilSettled;
+}
+
 export function factsOf(state: State, group: GroupState): Facts {
   const report = peerReport(state, group.policy.name);
   const peerGone = isPeerGone(state);
@@ -184,7 +191,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
     allDown: statuses.every((kind) => kind === 'down') && group.resources.every((r) => r.operation === null),
-    settled: group.resources.every((r) => r.status?.kind === 'up' || r.quarantined !== null),
+    settled: group.resources.every(isSettled),
     ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,
   };
 }

@@ -2,13 +2,11 @@
 
 import type { Effect, LedgerGroup } from './events.ts';
 import type { Facts } from './facts.ts';
+import { silenceMs } from './membership.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
 
 const retryMs = 1000;
-
-/** A peer counts as gone for good, for the ledger, this many keepalives after it counts as dead. */
-const soleAfterKeepalives = 2;
 
 /** The ledger's record of a group as it should be now. */
 function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
@@ -40,9 +38,8 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
 
 function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {
   if (state.verdict.kind === 'alive') return false;
-  const { keepaliveMs } = state.policy.timings;
-  const settled = state.now - state.verdictSince >= soleAfterKeepalives * keepaliveMs;
-  return known.sole || (facts.peerGone && settled);
+  if (known.sole || state.verdict.kind !== 'dead') return known.sole || facts.peerGone;
+  return facts.peerGone && silenceMs(state) >= state.policy.timings.soleAfterMs;
 }
 
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */

@@ -4,6 +4,7 @@ import { claimReason, updateGrant, updateOffer, updateWishes } from './claims.ts
 import type { Effect } from './events.ts';
 import type { Facts } from './facts.ts';
 import { factsOf, peerReport } from './facts.ts';
+import { note } from './notes.ts';
 import { putGroup } from './operations.ts';
 import type { GroupState, Phase, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
@@ -128,15 +129,4 @@ function nextGeneration(state: State, group: GroupState): number {
   const { name } = group.policy;
   const reported = peerReport(state, name)?.generation ?? 0;
   return Math.max(ledgerGroup(state.ledger, name).generation, reported) + 1;
-}
-
-export function note(
-  severity: 'info' | 'warning' | 'alarm',
-  code: string,
-  group: GroupState | null,
-  message: string,
-  tookMs: number | null = null,
-  next: string | null = null,
-): Effect {
-  return { kind: 'note', note: { severity, code, group: group?.policy.name ?? null, message, next, tookMs } };
 }

@@ -26,10 +26,8 @@ export function admission(
   return link !== undefined && packet.sequence > link.lastSequence ? 'admitted' : 'replayed';
 }
 
-/** A packet of the peer, authenticated and decoded by the link, is taken in; or counted and forgotten. */
+/** An admitted packet of the peer, authenticated and decoded by the link, is taken in. */
 export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State {
-  const decision = admission(state, packet);
-  if (decision !== 'admitted') return countRefusal(state, decision);
   const renewed = packet.incarnation !== state.peer.incarnation;
   const peer: PeerState = renewed
     ? { ...state.peer, incarnation: packet.incarnation, proven: false, lastSequence: 0, echo: null }
@@ -42,7 +40,11 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       : { ...link, lastSequence };
   });
   if (!proven) {
-    return countRefusal({ ...state, links, peer: { ...peer, unprovenHeardAt: state.now } }, 'unproven');
+    return countRefusal(
+      { ...state, links, peer: { ...peer, unprovenHeardAt: state.now } },
+      packet.link,
+      'unproven',
+    );
   }
   const newest = packet.sequence > peer.lastSequence;
   return {
@@ -55,6 +57,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       lastHeardAt: state.now,
       forgivenMs: 0,
       lostWhileIsolated: false,
+      isolatedAt: null,
       confirmedOff: false,
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,
@@ -63,22 +66,20 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   };
 }
 
-/** A packet that is authentic and new, but not understood, says only that its sender lives. */
-export function receiveUnreadable(
-  state: State,
-  packet: { readonly link: number; readonly incarnation: number; readonly sequence: number },
-): State {
-  const decision = admission(state, packet);
-  if (decision !== 'admitted') return countRefusal(state, decision);
-  return countRefusal({ ...state, peer: { ...state.peer, unprovenHeardAt: state.now } }, 'unproven');
+/** An admitted packet that is not understood says only that its sender lives. */
+export function receiveUnreadable(state: State, link: number): State {
+  return countRefusal({ ...state, peer: { ...state.peer, unprovenHeardAt: state.now } }, link, 'unproven');
 }
 
 function maintenanceEnd(state: State, content: HeartbeatContent): MonotonicMs | null {
   return content.maintenanceMinutes === 0 ? null : state.now + content.maintenanceMinutes * 60_000;
 }
 
-function countRefusal(state: State, reason: RefusalReason): State {
-  return { ...state, refused: { ...state.refused, [reason]: state.refused[reason] + 1 } };
+export function countRefusal(state: State, index: number, reason: RefusalReason): State {
+  const links = state.links.map((link, at) =>
+    at === index ? { ...link, refused: { ...link.refused, [reason]: link.refused[reason] + 1 } } : link,
+  );
+  return { ...state, links };
 }
 
 /** An event that comes this much later than the core asked to be woken means that we did not run: that silence is
@@ -124,10 +125,19 @@ export function judge(state: State): State {
   const verdict = conclude({ ...state, links }, warntimeMs);
   const alive = verdict.kind === 'alive' || (verdict.kind === 'late' && state.peer.aliveSince !== null);
   const aliveSince = alive ? (state.peer.aliveSince ?? state.now) : null;
-  const lostWhileIsolated = state.peer.lostWhileIsolated || verdict.kind === 'isolated';
-  const peer = { ...state.peer, aliveSince, lostWhileIsolated };
+  const isStale = verdict.kind === 'isolated' && rawSilenceMs(state) >= state.policy.timings.staleAfterMs;
+  const lostWhileIsolated = state.peer.lostWhileIsolated || isStale;
+  const isolatedAt = isCutOffByNow(state) ? state.now : state.peer.isolatedAt;
+  const peer = { ...state.peer, aliveSince, lostWhileIsolated, isolatedAt };
   const changed = verdict.kind !== state.verdict.kind;
   return { ...state, links, peer, verdict, verdictSince: changed ? state.now : state.verdictSince };
+}
+
+/** The outside has been asked since the peer fell silent, and does not answer. */
+function isCutOffByNow(state: State): boolean {
+  if (state.peer.lastHeardAt === null) return false;
+  const askedAfterMs = state.policy.timings.warntimeMs + 2 * urgentProbeMs(state);
+  return silenceMs(state) >= askedAfterMs && !outsideReachable(state);
 }
 
 function conclude(state: State, warntimeMs: number): Verdict {
@@ -144,7 +154,7 @@ function conclude(state: State, warntimeMs: number): Verdict {
   if (!outsideReachable(state)) return { kind: 'isolated' };
   return peerAsked(state)
     ? { kind: 'dead' }
-    : { kind: 'unresponsive', signs: ['it could not be asked: no probe of its addresses got through'] };
+    : { kind: 'unresponsive', signs: [] };
 }
 
 export function holdsNothing(content: HeartbeatContent): boolean {
@@ -154,6 +164,14 @@ export function holdsNothing(content: HeartbeatContent): boolean {
 /** Answers count while younger than this: what came in since evidence gathering began. Must never grow. */
 function evidenceWindowMs(state: State): number {
   return state.policy.timings.deadtimeMs - state.policy.timings.warntimeMs;
+}
+
+/**
+ * The outside counts as reachable for less long: a node that lost it must freeze before its peer, which may have
+ * been cut off just before, takes over.
+ */
+function outsideWindowMs(state: State): number {
+  return (evidenceWindowMs(state) * 2) / 3;
 }
 
 function within(state: State, at: MonotonicMs | null, windowMs: number): boolean {
@@ -191,7 +209,7 @@ export function isCutOff(state: State): boolean {
 function outsideReachable(state: State): boolean {
   const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
   if (gateways.length === 0) return carrierEverywhere(state);
-  const windowMs = evidenceWindowMs(state);
+  const windowMs = outsideWindowMs(state);
   return gateways.some(({ id }) => {
     const probe = state.probes.find(({ target }) => target === id);
     return within(state, probe?.lastAnsweredAt ?? null, windowMs);
@@ -218,6 +236,10 @@ function peerAsked(state: State): boolean {
 
 const steadyProbeMs = 1000;
 
+function urgentProbeMs(state: State): number {
+  return Math.max(20, Math.min(steadyProbeMs / 2, Math.round(evidenceWindowMs(state) / 8)));
+}
+
 /** How often each target is to be asked now: gateways always, the peer's addresses once a verdict is near. */
 export function wantedPaces(state: State): readonly ProbePace[] {
   const { takeoverAfterMs } = state.policy.timings;
@@ -226,7 +248,7 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const isPresent = state.verdict.kind === 'alive' || state.verdict.kind === 'departed';
   const near = !isPresent && silent >= patienceMs(state) - windowMs;
   const settled = silent > patienceMs(state) + takeoverAfterMs;
-  const urgentMs = Math.max(20, Math.min(steadyProbeMs, Math.round(windowMs / (settled ? 4 : 8))));
+  const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
   return state.policy.probes.flatMap((target) => {
     if (target.kind === 'gateway')
       return [{ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs }];

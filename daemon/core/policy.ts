@@ -8,7 +8,7 @@ export type ResourceId = string;
 
 /**
  * All in milliseconds since the peer was last heard. The order is
- * keepalive < warntime < freeze < deadtime < takeover, so that an active node that is cut off has frozen its
+ * keepalive < warntime < freeze < deadtime < takeover < stale < sole, so that an active node that is cut off has frozen its
  * guests before its peer may start them.
  */
 export interface Timings {
@@ -20,6 +20,10 @@ export interface Timings {
   readonly freezeAfterMs: number;
   /** A standby may take over from a dead peer after this much silence. */
   readonly takeoverAfterMs: number;
+  /** A standby that is still isolated after this much silence no longer knows enough to take over by itself. */
+  readonly staleAfterMs: number;
+  /** An owner whose peer has been gone for this long need not freeze any more: see staleAfterMs. */
+  readonly soleAfterMs: number;
 }
 
 export type ResourceKind = 'address' | 'guest';
@@ -64,7 +68,7 @@ export interface Policy {
   readonly parallelStarts: number;
 }
 
-/** Derives the two safety times; docs/decisions/0003-freeze-before-takeover.md has the argument. */
+/** Derives the safety times; docs/decisions/0003-freeze-before-takeover.md has the argument. */
 export function deriveTimings(given: {
   readonly keepaliveMs: number;
   readonly warntimeMs: number;
@@ -75,5 +79,6 @@ export function deriveTimings(given: {
   const tenth = deadtimeMs / 10;
   const freezeAfterMs = Math.max((warntimeMs + deadtimeMs) / 2, deadtimeMs - keepaliveMs - tenth);
   const takeoverAfterMs = Math.max(deadtimeMs + tenth / 2, freezeAfterMs + keepaliveMs + tenth);
-  return { ...given, freezeAfterMs, takeoverAfterMs };
+  const staleAfterMs = takeoverAfterMs + 4 * deadtimeMs;
+  return { ...given, freezeAfterMs, takeoverAfterMs, staleAfterMs, soleAfterMs: staleAfterMs + deadtimeMs };
 }

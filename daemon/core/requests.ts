@@ -2,6 +2,7 @@
 
 import type { OperatorRequest, RequestAnswer } from './events.ts';
 import { isEligible, lanUsable, peerReport } from './facts.ts';
+import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import type { GroupState, State } from './state.ts';
 import { assertNever } from './state.ts';
@@ -93,23 +94,12 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
 }
 
 function refusedWhileBlocked(state: State, wanted: readonly GroupState[]): Answered {
-  const { self, peer } = state.policy;
-  const unproven = wanted.filter(
-    ({ phase }) => phase.kind === 'blocked' && phase.obstacle === 'unproven-data',
-  );
-  if (unproven.length === 0) {
-    return refused(
-      state,
-      `${self} was cut off itself after it last heard ${peer}`,
-      `make sure that ${peer} is powered off, then run \`battito takeover --peer-is-off ${peer}\``,
-    );
+  for (const { phase, policy } of wanted) {
+    if (phase.kind !== 'blocked') continue;
+    const { why, next } = explainObstacle(phase.obstacle, state.policy.peer, policy.name);
+    return refused(state, `${policy.name} may not be started here: ${why}`, next);
   }
-  const group = unproven[0]?.policy.name ?? '';
-  return refused(
-    state,
-    `${peer} may have written to ${group} after ${self} did`,
-    `start ${peer}; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
-  );
+  throw new Error('nothing is blocked');
 }
 
 function acceptData(state: State, names: readonly GroupName[]): Answered {
@@ -140,7 +130,7 @@ function confirmPeerOff(state: State, node: string): Answered {
       'run `battito takeover` for an orderly move',
     );
   }
-  if (verdict.kind === 'unresponsive') {
+  if (verdict.kind === 'unresponsive' && verdict.signs.length > 0) {
     return refused(
       state,
       `${peer} is not off: ${verdict.signs.join('; ')}`,

@@ -19,6 +19,8 @@ export interface LinkState {
   /** Why the link cannot be used, as its driver says; null: usable. */
   readonly down: string | null;
   readonly fresh: boolean;
+  /** Authentic packets that were refused here. */
+  readonly refused: Readonly<Record<RefusalReason, number>>;
 }
 
 export interface PeerState {
@@ -37,6 +39,8 @@ export interface PeerState {
   readonly echo: Echo | null;
   /** We were cut off ourselves since it was last heard: it may have gone on alone, and not freeze any more. */
   readonly lostWhileIsolated: boolean;
+  /** When we were last cut off since it was last heard: it may need as long again to notice that it is cut off. */
+  readonly isolatedAt: MonotonicMs | null;
   /** The operator said that it is powered off; until it is heard again. */
   readonly confirmedOff: boolean;
 }
@@ -47,6 +51,7 @@ export type Verdict =
   | { readonly kind: 'late' }
   | { readonly kind: 'departed' }
   | { readonly kind: 'isolated' }
+  /** `signs` of life; none: no address of the peer could be asked. */
   | { readonly kind: 'unresponsive'; readonly signs: readonly string[] }
   | { readonly kind: 'dead' }
   | { readonly kind: 'fenced' };
@@ -152,9 +157,9 @@ export interface State {
   readonly persistRetryAt: MonotonicMs | null;
   readonly nextOperation: number;
   readonly nextClaim: number;
-  readonly refused: Readonly<Record<RefusalReason, number>>;
 }
 
+/** `replayed`: not newer than what was admitted. `unproven`: its sender has not shown that it reads us. */
 export type RefusalReason = 'replayed' | 'stale-incarnation' | 'unproven';
 
 /** A state under construction together with what it asks for. */
@@ -171,6 +176,8 @@ export interface StartUp {
   readonly ledger: Ledger;
 }
 
+const noRefusals = { replayed: 0, 'stale-incarnation': 0, unproven: 0 } as const;
+
 const silentPeer: PeerState = {
   incarnation: null,
   proven: false,
@@ -182,6 +189,7 @@ const silentPeer: PeerState = {
   content: null,
   echo: null,
   lostWhileIsolated: false,
+  isolatedAt: null,
   confirmedOff: false,
 };
 
@@ -212,7 +220,13 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     nextHeartbeatAt: at,
     wakeAt: at,
     stalls: { count: 0, lastMs: 0, lastAt: null },
-    links: policy.links.map(() => ({ lastHeardAt: null, lastSequence: 0, down: null, fresh: false })),
+    links: policy.links.map(() => ({
+      lastHeardAt: null,
+      lastSequence: 0,
+      down: null,
+      fresh: false,
+      refused: noRefusals,
+    })),
     peer: silentPeer,
     verdict: { kind: 'listening' },
     verdictSince: at,
@@ -248,7 +262,6 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     persistRetryAt: null,
     nextOperation: 1,
     nextClaim: 1,
-    refused: { replayed: 0, 'stale-incarnation': 0, unproven: 0 },
   };
 }
 

@@ -4,8 +4,10 @@ import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import type { HeartbeatContent } from './heartbeat.ts';
 import { ledgerWriteFailed, syncLedger } from './ledger.ts';
-import { note, runMachine } from './machine.ts';
+import { runMachine } from './machine.ts';
 import {
+  admission,
+  countRefusal,
   holdsNothing,
   judge,
   measureStall,
@@ -14,10 +16,11 @@ import {
   receiveUnreadable,
   wantedPaces,
 } from './membership.ts';
+import { note, notePeerChanges } from './notes.ts';
 import { finishOperation, putGroup, putResource, reconcile } from './operations.ts';
 import { ownContent } from './report.ts';
 import { answerRequest } from './requests.ts';
-import type { Draft, State } from './state.ts';
+import type { Draft, RefusalReason, State } from './state.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
@@ -28,7 +31,18 @@ const goodbyes = 3;
 /** Sent packets remembered, to tell how old an echo is. */
 const sentMemory = 64;
 
+/** What a packet is refused for, if it is one and is refused; such an event changes a counter and nothing else. */
+export function refusalOf(state: State, event: Event): RefusalReason | null {
+  if (event.kind !== 'heartbeat-received' && event.kind !== 'heartbeat-not-understood') return null;
+  const decision = admission(state, event);
+  return decision === 'admitted' ? null : decision;
+}
+
 export function step(before: State, event: Event): Draft {
+  const refusal = refusalOf(before, event);
+  if (refusal !== null && 'link' in event) {
+    return { state: countRefusal(before, event.link, refusal), effects: [] };
+  }
   const effects: Effect[] = [];
   const emit: Emit = (effect) => effects.push(effect);
   const at = Math.max(event.at, before.now);
@@ -55,7 +69,7 @@ function handle<K extends EventKind>(state: State, event: EventOf<K>, emit: Emit
 const handlers: Handlers = {
   'time-passed': (state) => state,
   'heartbeat-received': (state, event) => receiveHeartbeat(state, event),
-  'heartbeat-not-understood': (state, event) => receiveUnreadable(state, event),
+  'heartbeat-not-understood': (state, event) => receiveUnreadable(state, event.link),
   'policy-replaced': replacePolicy,
   'link-observed': (state, event) => ({
     ...state,
@@ -181,70 +195,6 @@ function endMaintenance(state: State, emit: Emit): State {
     note('info', 'maintenance-ended', null, 'the time of maintenance is up: groups are looked after again'),
   );
   return { ...state, maintenanceUntil: null };
-}
-
-function notePeerChanges(before: State, after: State, emit: Emit): void {
-  const { peer, links } = after.policy;
-  if (
-    before.verdict.kind !== after.verdict.kind &&
-    after.verdict.kind !== 'late' &&
-    before.verdict.kind !== 'late'
-  ) {
-    emitVerdict(before, after, emit);
-  } else if (
-    before.verdict.kind === 'late' &&
-    after.verdict.kind !== 'late' &&
-    after.verdict.kind !== 'alive'
-  ) {
-    emitVerdict(before, after, emit);
-  }
-  after.links.forEach((link, index) => {
-    const was = before.links[index];
-    if (was === undefined || was.fresh === link.fresh) return;
-    const name = links[index] ?? `link ${index}`;
-    if (link.fresh) emit(note('info', 'link-heard', null, `${peer} is heard on ${name}`));
-    else
-      emit(
-        note(
-          'warning',
-          'link-silent',
-          null,
-          `${peer} is not heard on ${name}${link.down === null ? '' : `: ${link.down}`}`,
-        ),
-      );
-  });
-  if (after.stalls.count !== before.stalls.count) {
-    emit(
-      note(
-        'warning',
-        'stalled',
-        null,
-        `this daemon did not run for ${Math.round(after.stalls.lastMs)} ms; that silence is not held against ${peer}`,
-      ),
-    );
-  }
-}
-
-const verdictTexts = {
-  listening: 'has not been heard since this daemon started',
-  alive: 'is alive',
-  late: 'is late',
-  departed: 'said goodbye and runs nothing any more',
-  isolated: 'is silent, but so is everything else: this node is cut off',
-  dead: 'is dead: no heartbeat on any link, none of its addresses answers, the outside does',
-  fenced: 'is powered off, the operator says',
-} as const;
-
-function emitVerdict(before: State, after: State, emit: Emit): void {
-  const { verdict, policy } = after;
-  const text =
-    verdict.kind === 'unresponsive'
-      ? `is unresponsive: ${verdict.signs.join('; ')}`
-      : verdictTexts[verdict.kind];
-  const heardAt = before.peer.lastHeardAt;
-  const silent = heardAt === null || verdict.kind === 'alive' ? null : after.now - heardAt;
-  const severity = verdict.kind === 'alive' || verdict.kind === 'departed' ? 'info' : 'alarm';
-  emit(note(severity, `peer-${verdict.kind}`, null, `${policy.peer} ${text}`, silent));
 }
 
 function paceProbes(state: State, emit: Emit): State {

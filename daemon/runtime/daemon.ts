@@ -1,8 +1,8 @@
 // The daemon: puts configuration, drivers, core and control together, and takes them down again.
 
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
+import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
 import type { KeyRing } from '../config/key-file.ts';
 import { loadKeyRing } from '../config/key-file.ts';
@@ -12,6 +12,7 @@ import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
 import { initialState } from '../core/state.ts';
+import { refusalOf } from '../core/step.ts';
 import type { Link } from '../drivers/link.ts';
 import { openLink } from '../drivers/link.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
@@ -24,6 +25,7 @@ import { openJournal } from './journal.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
+import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { planReload } from './reload.ts';
 import { createResources } from './resources.ts';
@@ -41,9 +43,7 @@ export interface DaemonOptions {
 
 const observeEveryMs = 10_000;
 
-export const softwareVersion: string = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
+const softwareVersion = manifest.version;
 
 function createLogger(node: string): { readonly logger: Logger; readonly flush: () => void } {
   // Asynchronous and bounded: a stdout that blocks costs log lines, not heartbeats.
@@ -59,6 +59,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const config = loadConfig(options.configPath);
   const policy = buildPolicy(config, options.node, softwareVersion);
   const keys = { ring: loadKeyRing(config.heartbeat.keyFile) };
+  assertHostFits(config);
   const { self, peer } = selfAndPeer(config, options.node);
   const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
   const { logger, flush } = createLogger(self.name);
@@ -175,7 +176,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
     }),
-    record: (event, state) => journal.record(event, state),
+    record: (event, state) => {
+      if (refusalOf(state, event) === null) journal.record(event, state); // A flood must not wash the record away.
+    },
     carryOut,
     onBroken: (error) => {
       logger.fatal({ err: error }, 'an invariant of the core is broken; the daemon ends and touches nothing');

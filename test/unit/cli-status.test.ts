@@ -72,7 +72,7 @@ shows(
     verdict: { kind: 'dead', forMs: 200_000, silentMs: 202_000, signs: [] },
     links: [link('eth1 broadcast', silent), link('eth0 unicast', silent)],
     groups: [group({ generation: 5, forMs: 199_000, runsOn: 'secondary', peer: null })],
-    probes: [{ target: '192.168.1.2', kind: 'peer', last: 'unanswered' }],
+    probes: [{ target: 'address 192.168.1.2 of primary', kind: 'peer', last: 'unanswered' }],
     attention: [
       {
         severity: 'warning',
@@ -99,7 +99,7 @@ shows(
    ● address:192.168.1.1/24  up
    ● guest:mail              up
 
- no answer from: 192.168.1.2
+ no answer from: address 192.168.1.2 of primary
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -237,7 +237,7 @@ shows(
  │                        │                          │ not dead               │
  └────────────────────────┘                          └────────────────────────┘
 
- office  runs nowhere, blocked here for 30 s
+ office  not started here, blocked for 30 s
    why: the peer is silent, but the group may not be started here
    ○ address:192.168.1.1/24  down
    ○ guest:mail              down
@@ -402,7 +402,7 @@ shows(
  secondary  192.168.1.3
    never heard yet, listening for 4.2 s
 
- office  runs nowhere, stopped here for 4.2 s
+ office  not running here for 4.2 s
    why: the daemon has started and the group is
         not running here
    - address:192.168.1.1/24  down

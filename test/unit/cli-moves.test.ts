@@ -1,0 +1,316 @@
+// takeover, handover and standby against a scripted daemon: what is asked of it, when the wait ends, and how.
+
+import test, { type ExecutionContext } from 'ava';
+import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
+import { exitCodes } from '../../daemon/errors.ts';
+import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
+import { entry, group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
+import { type RunOptions, run } from './fixtures/cli/terminal.ts';
+
+const here = status();
+const there = status({ groups: [groupAtPeer()] });
+const claiming = status({ groups: [groupAtPeer({ phase: 'claiming' })] });
+const starting = status({ groups: [group({ phase: 'starting' })] });
+const stopping = status({ groups: [group({ phase: 'stopping', runsOn: null })] });
+
+async function battito(t: ExecutionContext, line: string, script: Script, options: RunOptions = {}) {
+  const daemon = await scriptedDaemon(t, script);
+  const result = await run([...line.split(' '), '--socket', daemon.socketPath], options);
+  const stdout = result.stdout.replaceAll(/it took \d+(\.\d)? m?s/g, 'it took T');
+  return { ...result, stdout, requests: daemon.requests };
+}
+
+test('A takeover asks once, tells each step once, and ends when the group runs here', async (t) => {
+  const old = entry('start guest:old', { monotonicMs: 1 });
+  const steps: HistoryEntry[] = [
+    entry('takeover: secondary is asked', { code: 'request-accepted', group: null, monotonicMs: 2 }),
+    entry('stopped -> claiming: the peer is asked', { code: 'claim', monotonicMs: 3 }),
+    entry('start address:192.168.1.1/24', { monotonicMs: 4, tookMs: 12 }),
+    entry('start guest:mail', { monotonicMs: 5, tookMs: 412 }),
+  ];
+  const upTo = (count: number) => [old, ...steps.slice(0, count)];
+  const { exitCode, stdout, stderr, requests } = await battito(t, 'takeover', {
+    statuses: [there, claiming, starting, starting, here],
+    histories: [[old], upTo(2), upTo(3), upTo(3), upTo(4)],
+  });
+  t.deepEqual(requests, [{ kind: 'takeover', groups: [] }]);
+  t.is(
+    stdout,
+    [
+      'as you wish',
+      '  stopped -> claiming: the peer is asked',
+      '  address:192.168.1.1/24 started  12 ms',
+      '  guest:mail started  412 ms',
+      'primary runs office now; it took T',
+      '',
+    ].join('\n'),
+  );
+  t.is(stderr, '');
+  t.is(exitCode, 0);
+});
+
+test('A takeover with --json ends with one object that holds every note', async (t) => {
+  const note = entry('start guest:mail', { tookMs: 412 });
+  const { exitCode, stdout } = await battito(t, 'takeover office --json', {
+    statuses: [there, starting, here],
+    histories: [[], [note]],
+  });
+  const result = JSON.parse(stdout);
+  t.is(exitCode, 0);
+  t.true(result.done);
+  t.is(result.message, 'primary runs office now');
+  t.deepEqual(result.notes, [note]);
+  t.is(typeof result.tookMs, 'number');
+});
+
+test('A takeover that leaves a guest behind is done, with exit code 3 and what to do', async (t) => {
+  const lame = group({ resources: [resource('guest:web', { status: 'down', quarantined: 'no such file' })] });
+  const { exitCode, stdout, stderr } = await battito(t, 'takeover', {
+    statuses: [there, status({ groups: [lame] })],
+  });
+  t.true(stdout.endsWith('primary runs office now; it took T\n'));
+  t.is(stderr, 'given up: guest:web: no such file\nnext: mend the cause, then run `battito retry office`\n');
+  t.is(exitCode, exitCodes.degraded);
+});
+
+test('A takeover waits only for the groups that were named', async (t) => {
+  const two = (web: Status['groups'][number]) => status({ groups: [group(), { ...web, name: 'web' }] });
+  const { exitCode, requests, stdout } = await battito(t, 'takeover office', {
+    statuses: [two(groupAtPeer())],
+  });
+  t.is(exitCode, 0);
+  t.deepEqual(requests, [{ kind: 'takeover', groups: ['office'] }]);
+  t.true(stdout.includes('primary runs office now'));
+});
+
+test('With --no-wait nothing is waited for', async (t) => {
+  const { exitCode, stdout } = await battito(t, 'takeover --no-wait', { statuses: [there] });
+  t.is(exitCode, 0);
+  t.is(stdout, 'as you wish\n');
+});
+
+test('A refused takeover says why and what to do, exit code 1', async (t) => {
+  const { exitCode, stdout, stderr } = await battito(t, 'takeover', {
+    statuses: [there],
+    answer: () => ({ kind: 'refused', message: 'secondary is unresponsive', next: 'power it off' }),
+  });
+  t.is(exitCode, exitCodes.failed);
+  t.is(stdout, '');
+  t.is(stderr, 'battito: secondary is unresponsive\nnext: power it off\n');
+});
+
+test('A group of that name that does not exist is refused with the nearest one, before anything is asked', async (t) => {
+  const { exitCode, stderr, requests } = await battito(t, 'takeover offcie', { statuses: [there] });
+  t.is(exitCode, exitCodes.usage);
+  t.is(stderr, 'battito: there is no group "offcie"; the groups are: office\nnext: did you mean `office`?\n');
+  t.deepEqual(requests, []);
+});
+
+test('A takeover that is not done in time says where it stands, exit code 75', async (t) => {
+  const { exitCode, stderr } = await battito(t, 'takeover --timeout 20ms', { statuses: [there, claiming] });
+  t.is(exitCode, exitCodes.timedOut);
+  t.is(
+    stderr,
+    'battito: not done after 20 ms: office is claiming on primary\nnext: the move goes on; look with `battito status`\n',
+  );
+});
+
+test('A takeover of a group that stays blocked ends at once with the reason and the advice', async (t) => {
+  const attention = [{ severity: 'alarm', code: 'blocked', message: 'm', next: 'start secondary' }] as const;
+  const blocked = groupAtPeer({ phase: 'blocked', runsOn: null, reason: 'it may not be started' });
+  const { exitCode, stderr } = await battito(t, 'takeover', {
+    statuses: [there, status({ groups: [blocked], attention })],
+  });
+  t.is(exitCode, exitCodes.failed);
+  t.is(stderr, 'battito: office is blocked on primary: it may not be started\nnext: start secondary\n');
+});
+
+test('A group that is blocked only for a moment does not end the wait', async (t) => {
+  const blocked = status({ groups: [groupAtPeer({ phase: 'blocked', runsOn: null })] });
+  const { exitCode } = await battito(t, 'takeover', {
+    statuses: [blocked, blocked, blocked, starting, here],
+  });
+  t.is(exitCode, 0);
+});
+
+test('An interrupted wait says that the move goes on, exit code 75', async (t) => {
+  const controller = new AbortController();
+  const { exitCode, stderr } = await battito(
+    t,
+    'takeover',
+    { statuses: [there, claiming], histories: [[], [entry('claimed', { code: 'claim' })]] },
+    { signal: controller.signal, onWrite: (text) => text.includes('claimed') && controller.abort() },
+  );
+  t.is(exitCode, exitCodes.timedOut);
+  t.true(
+    stderr.startsWith('battito: no longer waiting: office is claiming on primary\nnext: the move goes on'),
+  );
+});
+
+test('--peer-is-off asks at a terminal for the name, and tells the daemon when it is right', async (t) => {
+  const questions: string[] = [];
+  const ask = async (question: string) => {
+    questions.push(question);
+    return ' secondary ';
+  };
+  const { exitCode, stderr, requests } = await battito(
+    t,
+    'takeover --peer-is-off secondary',
+    { statuses: [there, here] },
+    { ask },
+  );
+  t.is(exitCode, 0);
+  t.deepEqual(questions, ['Type secondary to confirm: ']);
+  t.true(
+    stderr.includes(
+      'If secondary is still running, every guest will run twice and its disks will be damaged.',
+    ),
+  );
+  t.deepEqual(requests, [{ kind: 'confirm-peer-off', node: 'secondary' }]);
+});
+
+test('--peer-is-off does nothing when another name is typed', async (t) => {
+  const { exitCode, stderr, requests } = await battito(
+    t,
+    'takeover --peer-is-off secondary',
+    { statuses: [there] },
+    { ask: async () => 'yes' },
+  );
+  t.is(exitCode, exitCodes.failed);
+  t.true(stderr.includes('not confirmed: nothing was done'));
+  t.deepEqual(requests, []);
+});
+
+test('--peer-is-off asks nothing with --yes, nor where there is no terminal', async (t) => {
+  const ask = () => t.fail('it asked') as never;
+  for (const [line, options] of [
+    ['takeover --peer-is-off secondary --yes', { ask }],
+    ['takeover --peer-is-off secondary', {}],
+  ] as const) {
+    const { exitCode, requests } = await battito(t, line, { statuses: [there, here] }, options);
+    t.is(exitCode, 0);
+    t.is(requests.length, 1);
+  }
+});
+
+test('--accept-data asks for the group, names it to the daemon and waits for it', async (t) => {
+  const answers: string[] = [];
+  const ask = async (question: string) => {
+    answers.push(question);
+    return 'office';
+  };
+  const { exitCode, stderr, requests } = await battito(
+    t,
+    'takeover --accept-data office',
+    { statuses: [there, starting, here] },
+    { ask },
+  );
+  t.is(exitCode, 0);
+  t.deepEqual(answers, ['Type office to confirm: ']);
+  t.true(stderr.includes('Whatever secondary wrote to office later will be lost'));
+  t.deepEqual(requests, [{ kind: 'accept-data', groups: ['office'] }]);
+});
+
+test('A handover is done when the peer runs what ran here, not before', async (t) => {
+  const stoppedBoth = status({
+    groups: [groupAtPeer({ runsOn: null, peer: { ...groupAtPeer().peer, phase: 'starting' } as never })],
+  });
+  const { exitCode, stdout, requests } = await battito(t, 'handover', {
+    statuses: [here, here, stopping, stoppedBoth, there],
+    histories: [[], [], [], [], [entry('stop guest:mail', { tookMs: 1300 })]],
+  });
+  t.deepEqual(requests, [{ kind: 'handover', groups: [] }]);
+  t.is(
+    stdout,
+    'as you wish\n  guest:mail stopped  1300 ms\nsecondary runs office now; it took T\n'.replace(
+      '1300 ms',
+      '1.3 s',
+    ),
+  );
+  t.is(exitCode, 0);
+});
+
+test("A handover of what does not run here is the daemon's to answer, and nothing is waited for", async (t) => {
+  const { exitCode, stdout } = await battito(t, 'handover', {
+    statuses: [there],
+    answer: () => ({ kind: 'accepted', message: 'primary runs none of it' }),
+  });
+  t.is(exitCode, 0);
+  t.is(stdout, 'primary runs none of it\n');
+});
+
+test('A handover to a peer that dies on the way ends with that, exit code 1', async (t) => {
+  const dead = status({ verdict: { kind: 'dead', forMs: 1, silentMs: 2000, signs: [] } });
+  const { exitCode, stderr } = await battito(t, 'handover', { statuses: [here, dead] });
+  t.is(exitCode, exitCodes.failed);
+  t.true(
+    stderr.startsWith('battito: secondary is dead: office is active on primary and stopped on secondary\n'),
+  );
+});
+
+test('Standby is done when this node is in it and the peer runs everything', async (t) => {
+  const asked = { ...here.self, standby: true };
+  const { exitCode, stdout, requests } = await battito(t, 'standby', {
+    statuses: [here, status({ self: asked }), { ...stopping, self: asked }, { ...there, self: asked }],
+  });
+  t.deepEqual(requests, [{ kind: 'standby', on: true }]);
+  t.true(stdout.endsWith('primary is in standby, secondary runs office now; it took T\n'));
+  t.is(exitCode, 0);
+});
+
+test('Standby off is done when the node says so, wherever the groups run', async (t) => {
+  const asked = { ...there, self: { ...there.self, standby: true } };
+  const { exitCode, stdout, requests } = await battito(t, 'standby off', { statuses: [asked, asked, there] });
+  t.deepEqual(requests, [{ kind: 'standby', on: false }]);
+  t.true(stdout.endsWith('primary may run groups again; it took T\n'));
+  t.is(exitCode, 0);
+});
+
+test('A dry run prints the commands as a shell takes them and asks for nothing', async (t) => {
+  const plan = [
+    {
+      group: 'office',
+      resource: 'address:192.168.1.1/24',
+      needs: [],
+      commands: ['ip address del 192.168.1.1/24 dev eth0'],
+    },
+    {
+      group: 'office',
+      resource: 'guest:mail',
+      needs: ['storage:r0'],
+      commands: ['system_powerdown', 'quit'],
+    },
+  ];
+  const { exitCode, stdout, requests } = await battito(t, 'handover --dry-run', { statuses: [here], plan });
+  t.is(
+    stdout,
+    [
+      '# office: stop address:192.168.1.1/24',
+      'ip address del 192.168.1.1/24 dev eth0',
+      '# office: stop guest:mail, after storage:r0',
+      'system_powerdown',
+      'quit',
+      '# then secondary starts it; for its commands run there: battito takeover office --dry-run',
+      '',
+    ].join('\n'),
+  );
+  t.deepEqual(requests, []);
+  t.is(exitCode, 0);
+  const json = await battito(t, 'takeover --dry-run --json', { statuses: [there], plan });
+  t.deepEqual(JSON.parse(json.stdout), plan);
+});
+
+test('Maintenance asks for its time in milliseconds, and for none to end it', async (t) => {
+  const on = await battito(t, 'maintenance on --for 30m', { statuses: [here] });
+  t.deepEqual(on.requests, [{ kind: 'maintenance', durationMs: 1_800_000 }]);
+  t.is(on.stdout, 'as you wish\n');
+  const off = await battito(t, 'maintenance off --json', { statuses: [here] });
+  t.deepEqual(off.requests, [{ kind: 'maintenance', durationMs: 0 }]);
+  t.deepEqual(JSON.parse(off.stdout), { done: true, message: 'as you wish' });
+});
+
+test('A retry names its groups', async (t) => {
+  const { exitCode, requests } = await battito(t, 'retry office', { statuses: [here] });
+  t.is(exitCode, 0);
+  t.deepEqual(requests, [{ kind: 'retry', groups: ['office'] }]);
+});
