@@ -152,9 +152,7 @@ function conclude(state: State, warntimeMs: number): Verdict {
   const signs = signsOfLife(state);
   if (signs.length > 0) return { kind: 'unresponsive', signs };
   if (!outsideReachable(state)) return { kind: 'isolated' };
-  return peerAsked(state)
-    ? { kind: 'dead' }
-    : { kind: 'unresponsive', signs: [] };
+  return peerAsked(state) ? { kind: 'dead' } : { kind: 'unresponsive', signs: [] };
 }
 
 export function holdsNothing(content: HeartbeatContent): boolean {

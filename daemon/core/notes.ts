@@ -81,5 +81,7 @@ function emitVerdict(before: State, after: State, emit: (effect: Effect) => void
 
 /** Why a silent peer is not called dead. */
 export function describeSigns(signs: readonly string[]): string {
-  return signs.length > 0 ? signs.join('; ') : 'none of its addresses could be asked, so nothing proves it dead';
+  return signs.length > 0
+    ? signs.join('; ')
+    : 'none of its addresses could be asked, so nothing proves it dead';
 }

@@ -87,15 +87,12 @@ export function createResources(options: ResourcesOptions): Resources {
     entry.running = true;
     let timer: NodeJS.Timeout | undefined;
     const overdue = new Promise<Outcome>((resolve) => {
-      const giveUp = (message: string, afterMs: number) => {
+      timer = setTimeout(() => abort.abort(`it did not end within ${deadlineMs} ms`), deadlineMs);
+      const giveUp = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => {
-          abort.abort();
-          timer = setTimeout(() => resolve({ kind: 'unknown', message }), graceMs);
-        }, afterMs);
+        timer = setTimeout(() => resolve({ kind: 'unknown', message: String(abort.signal.reason) }), graceMs);
       };
-      giveUp(`it did not end within ${deadlineMs} ms`, deadlineMs);
-      abort.signal.addEventListener('abort', () => giveUp('it was cancelled', 0), { once: true });
+      abort.signal.addEventListener('abort', giveUp, { once: true });
     });
     const outcome = await Promise.race([
       entry.driver.perform(action, abort.signal).catch((error: unknown): Outcome => {
@@ -118,14 +115,14 @@ export function createResources(options: ResourcesOptions): Resources {
       if (entry === undefined) throw new Error(`no driver for ${operation.group} ${operation.resource}`);
       void perform(entry, operation);
     },
-    cancel: (operation) => aborts.get(operation)?.abort(),
+    cancel: (operation) => aborts.get(operation)?.abort('it was cancelled'),
     observeAll() {
       for (const entry of entries) if (!entry.running) void observe(entry);
     },
     driver: (group, resource) =>
       entries.find((entry) => entry.group === group && entry.id === resource)?.driver,
     async close() {
-      for (const abort of aborts.values()) abort.abort();
+      for (const abort of aborts.values()) abort.abort('the daemon ends');
       await Promise.all(entries.map(({ driver }) => driver.close()));
     },
   };

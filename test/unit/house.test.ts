@@ -1,0 +1,60 @@
+// The rules of the house that a compiler does not know: what may import what, and how pure the core is.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import test from 'ava';
+
+const daemon = resolve(import.meta.dirname, '../../daemon');
+
+const files = readdirSync(daemon, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: readFileSync(join(daemon, name), 'utf8') }));
+
+/** From the top to the bottom of the house: a floor may import itself and what is below it. */
+const floors = ['cli', 'runtime', 'control', 'drivers', 'config', 'core'];
+
+const importsOf = (text: string) =>
+  [...text.matchAll(/(?:^|\n)(?:import|export)[^;]*?from '([^']+)'|import\('([^']+)'\)/g)].map(
+    ([, still, lazy]) => still ?? lazy ?? '',
+  );
+
+test('imports go from the top of the house to the bottom', (t) => {
+  for (const { name, text } of files) {
+    const from = floors.indexOf(name.split('/')[0] ?? '');
+    if (from < 0) continue; // main.ts is the entry, errors.ts is everybody's.
+    for (const path of importsOf(text).filter((target) => target.startsWith('.'))) {
+      const target = relative(daemon, resolve(daemon, dirname(name), path));
+      const to = floors.indexOf(target.split('/')[0] ?? '');
+      t.true(to < 0 || to >= from, `daemon/${name} imports daemon/${target}`);
+    }
+  }
+});
+
+test('drivers know nothing of what the core decides', (t) => {
+  for (const { name, text } of files.filter(({ name: file }) => file.startsWith('drivers/'))) {
+    const fromCore = importsOf(text).filter((target) => target.includes('/core/'));
+    t.deepEqual(
+      fromCore.filter((target) => target !== '../core/events.ts'),
+      [],
+      name,
+    );
+  }
+});
+
+test('the core imports nothing but itself, and asks no clock and no chance', (t) => {
+  const core = files.filter(({ name }) => name.startsWith('core/'));
+  t.true(core.length > 10);
+  for (const { name, text } of core) {
+    for (const target of importsOf(text)) t.regex(target, /^\.\/[a-z-]+\.ts$/, name);
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+    t.notRegex(code, /\bDate\b|Math\.random|performance|setTimeout|setInterval|process\.|console\./, name);
+    t.notRegex(code, /\bclass\b/, name);
+  }
+});
+
+test('every file of the daemon opens with its job, and stays small enough to have one', (t) => {
+  for (const { name, text } of files) {
+    t.regex(text, /^\/\/ /, name);
+    t.true(text.split('\n').length <= 350, `${name} has ${text.split('\n').length} lines`);
+  }
+});
