@@ -36,7 +36,19 @@ export function runMachine(state: State, emit: Emit): State {
 
 function runOnce(state: State, group: GroupState, emit: Emit): State | null {
   const wished = updateWishes(state, group);
-  if (wished !== group) return putGroup(state, wished);
+  if (wished !== group) {
+    if (isForgotten(group, wished)) {
+      emit(
+        note(
+          'warning',
+          'request-expired',
+          group,
+          `the operator's wish was not carried out within a minute and is forgotten`,
+        ),
+      );
+    }
+    return putGroup(state, wished);
+  }
   const facts = factsOf(state, group);
   const granted = updateGrant(state, group, facts);
   if (granted !== group) return putGroup(state, granted);
@@ -55,6 +67,12 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
     return putGroup(state, { ...group, phase: { kind: 'blocked', obstacle: facts.obstacle } });
   }
   return null;
+}
+
+/** Not fulfilled, but too old. */
+function isForgotten(before: GroupState, after: GroupState): boolean {
+  const holds = before.phase.kind === 'starting' || before.phase.kind === 'active';
+  return (after.pullSince !== before.pullSince && !holds) || (after.pushSince !== before.pushSince && holds);
 }
 
 const offerText = {

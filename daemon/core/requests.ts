@@ -75,6 +75,13 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
   const pull = (group: GroupState) => (wanted.includes(group) ? { ...group, pullSince: state.now } : group);
   switch (state.verdict.kind) {
     case 'alive':
+      if ((state.peer.content?.maintenanceMinutes ?? 0) > 0) {
+        return refused(
+          state,
+          `${peer} is in maintenance`,
+          `run \`battito maintenance off\` on ${peer} first`,
+        );
+      }
       return accepted(
         { ...state, groups: state.groups.map(pull) },
         `${peer} is asked to hand over ${wanted.map(({ policy }) => policy.name).join(', ')}`,

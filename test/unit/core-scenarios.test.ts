@@ -404,3 +404,37 @@ for (const afterMs of [
     t.deepEqual(world.violations, []);
   });
 }
+
+test('a wish that cannot be carried out is forgotten after a minute, and that is said', (t) => {
+  const world = bothUp();
+  world.cut('secondary', 'heartbeat');
+  world.cut('secondary', 'lan');
+  t.is(world.ask('primary', { kind: 'handover', groups: [] }).kind, 'accepted');
+  world.run(70_000);
+  t.true(codes(world, 'primary').includes('request-expired'));
+  t.is(world.phase('primary'), 'active');
+  world.mend('secondary', 'heartbeat');
+  world.mend('secondary', 'lan');
+  world.run(10_000);
+  t.is(world.phase('primary'), 'active');
+});
+
+test('nothing can be taken from a peer in maintenance', (t) => {
+  const world = bothUp();
+  world.ask('primary', { kind: 'maintenance', durationMs: 600_000 });
+  world.run(1000);
+  t.is(world.ask('secondary', { kind: 'takeover', groups: [] }).kind, 'refused');
+});
+
+test('a claim that the peer does not hear is not taken for granted: each node starts only by the other', (t) => {
+  const world = createWorld();
+  world.boot('primary');
+  world.boot('secondary');
+  world.runUntil(
+    'primary asks',
+    () => world.phase('primary') === 'claiming' || world.phase('primary') === 'starting',
+  );
+  world.runUntil('primary runs it', () => world.phase('primary') === 'active');
+  t.is(world.state('secondary').groups[0]?.grant, null, 'the grant ends when it has been used');
+  t.true(codes(world, 'primary').indexOf('claim') < codes(world, 'primary').indexOf('claim-granted'));
+});
