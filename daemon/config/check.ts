@@ -7,7 +7,13 @@ import type { Finding, Path } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatPath, nearest } from './problem.ts';
 import { defaultTimings, expectedName, expectedNodeName } from './schema.ts';
-import { canonicalHostAddress, namePattern, nodeNamePattern, parseFloatingAddress } from './values.ts';
+import {
+  canonicalHostAddress,
+  groupsMax,
+  namePattern,
+  nodeNamePattern,
+  parseFloatingAddress,
+} from './values.ts';
 
 /** A value that must be the only one of its kind; `same` is what is compared. */
 interface Claim {
@@ -185,6 +191,12 @@ function checkGroups(file: unknown, nodes: readonly string[]): Finding[] {
       expected: 'at least one group',
       found: 'none',
     });
+  }
+  const count = Object.keys(groups).length;
+  if (count > groupsMax) {
+    const expected = `at most ${groupsMax} groups`;
+    const message = `expected ${expected}, found ${count}`;
+    findings.push({ path: ['groups'], target: 'key', message, expected, found: String(count) });
   }
   for (const name of Object.keys(groups)) {
     const preferred = at(groups, name, 'preferred');

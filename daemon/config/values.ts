@@ -4,6 +4,9 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { AddressConfig } from './config.ts';
 
+/** What is said of all groups must fit into one heartbeat packet. */
+export const groupsMax = 12;
+
 /** Cluster, group and guest names: they become file names, QEMU names and words in commands. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/;
 /** Node names are host names, so they may be longer. */

@@ -103,7 +103,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const history = await openHistory(options.stateDir, logger);
   const journal = await openJournal({ stateDir: options.stateDir, logger });
-  const encoder = createHeartbeatEncoder();
+  const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
     finish = resolve;
@@ -188,7 +188,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   deferred.loop = loop;
 
   config.heartbeat.links.forEach((link, index) => {
-    const decoder = createHeartbeatDecoder();
+    const decoder = createHeartbeatDecoder({ sender: peer.name, receiver: self.name });
     links.push(
       openLink({
         index,

@@ -1,56 +1,139 @@
-// The payload of a heartbeat: a binary echo (16 bytes) and the content as JSON. What a version does not know is
-// left out when reading, so that neighbouring versions understand each other. The content seldom changes, so a
-// payload that equals the last one is not parsed again.
+// The payload of a heartbeat: a binary echo (16 bytes) and the content as compact JSON, so that twelve groups fit
+// into one packet. What a version does not know is left out when reading, so that neighbouring versions understand
+// each other: keys may be added, and fields at the end of a group. The content seldom changes, so a payload that
+// equals the last one is not parsed again.
 
 import { z } from 'zod';
-import type { Echo, HeartbeatContent } from '../core/heartbeat.ts';
+import type { ClaimReason, Echo, GroupReport, HeartbeatContent, PhaseKind } from '../core/heartbeat.ts';
 
 const echoBytes = 16;
 
-const groupReport = z.object({
-  name: z.string(),
-  phase: z.enum(['observing', 'stopped', 'blocked', 'claiming', 'starting', 'active', 'frozen', 'stopping']),
-  generation: z.int().nonnegative(),
-  owner: z.string().nullable(),
-  holdsAddresses: z.boolean(),
-  holdsRest: z.boolean(),
-  claim: z
-    .object({
-      id: z.int().nonnegative(),
-      reason: z.enum(['nobody-runs-it', 'offered', 'operator', 'resume']),
-    })
-    .nullable(),
-  grant: z.object({ incarnation: z.int().nonnegative(), claim: z.int().nonnegative() }).nullable(),
-  offer: z.boolean(),
-  willing: z.boolean(),
-  up: z.int().nonnegative(),
-  total: z.int().nonnegative(),
-  quarantined: z.int().nonnegative(),
+/** Positions are the wire format: only ever append. */
+const phases: readonly PhaseKind[] = [
+  'observing',
+  'stopped',
+  'blocked',
+  'claiming',
+  'starting',
+  'active',
+  'frozen',
+  'stopping',
+];
+const claimReasons: readonly ClaimReason[] = ['nobody-runs-it', 'offered', 'operator', 'resume'];
+const groupFlags = ['holdsAddresses', 'holdsRest', 'offer', 'willing'] as const;
+const nodeFlags = ['leaving', 'standby', 'lan'] as const;
+
+const count = z.int().nonnegative();
+const wireGroup = z
+  .tuple([
+    z.string(), // name
+    count.max(phases.length - 1), // phase
+    count, // generation
+    count.max(2), // owner: 0 nobody, 1 the sender, 2 the receiver
+    count, // flags
+    z.union([z.literal(0), z.tuple([count, count.max(claimReasons.length - 1)])]), // claim: id, reason
+    z.union([z.literal(0), z.tuple([count, count])]), // grant: incarnation, claim
+    count, // up
+    count, // total
+    count, // quarantined
+  ])
+  .rest(z.unknown());
+
+const wireContent = z.object({
+  software: z.string(),
+  config: z.string(),
+  hears: count,
+  links: count,
+  flags: count,
+  maintenance: count,
+  groups: z.array(wireGroup),
 });
 
-const contentSchema = z.object({
-  software: z.string(),
-  configDigest: z.string(),
-  hears: z.array(z.boolean()),
-  leaving: z.boolean(),
-  standby: z.boolean(),
-  maintenanceMinutes: z.int().nonnegative(),
-  lan: z.boolean(),
-  groups: z.array(groupReport),
-}) satisfies z.ZodType<HeartbeatContent>;
+type Flags<K extends string> = Readonly<Record<K, boolean>>;
+
+function packFlags<K extends string>(names: readonly K[], flags: Flags<K>): number {
+  return names.reduce((sum, name, bit) => sum + (flags[name] ? 2 ** bit : 0), 0);
+}
+
+function unpackFlags<K extends string>(names: readonly K[], packed: number): Flags<K> {
+  return Object.fromEntries(names.map((name, bit) => [name, hasBit(packed, bit)])) as Flags<K>;
+}
+
+const hasBit = (packed: number, bit: number) => Math.floor(packed / 2 ** bit) % 2 === 1;
+
+/** The names of the two nodes, as the wire does not repeat them. */
+export interface Correspondents {
+  readonly sender: string;
+  readonly receiver: string;
+}
+
+function packGroup(group: GroupReport, names: Correspondents): z.infer<typeof wireGroup> {
+  const { claim, grant } = group;
+  return [
+    group.name,
+    phases.indexOf(group.phase),
+    group.generation,
+    group.owner === names.sender ? 1 : group.owner === names.receiver ? 2 : 0,
+    packFlags(groupFlags, group),
+    claim === null ? 0 : [claim.id, claimReasons.indexOf(claim.reason)],
+    grant === null ? 0 : [grant.incarnation, grant.claim],
+    group.up,
+    group.total,
+    group.quarantined,
+  ];
+}
+
+function unpackGroup(wire: z.infer<typeof wireGroup>, names: Correspondents): GroupReport {
+  const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined] = wire;
+  return {
+    name,
+    phase: phases[phase] ?? 'observing',
+    generation,
+    owner: [null, names.sender, names.receiver][owner] ?? null,
+    ...unpackFlags(groupFlags, flags),
+    claim: claim === 0 ? null : { id: claim[0], reason: claimReasons[claim[1]] ?? 'nobody-runs-it' },
+    grant: grant === 0 ? null : { incarnation: grant[0], claim: grant[1] },
+    up,
+    total,
+    quarantined,
+  };
+}
+
+function packContent(content: HeartbeatContent, names: Correspondents): z.infer<typeof wireContent> {
+  return {
+    software: content.software,
+    config: content.configDigest,
+    hears: content.hears.reduce((sum, heard, bit) => sum + (heard ? 2 ** bit : 0), 0),
+    links: content.hears.length,
+    flags: packFlags(nodeFlags, content),
+    maintenance: content.maintenanceMinutes,
+    groups: content.groups.map((group) => packGroup(group, names)),
+  };
+}
+
+function unpackContent(wire: z.infer<typeof wireContent>, names: Correspondents): HeartbeatContent {
+  return {
+    software: wire.software,
+    configDigest: wire.config,
+    hears: Array.from({ length: Math.min(wire.links, 32) }, (_, bit) => hasBit(wire.hears, bit)),
+    ...unpackFlags(nodeFlags, wire.flags),
+    maintenanceMinutes: wire.maintenance,
+    groups: wire.groups.map((group) => unpackGroup(group, names)),
+  };
+}
 
 export interface HeartbeatEncoder {
   encode(echo: Echo | null, content: HeartbeatContent): Buffer;
 }
 
 /** Keeps the bytes of the last content, which the core hands over unchanged from one heartbeat to the next. */
-export function createHeartbeatEncoder(): HeartbeatEncoder {
+export function createHeartbeatEncoder(names: Correspondents): HeartbeatEncoder {
   let last: HeartbeatContent | null = null;
   let json = Buffer.alloc(0);
   return {
     encode(echo, content) {
       if (content !== last) {
-        json = Buffer.from(JSON.stringify(content));
+        json = Buffer.from(JSON.stringify(packContent(content, names)));
         last = content;
       }
       const payload = Buffer.allocUnsafe(echoBytes + json.length);
@@ -72,7 +155,7 @@ export interface HeartbeatDecoder {
   decode(payload: Buffer): DecodedHeartbeat;
 }
 
-export function createHeartbeatDecoder(): HeartbeatDecoder {
+export function createHeartbeatDecoder(names: Correspondents): HeartbeatDecoder {
   let lastBytes = Buffer.alloc(0);
   let lastContent: HeartbeatContent | null = null;
   return {
@@ -82,7 +165,7 @@ export function createHeartbeatDecoder(): HeartbeatDecoder {
       const echo = incarnation === 0 ? null : { incarnation, sequence: Number(payload.readBigUInt64BE(8)) };
       const bytes = payload.subarray(echoBytes);
       if (!bytes.equals(lastBytes)) {
-        lastContent = parseContent(bytes);
+        lastContent = parseContent(bytes, names);
         lastBytes = Buffer.from(bytes);
       }
       return { echo, content: lastContent };
@@ -90,12 +173,13 @@ export function createHeartbeatDecoder(): HeartbeatDecoder {
   };
 }
 
-function parseContent(bytes: Buffer): HeartbeatContent | null {
+function parseContent(bytes: Buffer, names: Correspondents): HeartbeatContent | null {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch {
     return null;
   }
-  return contentSchema.safeParse(value).data ?? null;
+  const { data } = wireContent.safeParse(value);
+  return data === undefined ? null : unpackContent(data, names);
 }

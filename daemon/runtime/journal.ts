@@ -37,7 +37,6 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let pending: string[] = [];
   let pendingBytes = 0;
   let segmentSize = segmentBytes; // So that the first record opens a segment.
-  let rotate = false;
   let droppedCount = 0;
   let lastContent: HeartbeatContent | null = null;
   let file: FileHandle | null = null;
@@ -54,13 +53,12 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
   const flush = async () => {
     if (pending.length === 0) return;
-    const parts = rotate ? splitAtSegment(pending) : [pending];
+    const lines = pending;
     pending = [];
     pendingBytes = 0;
-    rotate = false;
-    for (const [index, lines] of parts.entries()) {
-      if (index > 0 || file === null) await startSegment();
-      await file?.appendFile(lines.join(''));
+    for (const part of splitAtSegments(lines)) {
+      if (file === null || part[0]?.startsWith(segmentMark) === true) await startSegment();
+      await file?.appendFile(part.join(''));
     }
     await file?.datasync();
   };
@@ -86,9 +84,8 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       }
       if (segmentSize >= segmentBytes) {
         segmentSize = 0;
-        rotate = true;
         lastContent = null;
-        add(`${JSON.stringify({ kind: segmentMark, time: new Date().toISOString(), state })}\n`);
+        add(`${segmentMark}${JSON.stringify({ time: new Date().toISOString(), state }).slice(1)}\n`);
       }
       if (event.kind !== 'heartbeat-received') return add(`${JSON.stringify(event)}\n`);
       const isSame = event.content === lastContent;
@@ -105,11 +102,12 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   };
 }
 
-const segmentMark = 'segment-started';
+const segmentMark = '{"kind":"segment-started",';
 
-function splitAtSegment(lines: readonly string[]): readonly (readonly string[])[] {
-  const at = lines.findIndex((line) => line.startsWith(`{"kind":"${segmentMark}"`));
-  return at < 0 ? [lines] : [lines.slice(0, at), lines.slice(at)];
+/** Runs of lines, each after the first beginning with the mark of a segment. */
+function splitAtSegments(lines: readonly string[]): readonly (readonly string[])[] {
+  const starts = lines.flatMap((line, index) => (index > 0 && line.startsWith(segmentMark) ? [index] : []));
+  return [0, ...starts].map((start, index) => lines.slice(start, starts[index]));
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -37,7 +37,7 @@ export function buildPolicy(config: Config, node: string, software: string): Pol
     self: self.name,
     peer: peer.name,
     software,
-    configDigest: config.digest,
+    configDigest: config.digest.slice(0, 16),
     timings: deriveTimings(config.heartbeat),
     links: config.heartbeat.links.map((link) => `${link.interface} ${link.mode}`),
     probes: buildProbes(config, peer),

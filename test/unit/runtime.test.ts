@@ -1,0 +1,392 @@
+// What the runtime keeps and sends: the state file, the journal, the history, the payload of a heartbeat, a reload.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { groupsMax } from '../../daemon/config/values.ts';
+import type { Event } from '../../daemon/core/events.ts';
+import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
+import { initialState, type State } from '../../daemon/core/state.ts';
+import { step } from '../../daemon/core/step.ts';
+import { payloadBytesMax } from '../../daemon/drivers/wire.ts';
+import { BattitoError } from '../../daemon/errors.ts';
+import { monotonicMs } from '../../daemon/runtime/clock.ts';
+import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
+import { openHistory } from '../../daemon/runtime/history.ts';
+import { openJournal } from '../../daemon/runtime/journal.ts';
+import { buildPolicy } from '../../daemon/runtime/policy.ts';
+import { planReload } from '../../daemon/runtime/reload.ts';
+import { openStateFile } from '../../daemon/runtime/state-file.ts';
+import { createWorld, examplePolicy } from '../sim/world.ts';
+
+const logger = pino({ level: 'silent' });
+
+function useDirectory(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'battito-unit-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const office = { cluster: 'office', node: 'primary' };
+const ledger = {
+  groups: [{ name: 'office', generation: 3, owner: 'primary', sole: true, frozen: false }],
+  standby: true,
+  maintenanceUntil: null,
+};
+
+test('a state file gives back its ledger and an incarnation that grows with every start', async (t) => {
+  const stateDir = useDirectory(t);
+  const first = await openStateFile({ stateDir, ...office });
+  t.deepEqual(first.ledger, { groups: [], standby: false, maintenanceUntil: null });
+  await first.save(ledger);
+  const second = await openStateFile({ stateDir, ...office });
+  t.deepEqual(second.ledger, ledger);
+  t.true(second.incarnation > first.incarnation);
+  t.is(statSync(join(stateDir, 'state.json')).mode & 0o777, 0o600);
+  t.deepEqual(readdirSync(stateDir), ['state.json'], 'no temporary file is left');
+});
+
+test('an incarnation grows also when the clock was set back, and when the file was lost', async (t) => {
+  const stateDir = useDirectory(t);
+  const file = await openStateFile({ stateDir, ...office });
+  const path = join(stateDir, 'state.json');
+  const far = file.incarnation + 1e12;
+  writeFileSync(path, readFileSync(path, 'utf8').replace(String(file.incarnation), String(far)));
+  t.is((await openStateFile({ stateDir, ...office })).incarnation, far + 1);
+  rmSync(path);
+  t.true((await openStateFile({ stateDir, ...office })).incarnation >= file.incarnation);
+});
+
+test('a damaged state file, or one of another node, is refused and left as it is', async (t) => {
+  const stateDir = useDirectory(t);
+  const path = join(stateDir, 'state.json');
+  for (const text of ['', '{', '{"format":2}', 'null', '{"format":1,"cluster":"office"}']) {
+    writeFileSync(path, text);
+    const error = await t.throwsAsync(openStateFile({ stateDir, ...office }), { instanceOf: BattitoError });
+    t.is(error?.code, 'state-file-invalid');
+    t.is(error?.exitCode, 78);
+    t.is(readFileSync(path, 'utf8'), text);
+  }
+  rmSync(path);
+  await openStateFile({ stateDir, ...office });
+  const foreign = await t.throwsAsync(openStateFile({ stateDir, cluster: 'office', node: 'secondary' }), {
+    instanceOf: BattitoError,
+  });
+  t.is(foreign?.code, 'state-file-foreign');
+});
+
+test('maintenance outlives a restart of the daemon, and is over when its time is', async (t) => {
+  const stateDir = useDirectory(t);
+  const file = await openStateFile({ stateDir, ...office });
+  const until = monotonicMs() + 3_600_000;
+  await file.save({ ...ledger, maintenanceUntil: until });
+  t.is((await openStateFile({ stateDir, ...office })).ledger.maintenanceUntil, until);
+  await file.save({ ...ledger, maintenanceUntil: monotonicMs() - 1 });
+  t.is((await openStateFile({ stateDir, ...office })).ledger.maintenanceUntil, null);
+});
+
+test('saves are written in the order in which they were asked for', async (t) => {
+  const stateDir = useDirectory(t);
+  const file = await openStateFile({ stateDir, ...office });
+  const saves = Array.from({ length: 20 }, (_, generation) =>
+    file.save({
+      ...ledger,
+      groups: [{ name: 'office', generation, owner: null, sole: false, frozen: false }],
+    }),
+  );
+  await Promise.all(saves);
+  const { ledger: last } = await openStateFile({ stateDir, ...office });
+  t.is(last.groups[0]?.generation, 19);
+});
+
+/** Events of a node that starts alone, is told to stand by, and hears a peer. */
+function someEvents(): { readonly initial: State; readonly events: readonly Event[] } {
+  const policy = examplePolicy('primary');
+  const initial = initialState({
+    at: 0,
+    policy,
+    incarnation: 5,
+    ledger: { groups: [], standby: false, maintenanceUntil: null },
+  });
+  const world = createWorld();
+  world.boot('primary');
+  world.boot('secondary');
+  world.run(2000);
+  const { content } = world.state('primary').peer;
+  if (content === null) throw new Error('nothing was heard');
+  const heard = (at: number, sequence: number): Event => ({
+    kind: 'heartbeat-received',
+    at,
+    link: 0,
+    incarnation: 9,
+    sequence,
+    echo: { incarnation: 5, sequence: 1 },
+    content,
+  });
+  const events: Event[] = [];
+  for (let at = 10; at < 3000; at += 10) {
+    events.push(at % 200 === 0 ? heard(at, at) : { kind: 'time-passed', at });
+  }
+  return { initial, events };
+}
+
+test('the journal keeps what the core saw, so that it can be run through the core again', async (t) => {
+  const stateDir = useDirectory(t);
+  const journal = await openJournal({ stateDir, logger, flushMs: 20 });
+  const { initial, events } = someEvents();
+  let state = initial;
+  for (const event of events) {
+    journal.record(event, state);
+    state = step(state, event).state;
+  }
+  await journal.close();
+  const lines = readFileSync(join(stateDir, 'journal', 'events.0.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [start, ...rest] = lines;
+  let replayed = start?.['state'] as State;
+  let content: unknown = null;
+  for (const line of rest) {
+    if ('content' in line && line['content'] !== '=') content = line['content'];
+    const event = 'content' in line ? { ...line, content } : line;
+    replayed = step(replayed, event as unknown as Event).state;
+  }
+  t.is(rest.length, events.length);
+  t.is(JSON.stringify(replayed), JSON.stringify(state));
+});
+
+test('the journal is a ring: its files are bounded, and each begins with a state', async (t) => {
+  const stateDir = useDirectory(t);
+  const journal = await openJournal({ stateDir, logger, segmentBytes: 20_000, segments: 3, flushMs: 1 });
+  const { initial } = someEvents();
+  for (let at = 0; at < 6000; at += 1) {
+    journal.record({ kind: 'time-passed', at }, initial);
+    if (at % 300 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await journal.close();
+  const files = readdirSync(join(stateDir, 'journal')).toSorted();
+  t.deepEqual(files, ['events.0.jsonl', 'events.1.jsonl', 'events.2.jsonl']);
+  for (const file of files) {
+    const text = readFileSync(join(stateDir, 'journal', file), 'utf8');
+    t.regex(text, /^\{"kind":"segment-started"/, file);
+    t.true(text.length < 60_000, `${file} has ${text.length} bytes`);
+  }
+  t.is(journal.dropped(), 0);
+});
+
+test('the history comes back after a restart, oldest first, and a line cut by a power loss is left out', async (t) => {
+  const stateDir = useDirectory(t);
+  const history = await openHistory(stateDir, logger);
+  const note = {
+    severity: 'info',
+    code: 'a',
+    group: null,
+    message: 'first',
+    next: null,
+    tookMs: null,
+  } as const;
+  history.add(note, 1);
+  history.add({ ...note, message: 'second' }, 2);
+  await history.close();
+  const path = join(stateDir, 'history.jsonl');
+  writeFileSync(path, `${readFileSync(path, 'utf8')}{"time":"cut`);
+  const again = await openHistory(stateDir, logger);
+  t.deepEqual(
+    again.latest(10).map(({ message }) => message),
+    ['first', 'second'],
+  );
+  t.deepEqual(
+    again.latest(1).map(({ message }) => message),
+    ['second'],
+  );
+});
+
+const example: HeartbeatContent = {
+  software: '1',
+  configDigest: 'd',
+  hears: [true, false],
+  leaving: false,
+  standby: false,
+  maintenanceMinutes: 0,
+  lan: true,
+  groups: [
+    {
+      name: 'office',
+      phase: 'active',
+      generation: 7,
+      owner: 'primary',
+      holdsAddresses: true,
+      holdsRest: true,
+      claim: { id: 1, reason: 'operator' },
+      grant: { incarnation: 3, claim: 4 },
+      offer: false,
+      willing: true,
+      up: 1,
+      total: 2,
+      quarantined: 1,
+    },
+  ],
+};
+
+const names = { sender: 'primary', receiver: 'secondary' };
+
+test('a heartbeat comes out as it went in, and an equal payload is not parsed twice', (t) => {
+  const encoder = createHeartbeatEncoder(names);
+  const decoder = createHeartbeatDecoder(names);
+  const first = decoder.decode(encoder.encode({ incarnation: 12, sequence: 34 }, example));
+  t.deepEqual(first, { echo: { incarnation: 12, sequence: 34 }, content: example });
+  const second = decoder.decode(encoder.encode({ incarnation: 12, sequence: 35 }, example));
+  t.is(second.content, first.content);
+  t.deepEqual(second.echo, { incarnation: 12, sequence: 35 });
+  t.is(decoder.decode(encoder.encode(null, example)).echo, null);
+});
+
+/** The JSON of an encoded payload, changed, and decoded again. */
+function decodeChanged(change: (wire: Record<string, unknown> & { groups: unknown[][] }) => void) {
+  const payload = createHeartbeatEncoder(names).encode(null, example);
+  const wire = JSON.parse(payload.subarray(16).toString()) as Record<string, unknown> & {
+    groups: unknown[][];
+  };
+  change(wire);
+  const changed = Buffer.concat([payload.subarray(0, 16), Buffer.from(JSON.stringify(wire))]);
+  return createHeartbeatDecoder(names).decode(changed).content;
+}
+
+test('what a newer version adds is left out; what is not understood is null, and never an exception', (t) => {
+  t.deepEqual(
+    decodeChanged((wire) => {
+      wire['weather'] = 'fine';
+      wire.groups[0]?.push('more');
+    }),
+    example,
+  );
+  t.is(
+    decodeChanged((wire) => wire.groups[0]?.splice(1, 1, 99)),
+    null,
+    'a phase that does not exist',
+  );
+  t.is(
+    decodeChanged((wire) => wire.groups[0]?.splice(2)),
+    null,
+    'a group that is too short',
+  );
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      createHeartbeatDecoder(names).decode(Buffer.from(bytes));
+    }),
+  );
+});
+
+test('any content survives the wire', (t) => {
+  const reports = fc.record({
+    name: fc.string({ minLength: 1, maxLength: 20 }),
+    phase: fc.constantFrom(
+      ...([
+        'observing',
+        'stopped',
+        'blocked',
+        'claiming',
+        'starting',
+        'active',
+        'frozen',
+        'stopping',
+      ] as const),
+    ),
+    generation: fc.nat(),
+    owner: fc.constantFrom('primary', 'secondary', null),
+    holdsAddresses: fc.boolean(),
+    holdsRest: fc.boolean(),
+    claim: fc.option(
+      fc.record({
+        id: fc.nat(),
+        reason: fc.constantFrom(...(['nobody-runs-it', 'offered', 'operator', 'resume'] as const)),
+      }),
+    ),
+    grant: fc.option(fc.record({ incarnation: fc.nat(), claim: fc.nat() })),
+    offer: fc.boolean(),
+    willing: fc.boolean(),
+    up: fc.nat(),
+    total: fc.nat(),
+    quarantined: fc.nat(),
+  });
+  const contents = fc.record({
+    software: fc.string(),
+    configDigest: fc.string(),
+    hears: fc.array(fc.boolean(), { maxLength: 8 }),
+    leaving: fc.boolean(),
+    standby: fc.boolean(),
+    maintenanceMinutes: fc.nat(),
+    lan: fc.boolean(),
+    groups: fc.array(reports, { maxLength: 5 }),
+  });
+  fc.assert(
+    fc.property(contents, (content) => {
+      const payload = createHeartbeatEncoder(names).encode(null, content);
+      const decoded = createHeartbeatDecoder(names).decode(payload).content;
+      return JSON.stringify(sorted(decoded)) === JSON.stringify(sorted(content));
+    }),
+  );
+  t.pass();
+});
+
+/** Keys in one order, at every depth. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+}
+
+test('a heartbeat of the most groups that may be configured, at its longest, fits into a packet', (t) => {
+  const groups = Array.from({ length: groupsMax }, (_, n) => ({
+    ...(example.groups[0] as HeartbeatContent['groups'][number]),
+    name: `${'n'.repeat(29)}${n}`.slice(0, 31),
+    generation: 1_000_000,
+    claim: null,
+    grant: { incarnation: Date.now(), claim: 100_000 },
+    up: 100,
+    total: 100,
+    quarantined: 100,
+  }));
+  const content = { ...example, configDigest: '0123456789abcdef', groups };
+  const payload = createHeartbeatEncoder(names).encode({ incarnation: 1, sequence: 1 }, content);
+  t.true(payload.length <= payloadBytesMax, `${payload.length} bytes`);
+});
+
+const yaml = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');
+
+function configOf(text: string) {
+  const parsed = parseConfig(text, 'battito.yaml');
+  if (!parsed.ok) throw new Error('the example does not load');
+  return parsed.config;
+}
+
+test('a reload applies times and preferences at once, and names what needs a restart', (t) => {
+  const running = configOf(yaml);
+  t.deepEqual(planReload(running, configOf(yaml)), { applied: [], needsRestart: [] });
+  const softer = yaml
+    .replace(/deadtime: 2s/, 'deadtime: 3s')
+    .replace(/failback: manual/, 'failback: automatic');
+  t.deepEqual(planReload(running, configOf(softer)), {
+    applied: ['heartbeat.deadtimeMs', 'groups.office.failback'],
+    needsRestart: [],
+  });
+  const harder = yaml.replace('192.168.1.1/24', '192.168.1.9/24');
+  t.deepEqual(planReload(running, configOf(harder)).needsRestart, ['groups.office.addresses']);
+});
+
+test('the policy names both nodes from where this one stands, and refuses a host that is neither', (t) => {
+  const config = configOf(yaml);
+  t.like(buildPolicy(config, 'secondary', '1'), { self: 'secondary', peer: 'primary' });
+  const error = t.throws(() => buildPolicy(config, 'tertiary', '1'), { instanceOf: BattitoError });
+  t.is(error?.code, 'node-unknown');
+  t.is(error?.exitCode, 78);
+});
