@@ -101,8 +101,13 @@ export function linkWords(link: LinkView, { peer, self }: Status): LinkWords {
 }
 
 /** Packets that were refused on a link, e.g. `12 wrong-key`; null: none. */
+/** A few unproven packets belong to every acquaintance: two daemons have to hear each other first. */
+const unprovenAtStart = 5;
+
 export function refusedWords(link: LinkView): string | null {
-  const counts = Object.entries(link.refused ?? {}).filter(([, count]) => count > 0);
+  const counts = Object.entries(link.refused ?? {}).filter(
+    ([reason, count]) => count > (reason === 'unproven' ? unprovenAtStart : 0),
+  );
   return counts.length === 0 ? null : counts.map(([reason, count]) => `${count} ${reason}`).join(', ');
 }
 

@@ -14,47 +14,25 @@ export function note(
   return { kind: 'note', note: { severity, code, group: group?.policy.name ?? null, message, next, tookMs } };
 }
 
-/** Says what has changed about the peer, the links and our own pace since the last event. */
+/** Says what has changed about the peer, the links and our own pace since the last event; causes first. */
 export function notePeerChanges(before: State, after: State, emit: (effect: Effect) => void): void {
   const { peer, links } = after.policy;
-  if (
-    before.verdict.kind !== after.verdict.kind &&
-    after.verdict.kind !== 'late' &&
-    before.verdict.kind !== 'late'
-  ) {
-    emitVerdict(before, after, emit);
-  } else if (
-    before.verdict.kind === 'late' &&
-    after.verdict.kind !== 'late' &&
-    after.verdict.kind !== 'alive'
-  ) {
-    emitVerdict(before, after, emit);
+  if (after.stalls.count !== before.stalls.count) {
+    const ms = Math.round(after.stalls.lastMs);
+    const message = `this daemon did not run for ${ms} ms; that silence is not held against ${peer}`;
+    emit(note('warning', 'stalled', null, message));
   }
   after.links.forEach((link, index) => {
     const was = before.links[index];
     if (was === undefined || was.fresh === link.fresh) return;
-    const name = links[index] ?? `link ${index}`;
+    const name = links[index] ?? `link ${index + 1}`;
+    const why = link.down === null ? '' : `: ${link.down}`;
     if (link.fresh) emit(note('info', 'link-heard', null, `${peer} is heard on ${name}`));
-    else
-      emit(
-        note(
-          'warning',
-          'link-silent',
-          null,
-          `${peer} is not heard on ${name}${link.down === null ? '' : `: ${link.down}`}`,
-        ),
-      );
+    else emit(note('warning', 'link-silent', null, `${peer} is not heard on ${name}${why}`));
   });
-  if (after.stalls.count !== before.stalls.count) {
-    emit(
-      note(
-        'warning',
-        'stalled',
-        null,
-        `this daemon did not run for ${Math.round(after.stalls.lastMs)} ms; that silence is not held against ${peer}`,
-      ),
-    );
-  }
+  const was = before.verdict.kind;
+  const is = after.verdict.kind;
+  if (was !== is && is !== 'late' && !(was === 'late' && is === 'alive')) emit(verdictNote(before, after));
 }
 
 const verdictTexts = {
@@ -67,16 +45,30 @@ const verdictTexts = {
   fenced: 'is powered off, the operator says',
 } as const;
 
-function emitVerdict(before: State, after: State, emit: (effect: Effect) => void): void {
+function verdictNote(before: State, after: State): Effect {
   const { verdict, policy } = after;
-  const text =
-    verdict.kind === 'unresponsive'
-      ? `is unresponsive: ${describeSigns(verdict.signs)}`
-      : verdictTexts[verdict.kind];
+  const { peer } = policy;
   const heardAt = before.peer.lastHeardAt;
-  const silent = heardAt === null || verdict.kind === 'alive' ? null : after.now - heardAt;
-  const severity = verdict.kind === 'alive' || verdict.kind === 'departed' ? 'info' : 'alarm';
-  emit(note(severity, `peer-${verdict.kind}`, null, `${policy.peer} ${text}`, silent));
+  const silent = heardAt === null ? '' : ` (silent for ${((after.now - heardAt) / 1000).toFixed(1)} s)`;
+  if (verdict.kind === 'unresponsive') {
+    const signs = describeSigns(verdict.signs);
+    const wasGone = before.verdict.kind === 'dead' || before.verdict.kind === 'fenced';
+    return wasGone
+      ? note('info', 'peer-answers', null, `${peer} answers again, but sends no heartbeats yet: ${signs}`)
+      : note('alarm', 'peer-unresponsive', null, `${peer} is unresponsive: ${signs}${silent}`);
+  }
+  const isCalm = verdict.kind === 'alive' || verdict.kind === 'departed';
+  const text = `${peer} ${verdictTexts[verdict.kind]}${isCalm ? '' : silent}${waitText(after)}`;
+  return note(isCalm ? 'info' : 'alarm', `peer-${verdict.kind}`, null, text);
+}
+
+/** Why nothing happens for a moment after the verdict. */
+function waitText({ verdict, groups, policy }: State): string {
+  const waits = verdict.kind === 'dead' && groups.some(({ phase }) => phase.kind === 'stopped');
+  const { takeoverAfterMs, deadtimeMs } = policy.timings;
+  return waits
+    ? `; it is given ${Math.round(takeoverAfterMs - deadtimeMs)} ms more to freeze, should it live`
+    : '';
 }
 
 /** Why a silent peer is not called dead. */

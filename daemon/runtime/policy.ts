@@ -1,6 +1,6 @@
 // From the configuration to what the core must know of it.
 
-import type { AddressConfig, Config, GroupConfig, NodeConfig } from '../config/config.ts';
+import type { AddressConfig, Config, GroupConfig, LinkConfig, NodeConfig } from '../config/config.ts';
 import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
@@ -14,7 +14,8 @@ export const guestId = (guest: { readonly name: string }) => `guest:${guest.name
 export const gatewayProbeId = (address: string) => `gateway ${address}`;
 export const peerProbeId = (peer: NodeConfig) => `address ${peer.address} of ${peer.name}`;
 /** An address of the peer that is learned from its packets on a link. */
-export const peerLinkProbeId = (peer: NodeConfig, index: number) => `${peer.name} on link ${index + 1}`;
+export const peerLinkProbeId = (peer: NodeConfig, link: LinkConfig) =>
+  `${peer.name} on ${link.interface} ${link.mode}`;
 
 /** Which of the two nodes this is. Throws BattitoError `node-unknown`. */
 export function selfAndPeer(
@@ -50,8 +51,8 @@ function buildProbes(config: Config, peer: NodeConfig): readonly ProbeTarget[] {
   return [
     ...config.connectivity.ping.map((address) => ({ id: gatewayProbeId(address), kind: 'gateway' as const })),
     { id: peerProbeId(peer), kind: 'peer' },
-    ...config.heartbeat.links.flatMap((link, index) =>
-      link.mode === 'unicast' ? [] : [{ id: peerLinkProbeId(peer, index), kind: 'peer' as const }],
+    ...config.heartbeat.links.flatMap((link) =>
+      link.mode === 'unicast' ? [] : [{ id: peerLinkProbeId(peer, link), kind: 'peer' as const }],
     ),
     ...config.groups.flatMap((group) =>
       group.addresses.map((address) => ({ id: addressId(address), kind: 'floating' as const })),

@@ -60,7 +60,7 @@ export function createProbes({ config, peer, logger, post }: ProbesOptions): Pro
       const link = config.heartbeat.links[index];
       if (link === undefined || link.mode === 'unicast' || learned.get(index) === address) return;
       learned.set(index, address);
-      const id = peerLinkProbeId(peer, index);
+      const id = peerLinkProbeId(peer, link);
       void probes.get(id)?.close();
       add(id, { kind: 'arp', address, interface: link.interface });
     },
