@@ -147,6 +147,17 @@ function mustLeaveAlone(state: State, group: GroupState, report: GroupReport | n
   return !taker || (group.offer !== null && state.now - group.offer.since > offerPatienceMs);
 }
 
+/** In maintenance nothing is touched; but the peer must have read that, or it may take over from a node cut off. */
+function handsOff(state: State, freezes: boolean): boolean {
+  if (state.maintenanceUntil === null) return false;
+  const { echo } = state.peer;
+  const isKnown =
+    state.maintenanceSequence !== null &&
+    echo?.incarnation === state.incarnation &&
+    echo.sequence >= state.maintenanceSequence;
+  return isKnown || !freezes;
+}
+
 export function isEligible(state: State, group: GroupState): boolean {
   return !state.standby && !state.leaving && state.maintenanceUntil === null && lanUsable(state, group);
 }
@@ -161,6 +172,7 @@ export function factsOf(state: State, group: GroupState): Facts {
   const report = peerReport(state, group.policy.name);
   const peerGone = isPeerGone(state);
   const eligible = isEligible(state, group);
+  const freezes = mustFreeze(state, group);
   const alive = state.verdict.kind === 'alive';
   const claim = 'claim' in group.phase ? group.phase.claim : null;
   const statuses = group.resources.map(({ status }) => status?.kind);
@@ -173,7 +185,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     peerGone,
     outranked: isOutranked(state, group, report),
     eligible,
-    inMaintenance: state.maintenanceUntil !== null,
+    inMaintenance: handsOff(state, freezes),
     chosen: alive && report !== null && isChosen(state, group, report, eligible),
     granted:
       alive &&
@@ -184,7 +196,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     grantOutstanding: group.grant !== null,
     offeredToUs: alive && report?.offer === true,
     pulled: group.pullSince !== null,
-    mustFreeze: mustFreeze(state, group),
+    mustFreeze: freezes,
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group, eligible),

@@ -2,18 +2,22 @@
 
 import type { GroupName, NodeName } from './policy.ts';
 
-export type PhaseKind =
-  | 'observing'
-  | 'stopped'
-  | 'blocked'
-  | 'claiming'
-  | 'starting'
-  | 'active'
-  | 'frozen'
-  | 'stopping';
+/** The phases of a group. Their order is the wire format: only ever append. */
+export const phaseKinds = [
+  'observing',
+  'stopped',
+  'blocked',
+  'claiming',
+  'starting',
+  'active',
+  'frozen',
+  'stopping',
+] as const;
+export type PhaseKind = (typeof phaseKinds)[number];
 
-/** Why a node asks for a group while its peer is alive. */
-export type ClaimReason = 'nobody-runs-it' | 'offered' | 'operator' | 'resume';
+/** Why a node asks for a group while its peer is alive. Their order is the wire format: only ever append. */
+export const claimReasons = ['nobody-runs-it', 'offered', 'operator', 'resume'] as const;
+export type ClaimReason = (typeof claimReasons)[number];
 
 /** `id` is unique within the sender's incarnation. */
 export interface Claim {

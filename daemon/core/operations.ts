@@ -69,8 +69,7 @@ function startsFrom({ status, asserted, quarantined }: ResourceState, policy: Re
 const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
 
 function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, facts: Facts): boolean {
-  if (facts.inMaintenance || group.needsRevision > state.persistedRevision) return false;
-  if (facts.outranked || facts.mustFreeze || facts.unowned) return false;
+  if (group.needsRevision > state.persistedRevision || facts.unowned) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
   if (!policy.needs.every(isUp)) return false;

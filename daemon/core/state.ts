@@ -149,6 +149,8 @@ export interface State {
   readonly leaving: boolean;
   readonly goodbyes: number;
   readonly maintenanceUntil: MonotonicMs | null;
+  /** The first packet that told the peer of it; null: none did. */
+  readonly maintenanceSequence: number | null;
   /** Until when the peer told us to leave it alone. */
   readonly peerMaintenanceUntil: MonotonicMs | null;
   readonly ledger: Ledger;
@@ -255,6 +257,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     leaving: false,
     goodbyes: 0,
     maintenanceUntil: ledger.maintenanceUntil,
+    maintenanceSequence: null,
     peerMaintenanceUntil: null,
     ledger: { ...ledger, groups: policy.groups.map(({ name }) => ledgerGroup(ledger, name)) },
     ledgerRevision: 0,

@@ -226,6 +226,7 @@ function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
     sequence,
     sent: [...state.sent.slice(1 - sentMemory), { sequence, at: state.now }],
     sentContent: content,
+    maintenanceSequence: content.maintenanceMinutes === 0 ? null : (state.maintenanceSequence ?? sequence),
     nextHeartbeatAt: state.now + state.policy.timings.keepaliveMs,
   };
 }

@@ -4,22 +4,17 @@
 // equals the last one is not parsed again.
 
 import { z } from 'zod';
-import type { ClaimReason, Echo, GroupReport, HeartbeatContent, PhaseKind } from '../core/heartbeat.ts';
+import {
+  claimReasons,
+  type Echo,
+  type GroupReport,
+  type HeartbeatContent,
+  phaseKinds,
+} from '../core/heartbeat.ts';
 
 const echoBytes = 16;
 
-/** Positions are the wire format: only ever append. */
-const phases: readonly PhaseKind[] = [
-  'observing',
-  'stopped',
-  'blocked',
-  'claiming',
-  'starting',
-  'active',
-  'frozen',
-  'stopping',
-];
-const claimReasons: readonly ClaimReason[] = ['nobody-runs-it', 'offered', 'operator', 'resume'];
+/** Bits by position: only ever append. */
 const groupFlags = ['holdsAddresses', 'holdsRest', 'offer', 'willing'] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 
@@ -27,7 +22,7 @@ const count = z.int().nonnegative();
 const wireGroup = z
   .tuple([
     z.string(), // name
-    count.max(phases.length - 1), // phase
+    count.max(phaseKinds.length - 1), // phase
     count, // generation
     count.max(2), // owner: 0 nobody, 1 the sender, 2 the receiver
     count, // flags
@@ -71,7 +66,7 @@ function packGroup(group: GroupReport, names: Correspondents): z.infer<typeof wi
   const { claim, grant } = group;
   return [
     group.name,
-    phases.indexOf(group.phase),
+    phaseKinds.indexOf(group.phase),
     group.generation,
     group.owner === names.sender ? 1 : group.owner === names.receiver ? 2 : 0,
     packFlags(groupFlags, group),
@@ -87,7 +82,7 @@ function unpackGroup(wire: z.infer<typeof wireGroup>, names: Correspondents): Gr
   const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined] = wire;
   return {
     name,
-    phase: phases[phase] ?? 'observing',
+    phase: phaseKinds[phase] ?? 'observing',
     generation,
     owner: [null, names.sender, names.receiver][owner] ?? null,
     ...unpackFlags(groupFlags, flags),

@@ -11,55 +11,15 @@ import type {
   ResourceAction,
 } from '../../daemon/core/events.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
-import { deriveTimings } from '../../daemon/core/policy.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
+import { address, examplePolicy, mulberry32, otherOf, type Side } from './example.ts';
 
-export type Side = 'primary' | 'secondary';
 type Cable = 'heartbeat' | 'lan';
 type Running = 'up' | 'down' | 'paused';
 type Untimed = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
 
-export const address = 'address:192.168.1.1/24';
-export const mail = 'guest:mail';
-export const web = 'guest:web';
-
 const linkCables: readonly Cable[] = ['heartbeat', 'lan'];
-const otherOf = (side: Side): Side => (side === 'primary' ? 'secondary' : 'primary');
-
-export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][number]> = {}): Policy {
-  const peer = otherOf(self);
-  return {
-    self,
-    peer,
-    software: '0',
-    configDigest: 'same',
-    timings: deriveTimings({ keepaliveMs: 200, warntimeMs: 800, deadtimeMs: 2000, initdeadMs: 30_000 }),
-    links: ['eth1 broadcast', 'eth0 unicast'],
-    probes: [
-      { id: 'gateway', kind: 'gateway' },
-      { id: 'peer-lan', kind: 'peer' },
-      { id: 'peer-heartbeat', kind: 'peer' },
-      { id: address, kind: 'floating' },
-    ],
-    groups: [
-      {
-        name: 'office',
-        preferred: 'primary',
-        failback: 'manual',
-        failbackDelayMs: 60_000,
-        interfaces: ['eth0'],
-        resources: [
-          { id: address, kind: 'address', needs: [], startMs: 5000, stopMs: 5000 },
-          { id: mail, kind: 'guest', needs: [], startMs: 5000, stopMs: 5000 },
-          { id: web, kind: 'guest', needs: [], startMs: 5000, stopMs: 5000 },
-        ],
-        ...overrides,
-      },
-    ],
-    parallelStarts: 4,
-  };
-}
 
 interface Host {
   readonly side: Side;
@@ -74,6 +34,7 @@ interface Host {
   paces: ReadonlyMap<string, number>;
   probeRun: number;
   frozenUntil: number;
+  readonly running: Map<number, { readonly cancelled: boolean }>;
 }
 
 export interface World {
@@ -81,7 +42,9 @@ export interface World {
   run(durationMs: number): void;
   /** Runs until `done` holds; throws with both nodes' notes when it does not within `limitMs`. */
   runUntil(what: string, done: () => boolean, limitMs?: number): void;
-  boot(side: Side): void;
+  /** `observes: false`: its drivers cannot tell yet what runs. */
+  boot(side: Side, options?: { readonly observes?: boolean }): void;
+  observe(side: Side): void;
   killDaemon(side: Side): void;
   powerLoss(side: Side): void;
   stop(side: Side): void;
@@ -105,11 +68,27 @@ export interface World {
   readonly violations: string[];
 }
 
-export function createWorld(
-  options: { readonly seed?: number; readonly policy?: (side: Side) => Policy } = {},
-): World {
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly policy?: (side: Side) => Policy;
+  /** About how long a guest takes to start, and to shut down. */
+  readonly startMs?: number;
+  readonly stopMs?: number;
+  readonly lossy?: Lossy;
+}
+
+/** How often (0 to 1) a packet is lost, comes twice, or comes up to `delayMs` late and so out of order. */
+export interface Lossy {
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly late: number;
+  readonly delayMs: number;
+}
+
+export function createWorld(options: WorldOptions = {}): World {
   const random = mulberry32(options.seed ?? 1);
   const policyOf = options.policy ?? examplePolicy;
+  const { startMs = 100, stopMs = 20, lossy = { loss: 0, duplicate: 0, late: 0, delayMs: 0 } } = options;
   const log: string[] = [];
   const violations: string[] = [];
   const answers = new Map<number, RequestAnswer>();
@@ -135,6 +114,7 @@ export function createWorld(
     paces: new Map(),
     probeRun: 0,
     frozenUntil: 0,
+    running: new Map(),
   });
   const hosts: Record<Side, Host> = { primary: host('primary'), secondary: host('secondary') };
 
@@ -187,8 +167,11 @@ export function createWorld(
             echo,
             content,
           };
-          if (connected(cable) && source.powered) {
-            later(0.2 + random() * 3, () => {
+          if (!connected(cable) || !source.powered) return;
+          const copies = random() < lossy.loss ? 0 : random() < lossy.duplicate ? 2 : 1;
+          for (let copy = 0; copy < copies; copy += 1) {
+            const lateMs = random() < lossy.late ? random() * lossy.delayMs : 0;
+            later(0.2 + random() * 3 + lateMs, () => {
               if (connected(cable) && target.powered && target.state !== null) feed(target, packet);
             });
           }
@@ -214,9 +197,14 @@ export function createWorld(
         answers.set(effect.id, effect.answer);
         return;
       case 'exit':
+        if (source.state !== null && source.state.persistedRevision < source.state.ledgerRevision) {
+          violations.push(`${now.toFixed(0)} ms: ${source.side} left before its ledger was on disk`);
+        }
         source.state = null;
         return;
       case 'cancel-operation':
+        log.push(`${source.side} cancel`);
+        if (source.running.has(effect.operation)) source.running.set(effect.operation, { cancelled: true });
         return;
     }
   };
@@ -250,10 +238,25 @@ export function createWorld(
   const operate = (source: Host, effect: Extract<Effect, { kind: 'start-operation' }>) => {
     const { operation, resource, action } = effect;
     log.push(`${source.side} ${action} ${resource}`);
-    const tookMs = resource === address ? 4 : action === 'start' ? 60 + random() * 100 : 5 + random() * 20;
+    const guestMs = action === 'start' ? startMs : action === 'stop' ? stopMs : 20;
+    const tookMs = resource === address ? 4 : guestMs * (0.5 + random());
+    source.running.set(operation, { cancelled: false });
     const { incarnation } = source;
     later(tookMs, () => {
       if (!source.powered) return;
+      const { cancelled } = source.running.get(operation) ?? { cancelled: false };
+      source.running.delete(operation);
+      if (cancelled) {
+        if (source.incarnation === incarnation) {
+          feed(source, {
+            kind: 'operation-finished',
+            operation,
+            outcome: { kind: 'unknown', message: 'cancelled' },
+          });
+          seen(source);
+        }
+        return;
+      }
       const broken = action === 'start' ? source.broken.get(resource) : undefined;
       if (broken === undefined)
         set(source, resource, after(action, source.resources.get(resource) ?? 'down', resource));
@@ -320,7 +323,7 @@ export function createWorld(
         .map((note) => `${note.at.toFixed(0)} ${note.side} ${note.message}`);
       throw new Error(`${what} did not happen within ${limitMs} ms:\n${lines.slice(-40).join('\n')}`);
     },
-    boot(side) {
+    boot(side, { observes = true } = {}) {
       const target = hosts[side];
       target.powered = true;
       target.incarnation += 1;
@@ -332,8 +335,9 @@ export function createWorld(
         ledger: target.ledger,
       });
       feed(target, { kind: 'carrier-observed', interface: 'eth0', carrier: target.cables.lan });
-      seen(target);
+      if (observes) seen(target);
     },
+    observe: (side) => seen(hosts[side]),
     killDaemon(side) {
       hosts[side].state = null;
     },
@@ -395,15 +399,4 @@ function after(action: ResourceAction, before: Running, resource: string): Runni
     case 'destroy':
       return 'down';
   }
-}
-
-/** A small generator with a 32-bit state; good enough to vary schedules, and the same everywhere. */
-function mulberry32(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import type { Event } from '../../daemon/core/events.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
-import { createWorld, examplePolicy, type Side, type World } from '../sim/world.ts';
+import { examplePolicy, type Side } from '../sim/example.ts';
+import { createWorld, type World } from '../sim/world.ts';
 
 const sides = ['primary', 'secondary'] as const;
 const side = fc.constantFrom<Side>(...sides);
@@ -47,8 +48,10 @@ const requests: readonly ((at: Side) => Act)[] = [
   (at) => (w) => void w.ask(at, { kind: 'standby', on: false }),
 ];
 
+/** Every third world has a bad network: packets are lost, doubled, late and out of order. */
 const started = (seed: number) => {
-  const world = createWorld({ seed });
+  const bad = { loss: 0.1, duplicate: 0.1, late: 0.2, delayMs: 700 };
+  const world = createWorld({ seed, stopMs: 300, ...(seed % 3 === 0 && { lossy: bad }) });
   world.boot('primary');
   world.boot('secondary');
   world.run(3000);

@@ -1,7 +1,8 @@
 // Two real cores in the modelled world: each fault of the table, and what must come of it.
 
 import test from 'ava';
-import { address, createWorld, examplePolicy, mail, type Side, type World, web } from '../sim/world.ts';
+import { address, examplePolicy, mail, type Side, web } from '../sim/example.ts';
+import { createWorld, type World } from '../sim/world.ts';
 
 function bothUp(options: Parameters<typeof createWorld>[0] = {}): World {
   const world = createWorld(options);

@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { groupsMax } from '../../daemon/config/values.ts';
 import type { Event } from '../../daemon/core/events.ts';
-import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
+import { claimReasons, type HeartbeatContent, phaseKinds } from '../../daemon/core/heartbeat.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
 import { payloadBytesMax } from '../../daemon/drivers/wire.ts';
@@ -21,7 +21,8 @@ import { openJournal } from '../../daemon/runtime/journal.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { openStateFile } from '../../daemon/runtime/state-file.ts';
-import { createWorld, examplePolicy } from '../sim/world.ts';
+import { examplePolicy } from '../sim/example.ts';
+import { createWorld } from '../sim/world.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -285,18 +286,7 @@ test('what a newer version adds is left out; what is not understood is null, and
 test('any content survives the wire', (t) => {
   const reports = fc.record({
     name: fc.string({ minLength: 1, maxLength: 20 }),
-    phase: fc.constantFrom(
-      ...([
-        'observing',
-        'stopped',
-        'blocked',
-        'claiming',
-        'starting',
-        'active',
-        'frozen',
-        'stopping',
-      ] as const),
-    ),
+    phase: fc.constantFrom(...phaseKinds),
     generation: fc.nat(),
     owner: fc.constantFrom('primary', 'secondary', null),
     holdsAddresses: fc.boolean(),
@@ -304,7 +294,7 @@ test('any content survives the wire', (t) => {
     claim: fc.option(
       fc.record({
         id: fc.nat(),
-        reason: fc.constantFrom(...(['nobody-runs-it', 'offered', 'operator', 'resume'] as const)),
+        reason: fc.constantFrom(...claimReasons),
       }),
     ),
     grant: fc.option(fc.record({ incarnation: fc.nat(), claim: fc.nat() })),

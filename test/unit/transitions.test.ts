@@ -4,20 +4,9 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
 import type { Facts } from '../../daemon/core/facts.ts';
-import type { PhaseKind } from '../../daemon/core/heartbeat.ts';
+import { type PhaseKind, phaseKinds as phases } from '../../daemon/core/heartbeat.ts';
 import { transitions } from '../../daemon/core/transitions.ts';
 import { renderDiagram } from '../../scripts/group-machine.ts';
-
-const phases: readonly PhaseKind[] = [
-  'observing',
-  'stopped',
-  'blocked',
-  'claiming',
-  'starting',
-  'active',
-  'frozen',
-  'stopping',
-];
 
 test('every rule has an id of its own, a reason, and a way to stop exactly where it leads to stopping', (t) => {
   t.is(new Set(transitions.map(({ id }) => id)).size, transitions.length);

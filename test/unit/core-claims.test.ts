@@ -1,0 +1,307 @@
+// The agreement of two living nodes, and what the core may do with late, old or missing words of its peer.
+
+import test from 'ava';
+import type { Effect, Event } from '../../daemon/core/events.ts';
+import type { GroupReport, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
+import { initialState, type State } from '../../daemon/core/state.ts';
+import { step } from '../../daemon/core/step.ts';
+import { address, examplePolicy, mail, type Side } from '../sim/example.ts';
+import { createWorld } from '../sim/world.ts';
+
+const started = (options: Parameters<typeof createWorld>[0] = {}) => {
+  const world = createWorld(options);
+  world.boot('primary');
+  world.boot('secondary');
+  world.runUntil(
+    'primary runs it',
+    () => world.phase('primary') === 'active' && world.phase('secondary') === 'stopped',
+  );
+  world.run(3000);
+  return world;
+};
+
+type Bare = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
+
+/** One core alone; the test speaks for its peer. */
+function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
+  const policy = examplePolicy(self);
+  const group = {
+    name: 'office',
+    generation: ledgerOwner === null ? 0 : 4,
+    owner: ledgerOwner,
+    sole: false,
+    frozen: false,
+  };
+  const ledger = { groups: [group], standby: false, maintenanceUntil: null };
+  let state: State = initialState({ at: 0, policy, incarnation: 50, ledger });
+  const asked: string[] = [];
+  let sequence = 0;
+  const feed = (at: number, event: Bare): readonly Effect[] => {
+    const done = step(state, { ...event, at } as Event);
+    state = done.state;
+    for (const effect of done.effects) {
+      if (effect.kind === 'start-operation') asked.push(`${effect.action} ${effect.resource}`);
+      if (effect.kind === 'persist-ledger') feed(at, { kind: 'ledger-persisted', revision: effect.revision });
+    }
+    return done.effects;
+  };
+  const hear = (
+    at: number,
+    report: Partial<GroupReport> | null = {},
+    how: {
+      readonly echo?: number;
+      readonly sequence?: number;
+      readonly link?: number;
+      readonly incarnation?: number;
+    } = {},
+  ) => {
+    sequence = Math.max(sequence + 1, how.sequence ?? 0);
+    const content: HeartbeatContent = {
+      ...quiet,
+      groups: report === null ? [] : [{ ...stoppedReport, ...report }],
+    };
+    return feed(at, {
+      kind: 'heartbeat-received',
+      link: how.link ?? 0,
+      incarnation: how.incarnation ?? 7,
+      sequence: how.sequence ?? sequence,
+      echo: { incarnation: 50, sequence: how.echo ?? state.sequence },
+      content,
+    });
+  };
+  const see = (at: number, kind: 'up' | 'down' | 'paused') => {
+    for (const { id } of policy.groups[0]?.resources ?? []) {
+      feed(at, { kind: 'resource-observed', group: 'office', resource: id, status: { kind } });
+    }
+  };
+  return { feed, hear, see, asked, state: () => state, phase: () => state.groups[0]?.phase };
+}
+
+const quiet: HeartbeatContent = {
+  software: '0',
+  configDigest: 'same',
+  hears: [true, true],
+  leaving: false,
+  standby: false,
+  maintenanceMinutes: 0,
+  lan: true,
+  groups: [],
+};
+
+const stoppedReport: GroupReport = {
+  name: 'office',
+  phase: 'stopped',
+  generation: 0,
+  owner: null,
+  holdsAddresses: false,
+  holdsRest: false,
+  claim: null,
+  grant: null,
+  offer: false,
+  willing: true,
+  up: 0,
+  total: 3,
+  quarantined: 0,
+};
+
+/** A core that claims, and the id of its claim. */
+function claiming() {
+  const node = alone();
+  node.see(1, 'down');
+  node.hear(10);
+  const phase = node.phase();
+  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
+  return { ...node, claim: phase.claim.id };
+}
+
+test('a claim is not a start: nothing is started until the peer grants it', (t) => {
+  const node = claiming();
+  for (let at = 20; at < 700; at += 10) node.hear(at);
+  t.is(node.phase()?.kind, 'claiming');
+  t.deepEqual(node.asked, []);
+  node.hear(700, { grant: { incarnation: 50, claim: node.claim } });
+  t.is(node.phase()?.kind, 'starting');
+  t.is(node.asked.length, 3);
+});
+
+test('a grant of another claim, or to another run of this node, is worth nothing', (t) => {
+  const node = claiming();
+  node.hear(20, { grant: { incarnation: 50, claim: node.claim + 1 } });
+  node.hear(30, { grant: { incarnation: 49, claim: node.claim } });
+  t.is(node.phase()?.kind, 'claiming');
+});
+
+test('a grant that was long under way is worth nothing: its echo tells', (t) => {
+  const node = claiming();
+  const old = node.state().sequence;
+  for (let at = 200; at < 2000; at += 200) node.hear(at);
+  node.hear(2000, { grant: { incarnation: 50, claim: node.claim } }, { echo: old });
+  t.is(node.phase()?.kind, 'claiming');
+  node.hear(2010, { grant: { incarnation: 50, claim: node.claim } });
+  t.is(node.phase()?.kind, 'starting');
+});
+
+test('words that were overtaken on another link do not count any more', (t) => {
+  const node = claiming();
+  node.hear(20, {}, { sequence: 100 });
+  node.hear(30, { grant: { incarnation: 50, claim: node.claim } }, { sequence: 90, link: 1 });
+  t.is(node.phase()?.kind, 'claiming', 'admitted on its link, but older than what is known');
+  t.true(node.state().links[1]?.fresh);
+});
+
+test('a group that the peer does not know of, or a peer that has not been heard, may be held there', (t) => {
+  const node = alone('primary', 'primary');
+  node.see(1, 'up');
+  t.is(node.phase()?.kind, 'active', 'adopted');
+  node.feed(2, { kind: 'resource-observed', group: 'office', resource: mail, status: { kind: 'down' } });
+  node.feed(50, { kind: 'time-passed' });
+  t.deepEqual(node.asked, [], 'nothing is started before the peer was heard');
+  node.hear(60, null);
+  t.deepEqual(node.asked, [], 'nor when it does not speak of the group');
+  node.hear(70, { generation: 4, owner: 'primary' });
+  t.deepEqual(node.asked, [`start ${address}`, `start ${mail}`]);
+});
+
+test('nothing is concluded from a silence that was our own', (t) => {
+  const node = alone();
+  node.see(1, 'down');
+  node.hear(10, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  node.feed(150, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
+  node.feed(9000, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
+  node.feed(9000, { kind: 'probe-reported', target: 'peer-lan', result: 'unanswered' });
+  t.is(node.state().verdict.kind, 'alive', 'it was we who did not run');
+  t.is(node.state().stalls.count, 1);
+});
+
+test('a takeover waits for its time, counted from the last packet', (t) => {
+  const node = alone('secondary');
+  node.see(1, 'down');
+  node.hear(1000, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  const { takeoverAfterMs } = node.state().policy.timings;
+  for (let at = 1050; at < 1000 + takeoverAfterMs; at += 50) {
+    node.feed(at, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
+    node.feed(at, { kind: 'probe-reported', target: 'peer-lan', result: 'unanswered' });
+    t.not(node.phase()?.kind, 'starting', `${at - 1000} ms`);
+  }
+  node.feed(1000 + takeoverAfterMs, { kind: 'time-passed' });
+  t.is(node.phase()?.kind, 'starting');
+});
+
+test('a peer that cannot be asked is not called dead', (t) => {
+  const node = alone('secondary');
+  node.see(1, 'down');
+  node.hear(1000, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  for (let at = 1050; at < 20_000; at += 50) {
+    node.feed(at, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
+    node.feed(at, { kind: 'probe-reported', target: 'peer-lan', result: 'failed' });
+  }
+  t.is(node.state().verdict.kind, 'unresponsive');
+  t.is(node.phase()?.kind, 'blocked');
+  t.deepEqual(node.asked, []);
+});
+
+test('a grant is binding while its claim stands, and ends when the claimer is gone', (t) => {
+  const world = createWorld();
+  world.boot('secondary');
+  world.boot('primary');
+  world.runUntil('secondary grants', () => world.state('secondary').groups[0]?.grant !== null);
+  world.powerLoss('primary');
+  world.runUntil('secondary takes over', () => world.phase('secondary') === 'active');
+  t.deepEqual(world.violations, []);
+});
+
+test('a node whose drivers cannot tell yet what runs there may hold the group', (t) => {
+  const world = createWorld();
+  world.boot('primary', { observes: false });
+  world.boot('secondary');
+  world.run(20_000);
+  t.is(world.phase('secondary'), 'stopped');
+  t.is(world.phase('primary'), 'observing');
+  world.observe('primary');
+  world.runUntil('primary runs it', () => world.phase('primary') === 'active');
+  t.deepEqual(world.violations, []);
+});
+
+for (const seed of [1, 2, 3]) {
+  test(`at a handover the address moves at once, and no guest starts before the other has let go of all (seed ${seed})`, (t) => {
+    const world = started({ seed, stopMs: 4000 });
+    world.ask('primary', { kind: 'handover', groups: [] });
+    world.runUntil('the address is at secondary', () => world.resource('secondary', address) === 'up', 1000);
+    t.is(world.resource('primary', mail), 'up', 'guests still shut down');
+    world.runUntil('secondary runs it all', () => world.phase('secondary') === 'active');
+    t.deepEqual(world.violations, []);
+    const started_ = world.log.indexOf(`secondary start ${mail}`);
+    t.true(started_ > world.log.indexOf(`primary stop ${mail}`));
+  });
+}
+
+test('the giver dies in the middle of a handover: the taker goes on once it is dead', (t) => {
+  const world = started({ stopMs: 8000 });
+  world.ask('primary', { kind: 'handover', groups: [] });
+  world.runUntil('the address is at secondary', () => world.resource('secondary', address) === 'up', 1000);
+  world.powerLoss('primary');
+  world.runUntil('secondary runs it all', () => world.phase('secondary') === 'active');
+  t.deepEqual(world.violations, []);
+});
+
+test('the taker dies in the middle of a handover: the giver takes everything back', (t) => {
+  const world = started({ stopMs: 3000 });
+  world.ask('primary', { kind: 'handover', groups: [] });
+  world.runUntil('the address is at secondary', () => world.resource('secondary', address) === 'up', 1000);
+  world.powerLoss('secondary');
+  world.runUntil(
+    'primary runs it again',
+    () => world.phase('primary') === 'active' && world.resource('primary', mail) === 'up',
+  );
+  t.deepEqual(world.violations, []);
+});
+
+test('a start that a freeze overtakes is cancelled, and what came of it is paused or gone', (t) => {
+  const world = createWorld({ startMs: 6000 });
+  world.boot('primary');
+  world.boot('secondary');
+  world.runUntil('primary starts', () => world.log.includes(`primary start ${mail}`));
+  world.cut('primary', 'heartbeat');
+  world.cut('primary', 'lan');
+  world.runUntil('primary is frozen', () => world.phase('primary') === 'frozen', 10_000);
+  world.runUntil('secondary runs it', () => world.phase('secondary') === 'active', 60_000);
+  t.true(world.log.includes('primary cancel'));
+  t.not(world.resource('primary', mail), 'up');
+  t.deepEqual(world.violations, []);
+});
+
+test('in maintenance nothing is started, stopped or paused, whatever is seen', (t) => {
+  const world = started();
+  world.ask('primary', { kind: 'maintenance', durationMs: 600_000 });
+  world.run(1000);
+  const before = world.log.length;
+  world.setResource('primary', mail, 'down');
+  world.cut('primary', 'heartbeat');
+  world.cut('primary', 'lan');
+  world.run(60_000);
+  t.deepEqual(world.log.slice(before), []);
+  t.is(world.phase('primary'), 'active');
+  t.is(world.phase('secondary'), 'blocked');
+});
+
+test('maintenance that the peer has not heard of does not keep a node that is cut off from freezing', (t) => {
+  const world = started();
+  world.cut('primary', 'heartbeat');
+  world.cut('primary', 'lan');
+  world.ask('primary', { kind: 'maintenance', durationMs: 600_000 });
+  world.runUntil('secondary takes over', () => world.phase('secondary') === 'active');
+  t.is(world.phase('primary'), 'frozen');
+  t.deepEqual(world.violations, []);
+});
+
+test('a handover that maintenance interrupts goes on when it is over', (t) => {
+  const world = started({ stopMs: 2000 });
+  world.ask('primary', { kind: 'handover', groups: [] });
+  world.runUntil('primary lets go of the address', () => world.log.includes(`primary stop ${address}`));
+  world.ask('primary', { kind: 'maintenance', durationMs: 60_000 });
+  world.run(20_000);
+  t.false(world.log.includes(`primary stop ${mail}`));
+  world.ask('primary', { kind: 'maintenance', durationMs: 0 });
+  world.runUntil('secondary runs it all', () => world.phase('secondary') === 'active');
+  t.deepEqual(world.violations, []);
+});
