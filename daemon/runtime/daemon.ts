@@ -41,7 +41,8 @@ export interface DaemonOptions {
   readonly runDir: string;
 }
 
-const observeEveryMs = 10_000;
+/** The drivers watch by themselves; this is for what they may have missed. */
+const observeEveryMs = 60_000;
 
 const softwareVersion = manifest.version;
 
