@@ -1,15 +1,17 @@
 // The control API on a unix socket; api.ts says what it answers. Only root and the daemon's user get in: mode 0600.
 
-import { chmod, mkdir, unlink } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { chmod, mkdir } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+import { listenAlone } from './lone-socket.ts';
 
 export interface ControlSource {
+  /** Questions that come earlier wait for it. */
+  readonly ready: Promise<void>;
   status(): Status;
   history(limit: number): readonly HistoryEntry[];
   plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
@@ -51,17 +53,11 @@ export async function startControlServer(
     });
   });
   server.requestTimeout = 10_000;
-  if (await answers(path)) {
-    throw new BattitoError('already-running', `another daemon answers at ${path}`, {
-      exitCode: exitCodes.unavailable,
-      next: 'stop it first (systemctl stop battito), or give this one another --socket and --state-dir',
-    });
-  }
+  let isAlone: boolean;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await unlink(path).catch(() => {}); // A socket that nobody listens on any more.
-    await listen(server, path);
-    await chmod(path, 0o600);
+    isAlone = await listenAlone(server, path);
+    if (isAlone) await chmod(path, 0o600);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new BattitoError('socket-unusable', `the control socket ${path} cannot be opened: ${message}`, {
@@ -70,6 +66,7 @@ export async function startControlServer(
       cause,
     });
   }
+  if (!isAlone) throw alreadyRunning(`answers at ${path}`);
   return {
     close: () =>
       new Promise((resolve) => {
@@ -79,24 +76,10 @@ export async function startControlServer(
   };
 }
 
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
+export function alreadyRunning(where: string): BattitoError {
+  return new BattitoError('already-running', `another daemon ${where}`, {
+    exitCode: exitCodes.unavailable,
+    next: 'stop it first (systemctl stop battito), or give this one another --socket and --state-dir',
   });
 }
 
@@ -105,6 +88,7 @@ async function answer(
   response: ServerResponse,
   source: ControlSource,
 ): Promise<void> {
+  await source.ready;
   const url = new URL(request.url ?? '/', 'http://control');
   const route = `${request.method} ${url.pathname}`;
   switch (route) {

@@ -11,6 +11,7 @@ import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
+import { admission } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
 import type { Link } from '../drivers/link.ts';
@@ -29,7 +30,7 @@ import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { planReload } from './reload.ts';
 import { createResources } from './resources.ts';
-import { openStateFile } from './state-file.ts';
+import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -78,9 +79,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       post({ kind: 'operator-requested', id, request: wish });
     });
 
+  const ready = Promise.withResolvers<void>();
   const control = await startControlServer(
     options.socketPath,
     {
+      ready: ready.promise,
       status: () =>
         statusOf({
           config,
@@ -94,16 +97,20 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
     logger,
   );
-  const stateFile = await openStateFile({
-    stateDir: options.stateDir,
-    cluster: config.cluster,
-    node: self.name,
-  }).catch(async (error: unknown) => {
+  let releaseStateDir = () => {};
+  const closing = async (error: unknown): Promise<never> => {
+    releaseStateDir();
     await control.close();
     throw error;
-  });
-  const history = await openHistory(options.stateDir, logger);
-  const journal = await openJournal({ stateDir: options.stateDir, logger });
+  };
+  const { stateDir } = options;
+  releaseStateDir = await claimStateDir(stateDir).catch(closing);
+  const stateFile = await openStateFile({ stateDir, cluster: config.cluster, node: self.name }).catch(
+    closing,
+  );
+  const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
+  const history = await openHistory(stateDir, logger).catch(unusable);
+  const journal = await openJournal({ stateDir, logger }).catch(unusable);
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -187,6 +194,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
+  ready.resolve();
 
   config.heartbeat.links.forEach((link, index) => {
     const decoder = createHeartbeatDecoder({ sender: peer.name, receiver: self.name });
@@ -201,10 +209,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         logger,
         onPacket: ({ incarnation, sequence, payload, from }) => {
           const { echo, content } = decoder.decode(payload);
-          probes.learn(index, from);
-          if (content === null)
-            post({ kind: 'heartbeat-not-understood', link: index, incarnation, sequence });
-          else post({ kind: 'heartbeat-received', link: index, incarnation, sequence, echo, content });
+          const packet = { link: index, incarnation, sequence };
+          const isNew = admission(loop.state(), packet) === 'admitted';
+          if (content === null) post({ kind: 'heartbeat-not-understood', ...packet });
+          else post({ kind: 'heartbeat-received', ...packet, echo, content });
+          // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
+          const { peer: known } = loop.state();
+          if (isNew && known.proven && known.incarnation === incarnation) probes.learn(index, from);
         },
         onStatus: (status) =>
           post({ kind: 'link-observed', link: index, down: status.kind === 'up' ? null : status.reason }),
@@ -249,6 +260,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
     logger.warn({ err: error }, 'the last records were not written');
   });
+  releaseStateDir();
   logger.info('ended');
   flush();
   return exitCode;

@@ -1,8 +1,11 @@
 // What a node remembers over restarts: its incarnation and its ledger, in one small file that is replaced whole.
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { listenAlone } from '../control/lone-socket.ts';
+import { alreadyRunning } from '../control/server.ts';
 import type { Ledger } from '../core/events.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
@@ -64,8 +67,11 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw unusable(stateDir, error);
+    throw stateDirUnusable(stateDir, error);
   }
+  const journal = await stat(join(stateDir, 'journal')).catch(() => undefined);
+  if (journal?.isDirectory() === false)
+    throw stateDirUnusable(stateDir, new Error('journal is not a directory'));
   const known = await readState(path);
   if (known !== null && (known.cluster !== cluster || known.node !== node)) {
     throw new BattitoError(
@@ -96,14 +102,32 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   try {
     await save(ledger);
   } catch (error) {
-    throw unusable(stateDir, error);
+    throw stateDirUnusable(stateDir, error);
   }
   return { incarnation, ledger, save };
 }
 
+/**
+ * Keeps a second daemon out of the directory until the result is called, or this process ends, however it does.
+ * Throws BattitoError `already-running`, `state-dir-unusable`.
+ */
+export async function claimStateDir(stateDir: string): Promise<() => void> {
+  const server = createServer((socket) => socket.destroy());
+  let isAlone: boolean;
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    isAlone = await listenAlone(server, join(stateDir, 'claim.sock'));
+  } catch (error) {
+    throw stateDirUnusable(stateDir, error);
+  }
+  if (!isAlone) throw alreadyRunning(`uses the state directory ${stateDir}`);
+  server.unref();
+  return () => server.close();
+}
+
 const emptyLedger: Ledger = { groups: [], standby: false, maintenanceUntil: null };
 
-function unusable(stateDir: string, cause: unknown): BattitoError {
+export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new BattitoError(
     'state-dir-unusable',
@@ -122,7 +146,7 @@ async function readState(path: string): Promise<FileContent | null> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw unusable(path, error);
+    throw stateDirUnusable(path, error);
   }
   try {
     return fileSchema.parse(JSON.parse(text));

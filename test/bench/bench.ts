@@ -1,0 +1,108 @@
+// The bench: two real daemons between network namespaces, two real guests, one client; what they do is measured and
+// printed beside its target. Nothing is asserted: a figure over its target is information, and the exit code is 1
+// only when something could not be measured (64: the command line was wrong). Whatever it made is released when it
+// ends, is told to end, or fails.
+
+import { hostNames } from '../netns/hosts.ts';
+import { Office } from '../netns/office.ts';
+import { monotonicMs } from '../support.ts';
+import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
+import { figureJson, isMeasured, renderSection, type Section } from './figures.ts';
+import { measureUnderLoad } from './load.ts';
+import { describeMachine, type Machine, machineLine } from './machine.ts';
+import { type BenchOptions, parseOptions, type SectionName, usage } from './options.ts';
+import { measureStart } from './start.ts';
+import { measureSteadyState } from './steady.ts';
+
+interface Failure {
+  readonly section: SectionName;
+  readonly message: string;
+}
+
+type Measure = (office: Office, options: BenchOptions, progress: Progress) => Promise<readonly Section[]>;
+
+const measures: Readonly<Record<SectionName, Measure>> = {
+  takeover: async (office, { runs }, progress) => [await measureTakeovers(office, runs, progress)],
+  handover: async (office, { runs }, progress) => [await measureHandovers(office, runs, progress)],
+  steady: (office, { steadySeconds }, progress) => measureSteadyState(office, steadySeconds, progress),
+  load: async (office, { loadSeconds }, progress) => [await measureUnderLoad(office, loadSeconds, progress)],
+  start: async (office, { runs }, progress) => [await measureStart(office, runs, progress)],
+};
+
+const logLinesShown = 15;
+
+async function bench(options: BenchOptions): Promise<boolean> {
+  const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined && !options.json;
+  const progress: Progress = (text) => process.stderr.write(`bench: ${text}\n`);
+  const machine = describeMachine();
+  if (!options.json) process.stdout.write(`${machineLine(machine)}\n`);
+  const sections: Section[] = [];
+  const failures: Failure[] = [];
+  const startedMs = monotonicMs();
+  for (const name of options.only) {
+    try {
+      const measured = await inOffice((office) => measures[name](office, options, progress));
+      sections.push(...measured);
+      for (const section of measured) {
+        if (!options.json) process.stdout.write(`\n${renderSection(section, colour)}\n`);
+      }
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push({ section: name, message });
+      progress(`${name} could not be measured: ${message}`);
+    }
+  }
+  if (options.json) {
+    const seconds = Math.round((monotonicMs() - startedMs) / 1000);
+    process.stdout.write(`${JSON.stringify(benchJson(machine, sections, failures, seconds))}\n`);
+  }
+  return failures.length === 0 && sections.every(({ figures }) => figures.every(isMeasured));
+}
+
+/** Each measurement has hosts of its own, so that none inherits anything from the one before. */
+async function inOffice<T>(measure: (office: Office) => Promise<T>): Promise<T> {
+  const office = await Office.open();
+  try {
+    await office.settled('primary');
+    return await measure(office);
+  } catch (error) {
+    for (const host of hostNames) {
+      const lines = (await office.log(host)).trim().split('\n').slice(-logLinesShown);
+      process.stderr.write(`daemon of ${host}:\n${lines.join('\n')}\n`);
+    }
+    throw error;
+  } finally {
+    await office.close();
+  }
+}
+
+function benchJson(
+  machine: Machine,
+  sections: readonly Section[],
+  failures: readonly Failure[],
+  seconds: number,
+): Record<string, unknown> {
+  return {
+    machine,
+    seconds,
+    sections: sections.map(({ id, title, figures }) => ({ id, title, figures: figures.map(figureJson) })),
+    notMeasured: failures,
+  };
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  let options: BenchOptions | 'help';
+  try {
+    options = parseOptions(words);
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
+    return 64;
+  }
+  if (options === 'help') {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  return (await bench(options)) ? 0 : 1;
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

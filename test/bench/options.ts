@@ -1,0 +1,54 @@
+// The command line of the bench.
+
+import { parseArgs } from 'node:util';
+
+export const sectionNames = ['takeover', 'handover', 'steady', 'load', 'start'] as const;
+export type SectionName = (typeof sectionNames)[number];
+
+export interface BenchOptions {
+  readonly only: readonly SectionName[];
+  readonly runs: number;
+  readonly steadySeconds: number;
+  readonly loadSeconds: number;
+  readonly json: boolean;
+}
+
+export const usage = `usage: npm run bench -- [options]
+  --only NAMES    some of ${sectionNames.join(',')} (default: all)
+  --runs N        runs of takeover, handover and start (default: 5)
+  --seconds N     how long steady state and load are watched (default: 30 and 60)
+  --json          one JSON object as the last line on stdout, nothing else there
+Needs root, and the packages that ./scripts/setup installs.`;
+
+/** @throws Error that says what is wrong with the words. */
+export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      only: { type: 'string', multiple: true },
+      runs: { type: 'string', default: '5' },
+      seconds: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const named = (values.only ?? []).flatMap((names) => names.split(',')).filter((name) => name !== '');
+  for (const name of named) {
+    if (!sectionNames.some((known) => known === name)) throw new Error(`--only: there is no ${name}`);
+  }
+  const seconds = values.seconds === undefined ? undefined : positive('--seconds', values.seconds);
+  return {
+    only: named.length === 0 ? sectionNames : sectionNames.filter((name) => named.includes(name)),
+    runs: positive('--runs', values.runs),
+    steadySeconds: seconds ?? 30,
+    loadSeconds: seconds ?? 60,
+    json: values.json,
+  };
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${option}: a whole number from 1, not ${text}`);
+  return value;
+}

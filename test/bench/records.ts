@@ -1,0 +1,78 @@
+// Reads what the daemons recorded: notes of the history through the control API, and heartbeats in the journal.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HistoryEntry } from '../../daemon/control/api.ts';
+import type { HostName } from '../netns/hosts.ts';
+import type { Office } from '../netns/office.ts';
+import { waitFor } from '../support.ts';
+
+/** A moment from which on, or a stretch in which, records count; CLOCK_MONOTONIC in milliseconds. */
+export interface Stretch {
+  readonly fromMs: number;
+  readonly untilMs?: number;
+}
+
+export async function notesIn(office: Office, host: HostName, stretch: Stretch): Promise<HistoryEntry[]> {
+  const notes = await office.history(host);
+  return notes.filter(({ monotonicMs }) => isIn(monotonicMs, stretch));
+}
+
+/** Waits for the first note with that code from `fromMs` on. */
+export function waitForNote(
+  office: Office,
+  host: HostName,
+  code: string,
+  fromMs: number,
+): Promise<HistoryEntry> {
+  return waitFor(`${host} notes ${code}`, async () =>
+    (await notesIn(office, host, { fromMs })).find((note) => note.code === code),
+  );
+}
+
+export interface HeardHeartbeat {
+  readonly atMs: number;
+  readonly incarnation: number;
+  readonly sequence: number;
+}
+
+/** The journal is flushed once a second. */
+const journalDelayMs = 2500;
+
+/** The heartbeats that a node took in, on whichever link, in the order it did. */
+export async function heardHeartbeats(
+  office: Office,
+  host: HostName,
+  stretch: Stretch,
+): Promise<HeardHeartbeat[]> {
+  await sleep(journalDelayMs);
+  const directory = join(office.network.hosts[host].stateDir, 'journal');
+  const older = await readFile(join(directory, 'events.1.jsonl'), 'utf8').catch(() => '');
+  const newest = await readFile(join(directory, 'events.0.jsonl'), 'utf8');
+  return `${older}${newest}`.split('\n').flatMap((line) => {
+    if (!line.includes('"heartbeat-received"')) return [];
+    const event = parseEvent(line);
+    if (event === null || event.kind !== 'heartbeat-received' || !isIn(event.at, stretch)) return [];
+    return [{ atMs: event.at, incarnation: event.incarnation, sequence: event.sequence }];
+  });
+}
+
+interface HeartbeatEvent {
+  readonly kind: string;
+  readonly at: number;
+  readonly incarnation: number;
+  readonly sequence: number;
+}
+
+function parseEvent(line: string): HeartbeatEvent | null {
+  try {
+    return JSON.parse(line) as HeartbeatEvent;
+  } catch {
+    return null; // The last line of a daemon that was killed.
+  }
+}
+
+function isIn(atMs: number, { fromMs, untilMs }: Stretch): boolean {
+  return atMs >= fromMs && atMs <= (untilMs ?? Infinity);
+}

@@ -1,0 +1,113 @@
+// The control API's answers, field by field, as a test checks them: a field that one of them gains or loses fails
+// the test or the compiler.
+
+import { z } from 'zod';
+import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
+
+const severity = z.enum(['info', 'warning', 'alarm']);
+const verdictKind = z.enum([
+  'listening',
+  'alive',
+  'late',
+  'departed',
+  'isolated',
+  'unresponsive',
+  'dead',
+  'fenced',
+]);
+const phaseKind = z.enum([
+  'observing',
+  'stopped',
+  'blocked',
+  'claiming',
+  'starting',
+  'active',
+  'frozen',
+  'stopping',
+]);
+const nodeView = z.strictObject({
+  name: z.string(),
+  address: z.ipv4(),
+  standby: z.boolean(),
+  leaving: z.boolean(),
+  maintenanceMs: z.number().nonnegative(),
+  lan: z.boolean().nullable(),
+  software: z.string().nullable(),
+  configDigest: z.string().nullable(),
+});
+const linkView = z.strictObject({
+  name: z.string(),
+  ageMs: z.number().nonnegative().nullable(),
+  fresh: z.boolean(),
+  heardByPeer: z.boolean().nullable(),
+  down: z.string().nullable(),
+  sent: z.int(),
+  received: z.int(),
+  refused: z.record(z.string(), z.int().positive()),
+});
+const resourceView = z.strictObject({
+  id: z.string(),
+  kind: z.enum(['address', 'guest']),
+  status: z.enum(['up', 'down', 'paused', 'unknown']),
+  operation: z.strictObject({ action: z.string(), forMs: z.number().nonnegative() }).nullable(),
+  quarantined: z.string().nullable(),
+  lastError: z.string().nullable(),
+});
+const peerGroupView = z.looseObject({
+  phase: phaseKind,
+  generation: z.int(),
+  willing: z.boolean(),
+  up: z.int(),
+  total: z.int(),
+  quarantined: z.int(),
+});
+const groupView = z.strictObject({
+  name: z.string(),
+  phase: phaseKind,
+  forMs: z.number().nonnegative(),
+  generation: z.int(),
+  preferred: z.string(),
+  failback: z.enum(['manual', 'automatic']),
+  reason: z.string().min(1),
+  resources: z.array(resourceView),
+  peer: peerGroupView.nullable(),
+  runsOn: z.string().nullable(),
+});
+export const statusSchema: z.ZodType<Status> = z.strictObject({
+  cluster: z.string(),
+  tier: z.literal('evidence'),
+  self: nodeView,
+  peer: nodeView,
+  verdict: z.strictObject({
+    kind: verdictKind,
+    forMs: z.number().nonnegative(),
+    silentMs: z.number().nonnegative().nullable(),
+    signs: z.array(z.string()),
+  }),
+  links: z.array(linkView),
+  probes: z.array(z.strictObject({ target: z.string(), kind: z.string(), last: z.string().nullable() })),
+  groups: z.array(groupView),
+  stalls: z.strictObject({ count: z.int(), lastMs: z.number() }),
+  attention: z.array(
+    z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
+  ),
+  timings: z.strictObject({
+    keepaliveMs: z.number(),
+    warntimeMs: z.number(),
+    deadtimeMs: z.number(),
+    initdeadMs: z.number(),
+  }),
+  daemon: z.strictObject({ pid: z.int(), uptimeMs: z.number().nonnegative(), incarnation: z.int() }),
+});
+export const historySchema: z.ZodType<HistoryEntry[]> = z.array(
+  z.strictObject({
+    time: z.iso.datetime(),
+    monotonicMs: z.number(),
+    severity,
+    code: z.string().regex(/^[a-z]+(-[a-z]+)*$/),
+    group: z.string().nullable(),
+    message: z.string().min(1),
+    next: z.string().nullable(),
+    tookMs: z.number().nonnegative().nullable(),
+  }),
+);
