@@ -48,6 +48,8 @@ export interface LedgerGroup {
 
 export interface Ledger {
   readonly groups: readonly LedgerGroup[];
+  /** The peer's newest packet when it was last heard: what is older is a replay, also after a restart. */
+  readonly peer: Echo | null;
   readonly standby: boolean;
   /** Monotonic time at which maintenance ends; null: none. */
   readonly maintenanceUntil: MonotonicMs | null;

@@ -1,6 +1,6 @@
 // What must survive a restart: who owned each group last, at which generation. Written before it is acted on.
 
-import type { Effect, LedgerGroup } from './events.ts';
+import type { Effect, Ledger, LedgerGroup } from './events.ts';
 import type { Facts } from './facts.ts';
 import { silenceMs } from './membership.ts';
 import type { GroupState, State } from './state.ts';
@@ -42,6 +42,15 @@ function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {
   return facts.peerGone && silenceMs(state) >= state.policy.timings.soleAfterMs;
 }
 
+/** Written down when the peer starts anew and when it falls silent; while it is heard its number changes too often. */
+function newestPacket(state: State): Ledger['peer'] {
+  const { incarnation, lastSequence, proven } = state.peer;
+  if (incarnation === null || !proven) return state.ledger.peer;
+  const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
+  if (state.ledger.peer?.incarnation === incarnation && !isSilent) return state.ledger.peer;
+  return { incarnation, sequence: lastSequence };
+}
+
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */
 export function syncLedger(
   state: State,
@@ -49,7 +58,8 @@ export function syncLedger(
   emit: (effect: Effect) => void,
 ): State {
   const groups = state.groups.map((group) => recordOf(state, group, factsOfGroup(group)));
-  const ledger = { groups, standby: state.standby, maintenanceUntil: state.maintenanceUntil };
+  const { standby, maintenanceUntil } = state;
+  const ledger = { groups, peer: newestPacket(state), standby, maintenanceUntil };
   const isSame = JSON.stringify(ledger) === JSON.stringify(state.ledger);
   const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;
   if (isSame && !isDue) return state;

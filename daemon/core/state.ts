@@ -224,12 +224,12 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     stalls: { count: 0, lastMs: 0, lastAt: null },
     links: policy.links.map(() => ({
       lastHeardAt: null,
-      lastSequence: 0,
+      lastSequence: ledger.peer?.sequence ?? 0,
       down: null,
       fresh: false,
       refused: noRefusals,
     })),
-    peer: silentPeer,
+    peer: { ...silentPeer, incarnation: ledger.peer?.incarnation ?? null },
     verdict: { kind: 'listening' },
     verdictSince: at,
     probes: policy.probes.map(({ id }) => ({

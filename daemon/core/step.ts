@@ -217,9 +217,10 @@ function sendHeartbeat(state: State, emit: Emit): State {
 
 function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
   const sequence = state.sequence + 1;
-  const { incarnation, lastSequence } = state.peer;
+  const { incarnation, lastSequence, lastHeardAt, unprovenHeardAt } = state.peer;
+  const isHeard = lastHeardAt !== null || unprovenHeardAt !== null;
   const heard = Math.max(lastSequence, ...state.links.map((link) => link.lastSequence));
-  const echo = incarnation === null ? null : { incarnation, sequence: heard };
+  const echo = incarnation === null || !isHeard ? null : { incarnation, sequence: heard };
   emit({ kind: 'send-heartbeat', sequence, echo, content });
   return {
     ...state,

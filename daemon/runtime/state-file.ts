@@ -30,6 +30,7 @@ const fileSchema = z.object({
         frozen: z.boolean(),
       }),
     ),
+    peer: z.object({ incarnation: z.int().nonnegative(), sequence: z.int().nonnegative() }).nullable(),
     standby: z.boolean(),
     maintenanceUntil: z.number().nullable(),
   }),
@@ -125,7 +126,7 @@ export async function claimStateDir(stateDir: string): Promise<() => void> {
   return () => server.close();
 }
 
-const emptyLedger: Ledger = { groups: [], standby: false, maintenanceUntil: null };
+const emptyLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
 
 export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError {
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -104,7 +104,7 @@ export function createWorld(options: WorldOptions = {}): World {
     powered: true,
     state: null,
     incarnation: 0,
-    ledger: { groups: [], standby: false, maintenanceUntil: null },
+    ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
     cables: { heartbeat: true, lan: true },
     resources: new Map(
       policyOf(side).groups.flatMap(({ resources }) => resources.map(({ id }) => [id, 'down' as Running])),

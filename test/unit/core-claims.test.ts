@@ -32,7 +32,7 @@ function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
     sole: false,
     frozen: false,
   };
-  const ledger = { groups: [group], standby: false, maintenanceUntil: null };
+  const ledger = { groups: [group], peer: null, standby: false, maintenanceUntil: null };
   let state: State = initialState({ at: 0, policy, incarnation: 50, ledger });
   const asked: string[] = [];
   let sequence = 0;
@@ -304,4 +304,24 @@ test('a handover that maintenance interrupts goes on when it is over', (t) => {
   world.ask('primary', { kind: 'maintenance', durationMs: 0 });
   world.runUntil('secondary runs it all', () => world.phase('secondary') === 'active');
   t.deepEqual(world.violations, []);
+});
+
+test('what was captured before a restart is a replay after it', (t) => {
+  const world = started();
+  world.powerLoss('primary');
+  world.runUntil('secondary takes over', () => world.phase('secondary') === 'active');
+  const { content, incarnation, lastSequence } = world.state('secondary').peer;
+  if (content === null || incarnation === null) throw new Error('the peer was never heard');
+  world.killDaemon('secondary');
+  world.run(100);
+  world.boot('secondary');
+  const { incarnation: own } = world.state('secondary');
+  for (const old of [incarnation, incarnation - 1]) {
+    const echo = { incarnation: own, sequence: 1 };
+    const packet = { link: 0, incarnation: old, sequence: lastSequence, echo, content };
+    world.inject('secondary', { kind: 'heartbeat-received', ...packet });
+  }
+  t.is(world.state('secondary').peer.unprovenHeardAt, null);
+  t.is(world.state('secondary').peer.lastHeardAt, null);
+  t.is(world.state('secondary').links[0]?.refused.replayed, 1);
 });

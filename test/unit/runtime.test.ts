@@ -35,6 +35,7 @@ function useDirectory(t: ExecutionContext): string {
 const office = { cluster: 'office', node: 'primary' };
 const ledger = {
   groups: [{ name: 'office', generation: 3, owner: 'primary', sole: true, frozen: false }],
+  peer: { incarnation: 8, sequence: 9 },
   standby: true,
   maintenanceUntil: null,
 };
@@ -42,7 +43,7 @@ const ledger = {
 test('a state file gives back its ledger and an incarnation that grows with every start', async (t) => {
   const stateDir = useDirectory(t);
   const first = await openStateFile({ stateDir, ...office });
-  t.deepEqual(first.ledger, { groups: [], standby: false, maintenanceUntil: null });
+  t.deepEqual(first.ledger, { groups: [], peer: null, standby: false, maintenanceUntil: null });
   await first.save(ledger);
   const second = await openStateFile({ stateDir, ...office });
   t.deepEqual(second.ledger, ledger);
@@ -111,7 +112,7 @@ function someEvents(): { readonly initial: State; readonly events: readonly Even
     at: 0,
     policy,
     incarnation: 5,
-    ledger: { groups: [], standby: false, maintenanceUntil: null },
+    ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
   });
   const world = createWorld();
   world.boot('primary');
