@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Config, LinkConfig, NodeConfig } from '../config/config.ts';
-import { type InterfaceView, readInterface, resolveEndpoint } from '../drivers/link-interface.ts';
+import { type InterfaceView, readInterface, resolveEndpoint } from '../drivers/link/interface.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 
 /** The host as the checks see it. */

@@ -5,7 +5,7 @@ import { peerReport } from '../core/facts.ts';
 import type { GroupState, ResourceState, State } from '../core/state.ts';
 import { ledgerGroup } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
-import type { LinkCounters } from '../drivers/link.ts';
+import type { LinkCounters } from '../drivers/link/link.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 

@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config, NodeConfig } from '../config/config.ts';
 import type { ProbePace } from '../core/events.ts';
-import type { Probe, ProbeTarget } from '../drivers/probe.ts';
-import { createProbe } from '../drivers/probe.ts';
+import type { Probe, ProbeTarget } from '../drivers/probe/probe.ts';
+import { createProbe } from '../drivers/probe/probe.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, gatewayProbeId, peerLinkProbeId, peerProbeId } from './policy.ts';
 

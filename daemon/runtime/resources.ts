@@ -5,10 +5,10 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Effect } from '../core/events.ts';
-import { createAddressDriver } from '../drivers/address.ts';
+import { createAddressDriver } from '../drivers/address/address.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
-import { createQemuDriver } from '../drivers/qemu.ts';
+import { createQemuDriver } from '../drivers/qemu/qemu.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, guestId } from './policy.ts';
 

@@ -3,8 +3,8 @@
 // only when something could not be measured (64: the command line was wrong). Whatever it made is released when it
 // ends, is told to end, or fails.
 
-import { hostNames } from '../netns/hosts.ts';
-import { Office } from '../netns/office.ts';
+import { hostNames } from '../netns/support/hosts.ts';
+import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section } from './figures.ts';

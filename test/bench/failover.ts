@@ -2,10 +2,10 @@
 // client at the floating address sees it. The two hosts swap roles from run to run.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GapClient } from '../netns/gap.ts';
-import { startEcho } from '../netns/gap.ts';
-import type { HostName } from '../netns/hosts.ts';
-import { guests, type Office } from '../netns/office.ts';
+import type { GapClient } from '../netns/support/gap.ts';
+import { startEcho } from '../netns/support/gap.ts';
+import type { HostName } from '../netns/support/hosts.ts';
+import { guests, type Office } from '../netns/support/office.ts';
 import { monotonicMs, waitFor } from '../support.ts';
 import { type Figure, figure, type Section } from './figures.ts';
 import { notesIn, waitForNote } from './records.ts';

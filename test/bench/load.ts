@@ -3,8 +3,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HostName, hostNames } from '../netns/hosts.ts';
-import type { Office } from '../netns/office.ts';
+import { type HostName, hostNames } from '../netns/support/hosts.ts';
+import type { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import type { Progress } from './failover.ts';
 import { figure, type Section } from './figures.ts';

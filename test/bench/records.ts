@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HistoryEntry } from '../../daemon/control/api.ts';
-import type { HostName } from '../netns/hosts.ts';
-import type { Office } from '../netns/office.ts';
+import type { HostName } from '../netns/support/hosts.ts';
+import type { Office } from '../netns/support/office.ts';
 import { waitFor } from '../support.ts';
 
 /** A moment from which on, or a stretch in which, records count; CLOCK_MONOTONIC in milliseconds. */

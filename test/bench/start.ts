@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandLine, type Office } from '../netns/office.ts';
+import { commandLine, type Office } from '../netns/support/office.ts';
 import { monotonicMs, waitFor } from '../support.ts';
 import type { Progress } from './failover.ts';
 import { figure, type Section } from './figures.ts';

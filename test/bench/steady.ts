@@ -2,9 +2,9 @@
 // meanwhile, and no client sends.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HostName, hostNames } from '../netns/hosts.ts';
-import { output } from '../netns/namespaces.ts';
-import type { Office } from '../netns/office.ts';
+import { type HostName, hostNames } from '../netns/support/hosts.ts';
+import { output } from '../netns/support/namespaces.ts';
+import type { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import type { Progress } from './failover.ts';
 import { type Figure, figure, type Section } from './figures.ts';

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { renderProgress } from '../../daemon/cli/notes.ts';
-import type { AddressWatch } from '../netns/cluster.ts';
-import { type GapClient, startEcho } from '../netns/gap.ts';
-import { type GuestWatch, watchGuest } from '../netns/guest-watch.ts';
-import { floatingAddress, type HostName, hostNames } from '../netns/hosts.ts';
-import { guests, Office } from '../netns/office.ts';
+import type { AddressWatch } from '../netns/support/cluster.ts';
+import { type GapClient, startEcho } from '../netns/support/gap.ts';
+import { type GuestWatch, watchGuest } from '../netns/support/guest-watch.ts';
+import { floatingAddress, type HostName, hostNames } from '../netns/support/hosts.ts';
+import { guests, Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { goesOn, momentLate, patienceMs, type Restored, runsOn } from './looking.ts';
 import {

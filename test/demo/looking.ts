@@ -1,8 +1,8 @@
 // What the demo looks for on its hosts: guests that go on counting, a peer that is late, a group that runs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostName } from '../netns/hosts.ts';
-import type { GuestName, Office } from '../netns/office.ts';
+import type { HostName } from '../netns/support/hosts.ts';
+import type { GuestName, Office } from '../netns/support/office.ts';
 import { monotonicMs, waitFor } from '../support.ts';
 
 export const patienceMs = 20_000;

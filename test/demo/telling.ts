@@ -3,8 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { wrap } from '../../daemon/cli/output.ts';
-import type { HostName } from '../netns/hosts.ts';
-import type { Office } from '../netns/office.ts';
+import type { HostName } from '../netns/support/hosts.ts';
+import type { Office } from '../netns/support/office.ts';
 import type { Moment } from './looking.ts';
 
 export const json = process.argv.includes('--json');

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressConfig } from '../../daemon/config/config.ts';
-import type { WorkerEvent } from './driver-worker.ts';
-import { eventually, type NamespaceHost, pairTest } from './namespace-pair.ts';
+import type { WorkerEvent } from './support/driver-worker.ts';
+import { eventually, type NamespaceHost, pairTest } from './support/namespace-pair.ts';
 
 const floating4: AddressConfig = { address: '10.9.0.50', prefix: 24, family: 4, interface: 'eth0' };
 const floating6: AddressConfig = { address: 'fd00:9::50', prefix: 64, family: 6, interface: 'eth0' };

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { waitFor } from '../support.ts';
-import { watchGuest } from './guest-watch.ts';
-import { floatingAddress, type HostName, hostNames } from './hosts.ts';
-import { guests, type Office, useOffice } from './office.ts';
+import { watchGuest } from './support/guest-watch.ts';
+import { floatingAddress, type HostName, hostNames } from './support/hosts.ts';
+import { guests, type Office, useOffice } from './support/office.ts';
 
 const pids = async (office: Office, host: HostName) =>
   Promise.all(guests.map((guest) => office.guestPid(host, guest)));

@@ -5,8 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import type { GroupView } from '../../daemon/control/api.ts';
 import { waitFor } from '../support.ts';
-import { floatingAddress, type HostName, hostNames } from './hosts.ts';
-import { type GuestName, guests, type Office, useOffice } from './office.ts';
+import { floatingAddress, type HostName, hostNames } from './support/hosts.ts';
+import { type GuestName, guests, type Office, useOffice } from './support/office.ts';
 
 const address6 = 'fd00:1::10';
 const secondAddress = '192.168.1.10';

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { Status } from '../../daemon/control/api.ts';
 import { monotonicMs, waitFor } from '../support.ts';
-import { Attacker, type AttackKind } from './attack.ts';
-import { clientAddress, floatingAddress, type HostName, hostNames } from './hosts.ts';
-import { guests, type Office, useOffice } from './office.ts';
+import { Attacker, type AttackKind } from './support/attack.ts';
+import { clientAddress, floatingAddress, type HostName, hostNames } from './support/hosts.ts';
+import { guests, type Office, useOffice } from './support/office.ts';
 
 const deadtimeMs = 2000;
 const keepaliveMs = 200;

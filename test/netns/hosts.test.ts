@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../support.ts';
-import { createNetwork, type TestNetwork, useNetwork } from './cluster.ts';
-import { GapClient, startEcho } from './gap.ts';
-import { floatingAddress, gatewayAddress, type HostName, type Place } from './hosts.ts';
-import { pidsIn } from './namespaces.ts';
+import { createNetwork, type TestNetwork, useNetwork } from './support/cluster.ts';
+import { GapClient, startEcho } from './support/gap.ts';
+import { floatingAddress, gatewayAddress, type HostName, type Place } from './support/hosts.ts';
+import { pidsIn } from './support/namespaces.ts';
 
 /** One packet each: mending and powering on return only when the cable works. */
 async function ping(network: TestNetwork, from: Place, target: string, patienceS: number): Promise<string> {
@@ -226,7 +226,7 @@ test('two networks live side by side, and closing one leaves nothing of it behin
 /** Another test run, which has a network with a process in it; `prefix` names it. */
 async function otherRun(t: ExecutionContext): Promise<{ run: ChildProcess; prefix: string }> {
   const program = `
-    import { createNetwork } from ${JSON.stringify(join(import.meta.dirname, 'cluster.ts'))};
+    import { createNetwork } from ${JSON.stringify(join(import.meta.dirname, 'support', 'cluster.ts'))};
     const network = await createNetwork();
     network.spawnOn('primary', ['sleep', '1000']);
     process.stdout.write(network.prefix);`;

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import anyTest, { type ExecutionContext } from 'ava';
 import { createKeyRing } from '../../daemon/config/key-file.ts';
-import { createIdentity, encodePacket, payloadBytesMax } from '../../daemon/drivers/wire.ts';
+import { createIdentity, encodePacket, payloadBytesMax } from '../../daemon/drivers/link/wire.ts';
 import {
   address,
   allIndexes,
@@ -18,9 +18,9 @@ import {
   startHost,
   startPair,
   unicast,
-} from './link-hosts.ts';
-import { labFor } from './link-lab.ts';
-import type { NodeEvent } from './link-node.ts';
+} from './support/link-hosts.ts';
+import { labFor } from './support/link-lab.ts';
+import type { NodeEvent } from './support/link-node.ts';
 
 const { CI: inCi } = process.env;
 const obstacle = process.geteuid?.() === 0 ? undefined : 'network namespaces need root';

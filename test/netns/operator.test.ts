@@ -6,10 +6,10 @@ import { commandNames } from '../../daemon/cli/commands.ts';
 import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
 import { waitFor } from '../support.ts';
-import { Attacker } from './attack.ts';
-import { floatingAddress, type HostName, hostNames } from './hosts.ts';
-import { type GuestName, guests, type Office, useOffice } from './office.ts';
-import { historySchema, statusSchema } from './status-schema.ts';
+import { Attacker } from './support/attack.ts';
+import { floatingAddress, type HostName, hostNames } from './support/hosts.ts';
+import { type GuestName, guests, type Office, useOffice } from './support/office.ts';
+import { historySchema, statusSchema } from './support/status-schema.ts';
 
 const pids = async (office: Office, host: HostName) =>
   Promise.all(guests.map((guest) => office.guestPid(host, guest)));

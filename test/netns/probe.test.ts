@@ -1,8 +1,8 @@
 // The probes against a real neighbour that answers, falls silent or is cut off.
 
-import type { ProbeTarget } from '../../daemon/drivers/probe.ts';
-import type { WorkerEvent } from './driver-worker.ts';
-import { type DriverHost, eventually, type NamespacePair, pairTest } from './namespace-pair.ts';
+import type { ProbeTarget } from '../../daemon/drivers/probe/probe.ts';
+import type { WorkerEvent } from './support/driver-worker.ts';
+import { type DriverHost, eventually, type NamespacePair, pairTest } from './support/namespace-pair.ts';
 
 const icmp: ProbeTarget = { kind: 'icmp', address: '10.9.0.2' };
 const arp: ProbeTarget = { kind: 'arp', address: '10.9.0.2', interface: 'eth0' };

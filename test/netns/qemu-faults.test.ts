@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { QemuGuestConfig } from '../../daemon/config/config.ts';
 import { runCommand } from '../../daemon/drivers/command.ts';
-import { buildQemuArgv } from '../../daemon/drivers/qemu-command.ts';
+import { buildQemuArgv } from '../../daemon/drivers/qemu/command.ts';
 import {
   assertFailed,
   assertNothingLeft,
@@ -20,7 +20,7 @@ import {
   patienceMs,
   pidsOf,
   until,
-} from './qemu-host.ts';
+} from './support/qemu-host.ts';
 
 test('a missing disk fails with the message of QEMU and leaves nothing', async (t) => {
   const host = await createHost(t, { disk: { file: '/nonexistent/disk', format: 'raw', locking: 'auto' } });

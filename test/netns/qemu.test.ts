@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { runCommand } from '../../daemon/drivers/command.ts';
-import { tapName } from '../../daemon/drivers/qemu-command.ts';
+import { tapName } from '../../daemon/drivers/qemu/command.ts';
 import { readStoredCount } from '../guest/build.ts';
 import {
   assertFailed,
@@ -18,7 +18,7 @@ import {
   onlyPid,
   patienceMs,
   until,
-} from './qemu-host.ts';
+} from './support/qemu-host.ts';
 
 test('a guest that is started counts, and its status goes from down to up', async (t) => {
   const host = await createHost(t);
@@ -163,7 +163,7 @@ test('a guest with a network card has its tap on the bridge while it runs', asyn
   execFileSync('ip', ['netns', 'add', namespace]);
   t.teardown(() => execFileSync('ip', ['netns', 'del', namespace]));
   execFileSync('ip', ['-n', namespace, 'link', 'add', 'br0', 'type', 'bridge']);
-  const child = path.join(import.meta.dirname, 'qemu-tap-child.ts');
+  const child = path.join(import.meta.dirname, 'support', 'qemu-tap-child.ts');
   const input = JSON.stringify({ config: host.config, runDir: host.runDir });
   const argv = ['ip', 'netns', 'exec', namespace, process.execPath, child, input];
   const { stdout, stderr } = await runCommand(argv, { timeoutMs: patienceMs });

@@ -17,10 +17,10 @@ import test, { type ExecutionContext } from 'ava';
 import { commandNames } from '../../daemon/cli/commands.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
 import { exitCodes } from '../../daemon/errors.ts';
-import { badConfigurations, swap } from './bad-configurations.ts';
-import { floatingAddress, hostNames } from './hosts.ts';
-import { output } from './namespaces.ts';
-import { commandLine, guests, Office, useOffice } from './office.ts';
+import { badConfigurations, swap } from './support/bad-configurations.ts';
+import { floatingAddress, hostNames } from './support/hosts.ts';
+import { output } from './support/namespaces.ts';
+import { commandLine, guests, Office, useOffice } from './support/office.ts';
 
 /** One office without daemons for the whole table: no row may leave anything in it. */
 let office: Office;

@@ -24,7 +24,7 @@ import {
   retireKey,
   stageKey,
 } from '../../daemon/config/key-file.ts';
-import { createIdentity, decodePacket, encodePacket } from '../../daemon/drivers/wire.ts';
+import { createIdentity, decodePacket, encodePacket } from '../../daemon/drivers/link/wire.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 
 const runsAsRoot = process.geteuid?.() === 0;

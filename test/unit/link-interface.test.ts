@@ -7,7 +7,7 @@ import {
   type Endpoint,
   readInterface,
   resolveEndpoint,
-} from '../../daemon/drivers/link-interface.ts';
+} from '../../daemon/drivers/link/interface.ts';
 
 const self = { name: 'primary', address: '192.168.1.2' };
 const peer = { name: 'secondary', address: '192.168.1.3' };

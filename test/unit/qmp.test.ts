@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { connectQmp, QmpError, type QmpErrorCode, type QmpEvent } from '../../daemon/drivers/qmp.ts';
+import { connectQmp, QmpError, type QmpErrorCode, type QmpEvent } from '../../daemon/drivers/qemu/qmp.ts';
 
 const greeting =
   '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}, "capabilities": ["oob"]}}\r\n';

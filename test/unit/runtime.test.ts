@@ -12,7 +12,7 @@ import type { Event } from '../../daemon/core/events.ts';
 import { claimReasons, type HeartbeatContent, phaseKinds } from '../../daemon/core/heartbeat.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
-import { payloadBytesMax } from '../../daemon/drivers/wire.ts';
+import { payloadBytesMax } from '../../daemon/drivers/link/wire.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';

@@ -12,7 +12,7 @@ import {
   payloadBytesMax,
   type WireRefusal,
   wireRefusals,
-} from '../../daemon/drivers/wire.ts';
+} from '../../daemon/drivers/link/wire.ts';
 
 const secretA = Buffer.alloc(32, 0xa1);
 const secretB = Buffer.alloc(32, 0xb2);

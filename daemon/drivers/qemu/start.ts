@@ -3,11 +3,11 @@
 // cleaned up and leaves nothing; after `cont` a doubt is `unknown` and is left for the next look.
 
 import { mkdir } from 'node:fs/promises';
-import { type CommandResult, describeFailure, runCommand } from './command.ts';
-import type { Outcome } from './driver.ts';
-import { buildQemuArgv, buildTapArgv } from './qemu-command.ts';
-import { findGuest, type Guest, removeTraces } from './qemu-guest.ts';
-import { type GuestProcess, scanGuestProcesses, signalGuest, waitForState } from './qemu-process.ts';
+import { type CommandResult, describeFailure, runCommand } from '../command.ts';
+import type { Outcome } from '../driver.ts';
+import { buildQemuArgv, buildTapArgv } from './command.ts';
+import { findGuest, type Guest, removeTraces } from './guest.ts';
+import { type GuestProcess, scanGuestProcesses, signalGuest, waitForState } from './process.ts';
 import { QmpError } from './qmp.ts';
 
 const ipTimeoutMs = 5000;

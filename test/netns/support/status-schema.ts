@@ -2,7 +2,7 @@
 // the test or the compiler.
 
 import { z } from 'zod';
-import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
+import type { HistoryEntry, Status } from '../../../daemon/control/api.ts';
 
 const severity = z.enum(['info', 'warning', 'alarm']);
 const verdictKind = z.enum([

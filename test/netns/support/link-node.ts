@@ -4,10 +4,15 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
-import type { LinkConfig, NodeConfig } from '../../daemon/config/config.ts';
-import { createKeyRing } from '../../daemon/config/key-file.ts';
-import { type Link, type LinkCounters, type LinkStatus, openLink } from '../../daemon/drivers/link.ts';
-import { createIdentity } from '../../daemon/drivers/wire.ts';
+import type { LinkConfig, NodeConfig } from '../../../daemon/config/config.ts';
+import { createKeyRing } from '../../../daemon/config/key-file.ts';
+import {
+  type Link,
+  type LinkCounters,
+  type LinkStatus,
+  openLink,
+} from '../../../daemon/drivers/link/link.ts';
+import { createIdentity } from '../../../daemon/drivers/link/wire.ts';
 
 export type Order =
   | {

@@ -3,11 +3,11 @@
 
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { QemuGuestConfig } from '../config/config.ts';
-import type { ResourceStatus } from './driver.ts';
-import type { GuestPaths } from './qemu-command.ts';
-import type { GuestMonitor } from './qemu-monitor.ts';
-import { findGuestProcess, type GuestProcess, processState, waitForState } from './qemu-process.ts';
+import type { QemuGuestConfig } from '../../config/config.ts';
+import type { ResourceStatus } from '../driver.ts';
+import type { GuestPaths } from './command.ts';
+import type { GuestMonitor } from './monitor.ts';
+import { findGuestProcess, type GuestProcess, processState, waitForState } from './process.ts';
 import { QmpError } from './qmp.ts';
 
 /** Everything an operation on one guest needs. */

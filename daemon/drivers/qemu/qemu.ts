@@ -3,8 +3,8 @@
 // a state that cannot be told is `unknown`. Must not: decide when a guest may run.
 
 import type { Logger } from 'pino';
-import type { QemuGuestConfig } from '../config/config.ts';
-import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from './driver.ts';
+import type { QemuGuestConfig } from '../../config/config.ts';
+import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from '../driver.ts';
 import {
   buildQemuArgv,
   buildTapArgv,
@@ -13,11 +13,11 @@ import {
   qmpShellLine,
   shellLine,
   shellQuote,
-} from './qemu-command.ts';
-import { type Guest, lookAtGuest } from './qemu-guest.ts';
-import { createGuestMonitor } from './qemu-monitor.ts';
-import { startGuest } from './qemu-start.ts';
-import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './qemu-stop.ts';
+} from './command.ts';
+import { type Guest, lookAtGuest } from './guest.ts';
+import { createGuestMonitor } from './monitor.ts';
+import { startGuest } from './start.ts';
+import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './stop.ts';
 
 export interface QemuDriverOptions {
   /** The group that the guest belongs to, for the log. */

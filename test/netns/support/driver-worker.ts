@@ -1,11 +1,11 @@
 // Runs inside a network namespace as a child of the tests: creates the drivers and does what it is told over IPC.
 
 import { pino } from 'pino';
-import type { AddressConfig } from '../../daemon/config/config.ts';
-import { createAddressDriver } from '../../daemon/drivers/address.ts';
-import type { ResourceAction, ResourceDriver } from '../../daemon/drivers/driver.ts';
-import { createNetworkMonitor, type NetworkMonitor } from '../../daemon/drivers/network.ts';
-import { createProbe, type Probe, type ProbeTarget } from '../../daemon/drivers/probe.ts';
+import type { AddressConfig } from '../../../daemon/config/config.ts';
+import { createAddressDriver } from '../../../daemon/drivers/address/address.ts';
+import type { ResourceAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
+import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
+import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
 
 export type Request =
   | { readonly kind: 'watch-network' }

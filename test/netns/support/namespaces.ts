@@ -7,8 +7,8 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeFailure, runCommand } from '../../daemon/drivers/command.ts';
-import { monotonicMs } from '../support.ts';
+import { describeFailure, runCommand } from '../../../daemon/drivers/command.ts';
+import { monotonicMs } from '../../support.ts';
 
 const commandTimeoutMs = 30_000;
 const goneTimeoutMs = 20_000;

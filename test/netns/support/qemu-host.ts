@@ -6,12 +6,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import type { QemuGuestConfig } from '../../daemon/config/config.ts';
-import type { Outcome, ResourceAction, ResourceStatus } from '../../daemon/drivers/driver.ts';
-import { createQemuDriver } from '../../daemon/drivers/qemu.ts';
-import { guestPaths } from '../../daemon/drivers/qemu-command.ts';
-import { scanGuestProcesses, signalGuest, waitForState } from '../../daemon/drivers/qemu-process.ts';
-import { buildCounterDisk } from '../guest/build.ts';
+import type { QemuGuestConfig } from '../../../daemon/config/config.ts';
+import type { Outcome, ResourceAction, ResourceStatus } from '../../../daemon/drivers/driver.ts';
+import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
+import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/qemu/process.ts';
+import { createQemuDriver } from '../../../daemon/drivers/qemu/qemu.ts';
+import { buildCounterDisk } from '../../guest/build.ts';
 
 export const patienceMs = 60_000;
 export const done: Outcome = { kind: 'done' };

@@ -1,11 +1,11 @@
 // Takes a guest down, in order or at once; freezes and resumes it.
 // Guarantees: `done` for stop and destroy only when the process is gone; freezing works with a silent monitor too.
 
-import type { Outcome } from './driver.ts';
-import { findGuest, type Guest, isHalted, markFrozen, removeTraces, unmarkFrozen } from './qemu-guest.ts';
-import { type GuestProcess, processState, signalGuest, waitForState } from './qemu-process.ts';
-import { attachTap, continueGuest, killGuest, stillThere } from './qemu-start.ts';
+import type { Outcome } from '../driver.ts';
+import { findGuest, type Guest, isHalted, markFrozen, removeTraces, unmarkFrozen } from './guest.ts';
+import { type GuestProcess, processState, signalGuest, waitForState } from './process.ts';
 import { QmpError } from './qmp.ts';
+import { attachTap, continueGuest, killGuest, stillThere } from './start.ts';
 
 const answerTimeoutMs = 2000;
 /** A guest that is still booting drops the press of a button; so it is pressed again. */

@@ -5,13 +5,13 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { generateKeyFile } from '../../daemon/config/key-file.ts';
-import type { HistoryEntry, OperatorRequest, RequestAnswer, Status } from '../../daemon/control/api.ts';
-import type { CommandResult } from '../../daemon/drivers/command.ts';
-import { guestPaths } from '../../daemon/drivers/qemu-command.ts';
-import { findGuestProcess } from '../../daemon/drivers/qemu-process.ts';
-import { buildCounterDisk } from '../guest/build.ts';
-import { waitFor } from '../support.ts';
+import { generateKeyFile } from '../../../daemon/config/key-file.ts';
+import type { HistoryEntry, OperatorRequest, RequestAnswer, Status } from '../../../daemon/control/api.ts';
+import type { CommandResult } from '../../../daemon/drivers/command.ts';
+import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
+import { findGuestProcess } from '../../../daemon/drivers/qemu/process.ts';
+import { buildCounterDisk } from '../../guest/build.ts';
+import { waitFor } from '../../support.ts';
 import { createNetwork } from './cluster.ts';
 import { GapClient, startEcho } from './gap.ts';
 import { floatingAddress, type HostName, hostNames } from './hosts.ts';
@@ -30,7 +30,7 @@ export interface OfficeOptions {
   readonly idle?: boolean;
 }
 
-const repository = join(import.meta.dirname, '..', '..');
+const repository = join(import.meta.dirname, '..', '..', '..');
 export const commandLine = join(repository, 'scripts', 'battito');
 
 export class Office {

@@ -3,9 +3,9 @@
 // no conflict check there. Never blocks its caller and never changes the address itself.
 
 import type { Logger } from 'pino';
-import type { AddressConfig } from '../config/config.ts';
-import { type ArpReply, arpingAnnouncements, arpingDuplicates, parseArpingLine } from './arping.ts';
-import { describeFailure, runCommand } from './command.ts';
+import type { AddressConfig } from '../../config/config.ts';
+import { type ArpReply, arpingAnnouncements, arpingDuplicates, parseArpingLine } from '../arping.ts';
+import { describeFailure, runCommand } from '../command.ts';
 
 export interface AddressConflict {
   /** The other host's MAC address, lower case; absent where it was not shown. */

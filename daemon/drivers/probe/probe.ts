@@ -2,11 +2,11 @@
 // Guarantees: an answer is never invented; what could not be asked is `failed`, never `unanswered`.
 
 import type { Logger } from 'pino';
-import { type ArpTarget, startArpRounds } from './probe-arp.ts';
-import { startPing } from './probe-ping.ts';
-import type { ProbeResult, ProbeRun } from './probe-run.ts';
+import { type ArpTarget, startArpRounds } from './arp.ts';
+import { startPing } from './ping.ts';
+import type { ProbeResult, ProbeRun } from './run.ts';
 
-export type { ProbeResult } from './probe-run.ts';
+export type { ProbeResult } from './run.ts';
 
 export type ProbeTarget = { readonly kind: 'icmp'; readonly address: string } | ArpTarget;
 

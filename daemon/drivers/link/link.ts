@@ -5,10 +5,10 @@
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Logger } from 'pino';
-import type { LinkConfig, NodeConfig } from '../config/config.ts';
-import type { KeyRing } from '../config/key-file.ts';
-import { describeSendError, describeSocketError, errorCode, sendErrorKind } from './link-error.ts';
-import { type Endpoint, type InterfaceView, readInterface, resolveEndpoint } from './link-interface.ts';
+import type { LinkConfig, NodeConfig } from '../../config/config.ts';
+import type { KeyRing } from '../../config/key-file.ts';
+import { describeSendError, describeSocketError, errorCode, sendErrorKind } from './error.ts';
+import { type Endpoint, type InterfaceView, readInterface, resolveEndpoint } from './interface.ts';
 import { decodePacket, type Envelope, encodePacket, type WireIdentity, type WireRefusal } from './wire.ts';
 
 export type LinkStatus = { readonly kind: 'up' } | { readonly kind: 'down'; readonly reason: string };

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { QemuGuestConfig } from '../config/config.ts';
+import type { QemuGuestConfig } from '../../config/config.ts';
 
 /** Where the files of a running guest are. All in a directory that only root may enter. */
 export interface GuestPaths {

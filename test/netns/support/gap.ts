@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { waitFor } from '../support.ts';
+import { waitFor } from '../../support.ts';
 import type { HostName } from './hosts.ts';
 import type { TestNetwork } from './network.ts';
 import type { HostProcess } from './processes.ts';

@@ -9,8 +9,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createKeyRing } from '../../daemon/config/key-file.ts';
-import { createIdentity, encodePacket, packetBytesMax } from '../../daemon/drivers/wire.ts';
+import { createKeyRing } from '../../../daemon/config/key-file.ts';
+import { createIdentity, encodePacket, packetBytesMax } from '../../../daemon/drivers/link/wire.ts';
 import type { AttackKind, AttackRequest, Capture } from './attack.ts';
 
 const port = 694;

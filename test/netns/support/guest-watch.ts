@@ -1,9 +1,9 @@
 // Watches one guest on both hosts through QEMU's own monitor, apart from the daemons, and says whether two copies
 // ever ran at once.
 
-import { guestPaths } from '../../daemon/drivers/qemu-command.ts';
-import { connectQmp, type QmpClient } from '../../daemon/drivers/qmp.ts';
-import { monotonicMs } from '../support.ts';
+import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
+import { connectQmp, type QmpClient } from '../../../daemon/drivers/qemu/qmp.ts';
+import { monotonicMs } from '../../support.ts';
 import { type HostName, hostNames } from './hosts.ts';
 import type { TestNetwork } from './network.ts';
 

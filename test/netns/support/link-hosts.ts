@@ -1,7 +1,7 @@
 // The two hosts of the link tests: their addresses, links and heartbeats.
 
 import type { ExecutionContext } from 'ava';
-import type { LinkConfig } from '../../daemon/config/config.ts';
+import type { LinkConfig } from '../../../daemon/config/config.ts';
 import { type Host, type Lab, type LabNode, labFor } from './link-lab.ts';
 
 export type { Host } from './link-lab.ts';

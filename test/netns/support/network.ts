@@ -6,8 +6,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CommandResult, runCommand } from '../../daemon/drivers/command.ts';
-import { waitFor } from '../support.ts';
+import { type CommandResult, runCommand } from '../../../daemon/drivers/command.ts';
+import { waitFor } from '../../support.ts';
 import { AddressWatch } from './address-watch.ts';
 import {
   bootDirectories,

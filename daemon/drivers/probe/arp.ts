@@ -2,15 +2,9 @@
 // when answers stay out.
 // Guarantees: an answer is never invented; `unanswered` only while the own interface could carry the question.
 
-import { arpingOnce, parseArpingLine } from './arping.ts';
-import { describeEnd, startLineProcess } from './line-process.ts';
-import {
-  afterReading,
-  interfaceObstacle,
-  type ProbeRun,
-  patienceMsMax,
-  type ReportResult,
-} from './probe-run.ts';
+import { arpingOnce, parseArpingLine } from '../arping.ts';
+import { describeEnd, startLineProcess } from '../line-process.ts';
+import { afterReading, interfaceObstacle, type ProbeRun, patienceMsMax, type ReportResult } from './run.ts';
 
 /** `interface` needs an IPv4 address of its own to ask from. */
 export interface ArpTarget {

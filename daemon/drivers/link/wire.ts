@@ -8,8 +8,8 @@
 // HMAC-SHA256 over everything before it, 32.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { DerivedKey, KeyRing } from '../config/key-file.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
+import type { DerivedKey, KeyRing } from '../../config/key-file.ts';
+import { BattitoError, exitCodes } from '../../errors.ts';
 
 export const wireVersion = 1;
 /** Fits one Ethernet frame with room for tunnels, so a heartbeat is never fragmented. */

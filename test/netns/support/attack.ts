@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { waitFor } from '../support.ts';
+import { waitFor } from '../../support.ts';
 import type { HostName, Place } from './hosts.ts';
 import { output } from './namespaces.ts';
 import type { TestNetwork } from './network.ts';

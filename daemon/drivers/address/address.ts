@@ -5,11 +5,11 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { AddressConfig } from '../config/config.ts';
-import { type AddressConflict, announcements, createAddressAnnouncer } from './address-announcer.ts';
-import { type CommandResult, describeFailure, runCommand } from './command.ts';
-import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from './driver.ts';
-import { type InterfaceState, type NetworkMonitor, parseInterfaces } from './network.ts';
+import type { AddressConfig } from '../../config/config.ts';
+import { type CommandResult, describeFailure, runCommand } from '../command.ts';
+import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from '../driver.ts';
+import { type InterfaceState, type NetworkMonitor, parseInterfaces } from '../network.ts';
+import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 
 export interface AddressDriverOptions {
   readonly network: NetworkMonitor;

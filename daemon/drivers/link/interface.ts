@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { LinkConfig, NodeConfig } from '../config/config.ts';
+import type { LinkConfig, NodeConfig } from '../../config/config.ts';
 
 export interface InterfaceAddress {
   readonly address: string;

@@ -3,15 +3,9 @@
 // because ping itself goes on without a word when the own cable is out or the interface is gone.
 
 import { isIPv6 } from 'node:net';
-import { describeFailure, runCommand } from './command.ts';
-import { describeEnd, startLineProcess } from './line-process.ts';
-import {
-  afterReading,
-  interfaceObstacle,
-  type ProbeRun,
-  patienceMsMax,
-  type ReportResult,
-} from './probe-run.ts';
+import { describeFailure, runCommand } from '../command.ts';
+import { describeEnd, startLineProcess } from '../line-process.ts';
+import { afterReading, interfaceObstacle, type ProbeRun, patienceMsMax, type ReportResult } from './run.ts';
 
 const retryMsMin = 200;
 const retryMsMax = 2000;

@@ -6,7 +6,7 @@
 import { createSocket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
-import { monotonicMs } from '../support.ts';
+import { monotonicMs } from '../../support.ts';
 import type { GapReport, GapRequest } from './gap.ts';
 
 const intervalMs = 5;

@@ -3,7 +3,7 @@
 // answers are matched by id; what is buffered is bounded. Never reconnects and never retries: that is its user's.
 
 import { createConnection, type Socket } from 'node:net';
-import { BattitoError } from '../errors.ts';
+import { BattitoError } from '../../errors.ts';
 
 /**
  * qmp-unreachable: nobody listens. qmp-silent: no answer in time. qmp-closed: the connection ended.

@@ -1,8 +1,8 @@
 // Runs inside a network namespace: starts the guest given as JSON, and prints what was on the bridge meanwhile.
 
 import { pino } from 'pino';
-import { runCommand } from '../../daemon/drivers/command.ts';
-import { createQemuDriver } from '../../daemon/drivers/qemu.ts';
+import { runCommand } from '../../../daemon/drivers/command.ts';
+import { createQemuDriver } from '../../../daemon/drivers/qemu/qemu.ts';
 
 const { config, runDir } = JSON.parse(process.argv[2] ?? '');
 const signal = AbortSignal.timeout(60_000);
