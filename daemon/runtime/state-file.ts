@@ -30,7 +30,10 @@ const fileSchema = z.object({
         frozen: z.boolean(),
       }),
     ),
-    peer: z.object({ incarnation: z.int().nonnegative(), sequence: z.int().nonnegative() }).nullable(),
+    peer: z
+      .object({ incarnation: z.int().nonnegative(), sequence: z.int().nonnegative() })
+      .nullable()
+      .default(null),
     standby: z.boolean(),
     maintenanceUntil: z.number().nullable(),
   }),
