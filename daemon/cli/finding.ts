@@ -3,7 +3,7 @@
 import { type Look, paint } from './output.ts';
 import { hanging } from './status-picture.ts';
 
-export type Level = 'ok' | 'warning' | 'problem';
+export type Level = 'ok' | 'info' | 'warning' | 'problem';
 
 export interface Finding {
   /** Heading that it stands under. */
@@ -17,6 +17,8 @@ export interface Finding {
 /** Makes findings of one area. */
 export interface Reporter {
   readonly ok: (message: string) => void;
+  /** To be known, with nothing to mend. */
+  readonly info: (message: string) => void;
   readonly warning: (message: string, mend: string) => void;
   readonly problem: (message: string, mend: string) => void;
   readonly findings: readonly Finding[];
@@ -29,13 +31,14 @@ export function reporter(area: string): Reporter {
   return {
     findings,
     ok: (message) => add('ok', message, null),
+    info: (message) => add('info', message, null),
     warning: (message, mend) => add('warning', message, mend),
     problem: (message, mend) => add('problem', message, mend),
   };
 }
 
-const labels = { ok: 'ok       ', warning: 'warning  ', problem: 'PROBLEM  ' } as const;
-const colours = { ok: 'green', warning: 'yellow', problem: 'red' } as const;
+const labels = { ok: 'ok       ', info: 'note     ', warning: 'warning  ', problem: 'PROBLEM  ' } as const;
+const colours = { ok: 'green', info: 'cyan', warning: 'yellow', problem: 'red' } as const;
 const columnsMax = 100;
 
 /** Under their headings in the order of their coming; ends with the count. */

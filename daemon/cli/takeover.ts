@@ -24,6 +24,10 @@ export const takeoverCommand: Command = {
   ],
   options: {
     'peer-is-off': { type: 'string', value: 'NODE', help: 'NODE has no power: I have made sure of it' },
+    'although-it-answers': {
+      type: 'boolean',
+      help: "with --peer-is-off: something else answers at one of NODE's addresses",
+    },
     'accept-data': {
       type: 'string',
       value: 'GROUP',
@@ -63,7 +67,7 @@ async function requestsFor(context: Context, args: Arguments, status: Status): P
   if (node !== undefined) {
     const assertion = `You say that ${node} has no power. If ${node} is still running, every guest will run twice and its disks will be damaged.`;
     await confirm(context, args, assertion, node);
-    requests.push({ kind: 'confirm-peer-off', node });
+    requests.push({ kind: 'confirm-peer-off', force: flag(args, 'although-it-answers'), node });
   }
   const groups = texts(args, 'accept-data');
   for (const group of groups) {

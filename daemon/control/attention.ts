@@ -1,6 +1,6 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
-import { factsOf } from '../core/facts.ts';
+import { factsOf, peerReport } from '../core/facts.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import type { GroupState, State } from '../core/state.ts';
@@ -8,9 +8,14 @@ import type { Attention, Severity } from './api.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
 
-export function attentionOf(state: State): readonly Attention[] {
+export function attentionOf(
+  state: State,
+  /** Packets that the links refused, by reason. */
+  refused: Readonly<Record<string, number>> = {},
+): readonly Attention[] {
   const all = [
-    ...ofPeer(state),
+    ...ofKeys(state, refused),
+    ...ofPeer(state, refused),
     ...state.groups.flatMap((group) => ofGroup(state, group)),
     ...ofNode(state),
     ...ofLinks(state),
@@ -22,7 +27,33 @@ function item(severity: Severity, code: string, message: string, next: string): 
   return { severity, code, message, next };
 }
 
-function ofPeer(state: State): readonly Attention[] {
+/** Reasons that mean: the other node is there, but does not speak our language. */
+const strangerReasons = [
+  'unknown-key',
+  'bad-signature',
+  'foreign-cluster',
+  'unknown-sender',
+  'unsupported-version',
+];
+
+const strangers = (refused: Readonly<Record<string, number>>) =>
+  strangerReasons.filter((reason) => (refused[reason] ?? 0) > 0);
+
+function ofKeys(state: State, refused: Readonly<Record<string, number>>): readonly Attention[] {
+  const reasons = strangers(refused);
+  if (reasons.length === 0 || state.verdict.kind === 'alive') return [];
+  const counts = reasons.map((reason) => `${refused[reason]} ${reason}`).join(', ');
+  return [
+    item(
+      'alarm',
+      'packets-refused',
+      `packets arrive, but are refused: ${counts}`,
+      `compare the key file and the names of cluster and nodes on both hosts; ${state.policy.peer} may be well`,
+    ),
+  ];
+}
+
+function ofPeer(state: State, refused: Readonly<Record<string, number>>): readonly Attention[] {
   const { self, peer } = state.policy;
   const { verdict } = state;
   switch (verdict.kind) {
@@ -51,7 +82,9 @@ function ofPeer(state: State): readonly Attention[] {
           'alarm',
           'peer-unresponsive',
           `${peer} sends no heartbeats, but is not proven off: ${describeSigns(verdict.signs)}`,
-          `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito takeover --peer-is-off ${peer}`,
+          strangers(refused).length > 0
+            ? `see why its packets are refused`
+            : `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito takeover --peer-is-off ${peer}`,
         ),
       ];
     case 'isolated':
@@ -100,11 +133,22 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
       ),
     );
   }
-  const nobody =
-    group.phase.kind === 'stopped' &&
-    state.verdict.kind === 'alive' &&
-    state.peer.content?.groups.find((report) => report.name === name)?.phase === 'stopped';
+  const isPeerIdle =
+    state.verdict.kind === 'alive'
+      ? peerReport(state, name)?.phase === 'stopped'
+      : ['dead', 'departed', 'fenced'].includes(state.verdict.kind);
+  const nobody = group.phase.kind === 'stopped' && isPeerIdle;
   if (nobody) list.push(item('alarm', 'nobody-runs-it', `${name} runs on neither node`, nobodyNext(state)));
+  if (group.phase.kind === 'active' && group.phase.generation === 0) {
+    list.push(
+      item(
+        'alarm',
+        'unowned',
+        `${name} runs here, but by the record ${peer} owns it; nothing of it is started or repaired`,
+        `start ${peer}; or, if its newer data may be lost: battito takeover --accept-data ${name}`,
+      ),
+    );
+  }
   for (const resource of group.resources) {
     if (resource.quarantined !== null) {
       list.push(
@@ -215,12 +259,12 @@ function ofNode(state: State): readonly Attention[] {
     list.push(
       item('alarm', 'no-lan', `${self} has no working LAN`, `check the LAN cable and the gateway of ${self}`),
     );
-  if (state.persistedRevision < state.ledgerRevision && state.persistRetryAt !== null) {
+  if (state.ledgerFailing !== null) {
     list.push(
       item(
         'alarm',
         'ledger-not-written',
-        'the state file cannot be written',
+        `the state file cannot be written: ${state.ledgerFailing}`,
         'free space or mend the file system of the state directory',
       ),
     );

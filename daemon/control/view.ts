@@ -40,7 +40,7 @@ export function statusOf({ config, state, counters, nowMs }: ViewSource): Status
     })),
     groups: state.groups.map((group) => groupView(state, group, nowMs)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state),
+    attention: attentionOf(state, refusedInAll(counters)),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,
@@ -107,6 +107,14 @@ function linkView(
     received: counters?.received ?? 0,
     refused: { ...counters?.refused, ...positive(link?.refused ?? {}) },
   };
+}
+
+function refusedInAll(counters: readonly LinkCounters[]): Record<string, number> {
+  const all: Record<string, number> = {};
+  for (const { refused } of counters) {
+    for (const [reason, count] of Object.entries(refused)) all[reason] = (all[reason] ?? 0) + count;
+  }
+  return all;
 }
 
 function positive(counts: Readonly<Record<string, number>>): Record<string, number> {

@@ -2,7 +2,7 @@
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
 import type { Facts } from './facts.ts';
-import { lanUsable, peerReport } from './facts.ts';
+import { gatewayAnswers, lanUsable, peerReport } from './facts.ts';
 import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 
@@ -71,8 +71,13 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   return failbackIsDue(state, group, report) ? 'failback' : null;
 }
 
+/** A group does not follow a gateway that comes and goes more often than this. */
+const gatewayMovePauseMs = 30_000;
+
 function lanLostForLong(state: State, group: GroupState): boolean {
-  if (lanUsable(state, group)) return false;
+  if (lanUsable(state, group)) {
+    return !gatewayAnswers(state) && state.now - group.since >= gatewayMovePauseMs;
+  }
   const lost = group.policy.interfaces.map((name) => state.carriers[name]).filter((carrier) => !carrier?.up);
   const { warntimeMs } = state.policy.timings;
   return lost.every((carrier) => carrier === undefined || state.now - carrier.since >= warntimeMs);
@@ -90,7 +95,8 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const holds = group.phase.kind === 'starting' || group.phase.kind === 'active';
   const gaveAway = group.phase.kind === 'stopping' || group.phase.kind === 'stopped';
   const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
-  const pushSince = gaveAway || tooOld(group.pushSince) ? null : group.pushSince;
+  const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
+  const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
   if (pullSince === group.pullSince && pushSince === group.pushSince) return group;
   return { ...group, pullSince, pushSince };
 }

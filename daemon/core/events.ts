@@ -31,7 +31,8 @@ export type ProbeResult = 'answered' | 'unanswered' | 'failed';
 export type OperatorRequest =
   | { readonly kind: 'takeover'; readonly groups: readonly GroupName[] }
   | { readonly kind: 'accept-data'; readonly groups: readonly GroupName[] }
-  | { readonly kind: 'confirm-peer-off'; readonly node: NodeName }
+  /** `force`: also when an address of the peer still answers. */
+  | { readonly kind: 'confirm-peer-off'; readonly node: NodeName; readonly force: boolean }
   | { readonly kind: 'handover'; readonly groups: readonly GroupName[] }
   | { readonly kind: 'standby'; readonly on: boolean }
   | { readonly kind: 'maintenance'; readonly durationMs: number }

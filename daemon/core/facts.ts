@@ -4,7 +4,7 @@ import type { GroupReport } from './heartbeat.ts';
 import { echoIsFresh, hasCarrier, isCutOff, rawSilenceMs, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
 import type { GroupState, Obstacle, ResourceState, State, VerdictKind } from './state.ts';
-import { ledgerGroup } from './state.ts';
+import { ledgerGroup, stopsAtOnce } from './state.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
@@ -31,6 +31,10 @@ export interface Facts {
   readonly mustFreeze: boolean;
   /** The daemon is to stop, and the peer cannot take the group. */
   readonly mustLeaveAlone: boolean;
+  /** Stopping, and in no hurry: a handover, or a daemon that leaves. */
+  readonly stopsInOrder: boolean;
+  /** The generation that this phase needs on disk could not be written. */
+  readonly cannotPersist: boolean;
   /** Running here, but by no right that the ledger knows. */
   readonly unowned: boolean;
   /** Why nobody may start the group here although the peer does not run it as far as we know. */
@@ -43,14 +47,21 @@ export interface Facts {
   readonly ledgerFrozen: boolean;
 }
 
-/** Carrier on every interface that the group needs, and a gateway that answers, if there are any to ask. */
+/** Carrier on every interface that the group needs. A gateway is evidence, and a reason to move, but no condition. */
 export function lanUsable(state: State, group: GroupState): boolean {
-  if (!hasCarrier(state, group.policy.interfaces)) return false;
+  return hasCarrier(state, group.policy.interfaces);
+}
+
+/** Is there a gateway that answers, or none that was asked in vain? What could not be asked proves nothing. */
+export function gatewayAnswers(state: State): boolean {
   const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
   const failed = gateways.filter(({ id }) => {
     const probe = state.probes.find(({ target }) => target === id);
     const silentMs = state.now - (probe?.lastAnsweredAt ?? state.startedAt);
-    return silentMs > gatewayPatienceMs(state);
+    const askedMs = state.now - (probe?.lastUnansweredAt ?? -Infinity);
+    const patienceMs = gatewayPatienceMs(state);
+    const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
+    return silentMs > patienceMs && askedMs < patienceMs && stalledMs > patienceMs;
   });
   return gateways.length === 0 || failed.length < gateways.length;
 }
@@ -64,12 +75,19 @@ export function peerReport(state: State, name: string): GroupReport | null {
   return state.peer.content?.groups.find((group) => group.name === name) ?? null;
 }
 
+/** Not before the peer has frozen by its own times, which may differ from ours while a change is under way. */
+function takeoverAfter(state: State): number {
+  const { takeoverAfterMs, keepaliveMs, deadtimeMs } = state.policy.timings;
+  const peerFreezesMs = state.peer.content?.freezeAfterMs ?? 0;
+  return Math.max(takeoverAfterMs, peerFreezesMs + keepaliveMs + deadtimeMs / 20);
+}
+
 /** The peer has shown, or somebody has vouched, or all evidence says for long enough, that it runs nothing. */
 function isPeerGone(state: State): boolean {
   const { kind } = state.verdict;
   if (kind === 'departed' || kind === 'fenced') return true;
   if (kind !== 'dead' || peerInMaintenance(state)) return false;
-  const { takeoverAfterMs } = state.policy.timings;
+  const takeoverAfterMs = takeoverAfter(state);
   const isolatedAt = state.peer.isolatedAt ?? -Infinity;
   return silenceMs(state) >= takeoverAfterMs && state.now - isolatedAt >= takeoverAfterMs;
 }
@@ -122,16 +140,16 @@ function findObstacle(state: State, group: GroupState, eligible: boolean): Obsta
  * owned, or that it owned while the peer was known to be gone. Otherwise the peer may have written later.
  */
 function dataProven(state: State, group: GroupState): boolean {
-  if (state.peer.proven || group.dataAccepted) return true;
+  if (state.peer.met || group.dataAccepted) return true;
   const { owner, sole } = ledgerGroup(state.ledger, group.policy.name);
   return owner === null || (owner === state.policy.self && sole);
 }
 
 function mustFreeze(state: State, group: GroupState): boolean {
-  const { freezeAfterMs, deadtimeMs } = state.policy.timings;
+  const { freezeAfterMs, warntimeMs } = state.policy.timings;
   if (ledgerGroup(state.ledger, group.policy.name).sole) return false;
   const raw = rawSilenceMs(state);
-  const afterMs = state.peer.forgivenMs > 0 ? deadtimeMs : freezeAfterMs;
+  const afterMs = state.peer.lastHeardAt === null ? warntimeMs : freezeAfterMs;
   const { kind } = state.verdict;
   if (kind !== 'late' && kind !== 'isolated' && kind !== 'listening') return false;
   return raw >= afterMs && isCutOff(state);
@@ -159,7 +177,8 @@ function handsOff(state: State, freezes: boolean): boolean {
 }
 
 export function isEligible(state: State, group: GroupState): boolean {
-  return !state.standby && !state.leaving && state.maintenanceUntil === null && lanUsable(state, group);
+  const isWilling = !state.standby && !state.leaving && state.maintenanceUntil === null;
+  return isWilling && state.ledgerFailing === null && lanUsable(state, group);
 }
 
 const failuresUntilSettled = 3;
@@ -198,6 +217,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     pulled: group.pullSince !== null,
     mustFreeze: freezes,
     mustLeaveAlone: mustLeaveAlone(state, group, report),
+    stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
+    cannotPersist: state.ledgerFailing !== null && group.needsRevision > state.persistedRevision,
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group, eligible),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),

@@ -60,6 +60,8 @@ export interface HeartbeatContent {
   readonly hears: readonly boolean[];
   readonly leaving: boolean;
   readonly standby: boolean;
+  /** After how much silence the sender freezes when it is cut off, milliseconds. */
+  readonly freezeAfterMs: number;
   /** Minutes of maintenance left, rounded up; 0: none. */
   readonly maintenanceMinutes: number;
   /** Can the sender serve the LAN: carrier, and a gateway that answers. */

@@ -68,6 +68,6 @@ export function syncLedger(
   return { ...state, ledger, ledgerRevision, persistRetryAt: null };
 }
 
-export function ledgerWriteFailed(state: State): State {
-  return { ...state, persistRetryAt: state.now + retryMs };
+export function ledgerWriteFailed(state: State, message: string): State {
+  return { ...state, ledgerFailing: message, persistRetryAt: state.now + retryMs };
 }

@@ -47,6 +47,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
     );
   }
   const newest = packet.sequence > peer.lastSequence;
+  const hearsUs = newest && packet.content.hears.includes(true);
   return {
     ...state,
     links,
@@ -56,8 +57,9 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       proven,
       lastHeardAt: state.now,
       forgivenMs: 0,
-      lostWhileIsolated: false,
-      isolatedAt: null,
+      met: (!renewed && peer.met) || hearsUs,
+      lostWhileIsolated: peer.lostWhileIsolated && !hearsUs,
+      isolatedAt: hearsUs ? null : peer.isolatedAt,
       confirmedOff: false,
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,

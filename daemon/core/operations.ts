@@ -5,21 +5,12 @@
 import type { Effect, Outcome, ResourceAction } from './events.ts';
 import type { Facts } from './facts.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
-import type { GroupState, ResourceState, State, StopReason } from './state.ts';
+import { type GroupState, type ResourceState, type State, stopsAtOnce } from './state.ts';
 
 const maxStartFailures = 3;
 const maxStartsPerHour = 5;
 const hourMs = 3_600_000;
 const freezeDeadlineMs = 5000;
-
-/** Reasons to stop that leave no time for a guest's own shutdown: its disk may already be in use elsewhere. */
-const atOnce: Readonly<Record<StopReason, boolean>> = {
-  handover: false,
-  leave: false,
-  yield: true,
-  stray: true,
-  discard: true,
-};
 
 type Wanted = 'up' | 'resumed' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
 
@@ -31,7 +22,7 @@ function wantedOf(group: GroupState): Wanted {
     case 'active':
       return 'up';
     case 'stopping':
-      return atOnce[phase.reason] ? 'destroyed' : 'down';
+      return stopsAtOnce[phase.reason] ? 'destroyed' : 'down';
     case 'frozen':
       return 'frozen';
     default:

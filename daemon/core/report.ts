@@ -1,6 +1,6 @@
 // What this node says of itself in its heartbeats.
 
-import { factsOf, isEligible, lanUsable } from './facts.ts';
+import { factsOf, gatewayAnswers, isEligible, lanUsable } from './facts.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import type { ResourceKind } from './policy.ts';
 import type { GroupState, State } from './state.ts';
@@ -12,10 +12,11 @@ export function ownContent(state: State): HeartbeatContent {
     software: state.policy.software,
     configDigest: state.policy.configDigest,
     hears: state.links.map(({ fresh }) => fresh),
+    freezeAfterMs: state.policy.timings.freezeAfterMs,
     leaving: state.leaving && state.maintenanceUntil === null,
     standby: state.standby,
     maintenanceMinutes: Math.ceil(remainingMs / 60_000),
-    lan: state.groups.every((group) => lanUsable(state, group)),
+    lan: gatewayAnswers(state) && state.groups.every((group) => lanUsable(state, group)),
     groups: state.groups.map((group) => reportOf(state, group)),
   };
 }

@@ -35,7 +35,7 @@ export function answerRequest(state: State, request: OperatorRequest): Answered 
     case 'accept-data':
       return acceptData(state, request.groups);
     case 'confirm-peer-off':
-      return confirmPeerOff(state, request.node);
+      return confirmPeerOff(state, request.node, request.force);
     case 'handover':
       return handover(state, request.groups);
     case 'standby':
@@ -60,7 +60,9 @@ function ownObstacle(state: State, group: GroupState): readonly [string, string]
   if (state.standby) return [`${self} is in standby`, 'run `battito standby off` first'];
   if (state.maintenanceUntil !== null)
     return [`${self} is in maintenance`, 'run `battito maintenance off` first'];
-  if (!lanUsable(state, group)) return [`${self} has no working LAN`, 'mend its cable or gateway first'];
+  if (state.ledgerFailing !== null)
+    return [`${self} cannot write its state file`, 'free space in its state directory first'];
+  if (!lanUsable(state, group)) return [`${self} has no carrier on the LAN`, 'mend its cable first'];
   return null;
 }
 
@@ -71,6 +73,14 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
   for (const group of wanted) {
     const obstacle = ownObstacle(state, group);
     if (obstacle !== null) return refused(state, ...obstacle);
+  }
+  const { peer: peerName } = state.policy;
+  if (state.verdict.kind !== 'alive' && wanted.some(({ phase }) => phase.kind === 'frozen')) {
+    return refused(
+      state,
+      `it is frozen here: ${peerName} may have taken it over while this node was cut off`,
+      `mend the network; or, if ${peerName} is powered off, run \`battito takeover --peer-is-off ${peerName}\`: the paused guests are then discarded and started afresh`,
+    );
   }
   const pull = (group: GroupState) => (wanted.includes(group) ? { ...group, pullSince: state.now } : group);
   switch (state.verdict.kind) {
@@ -113,7 +123,9 @@ function acceptData(state: State, names: readonly GroupName[]): Answered {
   if (names.length === 0) return refused(state, 'no group was named', 'name the group whose data you accept');
   const blocked = state.groups.filter(
     ({ policy, phase }) =>
-      names.includes(policy.name) && phase.kind === 'blocked' && phase.obstacle === 'unproven-data',
+      names.includes(policy.name) &&
+      ((phase.kind === 'blocked' && phase.obstacle === 'unproven-data') ||
+        (phase.kind === 'active' && phase.generation === 0)),
   );
   if (blocked.length === 0) {
     return refused(state, 'no such group waits for this', 'run `battito status` to see what it waits for');
@@ -125,7 +137,7 @@ function acceptData(state: State, names: readonly GroupName[]): Answered {
   return accepted({ ...state, groups }, `the data of ${list} on ${state.policy.self} is accepted as it is`);
 }
 
-function confirmPeerOff(state: State, node: string): Answered {
+function confirmPeerOff(state: State, node: string, force: boolean): Answered {
   const { peer } = state.policy;
   const { verdict } = state;
   if (node !== peer)
@@ -137,11 +149,11 @@ function confirmPeerOff(state: State, node: string): Answered {
       'run `battito takeover` for an orderly move',
     );
   }
-  if (verdict.kind === 'unresponsive' && verdict.signs.length > 0) {
+  if (verdict.kind === 'unresponsive' && verdict.signs.length > 0 && !force) {
     return refused(
       state,
       `${peer} is not off: ${verdict.signs.join('; ')}`,
-      `power ${peer} off, wait a few seconds and run the same command again`,
+      `power ${peer} off, wait a few seconds and run the same command again; if it is off and something else answers in its place, add --although-it-answers`,
     );
   }
   const confirmed = { ...state, peer: { ...state.peer, confirmedOff: true } };
@@ -207,7 +219,7 @@ function maintenance(state: State, durationMs: number): Answered {
   }
   const minutes = Math.ceil(durationMs / 60_000);
   return accepted(
-    { ...state, maintenanceUntil: state.now + durationMs },
+    { ...state, maintenanceUntil: state.now + durationMs, maintenanceSequence: null },
     `${self} touches nothing for ${minutes} min, and nothing is taken from it; it re-arms itself then`,
   );
 }

@@ -37,6 +37,8 @@ export interface PeerState {
   readonly content: HeartbeatContent | null;
   /** Newest echo of one of our packets. */
   readonly echo: Echo | null;
+  /** Has it said, in this incarnation of both, that it hears us? Only then does it know that it is not alone. */
+  readonly met: boolean;
   /** We were cut off ourselves since it was last heard: it may have gone on alone, and not freeze any more. */
   readonly lostWhileIsolated: boolean;
   /** When we were last cut off since it was last heard: it may need as long again to notice that it is cut off. */
@@ -88,6 +90,15 @@ export interface ResourceState {
 export type Obstacle = 'peer-unresponsive' | 'isolated' | 'unproven-data' | 'no-lan' | 'peer-in-maintenance';
 
 export type StopReason = 'handover' | 'yield' | 'leave' | 'stray' | 'discard';
+
+/** Reasons to stop that leave no time for a guest's own shutdown: its disk may already be in use elsewhere. */
+export const stopsAtOnce: Readonly<Record<StopReason, boolean>> = {
+  handover: false,
+  leave: false,
+  yield: true,
+  stray: true,
+  discard: true,
+};
 
 export type Phase =
   | { readonly kind: 'observing' }
@@ -147,6 +158,7 @@ export interface State {
   readonly groups: readonly GroupState[];
   readonly standby: boolean;
   readonly leaving: boolean;
+  readonly leavingSince: MonotonicMs | null;
   readonly goodbyes: number;
   readonly maintenanceUntil: MonotonicMs | null;
   /** The first packet that told the peer of it; null: none did. */
@@ -157,6 +169,8 @@ export interface State {
   readonly ledgerRevision: number;
   readonly persistedRevision: number;
   readonly persistRetryAt: MonotonicMs | null;
+  /** Why the last write of the ledger failed; null: it did not. */
+  readonly ledgerFailing: string | null;
   readonly nextOperation: number;
   readonly nextClaim: number;
 }
@@ -190,6 +204,7 @@ const silentPeer: PeerState = {
   lastSequence: 0,
   content: null,
   echo: null,
+  met: false,
   lostWhileIsolated: false,
   isolatedAt: null,
   confirmedOff: false,
@@ -255,6 +270,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     })),
     standby: ledger.standby,
     leaving: false,
+    leavingSince: null,
     goodbyes: 0,
     maintenanceUntil: ledger.maintenanceUntil,
     maintenanceSequence: null,
@@ -263,6 +279,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     ledgerRevision: 0,
     persistedRevision: 0,
     persistRetryAt: null,
+    ledgerFailing: null,
     nextOperation: 1,
     nextClaim: 1,
   };

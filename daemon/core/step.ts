@@ -28,6 +28,7 @@ type Handlers = { readonly [K in EventKind]: (state: State, event: EventOf<K>, e
 
 /** How many times a departing node says goodbye, in case a packet is lost. */
 const goodbyes = 3;
+const unknownPatienceMs = 5000;
 /** Sent packets remembered, to tell how old an echo is. */
 const sentMemory = 64;
 
@@ -98,6 +99,7 @@ const handlers: Handlers = {
   'ledger-persisted': (state, event) => ({
     ...state,
     persistedRevision: Math.max(state.persistedRevision, event.revision),
+    ledgerFailing: null,
   }),
   'ledger-not-persisted': (state, event, emit) => {
     emit(
@@ -110,7 +112,7 @@ const handlers: Handlers = {
         'free space or mend the file system of the state directory; nothing new is started until then',
       ),
     );
-    return ledgerWriteFailed(state);
+    return ledgerWriteFailed(state, event.message);
   },
   'operator-requested': (state, event, emit) => {
     const { state: next, answer } = answerRequest(state, event.request);
@@ -126,7 +128,7 @@ const handlers: Handlers = {
   'stop-requested': (state, _event, emit) => {
     if (state.leaving) return state;
     emit(note('info', 'stopping', null, 'the daemon was told to stop'));
-    return { ...state, leaving: true };
+    return { ...state, leaving: true, leavingSince: state.now };
   },
 };
 
@@ -247,11 +249,21 @@ function leave(state: State, emit: Emit): State {
       phase.kind === 'starting' ||
       phase.kind === 'frozen',
   );
+  if (!unsettled && isUnknownForLong(state)) {
+    emit({ kind: 'exit' }); // Without a goodbye: what runs here could not be told.
+    return { ...state, goodbyes: 1 };
+  }
   if (unsettled || !holdsNothing(content) || state.persistedRevision < state.ledgerRevision) return state;
   let next = state;
   for (let count = 0; count < goodbyes; count += 1) next = transmit(next, content, emit);
   emit({ kind: 'exit' });
   return { ...next, goodbyes };
+}
+
+/** A departing node does not wait for ever for a driver that cannot tell what runs. */
+function isUnknownForLong(state: State): boolean {
+  const sinceMs = state.now - (state.leavingSince ?? state.now);
+  return sinceMs > unknownPatienceMs && state.groups.some(({ phase }) => phase.kind === 'observing');
 }
 
 /** When the core must be told that time has passed, whatever else happens: never later than the next heartbeat. */

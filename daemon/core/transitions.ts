@@ -240,6 +240,25 @@ export const transitions: readonly Transition[] = [
     reason: 'the frozen copies are discarded, and the group is started afresh where it belongs',
   },
   {
+    id: 'stop-at-once',
+    from: 'stopping',
+    to: 'stopping',
+    when: (f) => f.mustFreeze && f.stopsInOrder && !f.allDown && !f.inMaintenance,
+    stop: 'discard',
+    severity: 'alarm',
+    reason: 'this node was cut off while it stopped the group in order: the rest is stopped at once',
+  },
+  {
+    id: 'give-back',
+    from: 'starting',
+    to: 'stopping',
+    when: (f) =>
+      f.cannotPersist && !f.settled && !f.mustLeaveAlone && !f.outranked && !f.mustFreeze && !f.inMaintenance,
+    stop: 'leave',
+    severity: 'alarm',
+    reason: 'the state file cannot be written, so nothing may be started here: left to the peer',
+  },
+  {
     id: 'stopped',
     from: 'stopping',
     to: 'stopped',

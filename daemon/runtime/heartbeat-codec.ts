@@ -41,6 +41,7 @@ const wireContent = z.object({
   links: count,
   flags: count,
   maintenance: count,
+  freeze: z.number().nonnegative(),
   groups: z.array(wireGroup),
 });
 
@@ -102,6 +103,7 @@ function packContent(content: HeartbeatContent, names: Correspondents): z.infer<
     links: content.hears.length,
     flags: packFlags(nodeFlags, content),
     maintenance: content.maintenanceMinutes,
+    freeze: content.freezeAfterMs,
     groups: content.groups.map((group) => packGroup(group, names)),
   };
 }
@@ -113,6 +115,7 @@ function unpackContent(wire: z.infer<typeof wireContent>, names: Correspondents)
     hears: Array.from({ length: Math.min(wire.links, 32) }, (_, bit) => hasBit(wire.hears, bit)),
     ...unpackFlags(nodeFlags, wire.flags),
     maintenanceMinutes: wire.maintenance,
+    freezeAfterMs: wire.freeze,
     groups: wire.groups.map((group) => unpackGroup(group, names)),
   };
 }

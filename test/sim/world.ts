@@ -34,7 +34,9 @@ interface Host {
   paces: ReadonlyMap<string, number>;
   probeRun: number;
   frozenUntil: number;
-  readonly running: Map<number, { readonly cancelled: boolean }>;
+  diskBroken: boolean;
+  /** Operations under way; a cancelled one ends soon, and nobody knows what came of it. */
+  readonly running: Set<number>;
 }
 
 export interface World {
@@ -55,6 +57,8 @@ export interface World {
   partition(on: boolean): void;
   /** The daemon alone does not run for this long. */
   stall(side: Side, durationMs: number): void;
+  /** The state file cannot be written. */
+  breakDisk(side: Side, broken: boolean): void;
   breakResource(side: Side, resource: string, message: string): void;
   setResource(side: Side, resource: string, running: Running): void;
   ask(side: Side, request: OperatorRequest): RequestAnswer;
@@ -114,7 +118,8 @@ export function createWorld(options: WorldOptions = {}): World {
     paces: new Map(),
     probeRun: 0,
     frozenUntil: 0,
-    running: new Map(),
+    diskBroken: false,
+    running: new Set(),
   });
   const hosts: Record<Side, Host> = { primary: host('primary'), secondary: host('secondary') };
 
@@ -186,6 +191,14 @@ export function createWorld(options: WorldOptions = {}): World {
         return operate(source, effect);
       case 'persist-ledger':
         later(1 + random() * 5, () => {
+          if (source.diskBroken) {
+            toRun(source, {
+              kind: 'ledger-not-persisted',
+              revision: effect.revision,
+              message: 'no space left',
+            })();
+            return;
+          }
           source.ledger = effect.ledger;
           toRun(source, { kind: 'ledger-persisted', revision: effect.revision })();
         });
@@ -204,7 +217,7 @@ export function createWorld(options: WorldOptions = {}): World {
         return;
       case 'cancel-operation':
         log.push(`${source.side} cancel`);
-        if (source.running.has(effect.operation)) source.running.set(effect.operation, { cancelled: true });
+        cancel(source, effect.operation);
         return;
     }
   };
@@ -240,23 +253,11 @@ export function createWorld(options: WorldOptions = {}): World {
     log.push(`${source.side} ${action} ${resource}`);
     const guestMs = action === 'start' ? startMs : action === 'stop' ? stopMs : 20;
     const tookMs = resource === address ? 4 : guestMs * (0.5 + random());
-    source.running.set(operation, { cancelled: false });
+    source.running.add(operation);
     const { incarnation } = source;
     later(tookMs, () => {
       if (!source.powered) return;
-      const { cancelled } = source.running.get(operation) ?? { cancelled: false };
-      source.running.delete(operation);
-      if (cancelled) {
-        if (source.incarnation === incarnation) {
-          feed(source, {
-            kind: 'operation-finished',
-            operation,
-            outcome: { kind: 'unknown', message: 'cancelled' },
-          });
-          seen(source);
-        }
-        return;
-      }
+      if (!source.running.delete(operation)) return; // Cancelled.
       const broken = action === 'start' ? source.broken.get(resource) : undefined;
       if (broken === undefined)
         set(source, resource, after(action, source.resources.get(resource) ?? 'down', resource));
@@ -266,6 +267,16 @@ export function createWorld(options: WorldOptions = {}): World {
           ? { kind: 'done' as const }
           : { kind: 'failed' as const, code: 'broken', message: broken };
       feed(source, { kind: 'operation-finished', operation, outcome });
+    });
+  };
+
+  const cancel = (source: Host, operation: number) => {
+    if (!source.running.delete(operation)) return;
+    const outcome = { kind: 'unknown' as const, message: 'it was cancelled' };
+    const tell = toRun(source, { kind: 'operation-finished', operation, outcome });
+    later(5 + random() * 20, () => {
+      tell();
+      if (source.powered) seen(source);
     });
   };
 
@@ -364,6 +375,9 @@ export function createWorld(options: WorldOptions = {}): World {
     },
     stall(side, durationMs) {
       hosts[side].frozenUntil = now + durationMs;
+    },
+    breakDisk(side, broken) {
+      hosts[side].diskBroken = broken;
     },
     breakResource: (side, resource, message) => void hosts[side].broken.set(resource, message),
     setResource(side, resource, running) {

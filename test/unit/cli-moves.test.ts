@@ -166,7 +166,7 @@ test('--peer-is-off asks at a terminal for the name, and tells the daemon when i
       'If secondary is still running, every guest will run twice and its disks will be damaged.',
     ),
   );
-  t.deepEqual(requests, [{ kind: 'confirm-peer-off', node: 'secondary' }]);
+  t.deepEqual(requests, [{ kind: 'confirm-peer-off', node: 'secondary', force: false }]);
 });
 
 test('--peer-is-off does nothing when another name is typed', async (t) => {

@@ -3,9 +3,10 @@
 import test from 'ava';
 import type { Effect, Event } from '../../daemon/core/events.ts';
 import type { GroupReport, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
+import { deriveTimings } from '../../daemon/core/policy.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
-import { address, examplePolicy, mail, type Side } from '../sim/example.ts';
+import { address, examplePolicy, mail, type Side, web } from '../sim/example.ts';
 import { createWorld } from '../sim/world.ts';
 
 const started = (options: Parameters<typeof createWorld>[0] = {}) => {
@@ -83,6 +84,7 @@ const quiet: HeartbeatContent = {
   hears: [true, true],
   leaving: false,
   standby: false,
+  freezeAfterMs: 1600,
   maintenanceMinutes: 0,
   lan: true,
   groups: [],
@@ -324,4 +326,154 @@ test('what was captured before a restart is a replay after it', (t) => {
   t.is(world.state('secondary').peer.unprovenHeardAt, null);
   t.is(world.state('secondary').peer.lastHeardAt, null);
   t.is(world.state('secondary').links[0]?.refused.replayed, 1);
+});
+
+for (const ask of ['handover', 'stop'] as const) {
+  for (const stopMs of [3000, 8000]) {
+    test(`an owner that is cut off while it lets go in order (${ask}, ${stopMs} ms) lets go at once`, (t) => {
+      const world = started({ stopMs });
+      if (ask === 'handover') world.ask('primary', { kind: 'handover', groups: [] });
+      else world.stop('primary');
+      world.runUntil('guests shut down', () => world.log.includes(`primary stop ${mail}`));
+      world.cut('primary', 'heartbeat');
+      world.cut('primary', 'lan');
+      world.run(30_000);
+      t.deepEqual(world.violations, []);
+      t.is(world.resource('secondary', mail), 'up');
+      t.is(world.resource('primary', mail), 'down');
+    });
+  }
+}
+
+test('maintenance that is extended while the peer cannot read it does not keep the node from freezing', (t) => {
+  const world = started();
+  world.ask('primary', { kind: 'maintenance', durationMs: 60_000 });
+  world.run(1000);
+  world.cut('primary', 'heartbeat');
+  world.cut('primary', 'lan');
+  world.run(10_000);
+  world.ask('primary', { kind: 'maintenance', durationMs: 3_600_000 });
+  world.run(300_000);
+  t.deepEqual(world.violations, []);
+});
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  test(`times that differ for a while, and a hiccup in the silence, do not make it run twice (seed ${seed})`, (t) => {
+    const slow = { keepaliveMs: 200, warntimeMs: 800, deadtimeMs: 10_000, initdeadMs: 30_000 };
+    const world = started({
+      seed,
+      startMs: 20,
+      policy: (side) => ({
+        ...examplePolicy(side),
+        ...(side === 'primary' && { timings: deriveTimings(slow) }),
+      }),
+    });
+    world.cut('primary', 'heartbeat');
+    world.cut('primary', 'lan');
+    world.run(60_000);
+    t.deepEqual(world.violations, []);
+    t.is(world.phase('secondary'), 'active');
+
+    const other = started({ seed, startMs: 20 });
+    other.cut('primary', 'heartbeat');
+    other.cut('primary', 'lan');
+    other.run(300 * seed);
+    other.stall('primary', 250);
+    other.run(60_000);
+    t.deepEqual(other.violations, []);
+  });
+}
+
+test('a taker that cannot write its state file gives the group back', (t) => {
+  const world = started();
+  world.breakDisk('secondary', true);
+  world.ask('primary', { kind: 'handover', groups: [] });
+  world.run(30_000);
+  t.is(world.phase('primary'), 'active');
+  t.is(world.resource('primary', mail), 'up');
+  t.is(world.state('secondary').groups[0]?.phase.kind, 'stopped');
+  world.breakDisk('secondary', false);
+  world.run(5000);
+  t.is(world.ask('primary', { kind: 'handover', groups: [] }).kind, 'accepted');
+  world.runUntil('it can take it now', () => world.phase('secondary') === 'active');
+  t.deepEqual(world.violations, []);
+});
+
+test('a dead gateway keeps nobody from running the group, and a person can take over without it', (t) => {
+  const world = createWorld();
+  world.gateway(false);
+  world.boot('primary');
+  world.boot('secondary');
+  world.runUntil('the preferred node runs it', () => world.phase('primary') === 'active');
+  world.run(20_000);
+  world.powerLoss('primary');
+  world.run(20_000);
+  t.is(world.phase('secondary'), 'blocked', 'it cannot tell whether it is cut off itself');
+  t.is(world.ask('secondary', { kind: 'confirm-peer-off', node: 'primary', force: false }).kind, 'accepted');
+  world.runUntil('the operator decided', () => world.phase('secondary') === 'active');
+});
+
+test('an answer in the place of a peer that is off can be overruled by a person, and only by force', (t) => {
+  const world = started();
+  world.killDaemon('primary');
+  world.run(10_000);
+  const node = 'primary';
+  t.is(world.ask('secondary', { kind: 'confirm-peer-off', node, force: false }).kind, 'refused');
+  for (const id of [address, mail, web]) world.setResource('primary', id, 'down'); // It is off; a printer answers.
+  t.is(world.ask('secondary', { kind: 'confirm-peer-off', node, force: true }).kind, 'accepted');
+  world.runUntil('the operator decided', () => world.phase('secondary') === 'active');
+});
+
+test('a handover that its taker did not live to see is not carried out later', (t) => {
+  const world = started();
+  world.cut('secondary', 'heartbeat');
+  world.cut('secondary', 'lan');
+  world.ask('primary', { kind: 'handover', groups: [] });
+  world.run(5000);
+  world.mend('secondary', 'heartbeat');
+  world.mend('secondary', 'lan');
+  world.run(60_000);
+  t.is(world.phase('primary'), 'active');
+});
+
+test('a frozen owner says what a takeover would mean, and does not pretend to take over', (t) => {
+  const world = started();
+  world.cut('primary', 'heartbeat');
+  world.cut('primary', 'lan');
+  world.runUntil('it freezes', () => world.phase('primary') === 'frozen');
+  world.powerLoss('secondary');
+  world.mend('primary', 'lan');
+  world.run(10_000);
+  t.is(world.phase('primary'), 'frozen');
+  const answer = world.ask('primary', { kind: 'takeover', groups: [] });
+  t.is(answer.kind, 'refused');
+  t.regex(answer.kind === 'refused' ? answer.next : '', /--peer-is-off secondary/);
+  world.ask('primary', { kind: 'confirm-peer-off', node: 'secondary', force: false });
+  world.runUntil('it starts afresh', () => world.phase('primary') === 'active');
+});
+
+test('a standby that was cut off for long has met its peer only when that one hears it, too', (t) => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const world = started({ seed, startMs: 20 });
+    world.cut('secondary', 'heartbeat');
+    world.cut('secondary', 'lan');
+    world.run(30_000);
+    world.mend('secondary', 'heartbeat');
+    world.mend('secondary', 'lan');
+    world.runUntil('one packet arrives', () => world.state('secondary').verdict.kind === 'alive');
+    world.cut('primary', 'heartbeat');
+    world.cut('primary', 'lan');
+    world.run(30_000);
+    t.deepEqual(world.violations, [], `seed ${seed}`);
+  }
+});
+
+test('a departing node whose drivers cannot tell what runs does not wait for ever, and says no goodbye', (t) => {
+  const world = createWorld();
+  world.boot('secondary');
+  world.boot('primary', { observes: false });
+  world.run(3000);
+  world.stop('primary');
+  world.runUntil('it ends', () => world.phase('primary') === 'no daemon', 20_000);
+  t.not(world.state('secondary').verdict.kind, 'departed');
 });

@@ -106,7 +106,7 @@ test('the daemon is killed and stays away: unresponsive, an alarm, and no second
   t.is(world.phase('secondary'), 'blocked');
   t.is(startsOn(world, 'secondary'), 0);
   t.true(codes(world, 'secondary').includes('peer-unresponsive'));
-  t.is(world.ask('secondary', { kind: 'confirm-peer-off', node: 'primary' }).kind, 'refused');
+  t.is(world.ask('secondary', { kind: 'confirm-peer-off', node: 'primary', force: false }).kind, 'refused');
   world.powerLoss('primary');
   world.runUntil('takeover once it is really off', () => world.phase('secondary') === 'active');
   t.pass();

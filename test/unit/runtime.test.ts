@@ -214,6 +214,7 @@ const example: HeartbeatContent = {
   hears: [true, false],
   leaving: false,
   standby: false,
+  freezeAfterMs: 1600,
   maintenanceMinutes: 0,
   lan: true,
   groups: [
@@ -311,6 +312,7 @@ test('any content survives the wire', (t) => {
     hears: fc.array(fc.boolean(), { maxLength: 8 }),
     leaving: fc.boolean(),
     standby: fc.boolean(),
+    freezeAfterMs: fc.nat(),
     maintenanceMinutes: fc.nat(),
     lan: fc.boolean(),
     groups: fc.array(reports, { maxLength: 5 }),

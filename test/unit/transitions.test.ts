@@ -60,6 +60,8 @@ const facts: fc.Arbitrary<Facts> = fc
     mustFreeze: fc.boolean(),
     leaving: fc.boolean(),
     unowned: fc.boolean(),
+    stopsInOrder: fc.boolean(),
+    cannotPersist: fc.boolean(),
     blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
     allObserved: fc.boolean(),
     statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
