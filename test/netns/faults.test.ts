@@ -1,5 +1,6 @@
 // The fault table, with real daemons, real UDP, real addresses and real guests: what happens, and what must not.
 
+import { rename, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { waitFor } from '../support.ts';
 import { watchGuest } from './support/guest-watch.ts';
@@ -253,6 +254,7 @@ test('a graceful stop hands over: the guests shut down in order, the address har
   t.is((await office.status('secondary')).verdict.kind, 'departed');
   const report = await client.report();
   t.log(`address outage ${report.longestGapMs.toFixed(1)} ms`);
+  t.true(report.longestGapMs < 1000, 'handed over, not waited out');
   t.deepEqual(await watch.overlaps(), []);
   for (const guest of guests) {
     await office.counts(guest);
@@ -282,7 +284,6 @@ test('both daemons start together: one owner, the preferred node; one alone wait
 
 test('a guest that cannot start is given up and reported; the address and the other guest are up; retry mends it', async (t) => {
   const office = await useOffice(t, { idle: true });
-  const { rename } = await import('node:fs/promises');
   await rename(office.disk('mail'), `${office.disk('mail')}.away`);
   for (const host of hostNames) await office.startDaemon(host);
   await office.waitForPhase('primary', 'active');
@@ -311,4 +312,31 @@ test('the address is put back when somebody removes it, and a guest that dies is
   await waitFor('mail was started again', () => office.starts('mail').length === 2);
   await office.counts('mail');
   t.is(office.starts('web').length, 1);
+});
+
+test('the active host is cut off in the middle of a handover, while a guest shuts down: never two copies', async (t) => {
+  const office = await useOffice(t, { idle: true });
+  await writeFile(office.disk('mail'), Buffer.alloc(1024 * 1024)); // Nothing in it hears the power button.
+  for (const host of hostNames) await office.startDaemon(host);
+  await office.waitForPhase('primary', 'active');
+  await office.waitForPhase('secondary', 'stopped');
+  const watch = watchGuest(office.network, 'mail');
+  t.is((await office.wish('primary', { kind: 'handover', groups: [] })).kind, 'accepted');
+  await waitFor('mail is told to shut down', async () =>
+    (await office.status('primary')).groups[0]?.resources.some(
+      ({ id, operation }) => id === 'guest:mail' && operation?.action === 'stop',
+    ),
+  );
+  await office.network.cutEverything('primary');
+  await office.waitForPhase('secondary', 'active');
+  t.truthy(await office.guestPid('secondary', 'mail'));
+  t.is(await office.guestPid('primary', 'mail'), null);
+  t.true((await codes(office, 'primary')).includes('stop-at-once'));
+  await office.network.mendEverything('primary');
+  await office.waitForPhase('primary', 'stopped');
+  await office.waitForVerdict('primary', 'alive');
+  t.is(await office.phase('secondary'), 'active');
+  await watch.stop();
+  t.true(watch.sightings() > 0);
+  t.deepEqual(watch.overlaps, []);
 });
