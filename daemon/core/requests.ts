@@ -101,6 +101,13 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
     case 'dead':
       if (wanted.some(({ phase }) => phase.kind === 'blocked')) return refusedWhileBlocked(state, wanted);
       return accepted(state, `${peer} is ${state.verdict.kind}: ${self} takes over by itself`);
+    case 'listening':
+    case 'late':
+      return refused(
+        state,
+        `whether ${peer} is alive is not known yet`,
+        `wait until \`battito status\` says; or, if ${peer} is powered off, run \`battito takeover --peer-is-off ${peer}\``,
+      );
     default:
       return refused(
         state,

@@ -179,7 +179,7 @@ test('of two groups a graceful stop moves only those of the node that stops', as
   t.is((await office.status('secondary')).verdict.kind, 'departed');
 
   await office.startDaemon('primary');
-  await office.waitForVerdict('secondary', 'alive');
+  for (const host of hostNames) await office.waitForVerdict(host, 'alive');
   t.is((await office.battito('primary', 'takeover', 'work')).exitCode, 0);
   await settled(office, [
     [work, 'primary'],
