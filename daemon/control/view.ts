@@ -18,7 +18,8 @@ export interface ViewSource {
 }
 
 export function statusOf({ config, state, counters, nowMs }: ViewSource): Status {
-  const { verdict, policy, timings } = { ...state, timings: state.policy.timings };
+  const { verdict, policy } = state;
+  const { timings } = policy;
   return {
     cluster: config.cluster,
     tier: 'evidence',
@@ -62,7 +63,7 @@ function selfView(config: Config, state: State, nowMs: number): NodeView {
     name: self,
     address: addressOf(config, self),
     standby: state.standby,
-    leaving: state.leaving,
+    leaving: state.leavingSince !== null,
     maintenanceMs: state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - nowMs),
     lan: state.sentContent?.lan ?? null,
     software,

@@ -64,7 +64,7 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   if (group.phase.kind !== 'active' || state.verdict.kind !== 'alive' || facts.inMaintenance) return null;
   const report = peerReport(state, group.policy.name);
   if (report === null || !report.willing || facts.unowned) return null;
-  if (state.leaving) return 'leave';
+  if (state.leavingSince !== null) return 'leave';
   if (state.standby) return 'standby';
   if (group.pushSince !== null) return 'operator';
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
@@ -89,7 +89,7 @@ function failbackIsDue(state: State, group: GroupState, report: GroupReport): bo
   return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
 }
 
-/** An operator's wish ends when it is fulfilled, or too old. */
+/** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
 export function updateWishes(state: State, group: GroupState): GroupState {
   const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
   const holds = group.phase.kind === 'starting' || group.phase.kind === 'active';

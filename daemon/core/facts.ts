@@ -131,7 +131,7 @@ function findObstacle(state: State, group: GroupState, eligible: boolean): Obsta
   if (peerInMaintenance(state) && kind !== 'fenced' && kind !== 'departed') return 'peer-in-maintenance';
   if (kind === 'unresponsive') return 'peer-unresponsive';
   if (kind === 'isolated' || (kind === 'dead' && state.peer.lostWhileIsolated)) return 'isolated';
-  if (!eligible && !state.standby && !state.leaving && !lanUsable(state, group)) return 'no-lan';
+  if (!eligible && !state.standby && state.leavingSince === null && !lanUsable(state, group)) return 'no-lan';
   return dataProven(state, group) ? null : 'unproven-data';
 }
 
@@ -160,7 +160,7 @@ const offerPatienceMs = 10_000;
 
 function mustLeaveAlone(state: State, group: GroupState, report: GroupReport | null): boolean {
   const { kind } = state.verdict;
-  if (!state.leaving || kind === 'late' || kind === 'listening') return false;
+  if (state.leavingSince === null || kind === 'late' || kind === 'listening') return false;
   const taker = kind === 'alive' && report?.willing === true;
   return !taker || (group.offer !== null && state.now - group.offer.since > offerPatienceMs);
 }
@@ -177,7 +177,7 @@ function handsOff(state: State, freezes: boolean): boolean {
 }
 
 export function isEligible(state: State, group: GroupState): boolean {
-  const isWilling = !state.standby && !state.leaving && state.maintenanceUntil === null;
+  const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
   return isWilling && state.ledgerFailing === null && lanUsable(state, group);
 }
 

@@ -13,7 +13,7 @@ export function ownContent(state: State): HeartbeatContent {
     configDigest: state.policy.configDigest,
     hears: state.links.map(({ fresh }) => fresh),
     freezeAfterMs: state.policy.timings.freezeAfterMs,
-    leaving: state.leaving && state.maintenanceUntil === null,
+    leaving: state.leavingSince !== null && state.maintenanceUntil === null,
     standby: state.standby,
     maintenanceMinutes: Math.ceil(remainingMs / 60_000),
     lan: gatewayAnswers(state) && state.groups.every((group) => lanUsable(state, group)),

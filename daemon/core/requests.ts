@@ -56,7 +56,7 @@ const holdsIt = (group: GroupState) => group.phase.kind === 'active' || group.ph
 
 function ownObstacle(state: State, group: GroupState): readonly [string, string] | null {
   const { self } = state.policy;
-  if (state.leaving) return [`the daemon on ${self} is stopping`, 'start it again first'];
+  if (state.leavingSince !== null) return [`the daemon on ${self} is stopping`, 'start it again first'];
   if (state.standby) return [`${self} is in standby`, 'run `battito standby off` first'];
   if (state.maintenanceUntil !== null)
     return [`${self} is in maintenance`, 'run `battito maintenance off` first'];

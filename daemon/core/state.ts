@@ -157,7 +157,7 @@ export interface State {
   readonly carriers: Readonly<Record<string, { readonly up: boolean; readonly since: MonotonicMs }>>;
   readonly groups: readonly GroupState[];
   readonly standby: boolean;
-  readonly leaving: boolean;
+  /** When the daemon was told to stop; null: it was not. */
   readonly leavingSince: MonotonicMs | null;
   readonly goodbyes: number;
   readonly maintenanceUntil: MonotonicMs | null;
@@ -269,7 +269,6 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       dataAccepted: false,
     })),
     standby: ledger.standby,
-    leaving: false,
     leavingSince: null,
     goodbyes: 0,
     maintenanceUntil: ledger.maintenanceUntil,

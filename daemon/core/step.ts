@@ -126,9 +126,9 @@ const handlers: Handlers = {
     return next;
   },
   'stop-requested': (state, _event, emit) => {
-    if (state.leaving) return state;
+    if (state.leavingSince !== null) return state;
     emit(note('info', 'stopping', null, 'the daemon was told to stop'));
-    return { ...state, leaving: true, leavingSince: state.now };
+    return { ...state, leavingSince: state.now };
   },
 };
 
@@ -236,7 +236,7 @@ function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
 
 /** A node that leaves lets go of everything first, says so, has it on disk, and is gone. */
 function leave(state: State, emit: Emit): State {
-  if (!state.leaving || state.goodbyes > 0) return state;
+  if (state.leavingSince === null || state.goodbyes > 0) return state;
   if (state.maintenanceUntil !== null) {
     emit({ kind: 'exit' });
     return { ...state, goodbyes: 1 };

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { HistoryEntry, Status } from '../../../daemon/control/api.ts';
+import { phaseKinds } from '../../../daemon/core/heartbeat.ts';
 
 const severity = z.enum(['info', 'warning', 'alarm']);
 const verdictKind = z.enum([
@@ -15,16 +16,7 @@ const verdictKind = z.enum([
   'dead',
   'fenced',
 ]);
-const phaseKind = z.enum([
-  'observing',
-  'stopped',
-  'blocked',
-  'claiming',
-  'starting',
-  'active',
-  'frozen',
-  'stopping',
-]);
+const phaseKind = z.enum(phaseKinds);
 const nodeView = z.strictObject({
   name: z.string(),
   address: z.ipv4(),
