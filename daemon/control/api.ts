@@ -31,7 +31,7 @@ export interface LinkView {
 export interface ResourceView {
   /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
   readonly id: string;
-  readonly kind: 'address' | 'guest';
+  readonly kind: 'address' | 'drbd' | 'guest';
   readonly status: 'up' | 'down' | 'paused' | 'unknown';
   /** The operation under way, if any. */
   readonly operation: { readonly action: string; readonly forMs: number } | null;

@@ -1,9 +1,10 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
-import { factsOf, peerReport } from '../core/facts.ts';
+import { factsOf } from '../core/facts.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import type { GroupState, State } from '../core/state.ts';
+import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };

@@ -1,9 +1,9 @@
 // The core's state as the control API shows it.
 
 import type { Config } from '../config/config.ts';
-import { peerReport } from '../core/facts.ts';
-import type { GroupState, ResourceState, State } from '../core/state.ts';
-import { ledgerGroup } from '../core/state.ts';
+import type { ResourceState } from '../core/resource.ts';
+import type { GroupState, State } from '../core/state.ts';
+import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';

@@ -2,9 +2,11 @@
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
 import type { Facts } from './facts.ts';
-import { gatewayAnswers, lanUsable, peerReport } from './facts.ts';
+import { gatewayAnswers, lanUsable } from './facts.ts';
 import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
+import { peerReport } from './state.ts';
+import { writesAlone } from './storage.ts';
 
 /** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
 export const requestPatienceMs = 60_000;
@@ -35,7 +37,7 @@ function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): 
     case 'claiming':
       return facts.allDown && !facts.granted && losesTo(state, group, group.phase.claim, claim);
     case 'active':
-      if (facts.inMaintenance || facts.unowned) return false;
+      if (facts.inMaintenance || facts.unowned || writesAlone(group)) return false;
       return group.offer !== null || claim.reason === 'operator';
     case 'frozen':
       return claim.reason === 'operator' && !facts.granted;
@@ -63,7 +65,7 @@ export function updateOffer(state: State, group: GroupState, facts: Facts): Grou
 function offerReason(state: State, group: GroupState, facts: Facts): OfferReason | null {
   if (group.phase.kind !== 'active' || state.verdict.kind !== 'alive' || facts.inMaintenance) return null;
   const report = peerReport(state, group.policy.name);
-  if (report === null || !report.willing || facts.unowned) return null;
+  if (report === null || !report.willing || facts.unowned || writesAlone(group)) return null;
   if (state.leavingSince !== null) return 'leave';
   if (state.standby) return 'standby';
   if (group.pushSince !== null) return 'operator';
@@ -89,6 +91,9 @@ function failbackIsDue(state: State, group: GroupState, report: GroupReport): bo
   return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
 }
 
+const isConnected = (group: GroupState) =>
+  group.resources.every(({ storage }) => storage === null || storage.connection === 'connected');
+
 /** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
 export function updateWishes(state: State, group: GroupState): GroupState {
   const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
@@ -97,6 +102,9 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
-  if (pullSince === group.pullSince && pushSince === group.pushSince) return group;
-  return { ...group, pullSince, pushSince };
+  const dataAccepted = group.dataAccepted && state.verdict.kind !== 'alive';
+  const discards = group.discards && !isConnected(group);
+  const isSame = pullSince === group.pullSince && pushSince === group.pushSince;
+  if (isSame && dataAccepted === group.dataAccepted && discards === group.discards) return group;
+  return { ...group, pullSince, pushSince, dataAccepted, discards };
 }

@@ -4,13 +4,18 @@
 
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
+import type { StorageStatus } from './storage.ts';
 
 /**
  * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
  * destroy: take it down at once. freeze: stop it from acting, keep it resumable (a guest is paused, an address
- * removed). resume: undo freeze.
+ * removed, the IO of a DRBD device suspended where its guest cannot be paused). resume: undo freeze.
+ * Of a DRBD device only (start: promote, stop: demote): outdate: mark the copy here as the older one. connect: connect
+ * to the peer again. discard: the same, giving up what was written here since the copies parted.
  */
-export type ResourceAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
+export type ResourceAction = BasicAction | StorageAction;
+export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
+export type StorageAction = 'outdate' | 'connect' | 'discard';
 
 /** How an operation ended. `unknown`: its deadline passed or its result could not be told; never treated as done. */
 export type Outcome =
@@ -24,6 +29,29 @@ export type ResourceStatus =
   | { readonly kind: 'up' }
   | { readonly kind: 'paused' }
   | { readonly kind: 'unknown'; readonly message: string };
+
+/** What the witness says when this node asks for the lease. `term`: how often the holder has changed. */
+export type LeaseAnswer =
+  | { readonly kind: 'held'; readonly term: number; readonly alone: NodeName | null }
+  | {
+      readonly kind: 'refused';
+      readonly holder: NodeName;
+      readonly term: number;
+      readonly alone: NodeName | null;
+    }
+  | { readonly kind: 'unreachable'; readonly message: string };
+
+/**
+ * What the witness is to record with the lease, and to show whoever asks for it later: that the holder writes without
+ * its mirror (mark), that the copies are the same again (clear), or what it was (keep).
+ */
+export type LoneMark = 'mark' | 'clear' | 'keep';
+
+/**
+ * What DRBD is told when it asks that the peer be kept from its data; without an answer its IO stays frozen.
+ * `unreachable`: the peer is gone and cannot be promoted without this node.
+ */
+export type OutdatingAnswer = 'outdated' | 'fenced' | 'unreachable' | 'primary';
 
 export type ProbeResult = 'answered' | 'unanswered' | 'failed';
 
@@ -87,6 +115,20 @@ export type Event = Timed &
         readonly resource: ResourceId;
         readonly status: ResourceStatus;
       }
+    | {
+        readonly kind: 'storage-observed';
+        readonly group: GroupName;
+        readonly resource: ResourceId;
+        readonly storage: StorageStatus;
+      }
+    /** DRBD's fence-peer handler asks; it waits for `answer-outdating` with the same id. */
+    | {
+        readonly kind: 'outdating-requested';
+        readonly group: GroupName;
+        readonly resource: ResourceId;
+        readonly id: number;
+      }
+    | { readonly kind: 'lease-answered'; readonly operation: number; readonly answer: LeaseAnswer }
     | { readonly kind: 'operation-finished'; readonly operation: number; readonly outcome: Outcome }
     | { readonly kind: 'ledger-persisted'; readonly revision: number }
     | { readonly kind: 'ledger-not-persisted'; readonly revision: number; readonly message: string }
@@ -136,9 +178,26 @@ export type Effect =
       readonly group: GroupName;
       readonly resource: ResourceId;
       readonly action: ResourceAction;
+      /** An operator has said that data which their driver would refuse are to be used. */
+      readonly forced: boolean;
       readonly deadlineMs: number;
     }
   | { readonly kind: 'cancel-operation'; readonly operation: number }
+  /** Power the peer off, and see that it is off. Ends with `operation-finished`. */
+  | { readonly kind: 'fence-peer'; readonly operation: number; readonly deadlineMs: number }
+  /** Acquire or renew. Ends with `lease-answered`; valid from when it was asked for. */
+  | {
+      readonly kind: 'request-lease';
+      readonly operation: number;
+      readonly alone: LoneMark;
+      readonly deadlineMs: number;
+    }
+  | { readonly kind: 'release-lease' }
+  /** Ends with `operation-finished`. */
+  | { readonly kind: 'arm-watchdog'; readonly operation: number }
+  | { readonly kind: 'pet-watchdog' }
+  | { readonly kind: 'disarm-watchdog' }
+  | { readonly kind: 'answer-outdating'; readonly id: number; readonly answer: OutdatingAnswer }
   | { readonly kind: 'persist-ledger'; readonly revision: number; readonly ledger: Ledger }
   | { readonly kind: 'note'; readonly note: Note }
   | { readonly kind: 'answer-request'; readonly id: number; readonly answer: RequestAnswer }

@@ -1,10 +1,14 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
 import type { GroupReport } from './heartbeat.ts';
-import { echoIsFresh, hasCarrier, isCutOff, rawSilenceMs, silenceMs } from './membership.ts';
+import { contactAgeMs, echoIsFresh, hasCarrier, isCutOff, isUnheard, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
-import type { GroupState, Obstacle, ResourceState, State, VerdictKind } from './state.ts';
-import { ledgerGroup, stopsAtOnce } from './state.ts';
+import { tierOf } from './policy.ts';
+import type { ResourceState } from './resource.ts';
+import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
+import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
+import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
+import { isPromotable } from './storage.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
@@ -35,6 +39,10 @@ export interface Facts {
   readonly stopsInOrder: boolean;
   /** The generation that this phase needs on disk could not be written. */
   readonly cannotPersist: boolean;
+  /** A device that the group needs may not be promoted here with the data it has, and nothing of it is. */
+  readonly dataUnusable: boolean;
+  /** The lease is ours again, and nobody else has had it since this node froze. */
+  readonly leaseRegained: boolean;
   /** Running here, but by no right that the ledger knows. */
   readonly unowned: boolean;
   /** Why nobody may start the group here although the peer does not run it as far as we know. */
@@ -71,10 +79,6 @@ function gatewayPatienceMs(state: State): number {
   return Math.max(state.policy.timings.deadtimeMs * 2, 5000);
 }
 
-export function peerReport(state: State, name: string): GroupReport | null {
-  return state.peer.content?.groups.find((group) => group.name === name) ?? null;
-}
-
 /** Not before the peer has frozen by its own times, which may differ from ours while a change is under way. */
 function takeoverAfter(state: State): number {
   const { takeoverAfterMs, keepaliveMs, deadtimeMs } = state.policy.timings;
@@ -86,7 +90,8 @@ function takeoverAfter(state: State): number {
 function isPeerGone(state: State): boolean {
   const { kind } = state.verdict;
   if (kind === 'departed' || kind === 'fenced') return true;
-  if (kind !== 'dead' || peerInMaintenance(state)) return false;
+  if (kind !== 'dead' || peerInMaintenance(state) || tierOf(state.policy) === 'fenced') return false;
+  if (state.policy.witness !== null && !leaseHasSettled(state)) return false;
   const takeoverAfterMs = takeoverAfter(state);
   const isolatedAt = state.peer.isolatedAt ?? -Infinity;
   return silenceMs(state) >= takeoverAfterMs && state.now - isolatedAt >= takeoverAfterMs;
@@ -129,30 +134,69 @@ function findObstacle(state: State, group: GroupState, eligible: boolean): Obsta
   const { kind } = state.verdict;
   if (kind === 'alive' || kind === 'late' || kind === 'listening') return null;
   if (peerInMaintenance(state) && kind !== 'fenced' && kind !== 'departed') return 'peer-in-maintenance';
-  if (kind === 'unresponsive') return 'peer-unresponsive';
-  if (kind === 'isolated' || (kind === 'dead' && state.peer.lostWhileIsolated)) return 'isolated';
-  if (!eligible && !state.standby && state.leavingSince === null && !lanUsable(state, group)) return 'no-lan';
-  return dataProven(state, group) ? null : 'unproven-data';
+  if (kind === 'isolated') return 'isolated';
+  const isFencedTier = tierOf(state.policy) === 'fenced';
+  if (kind === 'unresponsive' && !isFencedTier) return 'peer-unresponsive';
+  if (kind === 'dead' && state.peer.lostWhileIsolated && !isFencedTier) return 'isolated';
+  const wouldRun = !state.standby && state.leavingSince === null;
+  if (!eligible && wouldRun && !lanUsable(state, group)) return 'no-lan';
+  if (!eligible && wouldRun && state.watchdog.lastError !== null) return 'no-watchdog';
+  if (!dataProven(state, group)) return 'unproven-data';
+  if (!dataUsable(state, group)) return 'outdated-data';
+  return isFencedTier || state.policy.witness !== null ? unprovenOff(state) : null;
+}
+
+/** A silent peer that is not proven off: said only once it has been tried. */
+function unprovenOff({ verdict, fence, lease, policy }: State): Obstacle | null {
+  if (verdict.kind === 'fenced' || verdict.kind === 'departed') return null;
+  if (policy.fencing !== null) return fence.lastError === null ? null : 'not-fenced';
+  return lease.lastError === null ? null : 'no-lease';
+}
+
+/** Can every device of the group be promoted here with the data it has, or is it already? */
+export function dataUsable(state: State, group: GroupState): boolean {
+  return group.policy.resources.every(({ id, kind }) => {
+    if (kind !== 'drbd') return true;
+    const resource = group.resources.find((other) => other.id === id);
+    return (
+      resource !== undefined && (resource.status?.kind !== 'down' || isPromotable(state, group, resource))
+    );
+  });
 }
 
 /**
- * A node that has not met its peer since it started goes by its ledger: it may start a group that nobody ever
- * owned, or that it owned while the peer was known to be gone. Otherwise the peer may have written later.
+ * A node that has not met its peer since it started goes by its ledger: it may start a group that it owned while the
+ * peer was known to be gone. Otherwise the peer may have written later; also when there is no record at all.
  */
 function dataProven(state: State, group: GroupState): boolean {
   if (state.peer.met || group.dataAccepted) return true;
   const { owner, sole } = ledgerGroup(state.ledger, group.policy.name);
-  return owner === null || (owner === state.policy.self && sole);
+  return owner === state.policy.self && sole;
 }
 
 function mustFreeze(state: State, group: GroupState): boolean {
-  const { freezeAfterMs, warntimeMs } = state.policy.timings;
-  if (ledgerGroup(state.ledger, group.policy.name).sole) return false;
-  const raw = rawSilenceMs(state);
-  const afterMs = state.peer.lastHeardAt === null ? warntimeMs : freezeAfterMs;
+  const { witness } = state.policy;
+  if (witness !== null) return !hasRight(state) && contactAgeMs(state) >= freezeAfter(state);
+  if (tierOf(state.policy) === 'fenced') return false; // Who is to take over powers this node off first.
   const { kind } = state.verdict;
-  if (kind !== 'late' && kind !== 'isolated' && kind !== 'listening') return false;
-  return raw >= afterMs && isCutOff(state);
+  if (kind === 'fenced' || kind === 'departed') return false;
+  if (ledgerGroup(state.ledger, group.policy.name).sole) return false;
+  return isUnheard(state) && isCutOff(state);
+}
+
+function freezeAfter({ peer, policy: { timings } }: State): number {
+  return peer.contactAt === null ? timings.warntimeMs : timings.freezeAfterMs;
+}
+
+/**
+ * With a witness: may this node run anything at this moment? While the peer has news of us it will not take over;
+ * nor while the lease is ours; nor when somebody vouches for it being off.
+ */
+export function hasRight(state: State): boolean {
+  const { verdict, peer, policy } = state;
+  if (leaseIsValid(state) || verdict.kind === 'departed') return true;
+  if (verdict.kind === 'fenced' && verdict.by !== 'lease') return true;
+  return peer.contactAt !== null && contactAgeMs(state) < policy.timings.freezeAfterMs;
 }
 
 /** How long a departing node waits for a willing peer to take a group it is offered. */
@@ -167,18 +211,26 @@ function mustLeaveAlone(state: State, group: GroupState, report: GroupReport | n
 
 /** In maintenance nothing is touched; but the peer must have read that, or it may take over from a node cut off. */
 function handsOff(state: State, freezes: boolean): boolean {
-  if (state.maintenanceUntil === null) return false;
+  return state.maintenanceUntil !== null && (!freezes || isLeftAlone(state));
+}
+
+/** The peer has read that this node is in maintenance, or cannot act. */
+export function isLeftAlone(state: State): boolean {
   const { echo } = state.peer;
-  const isKnown =
+  const isRead =
     state.maintenanceSequence !== null &&
     echo?.incarnation === state.incarnation &&
     echo.sequence >= state.maintenanceSequence;
-  return isKnown || !freezes;
+  return isRead || state.verdict.kind === 'departed' || state.verdict.kind === 'fenced';
+}
+
+function canRun({ ledgerFailing, watchdog }: State): boolean {
+  return ledgerFailing === null && watchdog.lastError === null;
 }
 
 export function isEligible(state: State, group: GroupState): boolean {
   const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
-  return isWilling && state.ledgerFailing === null && lanUsable(state, group);
+  return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group);
 }
 
 const failuresUntilSettled = 3;
@@ -219,6 +271,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotPersist: state.ledgerFailing !== null && group.needsRevision > state.persistedRevision,
+    dataUnusable: group.phase.kind === 'starting' && !dataUsable(state, group),
+    leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group, eligible),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),

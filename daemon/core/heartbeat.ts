@@ -47,6 +47,16 @@ export interface GroupReport {
   readonly offer: boolean;
   /** The sender could run the group now. */
   readonly willing: boolean;
+  /** The sender writes to a disk of the group without its mirror here. */
+  readonly alone: boolean;
+  /** The sender's copy of a disk is marked as older than the receiver's. */
+  readonly outdated: boolean;
+  /** The sender has the newest data, cannot reach the mirror, and wants the receiver to mark its copy outdated. */
+  readonly wantsOutdated: boolean;
+  /** The sender gives up what it wrote while it was cut off; the receiver is to connect its disks again. */
+  readonly discarding: boolean;
+  /** The sender's record on disk still says that it may start the group alone. */
+  readonly sole: boolean;
   /** Resources up, resources in all, resources given up. */
   readonly up: number;
   readonly total: number;

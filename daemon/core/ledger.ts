@@ -3,6 +3,7 @@
 import type { Effect, Ledger, LedgerGroup } from './events.ts';
 import type { Facts } from './facts.ts';
 import { silenceMs } from './membership.ts';
+import { isSame } from './same.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
 
@@ -16,6 +17,9 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
   const { report } = facts;
   const isOwner =
     (phase.kind === 'starting' || phase.kind === 'active' || phase.kind === 'frozen') && phase.generation > 0;
+  if (phase.kind === 'stopping' && phase.reason === 'decline') {
+    return { name, generation: phase.generation, owner: state.policy.peer, sole: false, frozen: false };
+  }
   if (isOwner && phase.generation >= known.generation) {
     const sole =
       known.owner === state.policy.self && known.generation === phase.generation
@@ -60,12 +64,16 @@ export function syncLedger(
   const groups = state.groups.map((group) => recordOf(state, group, factsOfGroup(group)));
   const { standby, maintenanceUntil } = state;
   const ledger = { groups, peer: newestPacket(state), standby, maintenanceUntil };
-  const isSame = JSON.stringify(ledger) === JSON.stringify(state.ledger);
   const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;
-  if (isSame && !isDue) return state;
+  if (!isDue && isSame(ledger, state.ledger)) return state;
   const ledgerRevision = state.ledgerRevision + 1;
   emit({ kind: 'persist-ledger', revision: ledgerRevision, ledger });
-  return { ...state, ledger, ledgerRevision, persistRetryAt: null };
+  const marked = state.groups.map((group) => {
+    const was = ledgerGroup(state.ledger, group.policy.name).sole;
+    const endsSole = was && !ledgerGroup(ledger, group.policy.name).sole;
+    return endsSole ? { ...group, soleUntil: ledgerRevision } : group;
+  });
+  return { ...state, groups: marked, ledger, ledgerRevision, persistRetryAt: null };
 }
 
 export function ledgerWriteFailed(state: State, message: string): State {

@@ -3,11 +3,12 @@
 import { claimReason, updateGrant, updateOffer, updateWishes } from './claims.ts';
 import type { Effect } from './events.ts';
 import type { Facts } from './facts.ts';
-import { factsOf, peerReport } from './facts.ts';
+import { factsOf } from './facts.ts';
+import { isHarmless } from './fencing.ts';
 import { note } from './notes.ts';
-import { putGroup } from './operations.ts';
+import { pausingMs } from './safeguards.ts';
 import type { GroupState, Phase, State } from './state.ts';
-import { ledgerGroup } from './state.ts';
+import { ledgerGroup, peerReport, putGroup } from './state.ts';
 import type { Transition } from './transitions.ts';
 import { transitions } from './transitions.ts';
 
@@ -49,6 +50,7 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
     }
     return putGroup(state, wished);
   }
+  if (hasFrozenInTime(state, group)) return putGroup(state, { ...group, frozenInTime: true });
   const facts = factsOf(state, group);
   const granted = updateGrant(state, group, facts);
   if (granted !== group) return putGroup(state, granted);
@@ -67,6 +69,15 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
     return putGroup(state, { ...group, phase: { kind: 'blocked', obstacle: facts.obstacle } });
   }
   return null;
+}
+
+/** All that the group has here stood still before the peer could have started it. */
+function hasFrozenInTime(state: State, group: GroupState): boolean {
+  if (group.phase.kind !== 'frozen' || group.frozenInTime || !isHarmless(group)) return false;
+  const { timings } = state.policy;
+  const contactEnds = (state.peer.contactAt ?? -Infinity) + timings.freezeAfterMs;
+  const rightEnded = Math.max(contactEnds, state.lease.validUntil ?? -Infinity);
+  return state.now < rightEnded + pausingMs(state.policy);
 }
 
 /** Not fulfilled, but too old. */
@@ -111,7 +122,9 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     rule: row.id,
     resources,
     needsRevision: isNewGeneration ? state.ledgerRevision + 1 : group.needsRevision,
-    dataAccepted: group.dataAccepted && phase.kind !== 'starting',
+    dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
+    frozenInTime: phase.kind === 'frozen' ? false : group.frozenInTime,
+    discards: row.id === 'discard' ? group.frozenInTime : group.discards && phase.kind !== 'starting',
   };
   const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';
   return putGroup({ ...state, nextClaim: state.nextClaim + (usesClaim ? 1 : 0) }, moved);
@@ -122,7 +135,8 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
   const known = ledgerGroup(state.ledger, group.policy.name);
   switch (row.to) {
     case 'starting':
-      if (row.id === 'resume') return { kind: 'starting', generation, resuming: true };
+      if (row.id === 'resume' || row.id === 'resume-by-lease')
+        return { kind: 'starting', generation, resuming: true };
       return { kind: 'starting', generation: nextGeneration(state, group), resuming: false };
     case 'active':
       if (group.phase.kind !== 'observing') return { kind: 'active', generation };

@@ -4,6 +4,7 @@
 import type { ProbePace } from './events.ts';
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import type { MonotonicMs, ProbeTarget } from './policy.ts';
+import { leaseHasSettled, leaseProvesAt, noFence } from './safeguards.ts';
 import type { PeerState, RefusalReason, State, Verdict } from './state.ts';
 
 export interface ReceivedHeartbeat {
@@ -48,24 +49,35 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   }
   const newest = packet.sequence > peer.lastSequence;
   const hearsUs = newest && packet.content.hears.includes(true);
+  const mayStartAlone = packet.content.groups.some(({ sole }) => sole);
   return {
     ...state,
     links,
+    fence: { ...noFence, operation: state.fence.operation, askedAt: state.fence.askedAt },
     peerMaintenanceUntil: newest ? maintenanceEnd(state, packet.content) : state.peerMaintenanceUntil,
     peer: {
       ...peer,
       proven,
       lastHeardAt: state.now,
       forgivenMs: 0,
-      met: (!renewed && peer.met) || hearsUs,
+      met: (!renewed && peer.met) || (hearsUs && !mayStartAlone),
       lostWhileIsolated: peer.lostWhileIsolated && !hearsUs,
       isolatedAt: hearsUs ? null : peer.isolatedAt,
       confirmedOff: false,
+      contactAt: contactAfter(state, packet.echo),
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,
       echo: newest ? packet.echo : peer.echo,
     },
   };
+}
+
+/** Only an echo of this run counts; an echo too old for us to know when we sent it proves nothing new. */
+function contactAfter(state: State, echo: Echo | null): MonotonicMs | null {
+  const { contactAt } = state.peer;
+  if (echo?.incarnation !== state.incarnation) return contactAt;
+  const sent = state.sent.find(({ sequence }) => sequence === echo.sequence);
+  return sent === undefined ? contactAt : Math.max(sent.at, contactAt ?? sent.at);
 }
 
 /** An admitted packet that is not understood says only that its sender lives. */
@@ -98,9 +110,25 @@ export function measureStall(state: State): State {
   };
 }
 
-/** Silence by the clock, milliseconds; what a freeze goes by, since freezing harms nobody. */
+/** Silence by the clock, milliseconds. */
 export function rawSilenceMs(state: State): number {
   return state.now - (state.peer.lastHeardAt ?? state.startedAt);
+}
+
+/** How long ago, at least, the peer last had news of us, milliseconds; what a freeze goes by. */
+export function contactAgeMs(state: State): number {
+  return state.now - (state.peer.contactAt ?? state.startedAt);
+}
+
+/**
+ * Has the peer had no news of us for so long that it may conclude that we are dead? After a stall of our own the
+ * outside is asked before that is believed.
+ */
+export function isUnheard(state: State): boolean {
+  const { freezeAfterMs, warntimeMs } = state.policy.timings;
+  const afterMs = state.peer.contactAt === null ? warntimeMs : freezeAfterMs;
+  const awakeMs = state.now - (state.stalls.lastAt ?? -Infinity);
+  return contactAgeMs(state) >= afterMs && awakeMs >= warntimeMs;
 }
 
 /** Silence that may count against the peer, milliseconds: our own stalls are taken out. */
@@ -144,17 +172,37 @@ function isCutOffByNow(state: State): boolean {
 
 function conclude(state: State, warntimeMs: number): Verdict {
   const { peer } = state;
-  if (peer.confirmedOff) return { kind: 'fenced' };
+  if (peer.confirmedOff) return { kind: 'fenced', by: 'operator' };
   if (peer.content?.leaving && holdsNothing(peer.content)) return { kind: 'departed' };
   const silent = silenceMs(state);
   if (silent < patienceMs(state)) {
     if (peer.lastHeardAt === null) return { kind: 'listening' };
     return silent < warntimeMs ? { kind: 'alive' } : { kind: 'late' };
   }
+  if (fenceStands(state)) return { kind: 'fenced', by: 'device' };
   const signs = signsOfLife(state);
+  const provenAt = leaseProvesAt(state);
+  if (signs.length === 0 && provenAt !== null && state.now >= provenAt)
+    return { kind: 'fenced', by: 'lease' };
   if (signs.length > 0) return { kind: 'unresponsive', signs };
   if (!outsideReachable(state)) return { kind: 'isolated' };
   return peerAsked(state) ? { kind: 'dead' } : { kind: 'unresponsive', signs: [] };
+}
+
+/** The device says off, and the peer's addresses were asked since and did not answer, or could not be asked. */
+function fenceStands(state: State): boolean {
+  const { succeededAt } = state.fence;
+  if (succeededAt === null || fenceIsBelied(state)) return false;
+  return state.policy.probes.every(({ id, kind }) => {
+    const reportAt = state.probes.find(({ target }) => target === id)?.lastReportAt ?? null;
+    return kind !== 'peer' || (reportAt !== null && reportAt > succeededAt);
+  });
+}
+
+/** The device says that the peer is off, but something of it still answers. */
+export function fenceIsBelied(state: State): boolean {
+  const { succeededAt } = state.fence;
+  return succeededAt !== null && signsOfLife(state, succeededAt).length > 0;
 }
 
 export function holdsNothing(content: HeartbeatContent): boolean {
@@ -178,17 +226,19 @@ function within(state: State, at: MonotonicMs | null, windowMs: number): boolean
   return at !== null && state.now - at < windowMs;
 }
 
-function signsOfLife(state: State): readonly string[] {
-  const windowMs = evidenceWindowMs(state);
+function signsOfLife(
+  state: State,
+  since: MonotonicMs = state.now - evidenceWindowMs(state),
+): readonly string[] {
   const signs: string[] = [];
   for (const target of state.policy.probes) {
     if (target.kind === 'gateway' || (target.kind === 'floating' && holdsAddress(state, target))) continue;
     const probe = state.probes.find(({ target: id }) => id === target.id);
-    if (probe !== undefined && within(state, probe.lastAnsweredAt, windowMs)) {
+    if ((probe?.lastAnsweredAt ?? -Infinity) > since) {
       signs.push(`${target.id} still answers`);
     }
   }
-  if (within(state, state.peer.unprovenHeardAt, windowMs)) {
+  if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
     signs.push('its packets arrive, but it does not read ours, or we cannot read its');
   }
   return signs;
@@ -205,8 +255,9 @@ export function isCutOff(state: State): boolean {
   return !outsideReachable(state) && signsOfLife(state).length === 0;
 }
 
-/** Positive proof of the outside: a gateway that answers; without gateways to ask, carrier on the LAN. */
+/** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
 function outsideReachable(state: State): boolean {
+  if (leaseHasSettled(state)) return true;
   const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
   if (gateways.length === 0) return carrierEverywhere(state);
   const windowMs = outsideWindowMs(state);
@@ -244,8 +295,10 @@ function urgentProbeMs(state: State): number {
 export function wantedPaces(state: State): readonly ProbePace[] {
   const { takeoverAfterMs } = state.policy.timings;
   const windowMs = evidenceWindowMs(state);
-  const silent = silenceMs(state);
-  const isPresent = state.verdict.kind === 'alive' || state.verdict.kind === 'departed';
+  const unheardMs = contactAgeMs(state) - state.peer.forgivenMs;
+  const silent = Math.max(silenceMs(state), state.peer.contactAt === null ? 0 : unheardMs);
+  const isHeard = state.verdict.kind === 'alive' && unheardMs < state.policy.timings.warntimeMs;
+  const isPresent = isHeard || state.verdict.kind === 'departed';
   const near = !isPresent && silent >= patienceMs(state) - windowMs;
   const settled = silent > patienceMs(state) + takeoverAfterMs;
   const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);

@@ -42,7 +42,7 @@ const verdictTexts = {
   departed: 'said goodbye and runs nothing any more',
   isolated: 'is silent, but so is everything else: this node is cut off',
   dead: 'is dead: no heartbeat on any link, none of its addresses answers, the outside does',
-  fenced: 'is powered off, the operator says',
+  fenced: 'is proven off',
 } as const;
 
 function verdictNote(before: State, after: State): Effect {

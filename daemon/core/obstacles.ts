@@ -24,6 +24,26 @@ export function explainObstacle(obstacle: Obstacle, peer: NodeName, group: Group
         why: `${peer} may have written to it last`,
         next: `start ${peer}; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
       };
+    case 'outdated-data':
+      return {
+        why: `the copy of its disks here is not up to date: ${peer} has newer data, or may have`,
+        next: `start ${peer} and let the disks resync; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
+      };
+    case 'not-fenced':
+      return {
+        why: `${peer} could not be powered off`,
+        next: `power ${peer} off by hand, then run ${whenOff}`,
+      };
+    case 'no-lease':
+      return {
+        why: `the witness has not lent this node the lease, so ${peer} may still run it`,
+        next: `bring the witness back; or, if ${peer} is powered off, run ${whenOff}`,
+      };
+    case 'no-watchdog':
+      return {
+        why: 'the watchdog of this node cannot be armed',
+        next: 'load its driver (`modprobe softdog`) or mend it',
+      };
     case 'no-lan':
       return { why: 'this node has no working LAN', next: 'mend its LAN cable or gateway' };
     case 'peer-in-maintenance':

@@ -4,12 +4,18 @@
 
 import type { Effect, Outcome, ResourceAction } from './events.ts';
 import type { Facts } from './facts.ts';
+import { reliesOnWatchdog } from './fencing.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
-import { type GroupState, type ResourceState, type State, stopsAtOnce } from './state.ts';
+import type { ResourceState } from './resource.ts';
+import { pausingMs } from './safeguards.ts';
+import type { GroupState, State } from './state.ts';
+import { putGroup, putResource, stopsAtOnce } from './state.ts';
+import { isPromotable, storageAction } from './storage.ts';
 
 const maxStartFailures = 3;
 const maxStartsPerHour = 5;
 const hourMs = 3_600_000;
+const destroyDeadlineMs = 10_000;
 const freezeDeadlineMs = 5000;
 
 type Wanted = 'up' | 'resumed' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
@@ -61,6 +67,11 @@ const bringsUp = (action: ResourceAction) => action === 'start' || action === 'r
 
 function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, facts: Facts): boolean {
   if (group.needsRevision > state.persistedRevision || facts.unowned) return false;
+  if (reliesOnWatchdog(state) && !state.watchdog.armed) return false;
+  const resource = group.resources.find(({ id }) => id === policy.id);
+  if (policy.kind === 'drbd' && resource?.status?.kind === 'down' && !isPromotable(state, group, resource)) {
+    return false;
+  }
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
   if (!policy.needs.every(isUp)) return false;
@@ -72,7 +83,14 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
 }
 
 /** In order, addresses are let go first, and what others need is let go last; at once, everything together. */
-function mayTakeDown(group: GroupState, policy: ResourcePolicy, action: ResourceAction): boolean {
+function mayTakeDown(
+  state: State,
+  group: GroupState,
+  policy: ResourcePolicy,
+  action: ResourceAction,
+): boolean {
+  if (action === 'freeze' && policy.kind === 'drbd') return guestsLinger(state, group, policy.id);
+  if (action === 'destroy' && policy.kind === 'drbd') return dependentsAreDown(group, policy.id);
   if (action !== 'stop') return true;
   const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
   const waitsFor = group.policy.resources.filter(
@@ -83,13 +101,45 @@ function mayTakeDown(group: GroupState, policy: ResourcePolicy, action: Resource
   return !waitsFor.some(({ id }) => notDown.includes(id));
 }
 
+/**
+ * Pausing a guest ends its writes by itself. Only where that takes too long is the IO under it held back: an IO that
+ * was suspended across a lost connection leaves DRBD with a generation of its own.
+ */
+function guestsLinger(state: State, group: GroupState, id: string): boolean {
+  return group.policy.resources.some((other) => {
+    const guest = group.resources.find((resource) => resource.id === other.id);
+    if (guest === undefined || !other.needs.includes(id)) return false;
+    const isMoving = guest.status?.kind !== 'down' && guest.status?.kind !== 'paused';
+    const sinceMs = state.now - (guest.operation?.since ?? state.now);
+    return isMoving && (guest.failures > 0 || sinceMs >= pausingMs(state.policy) / 2);
+  });
+}
+
+/** A device that is still open cannot be demoted; one whose guests cannot be ended is tried all the same. */
+function dependentsAreDown(group: GroupState, id: string): boolean {
+  return group.policy.resources.every(
+    (other) =>
+      !other.needs.includes(id) ||
+      group.resources.find((resource) => resource.id === other.id)?.status?.kind === 'down' ||
+      stuck(group, other.id),
+  );
+}
+
 function stuck(group: GroupState, id: string): boolean {
   return (group.resources.find((resource) => resource.id === id)?.failures ?? 0) > 1;
 }
 
 function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
-  if (action === 'start' || action === 'resume') return policy.startMs;
-  return action === 'stop' ? policy.stopMs : freezeDeadlineMs * 2;
+  switch (action) {
+    case 'stop':
+      return policy.stopMs;
+    case 'freeze':
+      return freezeDeadlineMs;
+    case 'destroy':
+      return destroyDeadlineMs;
+    default:
+      return policy.startMs;
+  }
 }
 
 /** Asks for, or takes back, the operations that bring a group to what its phase wants. */
@@ -105,7 +155,7 @@ export function reconcile(
   for (const policy of group.policy.resources) {
     const resource = current.resources.find(({ id }) => id === policy.id);
     if (resource === undefined) continue;
-    const action = actionFor(resource, policy, wanted);
+    const action = actionFor(resource, policy, wanted) ?? storageAction(state, group, resource, facts);
     if (resource.operation !== null) {
       const { operation } = resource;
       const opposed = bringsUp(operation.action) ? wanted !== 'up' && wanted !== 'resumed' : false;
@@ -118,10 +168,10 @@ export function reconcile(
     }
     if (action === null || facts.inMaintenance) continue;
     if (resource.retryAt !== null && state.now < resource.retryAt) continue;
-    const allowed = bringsUp(action)
+    const isAllowed = bringsUp(action)
       ? mayBringUp(next, current, policy, facts)
-      : mayTakeDown(current, policy, action);
-    if (!allowed) continue;
+      : mayTakeDown(next, current, policy, action);
+    if (!isAllowed) continue;
     const quarantine =
       action === 'start' && policy.kind === 'guest' ? tooManyStarts(resource, state.now) : null;
     if (quarantine !== null) {
@@ -136,6 +186,7 @@ export function reconcile(
       group: group.policy.name,
       resource: policy.id,
       action,
+      forced: policy.kind === 'drbd' && action === 'start' && group.dataAccepted,
       deadlineMs: deadlineFor(policy, action),
     });
     current = putResource(current, {
@@ -168,8 +219,14 @@ export function finishOperation(
   const action = resource.operation?.action;
   const ended = { ...resource, operation: null };
   if (action === undefined) return resource;
+  const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
+  if (keepsRole && outcome.kind === 'done') return { ...ended, failures: 0, retryAt: null, lastError: null };
   if (outcome.kind === 'done') {
-    const kind = bringsUp(action) ? 'up' : action === 'freeze' && policy.kind === 'guest' ? 'paused' : 'down';
+    const kind = bringsUp(action)
+      ? 'up'
+      : action === 'freeze' && policy.kind !== 'address'
+        ? 'paused'
+        : 'down';
     return {
       ...ended,
       status: { kind },
@@ -182,7 +239,9 @@ export function finishOperation(
   const cancelled = resource.operation?.cancelled === true;
   const failures = cancelled ? resource.failures : resource.failures + 1;
   const status =
-    outcome.kind === 'unknown' ? { kind: 'unknown' as const, message: outcome.message } : ended.status;
+    outcome.kind === 'unknown' && !keepsRole
+      ? { kind: 'unknown' as const, message: outcome.message }
+      : ended.status;
   const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
   return {
     ...ended,
@@ -191,20 +250,5 @@ export function finishOperation(
     lastError: cancelled ? resource.lastError : outcome.message,
     retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),
     quarantined: isLast ? outcome.message : ended.quarantined,
-  };
-}
-
-export function putResource(group: GroupState, resource: ResourceState): GroupState {
-  return {
-    ...group,
-    resources: group.resources.map((other) => (other.id === resource.id ? resource : other)),
-  };
-}
-
-export function putGroup(state: State, group: GroupState): State {
-  const { name } = group.policy;
-  return {
-    ...state,
-    groups: state.groups.map((other) => (other.policy.name === name ? group : other)),
   };
 }

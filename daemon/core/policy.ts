@@ -26,7 +26,7 @@ export interface Timings {
   readonly soleAfterMs: number;
 }
 
-export type ResourceKind = 'address' | 'guest';
+export type ResourceKind = 'address' | 'drbd' | 'guest';
 
 export interface ResourcePolicy {
   readonly id: ResourceId;
@@ -54,6 +54,23 @@ export interface ProbeTarget {
   readonly kind: 'gateway' | 'peer' | 'floating';
 }
 
+/** A device that powers the peer off. */
+export interface FencePolicy {
+  /** How long the node that holds nothing lets the other one shoot first, so that two nodes do not shoot each other. */
+  readonly delayMs: number;
+  readonly deadlineMs: number;
+}
+
+/** A third party that lends one lease to one of the two nodes at a time. */
+export interface WitnessPolicy {
+  readonly ttlMs: number;
+}
+
+/** Resets this host when it is not fed; the peer's is taken to have the same time. */
+export interface WatchdogPolicy {
+  readonly timeoutMs: number;
+}
+
 export interface Policy {
   readonly self: NodeName;
   readonly peer: NodeName;
@@ -66,6 +83,21 @@ export interface Policy {
   readonly groups: readonly GroupPolicy[];
   /** How many guests may be starting at once. */
   readonly parallelStarts: number;
+  readonly fencing: FencePolicy | null;
+  readonly witness: WitnessPolicy | null;
+  readonly watchdog: WatchdogPolicy | null;
+}
+
+/**
+ * What is promised. fenced: no two writers under any combination of faults, since a takeover waits until the peer is
+ * proven off. evidence: under any single fault.
+ */
+export type Tier = 'fenced' | 'evidence';
+
+export function tierOf(policy: Policy): Tier {
+  return policy.fencing !== null || (policy.witness !== null && policy.watchdog !== null)
+    ? 'fenced'
+    : 'evidence';
 }
 
 /** Derives the safety times; docs/decisions/0003-freeze-before-takeover.md has the argument. */

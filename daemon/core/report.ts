@@ -1,10 +1,10 @@
 // What this node says of itself in its heartbeats.
 
-import { factsOf, gatewayAnswers, isEligible, lanUsable } from './facts.ts';
+import { gatewayAnswers, isEligible, lanUsable } from './facts.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
-import type { ResourceKind } from './policy.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
+import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
 
 export function ownContent(state: State): HeartbeatContent {
   const remainingMs = state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - state.now);
@@ -24,18 +24,22 @@ export function ownContent(state: State): HeartbeatContent {
 function reportOf(state: State, group: GroupState): GroupReport {
   const { phase } = group;
   const known = ledgerGroup(state.ledger, group.policy.name);
-  const facts = factsOf(state, group);
   return {
     name: group.policy.name,
     phase: phase.kind,
     generation: 'generation' in phase ? phase.generation : known.generation,
     owner: known.owner,
     holdsAddresses: holds(group, 'address'),
-    holdsRest: holds(group, 'guest'),
-    claim: 'claim' in phase && !facts.grantOutstanding ? phase.claim : null,
+    holdsRest: holds(group, 'rest'),
+    claim: 'claim' in phase && group.grant === null ? phase.claim : null,
     grant: group.grant,
     offer: group.offer !== null,
     willing: isEligible(state, group),
+    alone: writesAlone(group),
+    outdated: isOutdated(group),
+    wantsOutdated: wantsPeerOutdated(state, group),
+    discarding: group.discards,
+    sole: known.sole || group.soleUntil > state.persistedRevision,
     up: group.resources.filter(({ status }) => status?.kind === 'up').length,
     total: group.resources.length,
     quarantined: group.resources.filter(({ quarantined }) => quarantined !== null).length,
@@ -43,11 +47,14 @@ function reportOf(state: State, group: GroupState): GroupReport {
 }
 
 /** May a resource of this kind be in use here, or come into use without the peer being asked? */
-function holds(group: GroupState, kind: ResourceKind): boolean {
+function holds(group: GroupState, kind: 'address' | 'rest'): boolean {
   const { phase } = group;
   if (phase.kind === 'observing' || phase.kind === 'starting' || phase.kind === 'active') return true;
   if (phase.kind === 'frozen' && kind !== 'address') return true;
-  const members = group.policy.resources.filter((policy) => policy.kind === kind).map(({ id }) => id);
+  const isAddress = kind === 'address';
+  const members = group.policy.resources
+    .filter((policy) => (policy.kind === 'address') === isAddress)
+    .map(({ id }) => id);
   return group.resources.some(
     ({ id, status, operation }) => members.includes(id) && (status?.kind !== 'down' || operation !== null),
   );

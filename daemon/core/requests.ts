@@ -1,11 +1,11 @@
 // What an operator may ask for, and the answer: accepted with what will happen, or refused with what to do.
 
 import type { OperatorRequest, RequestAnswer } from './events.ts';
-import { isEligible, lanUsable, peerReport } from './facts.ts';
+import { dataUsable, isEligible, lanUsable } from './facts.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
-import type { GroupState, State } from './state.ts';
-import { assertNever } from './state.ts';
+import type { GroupState, Obstacle, State } from './state.ts';
+import { assertNever, peerReport } from './state.ts';
 
 interface Answered {
   readonly state: State;
@@ -63,6 +63,14 @@ function ownObstacle(state: State, group: GroupState): readonly [string, string]
   if (state.ledgerFailing !== null)
     return [`${self} cannot write its state file`, 'free space in its state directory first'];
   if (!lanUsable(state, group)) return [`${self} has no carrier on the LAN`, 'mend its cable first'];
+  if (state.watchdog.lastError !== null)
+    return [`the watchdog of ${self} cannot be armed`, 'load its driver or mend it first'];
+  if (state.verdict.kind === 'alive' && !dataUsable(state, group)) {
+    return [
+      `the copy of its disks on ${self} is not up to date`,
+      'wait for the end of the resync, or mend the connection of the disks; `battito status` shows both',
+    ];
+  }
   return null;
 }
 
@@ -126,12 +134,14 @@ function refusedWhileBlocked(state: State, wanted: readonly GroupState[]): Answe
   throw new Error('nothing is blocked');
 }
 
+const isAboutData = (obstacle: Obstacle) => obstacle === 'unproven-data' || obstacle === 'outdated-data';
+
 function acceptData(state: State, names: readonly GroupName[]): Answered {
   if (names.length === 0) return refused(state, 'no group was named', 'name the group whose data you accept');
   const blocked = state.groups.filter(
     ({ policy, phase }) =>
       names.includes(policy.name) &&
-      ((phase.kind === 'blocked' && phase.obstacle === 'unproven-data') ||
+      ((phase.kind === 'blocked' && isAboutData(phase.obstacle)) ||
         (phase.kind === 'active' && phase.generation === 0)),
   );
   if (blocked.length === 0) {
@@ -218,11 +228,27 @@ function standby(state: State, on: boolean): Answered {
   return accepted({ ...state, standby: on }, message);
 }
 
+/** With a witness, a peer that has not read of the maintenance may take over once the lease is free. */
+function canBeToldOfMaintenance({ verdict }: State): boolean {
+  return (
+    verdict.kind === 'alive' ||
+    verdict.kind === 'departed' ||
+    (verdict.kind === 'fenced' && verdict.by !== 'lease')
+  );
+}
+
 function maintenance(state: State, durationMs: number): Answered {
-  const { self } = state.policy;
+  const { self, peer } = state.policy;
   if (durationMs <= 0) {
     if (state.maintenanceUntil === null) return accepted(state, `${self} is not in maintenance`);
     return accepted({ ...state, maintenanceUntil: null }, `${self} looks after its groups again`);
+  }
+  if (state.policy.witness !== null && !canBeToldOfMaintenance(state)) {
+    return refused(
+      state,
+      `${peer} is ${state.verdict.kind} and cannot be told, so it could take over what runs here`,
+      `bring ${peer} back first; or, if it is powered off, run \`battito takeover --peer-is-off ${peer}\``,
+    );
   }
   const minutes = Math.ceil(durationMs / 60_000);
   return accepted(

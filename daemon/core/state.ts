@@ -1,16 +1,17 @@
 // All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
 
-import type {
-  Effect,
-  Ledger,
-  LedgerGroup,
-  ProbePace,
-  ProbeResult,
-  ResourceAction,
-  ResourceStatus,
-} from './events.ts';
-import type { Claim, Echo, Grant, HeartbeatContent } from './heartbeat.ts';
-import type { GroupName, GroupPolicy, MonotonicMs, Policy, ResourceId, ResourcePolicy } from './policy.ts';
+import type { Effect, Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
+import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
+import type { GroupName, GroupPolicy, MonotonicMs, Policy } from './policy.ts';
+import { freshResource, type ResourceState } from './resource.ts';
+import {
+  type FenceState,
+  type LeaseState,
+  noFence,
+  noLease,
+  noWatchdog,
+  type WatchdogState,
+} from './safeguards.ts';
 
 export interface LinkState {
   readonly lastHeardAt: MonotonicMs | null;
@@ -45,6 +46,11 @@ export interface PeerState {
   readonly isolatedAt: MonotonicMs | null;
   /** The operator said that it is powered off; until it is heard again. */
   readonly confirmedOff: boolean;
+  /**
+   * When we sent the newest of our packets that the peer has shown to have read: it cannot have been silent about us
+   * before. Null: none in this run.
+   */
+  readonly contactAt: MonotonicMs | null;
 }
 
 export type Verdict =
@@ -56,7 +62,8 @@ export type Verdict =
   /** `signs` of life; none: no address of the peer could be asked. */
   | { readonly kind: 'unresponsive'; readonly signs: readonly string[] }
   | { readonly kind: 'dead' }
-  | { readonly kind: 'fenced' };
+  /** Who vouches for it. */
+  | { readonly kind: 'fenced'; readonly by: 'operator' | 'device' | 'lease' };
 
 export type VerdictKind = Verdict['kind'];
 
@@ -64,32 +71,22 @@ export interface ProbeState {
   readonly target: string;
   readonly lastAnsweredAt: MonotonicMs | null;
   readonly lastUnansweredAt: MonotonicMs | null;
+  readonly lastReportAt: MonotonicMs | null;
   readonly last: ProbeResult | null;
 }
 
-export interface ResourceState {
-  readonly id: ResourceId;
-  readonly status: ResourceStatus | null;
-  /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
-  readonly asserted: boolean;
-  readonly operation: {
-    readonly id: number;
-    readonly action: ResourceAction;
-    readonly since: MonotonicMs;
-    readonly cancelled: boolean;
-  } | null;
-  /** Failed attempts in a row. */
-  readonly failures: number;
-  readonly retryAt: MonotonicMs | null;
-  /** Starts in the last hour, newest last; caps restarts of a guest that keeps dying. */
-  readonly starts: readonly MonotonicMs[];
-  readonly quarantined: string | null;
-  readonly lastError: string | null;
-}
+export type Obstacle =
+  | 'peer-unresponsive'
+  | 'isolated'
+  | 'unproven-data'
+  | 'outdated-data'
+  | 'no-lan'
+  | 'no-watchdog'
+  | 'not-fenced'
+  | 'no-lease'
+  | 'peer-in-maintenance';
 
-export type Obstacle = 'peer-unresponsive' | 'isolated' | 'unproven-data' | 'no-lan' | 'peer-in-maintenance';
-
-export type StopReason = 'handover' | 'yield' | 'leave' | 'stray' | 'discard';
+export type StopReason = 'handover' | 'yield' | 'leave' | 'stray' | 'discard' | 'decline';
 
 /** Reasons to stop that leave no time for a guest's own shutdown: its disk may already be in use elsewhere. */
 export const stopsAtOnce: Readonly<Record<StopReason, boolean>> = {
@@ -98,6 +95,7 @@ export const stopsAtOnce: Readonly<Record<StopReason, boolean>> = {
   yield: true,
   stray: true,
   discard: true,
+  decline: true,
 };
 
 export type Phase =
@@ -128,6 +126,12 @@ export interface GroupState {
   readonly pushSince: MonotonicMs | null;
   /** The operator accepted this node's data although the ledger cannot vouch for it. */
   readonly dataAccepted: boolean;
+  /** Everything had stopped here before the peer could have started it: what was written meanwhile may be given up. */
+  readonly frozenInTime: boolean;
+  /** What was written here since the copies parted is to be given up, as soon as the disks can be connected again. */
+  readonly discards: boolean;
+  /** The ledger revision from which on its record no longer says "sole"; 0: it never did. */
+  readonly soleUntil: number;
 }
 
 export interface SentPacket {
@@ -155,6 +159,9 @@ export interface State {
   readonly paces: readonly ProbePace[];
   /** Carrier of interfaces, as last seen and since when; absent: not seen yet. */
   readonly carriers: Readonly<Record<string, { readonly up: boolean; readonly since: MonotonicMs }>>;
+  readonly fence: FenceState;
+  readonly lease: LeaseState;
+  readonly watchdog: WatchdogState;
   readonly groups: readonly GroupState[];
   readonly standby: boolean;
   /** When the daemon was told to stop; null: it was not. */
@@ -208,21 +215,8 @@ const silentPeer: PeerState = {
   lostWhileIsolated: false,
   isolatedAt: null,
   confirmedOff: false,
+  contactAt: null,
 };
-
-function freshResource(policy: ResourcePolicy): ResourceState {
-  return {
-    id: policy.id,
-    status: null,
-    asserted: false,
-    operation: null,
-    failures: 0,
-    retryAt: null,
-    starts: [],
-    quarantined: null,
-    lastError: null,
-  };
-}
 
 /** The state of a node that has just started and has seen nothing yet. */
 export function initialState({ at, policy, incarnation, ledger }: StartUp): State {
@@ -251,10 +245,14 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       target: id,
       lastAnsweredAt: null,
       lastUnansweredAt: null,
+      lastReportAt: null,
       last: null,
     })),
     paces: [],
     carriers: {},
+    fence: noFence,
+    lease: noLease,
+    watchdog: noWatchdog,
     groups: policy.groups.map((group) => ({
       policy: group,
       phase: { kind: 'observing' },
@@ -267,6 +265,9 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       pullSince: null,
       pushSince: null,
       dataAccepted: false,
+      frozenInTime: false,
+      discards: false,
+      soleUntil: 0,
     })),
     standby: ledger.standby,
     leavingSince: null,
@@ -288,6 +289,26 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
 export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
   const found = ledger.groups.find((group) => group.name === name);
   return found ?? { name, generation: 0, owner: null, sole: false, frozen: false };
+}
+
+/** What the peer last said of a group; null: nothing. */
+export function peerReport(state: State, name: string): GroupReport | null {
+  return state.peer.content?.groups.find((group) => group.name === name) ?? null;
+}
+
+export function putResource(group: GroupState, resource: ResourceState): GroupState {
+  return {
+    ...group,
+    resources: group.resources.map((other) => (other.id === resource.id ? resource : other)),
+  };
+}
+
+export function putGroup(state: State, group: GroupState): State {
+  const { name } = group.policy;
+  return {
+    ...state,
+    groups: state.groups.map((other) => (other.policy.name === name ? group : other)),
+  };
 }
 
 export function assertNever(value: never): never {

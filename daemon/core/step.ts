@@ -1,7 +1,14 @@
 // The core: one event in, the next state and what is to be done out. Nothing else decides anything.
 
-import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
-import { factsOf } from './facts.ts';
+import type { Effect, Event, EventKind } from './events.ts';
+import { factsOf, isLeftAlone } from './facts.ts';
+import {
+  fenceFinished,
+  leaseAnswered,
+  letGoOfSafeguards,
+  tendSafeguards,
+  watchdogFinished,
+} from './fencing.ts';
 import type { HeartbeatContent } from './heartbeat.ts';
 import { ledgerWriteFailed, syncLedger } from './ledger.ts';
 import { runMachine } from './machine.ts';
@@ -17,10 +24,16 @@ import {
   wantedPaces,
 } from './membership.ts';
 import { note, notePeerChanges } from './notes.ts';
-import { finishOperation, putGroup, putResource, reconcile } from './operations.ts';
+import { answerOutdatings, observeResource, seeStorage } from './observations.ts';
+import { finishOperation, reconcile } from './operations.ts';
+import type { MonotonicMs } from './policy.ts';
 import { ownContent } from './report.ts';
 import { answerRequest } from './requests.ts';
+import { leaseProvesAt } from './safeguards.ts';
+import { isSame } from './same.ts';
 import type { Draft, RefusalReason, State } from './state.ts';
+import { putGroup, putResource } from './state.ts';
+import { noteLoneWrites } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
@@ -48,7 +61,7 @@ export function step(before: State, event: Event): Draft {
   const emit: Emit = (effect) => effects.push(effect);
   const at = Math.max(event.at, before.now);
   let state = handle(measureStall({ ...before, now: at }), event, emit);
-  state = endMaintenance(judge(state), emit);
+  state = noteLoneWrites(endMaintenance(judge(state), emit));
   notePeerChanges(before, state, emit);
   state = runMachine(state, emit);
   state = syncLedger(state, (group) => factsOf(state, group), emit);
@@ -56,6 +69,8 @@ export function step(before: State, event: Event): Draft {
     const group = state.groups.find((other) => other.policy.name === policy.name);
     if (group !== undefined) state = reconcile(state, group, factsOf(state, group), emit);
   }
+  state = answerOutdatings(state, emit);
+  state = tendSafeguards(state, (group) => factsOf(state, group), emit);
   state = paceProbes(state, emit);
   state = sendHeartbeat(state, emit);
   state = leave(state, emit);
@@ -88,6 +103,7 @@ const handlers: Handlers = {
         ? {
             ...probe,
             last: event.result,
+            lastReportAt: state.now,
             lastAnsweredAt: event.result === 'answered' ? state.now : probe.lastAnsweredAt,
             lastUnansweredAt: event.result === 'unanswered' ? state.now : probe.lastUnansweredAt,
           }
@@ -95,6 +111,15 @@ const handlers: Handlers = {
     ),
   }),
   'resource-observed': observeResource,
+  'storage-observed': seeStorage,
+  'outdating-requested': (state, event) => {
+    const group = state.groups.find(({ policy }) => policy.name === event.group);
+    const resource = group?.resources.find(({ id }) => id === event.resource);
+    if (group === undefined || resource === undefined) return state;
+    const outdatings = [...resource.outdatings, event.id];
+    return putGroup(state, putResource(group, { ...resource, outdatings }));
+  },
+  'lease-answered': (state, event, emit) => leaseAnswered(state, event.operation, event.answer, emit),
   'operation-finished': finish,
   'ledger-persisted': (state, event) => ({
     ...state,
@@ -149,24 +174,9 @@ function replacePolicy(state: State, event: EventOf<'policy-replaced'>): State {
   return { ...state, policy: event.policy, groups };
 }
 
-function observeResource(state: State, event: EventOf<'resource-observed'>, emit: Emit): State {
-  const group = state.groups.find(({ policy }) => policy.name === event.group);
-  const resource = group?.resources.find(({ id }) => id === event.resource);
-  if (group === undefined || resource === undefined || resource.operation !== null) return state;
-  const before = resource.status;
-  if (before !== null && isSameStatus(before, event.status)) return state;
-  if (group.phase.kind === 'active' && before !== null) {
-    const what = event.status.kind === 'unknown' ? `unknown: ${event.status.message}` : event.status.kind;
-    emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
-  }
-  return putGroup(state, putResource(group, { ...resource, status: event.status }));
-}
-
-function isSameStatus(a: ResourceStatus, b: ResourceStatus): boolean {
-  return a.kind === b.kind && (a.kind !== 'unknown' || b.kind !== 'unknown' || a.message === b.message);
-}
-
 function finish(state: State, event: EventOf<'operation-finished'>, emit: Emit): State {
+  if (event.operation === state.fence.operation) return fenceFinished(state, event.outcome, emit);
+  if (event.operation === state.watchdog.operation) return watchdogFinished(state, event.outcome, emit);
   for (const group of state.groups) {
     const resource = group.resources.find(({ operation }) => operation?.id === event.operation);
     const policy = group.policy.resources.find(({ id }) => id === resource?.id);
@@ -201,7 +211,7 @@ function endMaintenance(state: State, emit: Emit): State {
 
 function paceProbes(state: State, emit: Emit): State {
   const paces = wantedPaces(state);
-  if (JSON.stringify(paces) === JSON.stringify(state.paces)) return state;
+  if (isSame(paces, state.paces)) return state;
   emit({ kind: 'pace-probes', paces });
   return { ...state, paces };
 }
@@ -212,7 +222,7 @@ function sendHeartbeat(state: State, emit: Emit): State {
   const isDue = state.now >= state.nextHeartbeatAt;
   const { incarnation, proven, unprovenHeardAt } = state.peer;
   const meetsNewcomer = incarnation !== null && !proven && unprovenHeardAt === state.now;
-  const isNews = JSON.stringify(content) !== JSON.stringify(state.sentContent);
+  const isNews = !isSame(content, state.sentContent);
   if (!isDue && !isNews && !meetsNewcomer) return state;
   return transmit(state, isNews ? content : (state.sentContent ?? content), emit);
 }
@@ -238,6 +248,7 @@ function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
 function leave(state: State, emit: Emit): State {
   if (state.leavingSince === null || state.goodbyes > 0) return state;
   if (state.maintenanceUntil !== null) {
+    letGoOfSafeguards(state, isLeftAlone(state), emit);
     emit({ kind: 'exit' });
     return { ...state, goodbyes: 1 };
   }
@@ -255,6 +266,7 @@ function leave(state: State, emit: Emit): State {
   }
   if (unsettled || !holdsNothing(content) || state.persistedRevision < state.ledgerRevision) return state;
   let next = state;
+  letGoOfSafeguards(state, true, emit);
   for (let count = 0; count < goodbyes; count += 1) next = transmit(next, content, emit);
   emit({ kind: 'exit' });
   return { ...next, goodbyes };
@@ -267,15 +279,25 @@ function isUnknownForLong(state: State): boolean {
 }
 
 /** When the core must be told that time has passed, whatever else happens: never later than the next heartbeat. */
-function nextWake(state: State): number {
-  const { timings } = state.policy;
-  const heard = state.peer.lastHeardAt ?? state.startedAt;
+function nextWake(state: State): MonotonicMs {
+  const { now, peer, fence, lease, watchdog } = state;
+  const { timings, fencing } = state.policy;
+  const heard = peer.lastHeardAt ?? state.startedAt;
   const patience = patienceMs(state);
-  const marks = [timings.warntimeMs, timings.freezeAfterMs, patience, timings.takeoverAfterMs].flatMap(
-    (afterMs) => [heard + afterMs, heard + afterMs + state.peer.forgivenMs],
-  );
-  const retries = state.groups.flatMap(({ resources }) => resources.flatMap(({ retryAt }) => retryAt ?? []));
-  const candidates = [...marks, ...retries, state.persistRetryAt ?? 0, state.maintenanceUntil ?? 0];
-  const coming = candidates.filter((at) => at > state.now);
-  return Math.min(state.nextHeartbeatAt, ...coming);
+  let wakeAt = state.nextHeartbeatAt;
+  const consider = (at: MonotonicMs | null) => {
+    if (at !== null && at > now && at < wakeAt) wakeAt = at;
+  };
+  for (const afterMs of [timings.warntimeMs, timings.freezeAfterMs, patience, timings.takeoverAfterMs]) {
+    consider(heard + afterMs);
+    consider(heard + afterMs + peer.forgivenMs);
+  }
+  consider((peer.contactAt ?? state.startedAt) + timings.freezeAfterMs);
+  consider(heard + patience + peer.forgivenMs + (fencing?.delayMs ?? 0));
+  consider(leaseProvesAt(state));
+  for (const at of [fence.retryAt, lease.nextAt, lease.validUntil, watchdog.retryAt]) consider(at);
+  for (const { resources } of state.groups) for (const { retryAt } of resources) consider(retryAt);
+  consider(state.persistRetryAt);
+  consider(state.maintenanceUntil);
+  return wakeAt;
 }

@@ -218,6 +218,19 @@ export const transitions: readonly Transition[] = [
     reason: 'the peer is back, did not take over and agrees: the frozen guests go on',
   },
   {
+    id: 'resume-by-lease',
+    from: 'frozen',
+    to: 'starting',
+    when: (f) =>
+      f.leaseRegained &&
+      f.verdict !== 'alive' &&
+      !f.grantOutstanding &&
+      !f.mustLeaveAlone &&
+      !f.inMaintenance,
+    severity: 'info',
+    reason: 'the lease is ours again and nobody else has had it: the frozen guests go on',
+  },
+  {
     id: 'discard',
     from: 'frozen',
     to: 'stopping',
@@ -231,7 +244,7 @@ export const transitions: readonly Transition[] = [
     from: 'frozen',
     to: 'stopping',
     when: (f) =>
-      (f.verdict === 'fenced' || f.grantOutstanding || f.mustLeaveAlone) &&
+      ((f.verdict === 'fenced' && !f.leaseRegained) || f.grantOutstanding || f.mustLeaveAlone) &&
       !f.granted &&
       !f.outranked &&
       !f.inMaintenance,
@@ -257,6 +270,22 @@ export const transitions: readonly Transition[] = [
     stop: 'leave',
     severity: 'alarm',
     reason: 'the state file cannot be written, so nothing may be started here: left to the peer',
+  },
+  {
+    id: 'decline',
+    from: 'starting',
+    to: 'stopping',
+    when: (f) =>
+      f.dataUnusable &&
+      !f.cannotPersist &&
+      !f.settled &&
+      !f.mustLeaveAlone &&
+      !f.outranked &&
+      !f.mustFreeze &&
+      !f.inMaintenance,
+    stop: 'decline',
+    severity: 'alarm',
+    reason: 'the data here turned out to be older than those of the peer: left to it',
   },
   {
     id: 'stopped',

@@ -1,17 +1,17 @@
 // What the runtime asks of every outside thing. Drivers know nothing of each other nor of the core's decisions.
 
-import type { Outcome, ResourceAction, ResourceStatus } from '../core/events.ts';
+import type { BasicAction, Outcome, ResourceStatus } from '../core/events.ts';
 
-export type { Outcome, ResourceAction, ResourceStatus } from '../core/events.ts';
+export type { BasicAction, Outcome, ResourceStatus } from '../core/events.ts';
 
-/** One floating address, one guest, later one storage resource. */
+/** One floating address or one guest. */
 export interface ResourceDriver {
   /** Looks at the real thing now. Rejects only when `signal` aborts. */
   observe(signal: AbortSignal): Promise<ResourceStatus>;
   /** Carries out one action; idempotent; an abort of `signal` ends it with `unknown`. Never rejects. */
-  perform(action: ResourceAction, signal: AbortSignal): Promise<Outcome>;
+  perform(action: BasicAction, signal: AbortSignal): Promise<Outcome>;
   /** The same action as shell commands, in order, for --dry-run. */
-  commands(action: ResourceAction): readonly string[];
+  commands(action: BasicAction): readonly string[];
   /** Stops watching and announcing. Leaves the resource as it is. */
   close(): Promise<void>;
 }

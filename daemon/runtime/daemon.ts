@@ -110,7 +110,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   );
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const history = await openHistory(stateDir, logger).catch(unusable);
-  const journal = await openJournal({ stateDir, logger }).catch(unusable);
+  const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -172,6 +172,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         return;
       case 'exit':
         return finish(exitCodes.ok);
+      case 'fence-peer':
+      case 'request-lease':
+      case 'release-lease':
+      case 'arm-watchdog':
+      case 'pet-watchdog':
+      case 'disarm-watchdog':
+      case 'answer-outdating':
+        throw new Error(`the configuration knows no ${effect.kind}`);
       default:
         throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
     }
@@ -185,8 +193,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ledger: stateFile.ledger,
     }),
     record: (event, state) => {
-      if (refusalOf(state, event) === null) journal.record(event, state); // A flood must not wash the record away.
+      const refusal = refusalOf(state, event);
+      if (refusal === null) journal.record(event, state);
+      else if ('link' in event) journal.countRefusal(event.link, refusal);
     },
+    recordEffects: (effects) => journal.recordEffects(effects),
     carryOut,
     onBroken: (error) => {
       logger.fatal({ err: error }, 'an invariant of the core is broken; the daemon ends and touches nothing');

@@ -15,7 +15,17 @@ import {
 const echoBytes = 16;
 
 /** Bits by position: only ever append. */
-const groupFlags = ['holdsAddresses', 'holdsRest', 'offer', 'willing'] as const;
+const groupFlags = [
+  'holdsAddresses',
+  'holdsRest',
+  'offer',
+  'willing',
+  'alone',
+  'outdated',
+  'wantsOutdated',
+  'discarding',
+  'sole',
+] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 
 const count = z.int().nonnegative();

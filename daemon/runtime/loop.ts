@@ -22,6 +22,8 @@ export interface LoopOptions {
   readonly initial: State;
   /** Called before the core sees the event. */
   readonly record: (event: Event, state: State) => void;
+  /** Called before the effects of that event are carried out. */
+  readonly recordEffects: (effects: readonly Effect[]) => void;
   readonly carryOut: (effect: Effect) => void;
   /** The core threw: nothing may be decided any more. */
   readonly onBroken: (error: unknown) => void;
@@ -31,7 +33,7 @@ const queueMax = 1000;
 /** Turns of the event loop given to waiting packets after a stall, at most. */
 const catchUpTurns = 20;
 
-export function startLoop({ initial, record, carryOut, onBroken }: LoopOptions): Loop {
+export function startLoop({ initial, record, recordEffects, carryOut, onBroken }: LoopOptions): Loop {
   let state = initial;
   let queue: Event[] = [];
   let busy = false;
@@ -51,6 +53,7 @@ export function startLoop({ initial, record, carryOut, onBroken }: LoopOptions):
           record(event, state);
           const { state: next, effects } = step(state, event);
           state = next;
+          recordEffects(effects);
           for (const effect of effects) carryOut(effect);
         }
       }

@@ -44,6 +44,9 @@ export function buildPolicy(config: Config, node: string, software: string): Pol
     probes: buildProbes(config, peer),
     groups: config.groups.map(buildGroup),
     parallelStarts,
+    fencing: null,
+    witness: null,
+    watchdog: null,
   };
 }
 

@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Effect } from '../core/events.ts';
+import type { Effect, ResourceAction } from '../core/events.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
@@ -95,7 +95,7 @@ export function createResources(options: ResourcesOptions): Resources {
       abort.signal.addEventListener('abort', giveUp, { once: true });
     });
     const outcome = await Promise.race([
-      entry.driver.perform(action, abort.signal).catch((error: unknown): Outcome => {
+      carryOut(entry.driver, action, abort.signal).catch((error: unknown): Outcome => {
         logger.error({ err: error, resource: entry.id, action }, 'a driver threw');
         return { kind: 'unknown', message: String(error) };
       }),
@@ -126,4 +126,16 @@ export function createResources(options: ResourcesOptions): Resources {
       await Promise.all(entries.map(({ driver }) => driver.close()));
     },
   };
+}
+
+/** Addresses and guests know nothing of what is done to a mirrored disk. */
+async function carryOut(
+  driver: ResourceDriver,
+  action: ResourceAction,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (action === 'outdate' || action === 'connect' || action === 'discard') {
+    throw new Error(`${action} is for storage only`);
+  }
+  return driver.perform(action, signal);
 }

@@ -60,6 +60,11 @@ export interface StateFileOptions {
   readonly node: string;
 }
 
+/** Of this boot of this machine. */
+export async function readBootId(): Promise<string> {
+  return (await readFile(process.env['BATTITO_BOOT_ID_FILE'] ?? bootIdFile, 'utf8')).trim();
+}
+
 /**
  * Reads the file, and writes it back with a new incarnation, larger than any earlier one (the wall clock helps out
  * when the file is lost). Throws BattitoError `state-file-invalid`, `state-file-foreign`, `state-dir-unusable`.
@@ -67,7 +72,7 @@ export interface StateFileOptions {
 export async function openStateFile(options: StateFileOptions): Promise<StateFile> {
   const { stateDir, cluster, node } = options;
   const path = join(stateDir, 'state.json');
-  const bootId = (await readFile(process.env['BATTITO_BOOT_ID_FILE'] ?? bootIdFile, 'utf8')).trim();
+  const bootId = await readBootId();
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {

@@ -42,6 +42,9 @@ export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][nu
       },
     ],
     parallelStarts: 4,
+    fencing: null,
+    witness: null,
+    watchdog: null,
   };
 }
 

@@ -215,6 +215,8 @@ export function createWorld(options: WorldOptions = {}): World {
         }
         source.state = null;
         return;
+      default:
+        return;
       case 'cancel-operation':
         log.push(`${source.side} cancel`);
         cancel(source, effect.operation);
@@ -412,5 +414,7 @@ function after(action: ResourceAction, before: Running, resource: string): Runni
     case 'stop':
     case 'destroy':
       return 'down';
+    default:
+      return before;
   }
 }

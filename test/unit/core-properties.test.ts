@@ -140,7 +140,12 @@ test('nothing is started before its generation is on disk, and every start has a
     at: 0,
     policy,
     incarnation: 1,
-    ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
+    ledger: {
+      groups: [{ name: 'office', generation: 1, owner: 'primary', sole: true, frozen: false }],
+      peer: null,
+      standby: false,
+      maintenanceUntil: null,
+    },
   });
   const operations: string[] = [];
   const feed = (event: Event) => {

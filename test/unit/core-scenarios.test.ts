@@ -28,14 +28,15 @@ test('both nodes start together: the preferred one runs the group, the other one
   t.deepEqual(world.violations, []);
 });
 
-test('a node that starts alone with no history waits for initdead and then runs the group', (t) => {
+test('a node that starts alone with no record at all waits for initdead and then asks a person', (t) => {
   const world = createWorld();
   world.powerLoss('primary');
   world.boot('secondary');
   world.run(29_000);
   t.is(world.phase('secondary'), 'stopped');
+  world.runUntil('secondary asks', () => world.phase('secondary') === 'blocked', 5000);
+  t.is(world.ask('secondary', { kind: 'accept-data', groups: ['office'] }).kind, 'accepted');
   world.runUntil('secondary runs the group', () => world.phase('secondary') === 'active', 5000);
-  t.pass();
 });
 
 test('the active host loses power: the standby takes over within 1.1 deadtimes', (t) => {

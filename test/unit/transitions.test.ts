@@ -66,6 +66,8 @@ const facts: fc.Arbitrary<Facts> = fc
     allObserved: fc.boolean(),
     statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
     ledgerFrozen: fc.boolean(),
+    dataUnusable: fc.boolean(),
+    leaseRegained: fc.boolean(),
   })
   .map(({ takeoverTime, leaving, blockedBy, statuses, ...free }) => {
     const alive = free.verdict === 'alive';
@@ -136,6 +138,11 @@ const someReport: NonNullable<Facts['report']> = {
   grant: null,
   offer: false,
   willing: true,
+  alone: false,
+  outdated: false,
+  wantsOutdated: false,
+  discarding: false,
+  sole: false,
   up: 0,
   total: 1,
   quarantined: 0,
@@ -146,7 +153,9 @@ test('nothing is started while the peer may be alive, unless it granted that, an
     fc.property(facts, fc.constantFrom(...phases), (given, phase) => {
       for (const row of transitions.filter(({ from, to }) => from === phase && to === 'starting')) {
         if (!row.when(given)) continue;
-        if (!given.granted && !given.peerGone && phase !== 'active') throw new Error(row.id);
+        const isVouchedFor = given.granted || given.peerGone || given.leaseRegained;
+        if (!isVouchedFor && phase !== 'active') throw new Error(row.id);
+        if (given.leaseRegained && phase === 'frozen') continue; // The witness vouches for it.
         if (given.verdict === 'isolated' || given.verdict === 'unresponsive') throw new Error(row.id);
       }
     }),

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
-import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from '../driver.ts';
+import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { type InterfaceState, type NetworkMonitor, parseInterfaces } from '../network.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 
@@ -74,7 +74,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
     onStatus(status);
   }
 
-  async function carryOut(action: ResourceAction, signal: AbortSignal): Promise<Outcome> {
+  async function carryOut(action: BasicAction, signal: AbortSignal): Promise<Outcome> {
     switch (action) {
       case 'start':
       case 'resume': {
@@ -251,10 +251,10 @@ function deleteArgv({ address, interface: name }: AddressConfig, prefix: number)
   return ['ip', 'address', 'del', `${address}/${prefix}`, 'dev', name];
 }
 
-function commandLines(config: AddressConfig, action: ResourceAction): readonly string[] {
+function commandLines(config: AddressConfig, action: BasicAction): readonly string[] {
   const remove = deleteArgv(config, config.prefix);
   const keep = ['sysctl', '-q', '-w', `net/ipv4/conf/${config.interface}/promote_secondaries=1`];
-  const lines: Readonly<Record<ResourceAction, readonly (readonly string[])[]>> = {
+  const lines: Readonly<Record<BasicAction, readonly (readonly string[])[]>> = {
     start: [addArgv(config), ...announcements(config)],
     resume: [addArgv(config), ...announcements(config)],
     stop: config.family === 4 ? [keep, remove] : [remove],

@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
-import type { Outcome, ResourceAction, ResourceDriver, ResourceStatus } from '../driver.ts';
+import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import {
   buildQemuArgv,
   buildTapArgv,
@@ -35,14 +35,13 @@ const defaultReconcileMs = 5000;
 /** Events of QMP after which the guest is looked at. */
 const telling = ['STOP', 'RESUME', 'SHUTDOWN', 'BLOCK_IO_ERROR', 'GUEST_PANICKED', 'SUSPEND', 'WAKEUP'];
 
-const operations: Readonly<Record<ResourceAction, (guest: Guest, signal: AbortSignal) => Promise<Outcome>>> =
-  {
-    start: startGuest,
-    stop: stopGuest,
-    destroy: destroyGuest,
-    freeze: freezeGuest,
-    resume: resumeGuest,
-  };
+const operations: Readonly<Record<BasicAction, (guest: Guest, signal: AbortSignal) => Promise<Outcome>>> = {
+  start: startGuest,
+  stop: stopGuest,
+  destroy: destroyGuest,
+  freeze: freezeGuest,
+  resume: resumeGuest,
+};
 
 /** Watches the guest from the first `observe` or `perform` on, until `close`. */
 export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): ResourceDriver {
@@ -169,7 +168,7 @@ function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean
 function describeCommands(
   config: QemuGuestConfig,
   paths: GuestPaths,
-  action: ResourceAction,
+  action: BasicAction,
 ): readonly string[] {
   const pid = `"$(cat ${shellQuote(paths.pidFile)})"`;
   switch (action) {

@@ -3,7 +3,7 @@
 import { pino } from 'pino';
 import type { AddressConfig } from '../../../daemon/config/config.ts';
 import { createAddressDriver } from '../../../daemon/drivers/address/address.ts';
-import type { ResourceAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
+import type { BasicAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
 import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
 import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
 
@@ -11,9 +11,9 @@ export type Request =
   | { readonly kind: 'watch-network' }
   | { readonly kind: 'read-network' }
   | { readonly kind: 'create-address'; readonly config: AddressConfig; readonly announceRefreshMs: number }
-  | { readonly kind: 'perform'; readonly action: ResourceAction }
+  | { readonly kind: 'perform'; readonly action: BasicAction }
   | { readonly kind: 'observe' }
-  | { readonly kind: 'commands'; readonly action: ResourceAction }
+  | { readonly kind: 'commands'; readonly action: BasicAction }
   | { readonly kind: 'create-probe'; readonly target: ProbeTarget }
   | { readonly kind: 'set-pace'; readonly intervalMs: number | null }
   | { readonly kind: 'close' };

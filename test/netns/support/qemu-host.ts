@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { QemuGuestConfig } from '../../../daemon/config/config.ts';
-import type { Outcome, ResourceAction, ResourceStatus } from '../../../daemon/drivers/driver.ts';
+import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drivers/driver.ts';
 import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
 import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/qemu/process.ts';
 import { createQemuDriver } from '../../../daemon/drivers/qemu/qemu.ts';
@@ -54,7 +54,7 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
       { group: 'office', runDir, logger, onStatus: ({ kind }) => statuses.push(kind), reconcileMs: 500 },
     );
     closers.push(() => driver.close());
-    const perform = (action: ResourceAction) => driver.perform(action, AbortSignal.timeout(patienceMs));
+    const perform = (action: BasicAction) => driver.perform(action, AbortSignal.timeout(patienceMs));
     const observe = () => driver.observe(AbortSignal.timeout(patienceMs));
     return { ...driver, perform, performUntil: driver.perform, observe, statuses };
   }

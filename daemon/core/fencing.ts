@@ -1,0 +1,239 @@
+// Asks for what protects: powers a silent peer off, keeps the lease, feeds the watchdog. When to ask is decided here;
+// what an answer proves is said in membership and safeguards.
+
+import type { Effect, LoneMark, Outcome } from './events.ts';
+import type { Facts } from './facts.ts';
+import { hasRight, isEligible, peerInMaintenance } from './facts.ts';
+import { fenceIsBelied, patienceMs, silenceMs } from './membership.ts';
+import { note } from './notes.ts';
+import { leaseAfter, leaseIsValid } from './safeguards.ts';
+import type { GroupState, State } from './state.ts';
+import { writesAlone } from './storage.ts';
+
+type Emit = (effect: Effect) => void;
+type FactsOf = (group: GroupState) => Facts;
+
+const watchdogRetryMs = 5000;
+const fenceRetryMsMax = 60_000;
+
+/** Does this node run, or may it come to run, anything? */
+export function holdsAnything(state: State): boolean {
+  return state.groups.some(({ phase }) => holdingPhases.has(phase.kind));
+}
+
+const holdingPhases = new Set(['starting', 'active', 'frozen', 'stopping']);
+
+export function reliesOnWatchdog({ policy }: State): boolean {
+  return policy.witness !== null && policy.watchdog !== null;
+}
+
+export function tendSafeguards(state: State, factsOf: FactsOf, emit: Emit): State {
+  return tendWatchdog(tendLease(tendFence(state, factsOf, emit), factsOf, emit), emit);
+}
+
+/** The group waits for nothing but proof that the peer is off. */
+function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
+  if (group.phase.kind === 'starting' || group.phase.kind === 'active') {
+    return group.resources.some(({ outdatings }) => outdatings.length > 0);
+  }
+  const isIdle = group.phase.kind === 'stopped' || group.phase.kind === 'blocked';
+  const { obstacle } = facts;
+  const isOnlyProof = obstacle === null || obstacle === 'not-fenced' || obstacle === 'no-lease';
+  return isIdle && facts.allDown && isOnlyProof && isEligible(state, group);
+}
+
+function isSilent({ verdict }: State): boolean {
+  return verdict.kind === 'dead' || verdict.kind === 'unresponsive';
+}
+
+/** A node that holds nothing lets the other one shoot first; of two alike the preferred one is first. */
+function fenceDelayMs(state: State): number {
+  const content = state.peer.content;
+  const peerHolds = content === null || content.groups.some(({ holdsRest }) => holdsRest);
+  const isPreferred = state.groups[0]?.policy.preferred === state.policy.self;
+  const isFirst = holdsAnything(state) === peerHolds ? isPreferred : holdsAnything(state);
+  return isFirst ? 0 : (state.policy.fencing?.delayMs ?? 0);
+}
+
+function tendFence(before: State, factsOf: FactsOf, emit: Emit): State {
+  const { fencing, peer } = before.policy;
+  if (fencing === null) return before;
+  let state = before;
+  if (fenceIsBelied(state)) {
+    const message = `the fencing device says that ${peer} is off, but it still answers`;
+    emit(note('alarm', 'fence-belied', null, message, null, `check the device; power ${peer} off by hand`));
+    state = fenceFailed(state, message);
+  }
+  const { fence } = state;
+  if (fence.operation !== null || fence.succeededAt !== null || !isSilent(state)) return state;
+  if (peerInMaintenance(state) || (fence.retryAt !== null && state.now < fence.retryAt)) return state;
+  if (silenceMs(state) < patienceMs(state) + fenceDelayMs(state)) return state;
+  if (!state.groups.some((group) => awaitsProof(state, group, factsOf(group)))) return state;
+  const operation = state.nextOperation;
+  emit({ kind: 'fence-peer', operation, deadlineMs: fencing.deadlineMs });
+  emit(note('alarm', 'fencing', null, `${peer} is powered off, so that it cannot run what it is to lose`));
+  return {
+    ...state,
+    nextOperation: operation + 1,
+    fence: { ...fence, operation, askedAt: state.now, retryAt: null },
+  };
+}
+
+function fenceFailed(state: State, message: string): State {
+  const failures = state.fence.failures + 1;
+  const retryAt = state.now + Math.min(fenceRetryMsMax, 500 * 2 ** failures);
+  return {
+    ...state,
+    fence: { ...state.fence, operation: null, succeededAt: null, failures, retryAt, lastError: message },
+  };
+}
+
+export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State {
+  const { peer } = state.policy;
+  const tookMs = state.now - (state.fence.askedAt ?? state.now);
+  if (outcome.kind === 'done') {
+    emit(note('warning', 'fenced', null, `${peer} is powered off, the fencing device says`, tookMs));
+    return {
+      ...state,
+      fence: { ...state.fence, operation: null, succeededAt: state.now, failures: 0, lastError: null },
+    };
+  }
+  const message = `${peer} could not be powered off: ${outcome.message}`;
+  const next = `power ${peer} off by hand, then run \`battito takeover --peer-is-off ${peer}\``;
+  emit(note('alarm', 'fence-failed', null, message, tookMs, next));
+  return fenceFailed(state, outcome.message);
+}
+
+/** A frozen node asks only while it could still go on with it; an idle one once the peer is silent. */
+function wantsLease(state: State, factsOf: FactsOf): boolean {
+  const { lease } = state;
+  const silent = isSilent(state) || state.verdict.kind === 'isolated' || state.verdict.kind === 'fenced';
+  return state.groups.some((group) => {
+    if (group.phase.kind === 'frozen') return lease.heldTerm !== null && lease.heldTerm === lease.seenTerm;
+    if (holdingPhases.has(group.phase.kind)) return true;
+    return silent && state.verdict.kind !== 'isolated' && awaitsProof(state, group, factsOf(group));
+  });
+}
+
+/** What the witness is to record: whoever takes over later must know that we wrote without it. */
+function loneMark(state: State): LoneMark {
+  const isApart = state.groups.some((group) => writesAlone(group));
+  const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
+  if (isApart && isSilent) return 'mark';
+  const isSame = state.groups.every(({ resources }) =>
+    resources.every(
+      ({ storage, inSync }) => storage === null || (inSync && storage.connection === 'connected'),
+    ),
+  );
+  return isSame ? 'clear' : 'keep';
+}
+
+function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {
+  const { witness } = state.policy;
+  const { lease } = state;
+  if (witness === null || lease.operation !== null) return state;
+  const wants = wantsLease(state, factsOf);
+  if (!wants && lease.validUntil === null) return state;
+  if (!wants) return releaseLease(state, emit);
+  const alone = loneMark(state);
+  const isNews = alone === 'mark' && lease.askedAlone !== 'mark' && lease.lastError === null;
+  if (state.now < lease.nextAt && !isNews) return state;
+  const operation = state.nextOperation;
+  emit({ kind: 'request-lease', operation, alone, deadlineMs: witness.ttlMs / 3 });
+  return {
+    ...state,
+    nextOperation: operation + 1,
+    lease: { ...lease, operation, askedAt: state.now, askedAlone: alone },
+  };
+}
+
+function releaseLease(state: State, emit: Emit): State {
+  emit({ kind: 'release-lease' });
+  return { ...state, lease: { ...state.lease, validUntil: null, heldSince: null, heldTerm: null } };
+}
+
+export function leaseAnswered(
+  state: State,
+  operation: number,
+  answer: Parameters<typeof leaseAfter>[1],
+  emit: Emit,
+): State {
+  if (state.lease.operation !== operation) return state;
+  const isFrozen = state.groups.some(({ phase }) => phase.kind === 'frozen');
+  const lease = leaseAfter(state, answer, isFrozen);
+  if (answer.kind === 'held' && lease.validUntil === null) emit({ kind: 'release-lease' });
+  const was = state.lease.lastError;
+  if (lease.lastError !== was) {
+    emit(
+      lease.lastError === null
+        ? note('info', 'lease-held', null, 'the lease of the witness is ours')
+        : note('warning', 'lease-not-held', null, `the lease of the witness is not ours: ${lease.lastError}`),
+    );
+  }
+  return { ...state, lease };
+}
+
+/** Fed only while this node may run, or while all that it has is frozen; so what cannot be stopped ends with it. */
+function mayFeed(state: State): boolean {
+  return hasRight(state) || state.groups.every(isHarmless);
+}
+
+/** Nothing of the group answers or writes here: a promoted device whose guests are paused is not written to. */
+export function isHarmless({ resources, policy }: GroupState): boolean {
+  return resources.every(
+    ({ id, status }) =>
+      status?.kind === 'down' ||
+      status?.kind === 'paused' ||
+      policy.resources.find((other) => other.id === id)?.kind === 'drbd',
+  );
+}
+
+function holdsNothingAtAll(state: State): boolean {
+  const isDown = ({ resources }: GroupState) =>
+    resources.every(({ status, operation }) => status?.kind === 'down' && operation === null);
+  return !holdsAnything(state) && state.groups.every(isDown);
+}
+
+function tendWatchdog(state: State, emit: Emit): State {
+  if (!reliesOnWatchdog(state)) return state;
+  const { watchdog } = state;
+  if (watchdog.operation !== null) return state;
+  if (!watchdog.armed) {
+    const isDue = watchdog.retryAt === null || state.now >= watchdog.retryAt;
+    if (!holdsAnything(state) || !hasRight(state) || !isDue) return state;
+    const operation = state.nextOperation;
+    emit({ kind: 'arm-watchdog', operation });
+    return { ...state, nextOperation: operation + 1, watchdog: { ...watchdog, operation } };
+  }
+  if (holdsNothingAtAll(state)) {
+    emit({ kind: 'disarm-watchdog' });
+    return { ...state, watchdog: { ...watchdog, armed: false } };
+  }
+  if (state.now < watchdog.petAt || !mayFeed(state)) return state;
+  emit({ kind: 'pet-watchdog' });
+  return { ...state, watchdog: { ...watchdog, petAt: state.now + state.policy.timings.keepaliveMs } };
+}
+
+export function watchdogFinished(state: State, outcome: Outcome, emit: Emit): State {
+  const ended = { ...state.watchdog, operation: null };
+  if (outcome.kind === 'done') {
+    return {
+      ...state,
+      watchdog: { ...ended, armed: true, petAt: state.now, retryAt: null, lastError: null },
+    };
+  }
+  const next = 'load its driver (`modprobe softdog`) or mend it; nothing is started here without it';
+  emit(
+    note('alarm', 'watchdog-failed', null, `the watchdog cannot be armed: ${outcome.message}`, null, next),
+  );
+  return {
+    ...state,
+    watchdog: { ...ended, retryAt: state.now + watchdogRetryMs, lastError: outcome.message },
+  };
+}
+
+/** A daemon that ends disarms the watchdog only when nothing here needs one, or the peer knows to leave it alone. */
+export function letGoOfSafeguards(state: State, isSafe: boolean, emit: Emit): void {
+  if (state.watchdog.armed && isSafe) emit({ kind: 'disarm-watchdog' });
+  if (leaseIsValid(state) && !holdsAnything(state)) emit({ kind: 'release-lease' });
+}

@@ -1,0 +1,59 @@
+// What is seen of the groups' resources is taken in, and DRBD is answered when it asks about the peer's copy.
+
+import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
+import { factsOf } from './facts.ts';
+import { note } from './notes.ts';
+import type { State } from './state.ts';
+import { putGroup, putResource } from './state.ts';
+import { observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
+
+type Emit = (effect: Effect) => void;
+type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
+
+export function observeResource(state: State, event: EventOf<'resource-observed'>, emit: Emit): State {
+  const group = state.groups.find(({ policy }) => policy.name === event.group);
+  const resource = group?.resources.find(({ id }) => id === event.resource);
+  if (group === undefined || resource === undefined || resource.operation !== null) return state;
+  const before = resource.status;
+  if (before !== null && isSameStatus(before, event.status)) return state;
+  if (group.phase.kind === 'active' && before !== null) {
+    const what = event.status.kind === 'unknown' ? `unknown: ${event.status.message}` : event.status.kind;
+    emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
+  }
+  return putGroup(state, putResource(group, { ...resource, status: event.status }));
+}
+
+export function seeStorage(state: State, event: EventOf<'storage-observed'>, emit: Emit): State {
+  const group = state.groups.find(({ policy }) => policy.name === event.group);
+  const resource = group?.resources.find(({ id }) => id === event.resource);
+  if (group === undefined || resource === undefined) return state;
+  const wasSplit = resource.storage?.connection === 'standalone';
+  if (event.storage.connection === 'standalone' && !wasSplit && !group.discards) {
+    const next = `run \`battito drbd resolve ${event.resource.replace('drbd:', '')}\``;
+    const message = `${event.resource} has given its connection up: the two copies may have parted`;
+    emit(note('alarm', 'storage-standalone', group, message, null, next));
+  }
+  const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage)));
+  const status = storageAsResource(event.storage);
+  return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
+}
+
+/** DRBD's questions about the peer's copy are answered as soon as something is proven. */
+export function answerOutdatings(state: State, emit: Emit): State {
+  let next = state;
+  for (const group of state.groups) {
+    if (!group.resources.some(({ outdatings }) => outdatings.length > 0)) continue;
+    const answer = outdatingAnswer(state, group, factsOf(state, group).peerGone);
+    if (answer === null) continue;
+    for (const { outdatings } of group.resources) {
+      for (const id of outdatings) emit({ kind: 'answer-outdating', id, answer });
+    }
+    const resources = group.resources.map((resource) => ({ ...resource, outdatings: [] }));
+    next = putGroup(next, { ...group, resources });
+  }
+  return next;
+}
+
+function isSameStatus(a: ResourceStatus, b: ResourceStatus): boolean {
+  return a.kind === b.kind && (a.kind !== 'unknown' || b.kind !== 'unknown' || a.message === b.message);
+}

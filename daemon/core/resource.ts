@@ -1,0 +1,48 @@
+// What the core remembers of one resource of a group.
+
+import type { ResourceAction, ResourceStatus } from './events.ts';
+import type { MonotonicMs, ResourceId, ResourcePolicy } from './policy.ts';
+import type { StorageStatus } from './storage.ts';
+
+export interface ResourceState {
+  readonly id: ResourceId;
+  readonly status: ResourceStatus | null;
+  /** Of a DRBD device: what was last seen; null: nothing yet. */
+  readonly storage: StorageStatus | null;
+  /** Was its copy the same as the peer's when they were last connected in this run, and has nobody written since? */
+  readonly inSync: boolean;
+  /** Questions of DRBD's fence-peer handler that are not answered yet. */
+  readonly outdatings: readonly number[];
+  /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
+  readonly asserted: boolean;
+  readonly operation: {
+    readonly id: number;
+    readonly action: ResourceAction;
+    readonly since: MonotonicMs;
+    readonly cancelled: boolean;
+  } | null;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  readonly retryAt: MonotonicMs | null;
+  /** Starts in the last hour, newest last; caps restarts of a guest that keeps dying. */
+  readonly starts: readonly MonotonicMs[];
+  readonly quarantined: string | null;
+  readonly lastError: string | null;
+}
+
+export function freshResource(policy: ResourcePolicy): ResourceState {
+  return {
+    id: policy.id,
+    status: null,
+    storage: null,
+    inSync: false,
+    outdatings: [],
+    asserted: false,
+    operation: null,
+    failures: 0,
+    retryAt: null,
+    starts: [],
+    quarantined: null,
+    lastError: null,
+  };
+}

@@ -1,0 +1,150 @@
+// What proves that a silent peer runs nothing, and what stops this node when it can no longer know that it may run:
+// a device that powers the peer off, the lease of a witness, and the watchdog of this host. Their states, and what
+// follows from them; docs/decisions/0007-fencing-lease-watchdog.md has the argument.
+
+import type { LeaseAnswer, LoneMark } from './events.ts';
+import type { MonotonicMs, NodeName, Policy } from './policy.ts';
+import type { State } from './state.ts';
+
+/** Powering the peer off. */
+export interface FenceState {
+  readonly operation: number | null;
+  readonly askedAt: MonotonicMs | null;
+  /** When the device said that the peer is off; null: it did not, or the peer was heard since. */
+  readonly succeededAt: MonotonicMs | null;
+  /** Failed attempts in a row, and when the next one is due. */
+  readonly failures: number;
+  readonly retryAt: MonotonicMs | null;
+  readonly lastError: string | null;
+}
+
+/** The lease of the witness. It is ours until `validUntil`, which is counted from when it was asked for. */
+export interface LeaseState {
+  readonly operation: number | null;
+  readonly askedAt: MonotonicMs;
+  readonly nextAt: MonotonicMs;
+  readonly validUntil: MonotonicMs | null;
+  /** Since when held without a gap. */
+  readonly heldSince: MonotonicMs | null;
+  /** The term in which it was last ours; while the witness still names it, nobody else has had it since. */
+  readonly heldTerm: number | null;
+  /** The newest term that the witness named. */
+  readonly seenTerm: number | null;
+  /** Who has, by the witness's record, written without its mirror since the copies were last the same. */
+  readonly alone: NodeName | null;
+  /** What the request under way, or the last one, said of that. */
+  readonly askedAlone: LoneMark;
+  /** Why it is not ours, as the witness said last; null: it is, or it was not asked. */
+  readonly lastError: string | null;
+}
+
+/** The watchdog that resets this host. */
+export interface WatchdogState {
+  readonly armed: boolean;
+  readonly operation: number | null;
+  readonly petAt: MonotonicMs;
+  readonly retryAt: MonotonicMs | null;
+  readonly lastError: string | null;
+}
+
+export const noFence: FenceState = {
+  operation: null,
+  askedAt: null,
+  succeededAt: null,
+  failures: 0,
+  retryAt: null,
+  lastError: null,
+};
+
+export const noLease: LeaseState = {
+  operation: null,
+  askedAt: 0,
+  nextAt: 0,
+  validUntil: null,
+  heldSince: null,
+  heldTerm: null,
+  seenTerm: null,
+  alone: null,
+  askedAlone: 'keep',
+  lastError: null,
+};
+
+export const noWatchdog: WatchdogState = {
+  armed: false,
+  operation: null,
+  petAt: 0,
+  retryAt: null,
+  lastError: null,
+};
+
+/** The lease counts as over a tenth before its time, since clocks differ. */
+const leaseShare = 0.9;
+
+/** How much longer than the watchdog's time is waited, since clocks differ. */
+const watchdogShare = 1.05;
+
+export function leaseIsValid(state: State): boolean {
+  return state.lease.validUntil !== null && state.now < state.lease.validUntil;
+}
+
+/** Time for pausing guests, milliseconds: what lies between a freeze and the other node's takeover. */
+export function pausingMs({ timings }: Policy): number {
+  return timings.takeoverAfterMs - timings.freezeAfterMs;
+}
+
+/**
+ * From when on our lease proves that the peer runs nothing: it may not run without contact or lease, and its watchdog
+ * has reset it if it could not stop. Null: no such proof. A peer whose last word was maintenance does not feed one.
+ */
+export function leaseProvesAt(state: State): MonotonicMs | null {
+  const { witness, watchdog, timings } = state.policy;
+  const { heldSince } = state.lease;
+  if (witness === null || watchdog === null || heldSince === null || !leaseIsValid(state)) return null;
+  if ((state.peer.content?.maintenanceMinutes ?? 0) > 0) return null;
+  const freezeAfterMs = Math.max(timings.freezeAfterMs, state.peer.content?.freezeAfterMs ?? 0);
+  const contactEnds = (state.peer.lastHeardAt ?? state.startedAt) + freezeAfterMs;
+  return Math.max(contactEnds, heldSince) + watchdog.timeoutMs * watchdogShare + pausingMs(state.policy);
+}
+
+/** Has the lease been ours for long enough that a peer without watchdog has paused its guests? */
+export function leaseHasSettled(state: State): boolean {
+  const { heldSince } = state.lease;
+  return leaseIsValid(state) && heldSince !== null && state.now - heldSince >= pausingMs(state.policy);
+}
+
+/**
+ * The lease after an answer. `unbroken`: another node's term in between means that it may have run the group, so a
+ * frozen node must not go on, and gives the lease back.
+ */
+export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean): LeaseState {
+  const { lease, now, policy } = state;
+  const ttlMs = policy.witness?.ttlMs ?? 0;
+  const ended = { ...lease, operation: null };
+  const lost = { validUntil: null, heldSince: null };
+  switch (answer.kind) {
+    case 'unreachable':
+      return { ...ended, nextAt: now + ttlMs / 6, lastError: answer.message };
+    case 'refused': {
+      const lastError = `${answer.holder} holds it`;
+      const { term: seenTerm, alone } = answer;
+      return { ...ended, ...lost, seenTerm, alone, nextAt: now + ttlMs / 6, lastError };
+    }
+    case 'held': {
+      const { term: seenTerm, alone } = answer;
+      if (isFrozen && answer.term !== lease.heldTerm) {
+        const lastError = 'the peer has had it since this node froze';
+        return { ...ended, ...lost, seenTerm, alone, nextAt: now + ttlMs, lastError };
+      }
+      return {
+        ...ended,
+        seenTerm,
+        alone,
+        heldTerm: answer.term,
+        validUntil: lease.askedAt + ttlMs * leaseShare,
+        heldSince: leaseIsValid(state) ? lease.heldSince : now,
+        nextAt: lease.askedAt + ttlMs / 3,
+        lastError: null,
+      };
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// A DRBD device as the core sees it, and what may be done with its data. Nothing but up-to-date data is used
+// without a person saying so.
+
+import type { OutdatingAnswer, ResourceAction, ResourceStatus } from './events.ts';
+import type { Facts } from './facts.ts';
+import { contactAgeMs } from './membership.ts';
+import type { ResourceState } from './resource.ts';
+import { leaseIsValid } from './safeguards.ts';
+import type { GroupState, State } from './state.ts';
+import { ledgerGroup, peerReport, putGroup } from './state.ts';
+
+export type Disk = 'up-to-date' | 'consistent' | 'outdated' | 'inconsistent' | 'diskless' | 'unknown';
+
+/** What `drbdsetup events2` shows of one device on this node; kernel 8.4 and 9 alike. */
+export interface StorageStatus {
+  readonly role: 'primary' | 'secondary' | 'unknown';
+  readonly disk: Disk;
+  readonly connection: 'connected' | 'connecting' | 'standalone' | 'unknown';
+  readonly peerRole: 'primary' | 'secondary' | 'unknown';
+  readonly peerDisk: Disk;
+  /** Is IO held back: by us (suspend-io), or by DRBD until the peer is known to be fenced. */
+  readonly suspended: 'no' | 'user' | 'fencing';
+  readonly resync: { readonly direction: 'source' | 'target'; readonly percent: number } | null;
+}
+
+const statusOf: Readonly<Record<StorageStatus['role'], (storage: StorageStatus) => ResourceStatus>> = {
+  primary: ({ suspended }) => ({ kind: suspended === 'user' ? 'paused' : 'up' }),
+  secondary: () => ({ kind: 'down' }),
+  unknown: () => ({ kind: 'unknown', message: 'DRBD does not say which role it has' }),
+};
+
+/** What a device is as a resource of its group: promoted is up, and held back by us is paused. */
+export function storageAsResource(storage: StorageStatus): ResourceStatus {
+  return statusOf[storage.role](storage);
+}
+
+/** The copy counts as the peer's equal while they are connected, and after that until somebody writes alone. */
+export function inSyncAfter(resource: ResourceState, storage: StorageStatus): boolean {
+  return storage.connection === 'connected' ? storage.disk === 'up-to-date' : resource.inSync;
+}
+
+/** A peer that writes without its mirror here leaves this copy behind. */
+export function noteLoneWrites(state: State): State {
+  if (state.verdict.kind !== 'alive' && state.lease.alone !== state.policy.peer) return state;
+  let next = state;
+  for (const group of state.groups) {
+    const isAlone = peerReport(state, group.policy.name)?.alone === true && state.verdict.kind === 'alive';
+    if (!isAlone && state.lease.alone !== state.policy.peer) continue;
+    if (!group.resources.some(isBehind)) continue;
+    const resources = group.resources.map((resource) =>
+      isBehind(resource) ? { ...resource, inSync: false } : resource,
+    );
+    next = putGroup(next, { ...group, resources });
+  }
+  return next;
+}
+
+const isBehind = ({ inSync, storage }: ResourceState) =>
+  inSync && storage !== null && storage.connection !== 'connected';
+
+/** Devices of the group that are not connected to their mirror. */
+const unmirrored = (group: GroupState) =>
+  group.resources.filter(({ storage }) => storage !== null && storage.connection !== 'connected');
+
+/** Written to here, or about to be, without the mirror. */
+export function writesAlone(group: GroupState): boolean {
+  return unmirrored(group).some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
+}
+
+/** Every device that is not connected is marked here as the older copy. */
+export function isOutdated(group: GroupState): boolean {
+  const apart = unmirrored(group);
+  return apart.length > 0 && apart.every(({ storage }) => storage !== null && isOlder(storage.disk));
+}
+
+const isOlder = (disk: Disk) => disk === 'outdated' || disk === 'inconsistent' || disk === 'diskless';
+
+/** May the device be promoted here, with the data that it has? */
+export function isPromotable(state: State, group: GroupState, { storage, inSync }: ResourceState): boolean {
+  if (storage === null) return false;
+  if (group.dataAccepted) return storage.disk !== 'diskless' && storage.disk !== 'unknown';
+  const isLastWriter = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.self;
+  switch (storage.disk) {
+    case 'up-to-date':
+      return storage.connection === 'connected' || isLastWriter || (inSync && loneWritesAreKnown(state));
+    case 'consistent':
+      return isLastWriter && peerCannotWrite(state, group);
+    default:
+      return false;
+  }
+}
+
+/** With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. */
+function loneWritesAreKnown(state: State): boolean {
+  return state.policy.witness === null || state.verdict.kind === 'alive' || leaseIsValid(state);
+}
+
+function peerCannotWrite(state: State, group: GroupState): boolean {
+  const { verdict } = state;
+  if (verdict.kind === 'alive') return peerReport(state, group.policy.name)?.outdated === true;
+  return verdict.kind === 'fenced' && verdict.by !== 'lease';
+}
+
+/** This node has the newest data and cannot use them before the peer's copy is marked as the older one. */
+export function wantsPeerOutdated(state: State, group: GroupState): boolean {
+  if (group.resources.some(({ outdatings }) => outdatings.length > 0)) return true;
+  const isLastWriter = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.self;
+  return isLastWriter && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
+}
+
+/** What DRBD may be told of the peer's copy; null: nothing is proven, its IO stays frozen. */
+export function outdatingAnswer(state: State, group: GroupState, peerGone: boolean): OutdatingAnswer | null {
+  const { verdict } = state;
+  switch (verdict.kind) {
+    case 'listening':
+    case 'late':
+      return null;
+    case 'alive': {
+      const isNews = contactAgeMs(state) < state.policy.timings.warntimeMs;
+      return isNews && peerReport(state, group.policy.name)?.outdated === true ? 'outdated' : null;
+    }
+    case 'departed':
+      return 'unreachable';
+    case 'fenced':
+      if (verdict.by !== 'lease') return 'fenced';
+      return loneMarkStands(state) ? 'unreachable' : null;
+    default:
+      if (loneMarkStands(state)) return 'unreachable';
+      return peerGone && state.policy.witness === null ? 'unreachable' : null;
+  }
+}
+
+/** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
+function loneMarkStands(state: State): boolean {
+  return leaseIsValid(state) && state.lease.alone === state.policy.self;
+}
+
+/** What is to be done to a device besides bringing it to what its group's phase wants; null: nothing. */
+export function storageAction(
+  state: State,
+  group: GroupState,
+  { storage, status }: ResourceState,
+  facts: Facts,
+): ResourceAction | null {
+  if (storage === null || storage.connection === 'connected') return null;
+  const { phase } = group;
+  const isStandalone = storage.connection === 'standalone';
+  if (phase.kind === 'active') {
+    return isStandalone && facts.report?.discarding === true && status?.kind === 'up' ? 'connect' : null;
+  }
+  const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
+  if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
+  if (group.discards && isStandalone) return 'discard';
+  const isPeersData = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.peer;
+  const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
+  return facts.report?.wantsOutdated === true && isPeersData && isUsable ? 'outdate' : null;
+}
+
+/** The state once a device has been seen, and the discarding of its changes has come to its end. */
+export function observeStorage(resource: ResourceState, storage: StorageStatus): ResourceState {
+  const isHeard = storage.connection === 'connected';
+  return {
+    ...resource,
+    storage,
+    inSync: inSyncAfter(resource, storage),
+    outdatings: isHeard ? [] : resource.outdatings,
+  };
+}
