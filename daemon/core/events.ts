@@ -66,11 +66,15 @@ export type OperatorRequest =
   | { readonly kind: 'maintenance'; readonly durationMs: number }
   | { readonly kind: 'retry'; readonly groups: readonly GroupName[] };
 
-/** What survives a restart. `sole`: the owner held it while its peer was known to be gone. */
+/**
+ * What survives a restart. `sole`: the owner held it while its peer was known to be gone. `writer`: the node whose
+ * disks were promoted last, which the owner is not before it has promoted them.
+ */
 export interface LedgerGroup {
   readonly name: GroupName;
   readonly generation: number;
   readonly owner: NodeName | null;
+  readonly writer: NodeName | null;
   readonly sole: boolean;
   readonly frozen: boolean;
 }

@@ -41,6 +41,8 @@ export interface Facts {
   readonly cannotPersist: boolean;
   /** A device that the group needs may not be promoted here with the data it has, and nothing of it is. */
   readonly dataUnusable: boolean;
+  /** Somebody vouches for the peer being off: an operator, a device, a lease. */
+  readonly peerProvenOff: boolean;
   /** The lease is ours again, and nobody else has had it since this node froze. */
   readonly leaseRegained: boolean;
   /** Running here, but by no right that the ledger knows. */
@@ -235,8 +237,10 @@ export function isEligible(state: State, group: GroupState): boolean {
 
 const failuresUntilSettled = 3;
 
-function isSettled({ status, quarantined, failures }: ResourceState): boolean {
-  return status?.kind === 'up' || quarantined !== null || failures >= failuresUntilSettled;
+function isSettled({ status, quarantined, failures, operation }: ResourceState): boolean {
+  const isLeaving = operation !== null && operation.action !== 'start' && operation.action !== 'resume';
+  const isUp = status?.kind === 'up' && !isLeaving;
+  return isUp || quarantined !== null || failures >= failuresUntilSettled;
 }
 
 export function factsOf(state: State, group: GroupState): Facts {
@@ -272,7 +276,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotPersist: state.ledgerFailing !== null && group.needsRevision > state.persistedRevision,
     dataUnusable: group.phase.kind === 'starting' && !dataUsable(state, group),
-    leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state),
+    leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state) && state.lease.unbroken,
+    peerProvenOff: state.verdict.kind === 'fenced' || (state.policy.witness !== null && peerGone),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group, eligible),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),

@@ -104,20 +104,24 @@ export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State
   return fenceFailed(state, outcome.message);
 }
 
-/** A frozen node asks only while it could still go on with it; an idle one once the peer is silent. */
+/** An idle node asks once the peer is silent and a group waits for nothing else. */
 function wantsLease(state: State, factsOf: FactsOf): boolean {
-  const { lease } = state;
   const silent = isSilent(state) || state.verdict.kind === 'isolated' || state.verdict.kind === 'fenced';
   return state.groups.some((group) => {
-    if (group.phase.kind === 'frozen') return lease.heldTerm !== null && lease.heldTerm === lease.seenTerm;
     if (holdingPhases.has(group.phase.kind)) return true;
     return silent && state.verdict.kind !== 'isolated' && awaitsProof(state, group, factsOf(group));
   });
 }
 
+/** About to be promoted without its mirror. */
+function isToWriteAlone({ phase, resources }: GroupState): boolean {
+  const isApart = resources.some(({ storage }) => storage !== null && storage.connection !== 'connected');
+  return phase.kind === 'starting' && isApart;
+}
+
 /** What the witness is to record: whoever takes over later must know that we wrote without it. */
 function loneMark(state: State): LoneMark {
-  const isApart = state.groups.some((group) => writesAlone(group));
+  const isApart = state.groups.some((group) => writesAlone(group) || isToWriteAlone(group));
   const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
   if (isApart && isSilent) return 'mark';
   const isSame = state.groups.every(({ resources }) =>
@@ -161,7 +165,6 @@ export function leaseAnswered(
   if (state.lease.operation !== operation) return state;
   const isFrozen = state.groups.some(({ phase }) => phase.kind === 'frozen');
   const lease = leaseAfter(state, answer, isFrozen);
-  if (answer.kind === 'held' && lease.validUntil === null) emit({ kind: 'release-lease' });
   const was = state.lease.lastError;
   if (lease.lastError !== was) {
     emit(

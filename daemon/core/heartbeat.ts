@@ -38,6 +38,8 @@ export interface GroupReport {
   /** Highest generation the sender knows of, and who had it (null: nobody ever). */
   readonly generation: number;
   readonly owner: NodeName | null;
+  /** Whose disks were promoted last. */
+  readonly writer: NodeName | null;
   /** May an address / may a guest or storage of the group be in use on the sender? */
   readonly holdsAddresses: boolean;
   readonly holdsRest: boolean;
@@ -47,7 +49,7 @@ export interface GroupReport {
   readonly offer: boolean;
   /** The sender could run the group now. */
   readonly willing: boolean;
-  /** The sender writes to a disk of the group without its mirror here. */
+  /** The sender writes to a disk of the group without its mirror here, or did so since they were last connected. */
   readonly alone: boolean;
   /** The sender's copy of a disk is marked as older than the receiver's. */
   readonly outdated: boolean;

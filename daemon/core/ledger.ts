@@ -2,6 +2,7 @@
 
 import type { Effect, Ledger, LedgerGroup } from './events.ts';
 import type { Facts } from './facts.ts';
+import type { GroupReport } from './heartbeat.ts';
 import { silenceMs } from './membership.ts';
 import { isSame } from './same.ts';
 import type { GroupState, State } from './state.ts';
@@ -18,7 +19,15 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
   const isOwner =
     (phase.kind === 'starting' || phase.kind === 'active' || phase.kind === 'frozen') && phase.generation > 0;
   if (phase.kind === 'stopping' && phase.reason === 'decline') {
-    return { name, generation: phase.generation, owner: state.policy.peer, sole: false, frozen: false };
+    const { writer } = known;
+    return {
+      name,
+      generation: phase.generation,
+      owner: state.policy.peer,
+      writer,
+      sole: false,
+      frozen: false,
+    };
   }
   if (isOwner && phase.generation >= known.generation) {
     const sole =
@@ -29,15 +38,29 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
       name,
       generation: phase.generation,
       owner: state.policy.self,
+      writer: hasPromoted(group) ? state.policy.self : known.writer,
       sole,
       frozen: phase.kind === 'frozen',
     };
   }
-  if (state.verdict.kind === 'alive' && report !== null && report.generation > known.generation) {
-    return { name, generation: report.generation, owner: report.owner, sole: false, frozen: false };
+  if (state.verdict.kind === 'alive' && report !== null && isNewer(state, report, known)) {
+    const { generation, owner, writer } = report;
+    return { name, generation, owner, writer, sole: false, frozen: false };
   }
   const sole = known.sole && state.verdict.kind !== 'alive';
   return { ...known, sole, frozen: known.frozen && (phase.kind === 'observing' || phase.kind === 'frozen') };
+}
+
+function hasPromoted({ resources }: GroupState): boolean {
+  return resources.some(
+    ({ storage, status }) => storage !== null && (status?.kind === 'up' || status?.kind === 'paused'),
+  );
+}
+
+/** The peer knows of a later generation, or, as its owner, that it has promoted its disks meanwhile. */
+function isNewer(state: State, report: GroupReport, known: LedgerGroup): boolean {
+  if (report.generation !== known.generation) return report.generation > known.generation;
+  return known.owner === state.policy.peer && report.owner === known.owner && report.writer !== known.writer;
 }
 
 function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {
@@ -69,9 +92,15 @@ export function syncLedger(
   const ledgerRevision = state.ledgerRevision + 1;
   emit({ kind: 'persist-ledger', revision: ledgerRevision, ledger });
   const marked = state.groups.map((group) => {
-    const was = ledgerGroup(state.ledger, group.policy.name).sole;
-    const endsSole = was && !ledgerGroup(ledger, group.policy.name).sole;
-    return endsSole ? { ...group, soleUntil: ledgerRevision } : group;
+    const was = ledgerGroup(state.ledger, group.policy.name);
+    const is = ledgerGroup(ledger, group.policy.name);
+    const isOurs = is.owner === state.policy.self;
+    const becameOurs = isOurs && (was.owner !== is.owner || was.generation !== is.generation);
+    return {
+      ...group,
+      needsRevision: becameOurs ? ledgerRevision : group.needsRevision,
+      soleUntil: was.sole && !is.sole ? ledgerRevision : group.soleUntil,
+    };
   });
   return { ...state, groups: marked, ledger, ledgerRevision, persistRetryAt: null };
 }

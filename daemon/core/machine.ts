@@ -6,8 +6,9 @@ import type { Facts } from './facts.ts';
 import { factsOf } from './facts.ts';
 import { isHarmless } from './fencing.ts';
 import { note } from './notes.ts';
+import { explainObstacle } from './obstacles.ts';
 import { pausingMs } from './safeguards.ts';
-import type { GroupState, Phase, State } from './state.ts';
+import type { GroupState, Obstacle, Phase, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
 import type { Transition } from './transitions.ts';
 import { transitions } from './transitions.ts';
@@ -66,9 +67,15 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
   const row = matching(group.phase.kind, facts);
   if (row !== null) return apply(state, group, facts, row, emit);
   if (group.phase.kind === 'blocked' && facts.obstacle !== null && facts.obstacle !== group.phase.obstacle) {
+    emit(blockedNote(state, group, facts.obstacle));
     return putGroup(state, { ...group, phase: { kind: 'blocked', obstacle: facts.obstacle } });
   }
   return null;
+}
+
+function blockedNote(state: State, group: GroupState, obstacle: Obstacle): Effect {
+  const { why, next } = explainObstacle(obstacle, state.policy.peer, group.policy.name);
+  return note('alarm', 'block', group, `not started here: ${why}`, null, next);
 }
 
 /** All that the group has here stood still before the peer could have started it. */
@@ -104,7 +111,11 @@ export function matching(phase: Phase['kind'], facts: Facts): Transition | null 
 function apply(state: State, group: GroupState, facts: Facts, row: Transition, emit: Emit): State {
   const phase = phaseAfter(state, group, facts, row);
   const tookMs = row.id === 'started' || row.id === 'stopped' ? state.now - group.since : null;
-  emit(note(row.severity, row.id, group, `${group.phase.kind} -> ${phase.kind}: ${row.reason}`, tookMs));
+  if (phase.kind === 'blocked') emit(blockedNote(state, group, phase.obstacle));
+  else {
+    const message = `${group.phase.kind} -> ${phase.kind}: ${row.reason}`;
+    emit(note(row.severity, row.id, group, message, tookMs, row.next ?? null));
+  }
   const settles = phase.kind === 'active' || phase.kind === 'stopped' || phase.kind === 'blocked';
   const isNewGeneration = phase.kind === 'starting' && !phase.resuming;
   const resources = settles
@@ -121,7 +132,6 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     since: state.now,
     rule: row.id,
     resources,
-    needsRevision: isNewGeneration ? state.ledgerRevision + 1 : group.needsRevision,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
     frozenInTime: phase.kind === 'frozen' ? false : group.frozenInTime,
     discards: row.id === 'discard' ? group.frozenInTime : group.discards && phase.kind !== 'starting',
@@ -136,7 +146,7 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
   switch (row.to) {
     case 'starting':
       if (row.id === 'resume' || row.id === 'resume-by-lease')
-        return { kind: 'starting', generation, resuming: true };
+        return { kind: 'starting', generation: generation || nextGeneration(state, group), resuming: true };
       return { kind: 'starting', generation: nextGeneration(state, group), resuming: false };
     case 'active':
       if (group.phase.kind !== 'observing') return { kind: 'active', generation };

@@ -33,6 +33,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   const peer: PeerState = renewed
     ? { ...state.peer, incarnation: packet.incarnation, proven: false, lastSequence: 0, echo: null }
     : state.peer;
+  const contactAt = contactAfter(state, packet.echo);
   const proven = peer.proven || packet.echo?.incarnation === state.incarnation;
   const links = state.links.map((link, index) => {
     const lastSequence = index === packet.link ? packet.sequence : renewed ? 0 : link.lastSequence;
@@ -64,7 +65,8 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       lostWhileIsolated: peer.lostWhileIsolated && !hearsUs,
       isolatedAt: hearsUs ? null : peer.isolatedAt,
       confirmedOff: false,
-      contactAt: contactAfter(state, packet.echo),
+      contactAt,
+      stalledSinceContactMs: contactAt === peer.contactAt ? peer.stalledSinceContactMs : 0,
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,
       echo: newest ? packet.echo : peer.echo,
@@ -103,10 +105,12 @@ export function measureStall(state: State): State {
   if (latenessMs <= state.policy.timings.keepaliveMs) return state;
   const heardSince = Math.max(state.wakeAt, state.peer.lastHeardAt ?? 0);
   const forgivenMs = state.peer.forgivenMs + Math.max(0, state.now - heardSince);
+  const contactSince = Math.max(state.wakeAt, state.peer.contactAt ?? 0);
+  const stalledSinceContactMs = state.peer.stalledSinceContactMs + Math.max(0, state.now - contactSince);
   return {
     ...state,
     stalls: { count: state.stalls.count + 1, lastMs: latenessMs, lastAt: state.now },
-    peer: { ...state.peer, forgivenMs },
+    peer: { ...state.peer, forgivenMs, stalledSinceContactMs },
   };
 }
 
@@ -127,8 +131,8 @@ export function contactAgeMs(state: State): number {
 export function isUnheard(state: State): boolean {
   const { freezeAfterMs, warntimeMs } = state.policy.timings;
   const afterMs = state.peer.contactAt === null ? warntimeMs : freezeAfterMs;
-  const awakeMs = state.now - (state.stalls.lastAt ?? -Infinity);
-  return contactAgeMs(state) >= afterMs && awakeMs >= warntimeMs;
+  const ageMs = contactAgeMs(state);
+  return ageMs >= afterMs && ageMs - state.peer.stalledSinceContactMs >= warntimeMs;
 }
 
 /** Silence that may count against the peer, milliseconds: our own stalls are taken out. */
@@ -295,7 +299,7 @@ function urgentProbeMs(state: State): number {
 export function wantedPaces(state: State): readonly ProbePace[] {
   const { takeoverAfterMs } = state.policy.timings;
   const windowMs = evidenceWindowMs(state);
-  const unheardMs = contactAgeMs(state) - state.peer.forgivenMs;
+  const unheardMs = contactAgeMs(state) - state.peer.stalledSinceContactMs;
   const silent = Math.max(silenceMs(state), state.peer.contactAt === null ? 0 : unheardMs);
   const isHeard = state.verdict.kind === 'alive' && unheardMs < state.policy.timings.warntimeMs;
   const isPresent = isHeard || state.verdict.kind === 'departed';

@@ -10,7 +10,7 @@ import type { ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
-import { isPromotable, storageAction } from './storage.ts';
+import { isPromotable, loneMarkStands, storageAction } from './storage.ts';
 
 const maxStartFailures = 3;
 const maxStartsPerHour = 5;
@@ -18,13 +18,12 @@ const hourMs = 3_600_000;
 const destroyDeadlineMs = 10_000;
 const freezeDeadlineMs = 5000;
 
-type Wanted = 'up' | 'resumed' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
+type Wanted = 'up' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
 
 function wantedOf(group: GroupState): Wanted {
   const { phase } = group;
   switch (phase.kind) {
     case 'starting':
-      return phase.resuming ? 'resumed' : 'up';
     case 'active':
       return 'up';
     case 'stopping':
@@ -41,8 +40,6 @@ function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Want
   const status = resource.status?.kind;
   switch (wanted) {
     case 'up':
-      return startsFrom(resource, policy) ? 'start' : null;
-    case 'resumed':
       if (status === 'paused') return 'resume';
       return startsFrom(resource, policy) ? 'start' : null;
     case 'down':
@@ -72,6 +69,7 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (policy.kind === 'drbd' && resource?.status?.kind === 'down' && !isPromotable(state, group, resource)) {
     return false;
   }
+  if (policy.kind === 'drbd' && mustMarkFirst(state, resource)) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
   if (!policy.needs.every(isUp)) return false;
@@ -80,6 +78,16 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
     return kind === 'guest' && operation?.action === 'start';
   });
   return policy.kind !== 'guest' || starting.length < state.policy.parallelStarts;
+}
+
+/** With a witness, whoever takes over later must be able to learn that this node wrote without its mirror. */
+function mustMarkFirst(state: State, resource: ResourceState | undefined): boolean {
+  const isVouchedFor =
+    state.verdict.kind === 'alive' ||
+    state.verdict.kind === 'departed' ||
+    (state.verdict.kind === 'fenced' && state.verdict.by !== 'lease');
+  const isApart = resource?.storage?.connection !== 'connected';
+  return state.policy.witness !== null && isApart && !isVouchedFor && !loneMarkStands(state);
 }
 
 /** In order, addresses are let go first, and what others need is let go last; at once, everything together. */
@@ -158,9 +166,9 @@ export function reconcile(
     const action = actionFor(resource, policy, wanted) ?? storageAction(state, group, resource, facts);
     if (resource.operation !== null) {
       const { operation } = resource;
-      const opposed = bringsUp(operation.action) ? wanted !== 'up' && wanted !== 'resumed' : false;
-      const tooGentle = operation.action === 'stop' && (wanted === 'destroyed' || wanted === 'frozen');
-      if ((opposed || tooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
+      const isOpposed = bringsUp(operation.action) && wanted !== 'up';
+      const isTooGentle = operation.action === 'stop' && (wanted === 'destroyed' || wanted === 'frozen');
+      if ((isOpposed || isTooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
         emit({ kind: 'cancel-operation', operation: operation.id });
         current = putResource(current, { ...resource, operation: { ...operation, cancelled: true } });
       }

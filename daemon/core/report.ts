@@ -29,6 +29,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     phase: phase.kind,
     generation: 'generation' in phase ? phase.generation : known.generation,
     owner: known.owner,
+    writer: known.writer,
     holdsAddresses: holds(group, 'address'),
     holdsRest: holds(group, 'rest'),
     claim: 'claim' in phase && group.grant === null ? phase.claim : null,

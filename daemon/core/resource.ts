@@ -11,6 +11,8 @@ export interface ResourceState {
   readonly storage: StorageStatus | null;
   /** Was its copy the same as the peer's when they were last connected in this run, and has nobody written since? */
   readonly inSync: boolean;
+  /** Was it promoted here without its mirror since they were last connected? */
+  readonly ahead: boolean;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
   readonly outdatings: readonly number[];
   /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
@@ -36,6 +38,7 @@ export function freshResource(policy: ResourcePolicy): ResourceState {
     status: null,
     storage: null,
     inSync: false,
+    ahead: false,
     outdatings: [],
     asserted: false,
     operation: null,

@@ -28,8 +28,8 @@ export interface LeaseState {
   readonly heldSince: MonotonicMs | null;
   /** The term in which it was last ours; while the witness still names it, nobody else has had it since. */
   readonly heldTerm: number | null;
-  /** The newest term that the witness named. */
-  readonly seenTerm: number | null;
+  /** Nobody else has had it since it was last ours while this node was not frozen. */
+  readonly unbroken: boolean;
   /** Who has, by the witness's record, written without its mirror since the copies were last the same. */
   readonly alone: NodeName | null;
   /** What the request under way, or the last one, said of that. */
@@ -63,7 +63,7 @@ export const noLease: LeaseState = {
   validUntil: null,
   heldSince: null,
   heldTerm: null,
-  seenTerm: null,
+  unbroken: false,
   alone: null,
   askedAlone: 'keep',
   lastError: null,
@@ -112,10 +112,7 @@ export function leaseHasSettled(state: State): boolean {
   return leaseIsValid(state) && heldSince !== null && state.now - heldSince >= pausingMs(state.policy);
 }
 
-/**
- * The lease after an answer. `unbroken`: another node's term in between means that it may have run the group, so a
- * frozen node must not go on, and gives the lease back.
- */
+/** The lease after an answer. Another node's term in between means that it may have run what is frozen here. */
 export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean): LeaseState {
   const { lease, now, policy } = state;
   const ttlMs = policy.witness?.ttlMs ?? 0;
@@ -126,25 +123,18 @@ export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean)
       return { ...ended, nextAt: now + ttlMs / 6, lastError: answer.message };
     case 'refused': {
       const lastError = `${answer.holder} holds it`;
-      const { term: seenTerm, alone } = answer;
-      return { ...ended, ...lost, seenTerm, alone, nextAt: now + ttlMs / 6, lastError };
+      return { ...ended, ...lost, alone: answer.alone, nextAt: now + ttlMs / 6, lastError };
     }
-    case 'held': {
-      const { term: seenTerm, alone } = answer;
-      if (isFrozen && answer.term !== lease.heldTerm) {
-        const lastError = 'the peer has had it since this node froze';
-        return { ...ended, ...lost, seenTerm, alone, nextAt: now + ttlMs, lastError };
-      }
+    case 'held':
       return {
         ...ended,
-        seenTerm,
-        alone,
+        alone: answer.alone,
         heldTerm: answer.term,
+        unbroken: answer.term === lease.heldTerm && (lease.unbroken || !isFrozen),
         validUntil: lease.askedAt + ttlMs * leaseShare,
         heldSince: leaseIsValid(state) ? lease.heldSince : now,
         nextAt: lease.askedAt + ttlMs / 3,
         lastError: null,
       };
-    }
   }
 }

@@ -51,6 +51,8 @@ export interface PeerState {
    * before. Null: none in this run.
    */
   readonly contactAt: MonotonicMs | null;
+  /** How much of the time since contactAt was our own stall, milliseconds. */
+  readonly stalledSinceContactMs: number;
 }
 
 export type Verdict =
@@ -216,6 +218,7 @@ const silentPeer: PeerState = {
   isolatedAt: null,
   confirmedOff: false,
   contactAt: null,
+  stalledSinceContactMs: 0,
 };
 
 /** The state of a node that has just started and has seen nothing yet. */
@@ -288,7 +291,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
 /** What the ledger says of a group; a group it has never heard of has had no owner. */
 export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
   const found = ledger.groups.find((group) => group.name === name);
-  return found ?? { name, generation: 0, owner: null, sole: false, frozen: false };
+  return found ?? { name, generation: 0, owner: null, writer: null, sole: false, frozen: false };
 }
 
 /** What the peer last said of a group; null: nothing. */

@@ -62,9 +62,9 @@ const isBehind = ({ inSync, storage }: ResourceState) =>
 const unmirrored = (group: GroupState) =>
   group.resources.filter(({ storage }) => storage !== null && storage.connection !== 'connected');
 
-/** Written to here, or about to be, without the mirror. */
+/** Written to here without the mirror, now or since they were last connected. */
 export function writesAlone(group: GroupState): boolean {
-  return unmirrored(group).some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
+  return group.resources.some(({ ahead }) => ahead);
 }
 
 /** Every device that is not connected is marked here as the older copy. */
@@ -79,7 +79,7 @@ const isOlder = (disk: Disk) => disk === 'outdated' || disk === 'inconsistent' |
 export function isPromotable(state: State, group: GroupState, { storage, inSync }: ResourceState): boolean {
   if (storage === null) return false;
   if (group.dataAccepted) return storage.disk !== 'diskless' && storage.disk !== 'unknown';
-  const isLastWriter = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.self;
+  const isLastWriter = wroteLast(state, group);
   switch (storage.disk) {
     case 'up-to-date':
       return storage.connection === 'connected' || isLastWriter || (inSync && loneWritesAreKnown(state));
@@ -88,6 +88,11 @@ export function isPromotable(state: State, group: GroupState, { storage, inSync 
     default:
       return false;
   }
+}
+
+function wroteLast(state: State, group: GroupState): boolean {
+  const { writer } = ledgerGroup(state.ledger, group.policy.name);
+  return writer === state.policy.self && state.lease.alone !== state.policy.peer;
 }
 
 /** With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. */
@@ -104,8 +109,7 @@ function peerCannotWrite(state: State, group: GroupState): boolean {
 /** This node has the newest data and cannot use them before the peer's copy is marked as the older one. */
 export function wantsPeerOutdated(state: State, group: GroupState): boolean {
   if (group.resources.some(({ outdatings }) => outdatings.length > 0)) return true;
-  const isLastWriter = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.self;
-  return isLastWriter && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
+  return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
 }
 
 /** What DRBD may be told of the peer's copy; null: nothing is proven, its IO stays frozen. */
@@ -131,7 +135,7 @@ export function outdatingAnswer(state: State, group: GroupState, peerGone: boole
 }
 
 /** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
-function loneMarkStands(state: State): boolean {
+export function loneMarkStands(state: State): boolean {
   return leaseIsValid(state) && state.lease.alone === state.policy.self;
 }
 
@@ -151,7 +155,7 @@ export function storageAction(
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
   if (group.discards && isStandalone) return 'discard';
-  const isPeersData = ledgerGroup(state.ledger, group.policy.name).owner === state.policy.peer;
+  const isPeersData = ledgerGroup(state.ledger, group.policy.name).writer === state.policy.peer;
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
   return facts.report?.wantsOutdated === true && isPeersData && isUsable ? 'outdate' : null;
 }
@@ -163,6 +167,7 @@ export function observeStorage(resource: ResourceState, storage: StorageStatus):
     ...resource,
     storage,
     inSync: inSyncAfter(resource, storage),
+    ahead: !isHeard && (resource.ahead || storage.role === 'primary'),
     outdatings: isHeard ? [] : resource.outdatings,
   };
 }

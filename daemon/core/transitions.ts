@@ -15,6 +15,8 @@ export interface Transition {
   readonly stop?: StopReason;
   readonly severity: 'info' | 'warning' | 'alarm';
   readonly reason: string;
+  /** What a person may do about an alarm; of a blocked group its obstacle says. */
+  readonly next?: string;
 }
 
 const mayTakeOver = (f: Facts) =>
@@ -89,6 +91,7 @@ export const transitions: readonly Transition[] = [
     stop: 'stray',
     severity: 'alarm',
     reason: 'a part of the group was started here by hand although this node does not own the group',
+    next: 'start and stop guests of a group with `battito takeover` and `battito handover` only',
   },
   {
     id: 'unblock',
@@ -137,6 +140,7 @@ export const transitions: readonly Transition[] = [
     when: (f) => f.mustFreeze && !f.outranked && !f.inMaintenance,
     severity: 'alarm',
     reason: 'this node hears neither its peer nor the outside: frozen, since the peer may take over',
+    next: 'mend the network of this node; it goes on by itself if the peer has not taken over',
   },
   {
     id: 'start-outranked',
@@ -146,6 +150,7 @@ export const transitions: readonly Transition[] = [
     stop: 'yield',
     severity: 'alarm',
     reason: 'the peer runs the group with a better right: given up here',
+    next: 'see with `battito history` on both nodes how both came to run it',
   },
   {
     id: 'freeze',
@@ -154,6 +159,7 @@ export const transitions: readonly Transition[] = [
     when: (f) => f.mustFreeze && !f.outranked && !f.inMaintenance,
     severity: 'alarm',
     reason: 'this node hears neither its peer nor the outside: frozen, since the peer may take over',
+    next: 'mend the network of this node; it goes on by itself if the peer has not taken over',
   },
   {
     id: 'yield',
@@ -163,6 +169,7 @@ export const transitions: readonly Transition[] = [
     stop: 'yield',
     severity: 'alarm',
     reason: 'the peer runs the group with a better right: given up here',
+    next: 'see with `battito history` on both nodes how both came to run it',
   },
   {
     id: 'hand-over',
@@ -244,7 +251,7 @@ export const transitions: readonly Transition[] = [
     from: 'frozen',
     to: 'stopping',
     when: (f) =>
-      ((f.verdict === 'fenced' && !f.leaseRegained) || f.grantOutstanding || f.mustLeaveAlone) &&
+      ((f.peerProvenOff && !f.leaseRegained) || f.grantOutstanding || f.mustLeaveAlone) &&
       !f.granted &&
       !f.outranked &&
       !f.inMaintenance,
@@ -260,6 +267,7 @@ export const transitions: readonly Transition[] = [
     stop: 'discard',
     severity: 'alarm',
     reason: 'this node was cut off while it stopped the group in order: the rest is stopped at once',
+    next: 'mend the network of this node',
   },
   {
     id: 'give-back',
@@ -270,6 +278,7 @@ export const transitions: readonly Transition[] = [
     stop: 'leave',
     severity: 'alarm',
     reason: 'the state file cannot be written, so nothing may be started here: left to the peer',
+    next: 'free space or mend the file system of the state directory',
   },
   {
     id: 'decline',
@@ -286,6 +295,7 @@ export const transitions: readonly Transition[] = [
     stop: 'decline',
     severity: 'alarm',
     reason: 'the data here turned out to be older than those of the peer: left to it',
+    next: 'mend the connection of the disks between the nodes',
   },
   {
     id: 'stopped',

@@ -5,7 +5,8 @@
 //   ["t",at]                                    time-passed
 //   ["h",at,link,sequence,echoed]               heartbeat-received that says what the last one on its link said
 //   {"kind":…,…,"at":at}                        any other event
-//   ["s",sequence,echoed]                       the event's one effect is a heartbeat that says what the last one said
+//   ["s",[sequence,echoed],kind,…]              effects: a heartbeat that says what the last one said; one that is no
+//                                               more than its kind
 //   {"effects":[…]}                             any other effects of the event above; no line: it had none
 //   ["r",link,reason,count]                     packets that were refused since the last event
 //   {"kind":"clock","time":…,"monotonicMs":…}   the wall clock was set; see SegmentHeader
@@ -90,17 +91,22 @@ export function createLineEncoder(): LineEncoder {
       const last = heard[event.link];
       heard[event.link] = event;
       if (last !== undefined && repeats(last, event)) {
-        return `["h",${event.at},${event.link},${event.sequence},${event.echo?.sequence}]`;
+        return `["h",${event.at},${event.link},${event.sequence},${event.echo?.sequence ?? null}]`;
       }
       return JSON.stringify(event.content === last?.content ? { ...event, content: '=' } : event);
     },
     effects(effects) {
-      const [first] = effects;
-      if (first === undefined) return null;
-      if (effects.length === 1 && first.kind === 'send-heartbeat' && sent !== null && repeats(sent, first)) {
-        sent = first;
-        return `["s",${first.sequence},${first.echo?.sequence}]`;
+      if (effects.length === 0) return null;
+      const known = sent;
+      const parts: unknown[] = [];
+      for (const effect of effects) {
+        if (effect.kind === 'send-heartbeat' && sent !== null && repeats(sent, effect)) {
+          parts.push([effect.sequence, effect.echo?.sequence ?? null]);
+          sent = effect;
+        } else if (Object.keys(effect).length === 1) parts.push(effect.kind);
       }
+      if (parts.length === effects.length) return JSON.stringify(['s', ...parts]);
+      sent = known;
       return `{"effects":${JSON.stringify(effects.map(shortened))}}`;
     },
   };
@@ -108,18 +114,24 @@ export function createLineEncoder(): LineEncoder {
 
 /** Do they differ in nothing but time and sequences? By identity, which is cheap, and never says so wrongly. */
 function repeats(last: Heartbeat, next: Heartbeat): boolean {
-  if (last.echo === null || next.echo === null) return false;
+  if (last.echo === null || next.echo === null) return last.echo === next.echo && isLike(last, next, 'echo');
   return isLike(last, next, 'echo') && isLike(last.echo, next.echo, null);
 }
 
 function isLike(last: object, next: object, except: string | null): boolean {
-  let keys = 0;
-  for (const [key, value] of Object.entries(next)) {
-    keys += 1;
-    if (key === 'at' || key === 'sequence' || key === except) continue;
-    if ((last as Record<string, unknown>)[key] !== value) return false;
-  }
-  return keys === Object.keys(last).length;
+  const lastKeys = Object.keys(last);
+  const keys = Object.keys(next);
+  return (
+    keys.length === lastKeys.length &&
+    keys.every(
+      (key, index) =>
+        key === lastKeys[index] &&
+        (key === 'at' ||
+          key === 'sequence' ||
+          key === except ||
+          (last as Record<string, unknown>)[key] === (next as Record<string, unknown>)[key]),
+    )
+  );
 }
 
 /** The line for refused packets. */
@@ -142,27 +154,33 @@ export function createLineDecoder(): (line: string) => Item {
     return sent;
   };
 
-  const decodeShort = (value: readonly unknown[]): Item => {
-    const numbers = value.slice(1) as readonly number[];
-    const [first = 0, second = 0, third = 0, fourth = 0] = numbers;
-    if (value[0] === 'r') {
-      return { kind: 'refused', link: first, reason: value[2] as RefusalReason, count: third };
+  const decodeEffects = (parts: readonly unknown[]): Item => {
+    const effects: Effect[] = [];
+    for (const part of parts) {
+      if (typeof part === 'string') effects.push({ kind: part } as Effect);
+      else if (sent !== null && Array.isArray(part)) {
+        sent = followed(sent, part as readonly (number | null)[]);
+        effects.push(sent);
+      } else return { kind: 'damaged' };
     }
-    if (!numbers.every((number) => typeof number === 'number')) return { kind: 'damaged' };
+    return { kind: 'effects', effects };
+  };
+
+  const decodeShort = (value: readonly unknown[]): Item => {
+    if (value[0] === 's') return decodeEffects(value.slice(1));
+    const [, first, second, third, fourth] = value as readonly (number | null | undefined)[];
+    if (typeof first !== 'number') return { kind: 'damaged' };
     switch (value[0]) {
+      case 'r':
+        return { kind: 'refused', link: first, reason: value[2] as RefusalReason, count: third ?? 0 };
       case 't':
         return { kind: 'event', event: { kind: 'time-passed', at: first } };
       case 'h': {
-        const last = heard[second];
-        if (last?.echo == null) return { kind: 'damaged' };
-        const event = { ...last, at: first, sequence: third, echo: { ...last.echo, sequence: fourth } };
-        heard[second] = event;
+        const last = heard[second ?? -1];
+        if (last === undefined || typeof third !== 'number') return { kind: 'damaged' };
+        const event = { ...followed(last, [third, fourth ?? null]), at: first };
+        heard[event.link] = event;
         return { kind: 'event', event };
-      }
-      case 's': {
-        if (sent?.echo == null) return { kind: 'damaged' };
-        sent = { ...sent, sequence: first, echo: { ...sent.echo, sequence: second } };
-        return { kind: 'effects', effects: [sent] };
       }
       default:
         return { kind: 'damaged' };
@@ -185,7 +203,9 @@ export function createLineDecoder(): (line: string) => Item {
     if (Array.isArray(value['effects'])) {
       return { kind: 'effects', effects: (value['effects'] as readonly Effect[]).map(restored) };
     }
-    if (value['kind'] === 'clock') return { kind: 'clock', clock: value as unknown as ClockPair };
+    if (value['kind'] === 'clock') {
+      return isClockPair(value) ? { kind: 'clock', clock: value } : { kind: 'damaged' };
+    }
     if (value['kind'] === 'segment-started') {
       heard = [];
       sent = null;
@@ -196,8 +216,14 @@ export function createLineDecoder(): (line: string) => Item {
   };
 }
 
+/** The heartbeat that says what `last` says, with its own sequences. */
+function followed<H extends Heartbeat>(last: H, [sequence, echoed]: readonly (number | null)[]): H {
+  const echo = last.echo === null || echoed == null ? null : { ...last.echo, sequence: echoed };
+  return { ...last, sequence: sequence ?? 0, echo };
+}
+
 function decodeHeader(value: Readonly<Record<string, unknown>>): Item {
-  const { format, software, monotonicMs, time, state, node, peer } = value;
+  const { format, software, state, node, peer } = value;
   if (format !== journalFormat) {
     return {
       kind: 'foreign-segment',
@@ -206,8 +232,7 @@ function decodeHeader(value: Readonly<Record<string, unknown>>): Item {
     };
   }
   const isWhole =
-    typeof monotonicMs === 'number' &&
-    !Number.isNaN(Date.parse(String(time))) &&
+    isClockPair(value) &&
     typeof node === 'string' &&
     typeof peer === 'string' &&
     isRecord(state) &&
@@ -215,6 +240,11 @@ function decodeHeader(value: Readonly<Record<string, unknown>>): Item {
     isRecord(state['policy']['timings']) &&
     Array.isArray(state['groups']);
   return isWhole ? { kind: 'segment', header: value as unknown as SegmentHeader } : { kind: 'damaged' };
+}
+
+function isClockPair(value: object): value is ClockPair {
+  const { time, monotonicMs } = value as Partial<ClockPair>;
+  return typeof monotonicMs === 'number' && typeof time === 'string' && !Number.isNaN(Date.parse(time));
 }
 
 function parse(line: string): unknown {

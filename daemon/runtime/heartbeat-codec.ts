@@ -41,6 +41,7 @@ const wireGroup = z
     count, // up
     count, // total
     count, // quarantined
+    count.max(2).default(0), // writer: as owner
   ])
   .rest(z.unknown());
 
@@ -73,29 +74,34 @@ export interface Correspondents {
   readonly receiver: string;
 }
 
+const packName = (name: string | null, { sender, receiver }: Correspondents) =>
+  name === sender ? 1 : name === receiver ? 2 : 0;
+
 function packGroup(group: GroupReport, names: Correspondents): z.infer<typeof wireGroup> {
   const { claim, grant } = group;
   return [
     group.name,
     phaseKinds.indexOf(group.phase),
     group.generation,
-    group.owner === names.sender ? 1 : group.owner === names.receiver ? 2 : 0,
+    packName(group.owner, names),
     packFlags(groupFlags, group),
     claim === null ? 0 : [claim.id, claimReasons.indexOf(claim.reason)],
     grant === null ? 0 : [grant.incarnation, grant.claim],
     group.up,
     group.total,
     group.quarantined,
+    packName(group.writer, names),
   ];
 }
 
 function unpackGroup(wire: z.infer<typeof wireGroup>, names: Correspondents): GroupReport {
-  const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined] = wire;
+  const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined, writer] = wire;
   return {
     name,
     phase: phaseKinds[phase] ?? 'observing',
     generation,
     owner: [null, names.sender, names.receiver][owner] ?? null,
+    writer: [null, names.sender, names.receiver][writer] ?? null,
     ...unpackFlags(groupFlags, flags),
     claim: claim === 0 ? null : { id: claim[0], reason: claimReasons[claim[1]] ?? 'nobody-runs-it' },
     grant: grant === 0 ? null : { incarnation: grant[0], claim: grant[1] },

@@ -57,26 +57,15 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const files = await openJournalFiles({ directory, logger, fileBytes, totalBytes });
   const encoder = createLineEncoder();
 
-  let pending: Part[] = [];
-  let pendingBytes = 0;
-  let writtenBytes = files.foundBytes;
+  const buffer = createBuffer(files.foundBytes);
+  const refusals = createRefusals();
+  const clocks = createClocks();
   /** Why the next event needs a new segment before it; null: it does not. */
   let because: SegmentHeader['because'] | null = 'start';
   let lost = 0;
   let lostInAll = 0;
-  let refusals = new Map<string, { link: number; reason: RefusalReason; count: number }>();
-  let clock: ClockPair = readClocks();
   let isFailing = false;
   let flushing: Promise<void> | null = null;
-
-  const add = (text: string, newFile = false) => {
-    const line = `${text}\n`;
-    const last = pending.at(-1);
-    if (last === undefined || newFile) pending.push({ lines: [line], newFile });
-    else last.lines.push(line);
-    pendingBytes += line.length;
-    writtenBytes = newFile ? line.length : writtenBytes + line.length;
-  };
 
   const lose = (events: number) => {
     lost += events;
@@ -85,45 +74,34 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   };
 
   const startSegment = (reason: SegmentHeader['because'], state: State) => {
-    clock = readClocks();
     const { software, self: node, peer } = state.policy;
     const about = { format: journalFormat, software, cluster, node, peer, boot, lost };
-    const header: SegmentHeader = { kind: 'segment-started', because: reason, ...clock, ...about, state };
-    add(encoder.segment(header), writtenBytes >= fileBytes);
+    const header: SegmentHeader = {
+      kind: 'segment-started',
+      because: reason,
+      ...clocks.read(),
+      ...about,
+      state,
+    };
+    buffer.add(encoder.segment(header), buffer.fileBytes() >= fileBytes);
     because = null;
     lost = 0;
   };
 
-  const addRefusals = () => {
-    if (refusals.size === 0) return;
-    for (const { link, reason, count } of refusals.values()) add(refusedLine(link, reason, count));
-    refusals = new Map();
-  };
-
-  const addClock = () => {
-    const now = readClocks();
-    const moved = Date.parse(now.time) - Date.parse(clock.time) - (now.monotonicMs - clock.monotonicMs);
-    if (because !== null || Math.abs(moved) < clockStepMs) return;
-    clock = now;
-    add(clockLine(now));
-  };
-
   const write = async () => {
-    addClock();
-    const parts = pending;
+    const step = because === null ? clocks.step() : null;
+    if (step !== null) buffer.add(clockLine(step));
+    const parts = buffer.take();
     if (parts.length === 0) return;
-    pending = [];
-    pendingBytes = 0;
     try {
       await files.append(parts);
       if (isFailing)
         logger.warn({ lost: lostInAll }, 'the journal is written again; events are missing in it');
       isFailing = false;
     } catch (error) {
-      lose([...parts, ...pending].flatMap(({ lines }) => lines).filter(isEventLine).length);
+      // What came in meanwhile leads on from what is lost.
+      lose([...parts, ...buffer.take()].flatMap(({ lines }) => lines).filter(isEventLine).length);
       because = 'gap';
-      pending = [];
-      pendingBytes = 0;
       if (!isFailing) logger.warn({ err: error }, 'the journal cannot be written');
       isFailing = true;
     }
@@ -139,23 +117,22 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
   return {
     record(event, state) {
-      if (pendingBytes > pendingBytesMax) return lose(1);
-      if (because === null) addRefusals();
-      else refusals = new Map(); // They are in the state that the segment begins with.
-      if (because !== null) startSegment(because, state);
-      else if (writtenBytes >= fileBytes) startSegment('full', state);
-      add(encoder.event(event));
+      if (buffer.pendingBytes() > pendingBytesMax) return lose(1);
+      const refused = refusals.take();
+      if (because !== null)
+        startSegment(because, state); // Refusals are in the state that it begins with.
+      else {
+        for (const { link, reason, count } of refused) buffer.add(refusedLine(link, reason, count));
+        if (buffer.fileBytes() >= fileBytes) startSegment('full', state);
+      }
+      buffer.add(encoder.event(event));
     },
     recordEffects(effects) {
       if (because !== null) return; // Their event was dropped.
       const line = encoder.effects(effects);
-      if (line !== null) add(line);
+      if (line !== null) buffer.add(line);
     },
-    countRefusal(link, reason) {
-      const key = `${link} ${reason}`;
-      const known = refusals.get(key) ?? { link, reason, count: 0 };
-      refusals.set(key, { ...known, count: known.count + 1 });
-    },
+    countRefusal: refusals.count,
     dropped: () => lostInAll,
     async close() {
       clearInterval(timer);
@@ -166,8 +143,75 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   };
 }
 
+/** Lines that are not written yet, in the parts in which they go to the files. */
+function createBuffer(foundBytes: number) {
+  let parts: Part[] = [];
+  let pendingBytes = 0;
+  let fileBytes = foundBytes;
+  return {
+    add(text: string, newFile = false) {
+      const line = `${text}\n`;
+      const last = parts.at(-1);
+      if (last === undefined || newFile) parts.push({ lines: [line], newFile });
+      else last.lines.push(line);
+      pendingBytes += line.length;
+      fileBytes = newFile ? line.length : fileBytes + line.length;
+    },
+    take(): readonly Part[] {
+      const taken = parts;
+      parts = [];
+      pendingBytes = 0;
+      return taken;
+    },
+    pendingBytes: () => pendingBytes,
+    /** Of the file that they go to, with them. */
+    fileBytes: () => fileBytes,
+  };
+}
+
+interface Refused {
+  readonly link: number;
+  readonly reason: RefusalReason;
+  readonly count: number;
+}
+
+function createRefusals() {
+  let refused = new Map<string, Refused>();
+  return {
+    count(link: number, reason: RefusalReason) {
+      const key = `${link} ${reason}`;
+      refused.set(key, { link, reason, count: (refused.get(key)?.count ?? 0) + 1 });
+    },
+    take(): readonly Refused[] {
+      if (refused.size === 0) return [];
+      const taken = [...refused.values()];
+      refused = new Map();
+      return taken;
+    },
+  };
+}
+
 function isEventLine(line: string): boolean {
   return /^(\["[th]"|\{"kind":"(?!segment-started|clock))/.test(line);
+}
+
+/** Both clocks, and whether the wall clock was set against the other since they were read. */
+function createClocks() {
+  let known = readClocks();
+  return {
+    read(): ClockPair {
+      known = readClocks();
+      return known;
+    },
+    /** null: it was not set. */
+    step(): ClockPair | null {
+      const now = readClocks();
+      const moved = Date.parse(now.time) - Date.parse(known.time) - (now.monotonicMs - known.monotonicMs);
+      if (Math.abs(moved) < clockStepMs) return null;
+      known = now;
+      return now;
+    },
+  };
 }
 
 function readClocks(): ClockPair {

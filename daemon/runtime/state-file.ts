@@ -26,6 +26,7 @@ const fileSchema = z.object({
         name: z.string(),
         generation: z.int().nonnegative(),
         owner: z.string().nullable(),
+        writer: z.string().nullable().default(null),
         sole: z.boolean(),
         frozen: z.boolean(),
       }),

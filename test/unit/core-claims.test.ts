@@ -30,6 +30,7 @@ function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
     name: 'office',
     generation: ledgerOwner === null ? 0 : 4,
     owner: ledgerOwner,
+    writer: null,
     sole: false,
     frozen: false,
   };
@@ -95,6 +96,7 @@ const stoppedReport: GroupReport = {
   phase: 'stopped',
   generation: 0,
   owner: null,
+  writer: null,
   holdsAddresses: false,
   holdsRest: false,
   claim: null,

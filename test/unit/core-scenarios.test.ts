@@ -233,7 +233,7 @@ test('a graceful stop with nobody to take over stops the guests in order', (t) =
 
 test('a guest that cannot start is given up and reported; the address and the other guest are up', (t) => {
   const world = bothUp();
-  world.breakResource('secondary', mail, 'the disk is missing');
+  world.breakResource('secondary', mail);
   world.powerLoss('primary');
   world.runUntil('secondary is active', () => world.phase('secondary') === 'active');
   t.is(world.resource('secondary', web), 'up');

@@ -1,4 +1,4 @@
-// What the runtime keeps and sends: the state file, the journal, the history, the payload of a heartbeat, a reload.
+// What the runtime keeps and sends: the state file, the history, the payload of a heartbeat, a reload.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,21 +8,15 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { groupsMax } from '../../daemon/config/values.ts';
-import type { Event } from '../../daemon/core/events.ts';
 import { claimReasons, type HeartbeatContent, phaseKinds } from '../../daemon/core/heartbeat.ts';
-import { initialState, type State } from '../../daemon/core/state.ts';
-import { step } from '../../daemon/core/step.ts';
 import { payloadBytesMax } from '../../daemon/drivers/link/wire.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
 import { openHistory } from '../../daemon/runtime/history.ts';
-import { openJournal } from '../../daemon/runtime/journal.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { openStateFile } from '../../daemon/runtime/state-file.ts';
-import { examplePolicy } from '../sim/example.ts';
-import { createWorld } from '../sim/world.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -34,7 +28,7 @@ function useDirectory(t: ExecutionContext): string {
 
 const office = { cluster: 'office', node: 'primary' };
 const ledger = {
-  groups: [{ name: 'office', generation: 3, owner: 'primary', sole: true, frozen: false }],
+  groups: [{ name: 'office', generation: 3, owner: 'primary', writer: null, sole: true, frozen: false }],
   peer: { incarnation: 8, sequence: 9 },
   standby: true,
   maintenanceUntil: null,
@@ -97,88 +91,12 @@ test('saves are written in the order in which they were asked for', async (t) =>
   const saves = Array.from({ length: 20 }, (_, generation) =>
     file.save({
       ...ledger,
-      groups: [{ name: 'office', generation, owner: null, sole: false, frozen: false }],
+      groups: [{ name: 'office', generation, owner: null, writer: null, sole: false, frozen: false }],
     }),
   );
   await Promise.all(saves);
   const { ledger: last } = await openStateFile({ stateDir, ...office });
   t.is(last.groups[0]?.generation, 19);
-});
-
-/** Events of a node that starts alone, is told to stand by, and hears a peer. */
-function someEvents(): { readonly initial: State; readonly events: readonly Event[] } {
-  const policy = examplePolicy('primary');
-  const initial = initialState({
-    at: 0,
-    policy,
-    incarnation: 5,
-    ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
-  });
-  const world = createWorld();
-  world.boot('primary');
-  world.boot('secondary');
-  world.run(2000);
-  const { content } = world.state('primary').peer;
-  if (content === null) throw new Error('nothing was heard');
-  const heard = (at: number, sequence: number): Event => ({
-    kind: 'heartbeat-received',
-    at,
-    link: 0,
-    incarnation: 9,
-    sequence,
-    echo: { incarnation: 5, sequence: 1 },
-    content,
-  });
-  const events: Event[] = [];
-  for (let at = 10; at < 3000; at += 10) {
-    events.push(at % 200 === 0 ? heard(at, at) : { kind: 'time-passed', at });
-  }
-  return { initial, events };
-}
-
-test('the journal keeps what the core saw, so that it can be run through the core again', async (t) => {
-  const stateDir = useDirectory(t);
-  const journal = await openJournal({ stateDir, logger, flushMs: 20 });
-  const { initial, events } = someEvents();
-  let state = initial;
-  for (const event of events) {
-    journal.record(event, state);
-    state = step(state, event).state;
-  }
-  await journal.close();
-  const lines = readFileSync(join(stateDir, 'journal', 'events.0.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const [start, ...rest] = lines;
-  let replayed = start?.['state'] as State;
-  let content: unknown = null;
-  for (const line of rest) {
-    if ('content' in line && line['content'] !== '=') content = line['content'];
-    const event = 'content' in line ? { ...line, content } : line;
-    replayed = step(replayed, event as unknown as Event).state;
-  }
-  t.is(rest.length, events.length);
-  t.is(JSON.stringify(replayed), JSON.stringify(state));
-});
-
-test('the journal is a ring: its files are bounded, and each begins with a state', async (t) => {
-  const stateDir = useDirectory(t);
-  const journal = await openJournal({ stateDir, logger, segmentBytes: 20_000, segments: 3, flushMs: 1 });
-  const { initial } = someEvents();
-  for (let at = 0; at < 6000; at += 1) {
-    journal.record({ kind: 'time-passed', at }, initial);
-    if (at % 300 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  await journal.close();
-  const files = readdirSync(join(stateDir, 'journal')).toSorted();
-  t.deepEqual(files, ['events.0.jsonl', 'events.1.jsonl', 'events.2.jsonl']);
-  for (const file of files) {
-    const text = readFileSync(join(stateDir, 'journal', file), 'utf8');
-    t.regex(text, /^\{"kind":"segment-started"/, file);
-    t.true(text.length < 60_000, `${file} has ${text.length} bytes`);
-  }
-  t.is(journal.dropped(), 0);
 });
 
 test('the history comes back after a restart, oldest first, and a line cut by a power loss is left out', async (t) => {
@@ -223,6 +141,7 @@ const example: HeartbeatContent = {
       phase: 'active',
       generation: 7,
       owner: 'primary',
+      writer: null,
       holdsAddresses: true,
       holdsRest: true,
       claim: { id: 1, reason: 'operator' },
@@ -296,6 +215,7 @@ test('any content survives the wire', (t) => {
     phase: fc.constantFrom(...phaseKinds),
     generation: fc.nat(),
     owner: fc.constantFrom('primary', 'secondary', null),
+    writer: fc.constantFrom('primary', 'secondary', null),
     holdsAddresses: fc.boolean(),
     holdsRest: fc.boolean(),
     claim: fc.option(

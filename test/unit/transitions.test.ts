@@ -68,8 +68,9 @@ const facts: fc.Arbitrary<Facts> = fc
     ledgerFrozen: fc.boolean(),
     dataUnusable: fc.boolean(),
     leaseRegained: fc.boolean(),
+    provenByLease: fc.boolean(),
   })
-  .map(({ takeoverTime, leaving, blockedBy, statuses, ...free }) => {
+  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, ...free }) => {
     const alive = free.verdict === 'alive';
     const present = alive || free.verdict === 'late' || free.verdict === 'listening';
     const peerGone =
@@ -91,9 +92,8 @@ const facts: fc.Arbitrary<Facts> = fc
       granted: alive && free.granted,
       offeredToUs: alive && free.offeredToUs,
       eligible: free.eligible && !free.inMaintenance && !leaving,
-      mustFreeze:
-        (free.verdict === 'late' || free.verdict === 'isolated' || free.verdict === 'listening') &&
-        free.mustFreeze,
+      mustFreeze: free.verdict !== 'departed' && free.verdict !== 'fenced' && free.mustFreeze,
+      peerProvenOff: free.verdict === 'fenced' || (provenByLease && peerGone && free.verdict === 'dead'),
       mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
       obstacle: present ? null : ofVerdict,
       anyUp: statuses === 'some-up' || statuses === 'all-up',
@@ -132,6 +132,7 @@ const someReport: NonNullable<Facts['report']> = {
   phase: 'stopped',
   generation: 1,
   owner: null,
+  writer: null,
   holdsAddresses: false,
   holdsRest: false,
   claim: null,

@@ -1,0 +1,258 @@
+// Actions as a person writes them, `power-loss primary @10s`, and back: parse and format are inverse to each other.
+// Pure; knows the words of the actions and nothing of what they do.
+
+import type { OperatorRequest } from '../core/events.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
+import type { Action, ActionKind, ActionOf, Side, TimedAction } from './action.ts';
+import { sides } from './action.ts';
+
+/** What the two hosts are called. */
+export type HostNames = Readonly<Record<Side, string>>;
+
+const plainNames: HostNames = { primary: 'primary', secondary: 'secondary' };
+
+interface Codec<T> {
+  /** Takes its words off the front; undefined: they are not understood. */
+  readonly read: (words: string[], names: HostNames) => T | undefined;
+  /** Empty: it goes without saying. */
+  readonly write: (value: T, names: HostNames) => string;
+  readonly possible: (names: HostNames) => string;
+}
+
+type Fields<K extends ActionKind> = {
+  readonly [F in Exclude<keyof ActionOf<K>, 'kind'>]: Codec<ActionOf<K>[F]>;
+};
+
+/** Milliseconds as `10s`, `1500ms`, `2m`; undefined: not a duration. */
+export function readDuration(text: string): number | undefined {
+  const [, digits, unit] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m)$/.exec(text) ?? [];
+  if (digits === undefined || unit === undefined) return undefined;
+  const unitMs = unit === 'ms' ? 1 : unit === 's' ? 1000 : 60_000;
+  return Math.round(Number(digits) * unitMs * 1000) / 1000;
+}
+
+export function writeDuration(ms: number): string {
+  if (ms > 0 && ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms > 0 && ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+const host: Codec<Side> = {
+  read: (words, names) => {
+    const word = words.shift();
+    return sides.find((side) => names[side] === word);
+  },
+  write: (value, names) => names[value],
+  possible: (names) => `${names.primary} or ${names.secondary}`,
+};
+
+/** One of a few words; with `fallback`, none means that one. */
+function oneOf<const W extends string>(values: readonly W[], fallback?: W): Codec<W> {
+  return {
+    read: (words) => {
+      if (words.length === 0) return fallback;
+      const word = words.shift();
+      return values.find((value) => value === word);
+    },
+    write: (value) => (value === fallback ? '' : value),
+    possible: () => values.join(', '),
+  };
+}
+
+const duration: Codec<number> = {
+  read: (words) => readDuration(words.shift() ?? ''),
+  write: writeDuration,
+  possible: () => 'a duration such as 1500ms or 2s',
+};
+
+function number(pattern: RegExp, unit: string, possible: string): Codec<number> {
+  return {
+    read: (words) => {
+      const word = words.shift() ?? '';
+      const digits = word.endsWith(unit) ? word.slice(0, word.length - unit.length) : word;
+      return pattern.test(digits) ? Number(digits) : undefined;
+    },
+    write: (value) => `${value}${unit}`,
+    possible: () => possible,
+  };
+}
+
+const count = number(/^[1-9][0-9]{0,5}$/, '', 'a whole number from 1');
+
+/** `name=value`, anywhere in the rest; 0 when it is not there. */
+function named(name: string, codec: Codec<number>): Codec<number> {
+  return {
+    read: (words, names) => {
+      const index = words.findIndex((word) => word.startsWith(`${name}=`));
+      if (index < 0) return 0;
+      const [word = ''] = words.splice(index, 1);
+      return codec.read([word.slice(name.length + 1)], names);
+    },
+    write: (value, names) => (value === 0 ? '' : `${name}=${codec.write(value, names)}`),
+    possible: (names) => `${name}= and ${codec.possible(names)}`,
+  };
+}
+
+const chance = number(/^(0(\.[0-9]+)?|1)$/, '', 'a chance from 0 to 1');
+
+const word: Codec<string> = {
+  read: (words) => words.shift(),
+  write: (value) => value,
+  possible: () => 'a name such as guest:mail',
+};
+
+const staysDown: Codec<boolean> = {
+  read: (words) => {
+    if (words.length === 0) return false;
+    return words.shift() === 'stays-down' ? true : undefined;
+  },
+  write: (value) => (value ? 'stays-down' : ''),
+  possible: () => 'nothing, or stays-down',
+};
+
+const request: Codec<OperatorRequest> = {
+  read: readRequest,
+  write: writeRequest,
+  possible: (names) =>
+    'takeover, handover, accept-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
+    `or confirm-peer-off ${names.secondary} [force]`,
+};
+
+function readRequest(words: string[], names: HostNames): OperatorRequest | undefined {
+  const kind = words.shift();
+  switch (kind) {
+    case 'takeover':
+    case 'handover':
+    case 'accept-data':
+    case 'retry':
+      return { kind, groups: words.splice(0) };
+    case 'standby': {
+      const on = words.shift();
+      return on === 'on' || on === 'off' ? { kind, on: on === 'on' } : undefined;
+    }
+    case 'maintenance': {
+      const text = words.shift() ?? '';
+      const durationMs = text === 'off' ? 0 : readDuration(text);
+      return durationMs === undefined ? undefined : { kind, durationMs };
+    }
+    case 'confirm-peer-off': {
+      const side = host.read(words, names);
+      const force = words[0] === 'force';
+      if (force) words.shift();
+      return side === undefined ? undefined : { kind, node: names[side], force };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function writeRequest(value: OperatorRequest): string {
+  switch (value.kind) {
+    case 'takeover':
+    case 'handover':
+    case 'accept-data':
+    case 'retry':
+      return [value.kind, ...value.groups].join(' ');
+    case 'standby':
+      return `standby ${value.on ? 'on' : 'off'}`;
+    case 'maintenance':
+      return `maintenance ${value.durationMs === 0 ? 'off' : writeDuration(value.durationMs)}`;
+    case 'confirm-peer-off':
+      return `confirm-peer-off ${value.node}${value.force ? ' force' : ''}`;
+  }
+}
+
+const segment = oneOf(['dedicated', 'lan']);
+
+/** The words of each action, in their order. */
+const grammar: { readonly [K in ActionKind]: Fields<K> } = {
+  'power-loss': { host },
+  'power-on': { host },
+  'kill-daemon': { host, staysDown },
+  'start-daemon': { host },
+  'stop-daemon': { host },
+  'pause-daemon': { host, ms: duration },
+  'pause-host': { host, ms: duration },
+  'crash-at-effect': { host, count },
+  'power-loss-at-effect': { host, count },
+  cut: { host, segment, direction: oneOf(['both', 'out', 'in'], 'both') },
+  mend: { host, segment },
+  partition: {},
+  heal: {},
+  network: {
+    segment,
+    loss: named('loss', chance),
+    duplicate: named('duplicate', chance),
+    late: named('late', chance),
+    delayMs: named('delay', duration),
+  },
+  gateway: { condition: oneOf(['on', 'off']) },
+  witness: { condition: oneOf(['up', 'down', 'answers-lost']) },
+  'fence-device': { host, condition: oneOf(['ok', 'slow', 'failing', 'lying', 'dead-with-host']) },
+  'clock-drift': { host, ppm: number(/^-?[0-9]{1,4}$/, 'ppm', 'parts per million such as -500ppm') },
+  'state-file': { host, condition: oneOf(['lost', 'old']) },
+  'state-disk': { host, condition: oneOf(['full', 'ok']) },
+  break: { host, resource: word, how: oneOf(['ok', 'fails', 'hangs', 'late', 'stuck']) },
+  drivers: { host, condition: oneOf(['silent', 'ok']) },
+  'guest-dies': { host, guest: word },
+  'start-by-hand': { host, resource: word },
+  'stop-by-hand': { host, resource: word },
+  'disk-failure': { host },
+  replay: { host },
+  'deliver-late': { host },
+  operator: { host, request },
+};
+
+type AnyFields = Readonly<Record<string, Codec<unknown>>>;
+
+export function formatAction(action: Action, names: HostNames = plainNames): string {
+  const values = action as unknown as Readonly<Record<string, unknown>>;
+  const words = Object.entries(grammar[action.kind] as AnyFields).map(([field, codec]) =>
+    codec.write(values[field], names),
+  );
+  return [action.kind, ...words].filter((text) => text !== '').join(' ');
+}
+
+/** Throws BattitoError `fault-not-understood`. */
+export function parseAction(text: string, names: HostNames = plainNames): Action {
+  const words = text.trim().split(/\s+/);
+  const kind = words.shift() ?? '';
+  if (!Object.hasOwn(grammar, kind)) {
+    const known = Object.keys(grammar).join(', ');
+    throw notUnderstood(text, `there is no action ${JSON.stringify(kind)}`, `it can be one of ${known}`);
+  }
+  const action: Record<string, unknown> = { kind };
+  for (const [field, codec] of Object.entries(grammar[kind as ActionKind] as AnyFields)) {
+    const given = words.join(' ');
+    const value = codec.read(words, names);
+    if (value === undefined) {
+      const problem = given === '' ? `${kind} needs more words` : `${JSON.stringify(given)} does not fit`;
+      throw notUnderstood(text, problem, `here it takes ${codec.possible(names)}`);
+    }
+    action[field] = value;
+  }
+  if (words.length > 0) {
+    throw notUnderstood(text, `${JSON.stringify(words.join(' '))} is too much`, `${kind} ends before it`);
+  }
+  return action as unknown as Action;
+}
+
+/** `power-loss primary @10s`. Throws BattitoError `fault-not-understood`. */
+export function parseTimedAction(text: string, names: HostNames = plainNames): TimedAction {
+  const [, what = text, when = ''] = /^(.*\S)\s*@\s*(\S+)\s*$/.exec(text) ?? [];
+  const atMs = readDuration(when);
+  if (atMs === undefined) {
+    throw notUnderstood(text, 'it does not say when', 'end it with the time, such as @10s or @1500ms');
+  }
+  return { atMs, action: parseAction(what, names) };
+}
+
+export function formatTimedAction({ atMs, action }: TimedAction, names: HostNames = plainNames): string {
+  return `${formatAction(action, names)} @${writeDuration(atMs)}`;
+}
+
+function notUnderstood(text: string, problem: string, next: string): BattitoError {
+  return new BattitoError('fault-not-understood', `cannot do ${JSON.stringify(text)}: ${problem}`, {
+    exitCode: exitCodes.usage,
+    next,
+  });
+}

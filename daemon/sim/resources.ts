@@ -1,0 +1,126 @@
+// What runs on a modelled host, and how the daemon comes to know: guests as processes that outlive it, floating
+// addresses, and the looks at them. The truth is told to whoever listens to the trace, never to a core.
+
+import type { ResourceAction } from '../core/events.ts';
+import { post } from './daemon.ts';
+import { about, type Host, peerOf, standsStill, type Thing, thingOf } from './model.ts';
+import { reaches } from './network.ts';
+import type { Running } from './trace.ts';
+
+const writeEveryMs = 300;
+
+/** Null: it is done. */
+export function changeThing(thing: Thing, action: ResourceAction): string | null {
+  return thing.policy.kind === 'address' ? changeAddress(thing, action) : changeGuest(thing, action);
+}
+
+function changeAddress(thing: Thing, action: ResourceAction): string | null {
+  setRunning(thing, action === 'start' || action === 'resume' ? 'up' : 'down');
+  return null;
+}
+
+function changeGuest(thing: Thing, action: ResourceAction): string | null {
+  const { running } = thing;
+  switch (action) {
+    case 'start':
+      if (running === 'paused') return 'it is there already, and paused';
+      if (!disksOpen(thing)) return 'its disk cannot be opened: the device is not primary';
+      setRunning(thing, 'up');
+      return null;
+    case 'resume':
+      if (running === 'down') return 'there is no process to resume';
+      setRunning(thing, 'up');
+      return null;
+    case 'freeze':
+      if (running === 'up') setRunning(thing, 'paused');
+      return null;
+    default:
+      setRunning(thing, 'down');
+      return null;
+  }
+}
+
+function disksOpen({ host, disks }: Thing): boolean {
+  return disks.every(({ device }) => device?.drbd.status(host.side).role === 'primary');
+}
+
+/** The truth changes. */
+export function setRunning(thing: Thing, running: Running): void {
+  const { host, policy, group, disks } = thing;
+  const before = thing.running;
+  if (before === running) return;
+  thing.running = running;
+  if (host.up && (before === 'down') !== (running === 'down')) {
+    for (const { device } of disks) {
+      if (running === 'down') device?.drbd.close(host.side);
+      else device?.drbd.open(host.side);
+    }
+  }
+  const { trace, agenda } = host.model;
+  if (trace !== null) {
+    trace({ kind: 'running', at: agenda.now(), side: host.side, group, resource: policy.id, running });
+    if (policy.kind === 'address') tellConflict(thing, before === 'up');
+  }
+  if (running === 'up' && disks.length > 0 && !thing.writing) {
+    thing.writing = true;
+    agenda.later(about(host.chance, writeEveryMs), write, thing);
+  }
+}
+
+/** A guest writes now and then, for as long as it runs. */
+function write(thing: Thing): void {
+  const { host, disks } = thing;
+  if (thing.running !== 'up') {
+    thing.writing = false;
+    return;
+  }
+  if (standsStill(host, write, thing)) return;
+  for (const { device } of disks) device?.drbd.write(host.side);
+  host.model.agenda.later(about(host.chance, writeEveryMs), write, thing);
+}
+
+/** Both hosts have the address and hear each other on the LAN, one way at least. */
+function tellConflict(thing: Thing, wasUp: boolean): void {
+  const { host, policy } = thing;
+  const peer = peerOf(host);
+  if (thingOf(peer, policy.id)?.running !== 'up') return;
+  if (!reaches(host, peer, 'lan') && !reaches(peer, host, 'lan')) return;
+  const { trace, agenda } = host.model;
+  trace?.({ kind: 'address-conflict', at: agenda.now(), resource: policy.id, on: !wasUp });
+}
+
+/** The nodes hear each other on the LAN (again). */
+export function tellConflicts(host: Host): void {
+  for (const thing of host.things) {
+    if (thing.policy.kind === 'address' && thing.running === 'up') tellConflict(thing, false);
+  }
+}
+
+/** Something has changed that the daemon did not do, or its own doing ended in doubt: its driver looks. */
+export function lookSoon(thing: Thing, withinMs: number): void {
+  const { host } = thing;
+  if (thing.looking || host.state === null) return;
+  thing.looking = true;
+  host.model.agenda.later(1 + host.chance() * withinMs, look, thing);
+}
+
+function look(thing: Thing): void {
+  const { host, group, policy, device } = thing;
+  if (standsStill(host, look, thing)) return;
+  thing.looking = false;
+  if (host.driversSilent || !host.up) return;
+  const resource = policy.id;
+  if (device !== null) {
+    const storage = device.drbd.status(host.side);
+    post(host, { kind: 'storage-observed', at: 0, group, resource, storage });
+    return;
+  }
+  if (thing.operation !== null) return; // Looked at again when it ends in doubt.
+  post(host, { kind: 'resource-observed', at: 0, group, resource, status: statuses[thing.running] });
+}
+
+const statuses = { up: { kind: 'up' }, down: { kind: 'down' }, paused: { kind: 'paused' } } as const;
+
+export function lookAtAll(host: Host, withinMs: number): void {
+  for (const thing of host.things) lookSoon(thing, withinMs);
+}

@@ -1,0 +1,95 @@
+// What happened in the modelled world, for checkers and for stories. Some of it no node can see (`the truth`).
+// Emitted only when somebody listens.
+
+import type {
+  Effect,
+  Event,
+  Ledger,
+  Note,
+  OperatorRequest,
+  Outcome,
+  RequestAnswer,
+  ResourceAction,
+} from '../core/events.ts';
+import type { GroupName, ResourceId } from '../core/policy.ts';
+import type { State } from '../core/state.ts';
+import type { Disk } from '../core/storage.ts';
+import type { Action, Side } from './action.ts';
+
+/** What a resource really is on a host: a process that runs or is paused, an address that is set, a device promoted. */
+export type Running = 'up' | 'paused' | 'down';
+
+export type PowerReason = 'fault' | 'fenced' | 'watchdog' | 'operator';
+
+/** Times are milliseconds of the world's own clock. */
+export type Trace = { readonly at: number } & (
+  | {
+      readonly kind: 'stepped';
+      readonly side: Side;
+      readonly event: Event;
+      readonly before: State;
+      readonly after: State;
+      /** All that the core asked for; a daemon that dies carries out only the first of them. */
+      readonly effects: readonly Effect[];
+    }
+  /** The truth. Of a DRBD device, up: promoted, paused: promoted with its IO suspended. */
+  | {
+      readonly kind: 'running';
+      readonly side: Side;
+      readonly group: GroupName;
+      readonly resource: ResourceId;
+      readonly running: Running;
+    }
+  /** A DRBD device has become primary. The truth. */
+  | {
+      readonly kind: 'promoted';
+      readonly side: Side;
+      readonly group: GroupName;
+      readonly resource: ResourceId;
+      /** The disk here, before. */
+      readonly disk: Disk;
+      /** The other host has no power, or knows that its copy is the older one. */
+      readonly peerFencedOrOutdated: boolean;
+      readonly forced: boolean;
+      /** Nothing that was written and acknowledged is missing here. */
+      readonly newest: boolean;
+    }
+  /** Both copies of a device can be written to on their own, or no longer. The truth. */
+  | {
+      readonly kind: 'storage';
+      readonly side: Side;
+      readonly resource: ResourceId;
+      readonly bothWritable: boolean;
+    }
+  /** A floating address is set on both hosts, and both are on the LAN; or no longer. The truth. */
+  | { readonly kind: 'address-conflict'; readonly resource: ResourceId; readonly on: boolean }
+  | {
+      readonly kind: 'operation';
+      readonly side: Side;
+      readonly operation: number;
+      readonly group: GroupName;
+      readonly resource: ResourceId;
+      readonly action: ResourceAction;
+      /** `cancelled`: the core took it back; its outcome follows. */
+      readonly outcome: Outcome | 'started' | 'cancelled';
+    }
+  | {
+      readonly kind: 'fencing';
+      readonly side: Side;
+      readonly operation: number;
+      readonly outcome: Outcome | 'started';
+    }
+  /** The record that the witness keeps has changed hands. The truth. */
+  | { readonly kind: 'lease'; readonly holder: Side | null; readonly term: number }
+  | { readonly kind: 'ledger-on-disk'; readonly side: Side; readonly ledger: Ledger }
+  | { readonly kind: 'powered'; readonly side: Side; readonly on: boolean; readonly why: PowerReason }
+  | { readonly kind: 'daemon'; readonly side: Side; readonly runs: boolean }
+  | { readonly kind: 'note'; readonly side: Side; readonly note: Note }
+  | {
+      readonly kind: 'answered';
+      readonly side: Side;
+      readonly request: OperatorRequest;
+      readonly answer: RequestAnswer;
+    }
+  | { readonly kind: 'action'; readonly action: Action }
+);
