@@ -91,6 +91,12 @@ function failbackIsDue(state: State, group: GroupState, report: GroupReport): bo
   return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
 }
 
+/** A person's word that older data may be used is void once the peer can use its own. */
+function peerCanRun(state: State, group: GroupState): boolean {
+  const report = peerReport(state, group.policy.name);
+  return report === null || report.willing || report.holdsRest;
+}
+
 const isConnected = (group: GroupState) =>
   group.resources.every(({ storage }) => storage === null || storage.connection === 'connected');
 
@@ -102,7 +108,7 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
-  const dataAccepted = group.dataAccepted && state.verdict.kind !== 'alive';
+  const dataAccepted = group.dataAccepted && !(state.verdict.kind === 'alive' && peerCanRun(state, group));
   const discards = group.discards && !isConnected(group);
   const isSame = pullSince === group.pullSince && pushSince === group.pushSince;
   if (isSame && dataAccepted === group.dataAccepted && discards === group.discards) return group;

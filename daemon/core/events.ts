@@ -17,7 +17,9 @@ export type ResourceAction = BasicAction | StorageAction;
 export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
 export type StorageAction = 'outdate' | 'connect' | 'discard';
 
-/** How an operation ended. `unknown`: its deadline passed or its result could not be told; never treated as done. */
+/**
+ * How an operation ended. `done`, of a stop or destroy, means too that no earlier start can still bring it up.
+ * `unknown`: its deadline passed or its result could not be told; never treated as done. */
 export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
@@ -68,13 +70,15 @@ export type OperatorRequest =
 
 /**
  * What survives a restart. `sole`: the owner held it while its peer was known to be gone. `writer`: the node whose
- * disks were promoted last, which the owner is not before it has promoted them.
+ * disks were promoted last, which the owner is not before it has promoted them. `alone`: this node wrote to them
+ * without their mirror since the two copies were last connected.
  */
 export interface LedgerGroup {
   readonly name: GroupName;
   readonly generation: number;
   readonly owner: NodeName | null;
   readonly writer: NodeName | null;
+  readonly alone: boolean;
   readonly sole: boolean;
   readonly frozen: boolean;
 }

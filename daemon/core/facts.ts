@@ -4,11 +4,11 @@ import type { GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, hasCarrier, isCutOff, isUnheard, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import type { ResourceState } from './resource.ts';
+import { isDown, type ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
-import { isPromotable } from './storage.ts';
+import { isPromotable, isUnknownToWitness } from './storage.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
@@ -132,20 +132,35 @@ function isOutranked(state: State, group: GroupState, report: GroupReport | null
   );
 }
 
-function findObstacle(state: State, group: GroupState, eligible: boolean): Obstacle | null {
+function findObstacle(state: State, group: GroupState): Obstacle | null {
   const { kind } = state.verdict;
-  if (kind === 'alive' || kind === 'late' || kind === 'listening') return null;
+  if (kind === 'late' || kind === 'listening') return null;
+  if (kind === 'alive') return neitherCanRun(state, group) ? ownObstacle(state, group) : null;
   if (peerInMaintenance(state) && kind !== 'fenced' && kind !== 'departed') return 'peer-in-maintenance';
   if (kind === 'isolated') return 'isolated';
   const isFencedTier = tierOf(state.policy) === 'fenced';
   if (kind === 'unresponsive' && !isFencedTier) return 'peer-unresponsive';
   if (kind === 'dead' && state.peer.lostWhileIsolated && !isFencedTier) return 'isolated';
-  const wouldRun = !state.standby && state.leavingSince === null;
-  if (!eligible && wouldRun && !lanUsable(state, group)) return 'no-lan';
-  if (!eligible && wouldRun && state.watchdog.lastError !== null) return 'no-watchdog';
-  if (!dataProven(state, group)) return 'unproven-data';
-  if (!dataUsable(state, group)) return 'outdated-data';
+  const own = ownObstacle(state, group);
+  if (own !== null) return own;
+  if (kind === 'fenced' && isUnknownToWitness(state, group) && state.lease.lastError !== null)
+    return 'unknown-data';
   return isFencedTier || state.policy.witness !== null ? unprovenOff(state) : null;
+}
+
+/** What keeps this node itself from running the group, if nobody wants that. */
+function ownObstacle(state: State, group: GroupState): Obstacle | null {
+  const wouldRun = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
+  if (wouldRun && !lanUsable(state, group)) return 'no-lan';
+  if (wouldRun && state.watchdog.lastError !== null) return 'no-watchdog';
+  if (state.verdict.kind !== 'alive' && !dataProven(state, group)) return 'unproven-data';
+  return dataUsable(state, group) ? null : 'outdated-data';
+}
+
+/** Both live, nobody runs it, and the peer cannot either. */
+function neitherCanRun(state: State, group: GroupState): boolean {
+  const report = peerReport(state, group.policy.name);
+  return report !== null && !report.willing && !report.holdsRest && !report.holdsAddresses;
 }
 
 /** A silent peer that is not proven off: said only once it has been tried. */
@@ -230,6 +245,11 @@ function canRun({ ledgerFailing, watchdog }: State): boolean {
   return ledgerFailing === null && watchdog.lastError === null;
 }
 
+function isDataUnusable(state: State, group: GroupState): boolean {
+  const isUnknown = isUnknownToWitness(state, group) && state.lease.lastError !== null;
+  return isUnknown || !dataUsable(state, group);
+}
+
 export function isEligible(state: State, group: GroupState): boolean {
   const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
   return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group);
@@ -275,14 +295,14 @@ export function factsOf(state: State, group: GroupState): Facts {
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotPersist: state.ledgerFailing !== null && group.needsRevision > state.persistedRevision,
-    dataUnusable: group.phase.kind === 'starting' && !dataUsable(state, group),
+    dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),
     leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state) && state.lease.unbroken,
     peerProvenOff: state.verdict.kind === 'fenced' || (state.policy.witness !== null && peerGone),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
-    obstacle: findObstacle(state, group, eligible),
+    obstacle: findObstacle(state, group),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
-    allDown: statuses.every((kind) => kind === 'down') && group.resources.every((r) => r.operation === null),
+    allDown: group.resources.every(isDown),
     settled: group.resources.every(isSettled),
     ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,
   };

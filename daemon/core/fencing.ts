@@ -6,8 +6,9 @@ import type { Facts } from './facts.ts';
 import { hasRight, isEligible, peerInMaintenance } from './facts.ts';
 import { fenceIsBelied, patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
+import { isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
-import type { GroupState, State } from './state.ts';
+import type { GroupState, Obstacle, State } from './state.ts';
 import { writesAlone } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
@@ -31,6 +32,8 @@ export function tendSafeguards(state: State, factsOf: FactsOf, emit: Emit): Stat
   return tendWatchdog(tendLease(tendFence(state, factsOf, emit), factsOf, emit), emit);
 }
 
+const proofObstacles = new Set<Obstacle>(['not-fenced', 'no-lease', 'unknown-data']);
+
 /** The group waits for nothing but proof that the peer is off. */
 function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
   if (group.phase.kind === 'starting' || group.phase.kind === 'active') {
@@ -38,7 +41,7 @@ function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
   }
   const isIdle = group.phase.kind === 'stopped' || group.phase.kind === 'blocked';
   const { obstacle } = facts;
-  const isOnlyProof = obstacle === null || obstacle === 'not-fenced' || obstacle === 'no-lease';
+  const isOnlyProof = obstacle === null || proofObstacles.has(obstacle);
   return isIdle && facts.allDown && isOnlyProof && isEligible(state, group);
 }
 
@@ -184,17 +187,15 @@ function mayFeed(state: State): boolean {
 /** Nothing of the group answers or writes here: a promoted device whose guests are paused is not written to. */
 export function isHarmless({ resources, policy }: GroupState): boolean {
   return resources.every(
-    ({ id, status }) =>
-      status?.kind === 'down' ||
+    ({ id, status, inDoubt }) =>
+      (status?.kind === 'down' && !inDoubt) ||
       status?.kind === 'paused' ||
       policy.resources.find((other) => other.id === id)?.kind === 'drbd',
   );
 }
 
 function holdsNothingAtAll(state: State): boolean {
-  const isDown = ({ resources }: GroupState) =>
-    resources.every(({ status, operation }) => status?.kind === 'down' && operation === null);
-  return !holdsAnything(state) && state.groups.every(isDown);
+  return !holdsAnything(state) && state.groups.every(({ resources }) => resources.every(isDown));
 }
 
 function tendWatchdog(state: State, emit: Emit): State {

@@ -7,6 +7,7 @@ import { silenceMs } from './membership.ts';
 import { isSame } from './same.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
+import { writesAlone } from './storage.ts';
 
 const retryMs = 1000;
 
@@ -16,18 +17,12 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
   const known = ledgerGroup(state.ledger, name);
   const { phase } = group;
   const { report } = facts;
+  const alone = writesAlone(group);
   const isOwner =
     (phase.kind === 'starting' || phase.kind === 'active' || phase.kind === 'frozen') && phase.generation > 0;
   if (phase.kind === 'stopping' && phase.reason === 'decline') {
-    const { writer } = known;
-    return {
-      name,
-      generation: phase.generation,
-      owner: state.policy.peer,
-      writer,
-      sole: false,
-      frozen: false,
-    };
+    const { generation } = phase;
+    return { ...known, generation, owner: state.policy.peer, alone, sole: false, frozen: false };
   }
   if (isOwner && phase.generation >= known.generation) {
     const sole =
@@ -39,16 +34,22 @@ function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
       generation: phase.generation,
       owner: state.policy.self,
       writer: hasPromoted(group) ? state.policy.self : known.writer,
+      alone,
       sole,
       frozen: phase.kind === 'frozen',
     };
   }
   if (state.verdict.kind === 'alive' && report !== null && isNewer(state, report, known)) {
     const { generation, owner, writer } = report;
-    return { name, generation, owner, writer, sole: false, frozen: false };
+    return { name, generation, owner, writer, alone, sole: false, frozen: false };
   }
   const sole = known.sole && state.verdict.kind !== 'alive';
-  return { ...known, sole, frozen: known.frozen && (phase.kind === 'observing' || phase.kind === 'frozen') };
+  return {
+    ...known,
+    alone,
+    sole,
+    frozen: known.frozen && (phase.kind === 'observing' || phase.kind === 'frozen'),
+  };
 }
 
 function hasPromoted({ resources }: GroupState): boolean {

@@ -29,6 +29,11 @@ export function explainObstacle(obstacle: Obstacle, peer: NodeName, group: Group
         why: `the copy of its disks here is not up to date: ${peer} has newer data, or may have`,
         next: `start ${peer} and let the disks resync; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
       };
+    case 'unknown-data':
+      return {
+        why: `the witness cannot be asked whether ${peer} has newer data`,
+        next: `bring the witness back; or, if newer data of ${peer} may be lost, run \`battito takeover --accept-data ${group}\``,
+      };
     case 'not-fenced':
       return {
         why: `${peer} could not be powered off`,

@@ -2,7 +2,7 @@
 // wants, one operation at a time, as its needs and the peer allow; so a plan is never stored, and adoption,
 // repair and interruption are the same thing as a start.
 
-import type { Effect, Outcome, ResourceAction } from './events.ts';
+import type { Effect, Outcome, ResourceAction, ResourceStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
@@ -10,7 +10,7 @@ import type { ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
-import { isPromotable, loneMarkStands, storageAction } from './storage.ts';
+import { isPromotable, isUnknownToWitness, loneMarkStands, storageAction } from './storage.ts';
 
 const maxStartFailures = 3;
 const maxStartsPerHour = 5;
@@ -38,6 +38,7 @@ function wantedOf(group: GroupState): Wanted {
 /** What must be done next to bring the resource there; null: nothing. */
 function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Wanted): ResourceAction | null {
   const status = resource.status?.kind;
+  if (resource.inDoubt && wanted !== 'up' && wanted !== 'as-it-is' && status !== 'up') return 'destroy';
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';
@@ -69,6 +70,8 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (policy.kind === 'drbd' && resource?.status?.kind === 'down' && !isPromotable(state, group, resource)) {
     return false;
   }
+  if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
+  if (policy.kind === 'drbd' && isAboutToConnect(state, group, resource)) return false;
   if (policy.kind === 'drbd' && mustMarkFirst(state, resource)) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
@@ -78,6 +81,14 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
     return kind === 'guest' && operation?.action === 'start';
   });
   return policy.kind !== 'guest' || starting.length < state.policy.parallelStarts;
+}
+
+const connectPatienceMs = 2000;
+
+/** With a peer that lives, its mirror is waited for a little, so that it need not be marked as outdated first. */
+function isAboutToConnect(state: State, group: GroupState, resource: ResourceState | undefined): boolean {
+  if (state.verdict.kind !== 'alive' || resource?.storage?.connection !== 'connecting') return false;
+  return group.phase.kind === 'starting' && state.now - group.since < connectPatienceMs;
 }
 
 /** With a witness, whoever takes over later must be able to learn that this node wrote without its mirror. */
@@ -217,6 +228,20 @@ function tooManyStarts(resource: ResourceState, now: MonotonicMs): string | null
     : `it was started ${maxStartsPerHour + maxStartFailures} times within an hour and did not stay up`;
 }
 
+const notSeenSince = 'it has not been seen since it was demoted';
+
+/** Of a device that was demoted, only what is seen afterwards tells whether it had its mirror to the end. */
+function statusAfter(
+  { storage }: ResourceState,
+  policy: ResourcePolicy,
+  action: ResourceAction,
+): ResourceStatus {
+  if (bringsUp(action)) return { kind: 'up' };
+  if (action === 'freeze' && policy.kind !== 'address') return { kind: 'paused' };
+  const isSeen = policy.kind !== 'drbd' || storage?.role === 'secondary';
+  return isSeen ? { kind: 'down' } : { kind: 'unknown', message: notSeenSince };
+}
+
 /** What a resource is after an operation has ended. */
 export function finishOperation(
   resource: ResourceState,
@@ -230,15 +255,11 @@ export function finishOperation(
   const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
   if (keepsRole && outcome.kind === 'done') return { ...ended, failures: 0, retryAt: null, lastError: null };
   if (outcome.kind === 'done') {
-    const kind = bringsUp(action)
-      ? 'up'
-      : action === 'freeze' && policy.kind !== 'address'
-        ? 'paused'
-        : 'down';
     return {
       ...ended,
-      status: { kind },
-      asserted: kind === 'up',
+      status: statusAfter(resource, policy, action),
+      asserted: bringsUp(action),
+      inDoubt: action === 'freeze' && ended.inDoubt,
       failures: 0,
       retryAt: null,
       lastError: null,
@@ -254,6 +275,7 @@ export function finishOperation(
   return {
     ...ended,
     status,
+    inDoubt: ended.inDoubt || (bringsUp(action) && outcome.kind === 'unknown'),
     failures,
     lastError: cancelled ? resource.lastError : outcome.message,
     retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),

@@ -2,6 +2,7 @@
 
 import { gatewayAnswers, isEligible, lanUsable } from './facts.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
+import { isDown } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
 import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
@@ -56,7 +57,5 @@ function holds(group: GroupState, kind: 'address' | 'rest'): boolean {
   const members = group.policy.resources
     .filter((policy) => (policy.kind === 'address') === isAddress)
     .map(({ id }) => id);
-  return group.resources.some(
-    ({ id, status, operation }) => members.includes(id) && (status?.kind !== 'down' || operation !== null),
-  );
+  return group.resources.some((resource) => members.includes(resource.id) && !isDown(resource));
 }

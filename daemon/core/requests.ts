@@ -134,7 +134,8 @@ function refusedWhileBlocked(state: State, wanted: readonly GroupState[]): Answe
   throw new Error('nothing is blocked');
 }
 
-const isAboutData = (obstacle: Obstacle) => obstacle === 'unproven-data' || obstacle === 'outdated-data';
+const isAboutData = (obstacle: Obstacle) =>
+  obstacle === 'unproven-data' || obstacle === 'outdated-data' || obstacle === 'unknown-data';
 
 function acceptData(state: State, names: readonly GroupName[]): Answered {
   if (names.length === 0) return refused(state, 'no group was named', 'name the group whose data you accept');

@@ -23,6 +23,8 @@ export interface ResourceState {
     readonly since: MonotonicMs;
     readonly cancelled: boolean;
   } | null;
+  /** It was to be brought up and nobody knows what came of it: it may still come up, until it has been taken down. */
+  readonly inDoubt: boolean;
   /** Failed attempts in a row. */
   readonly failures: number;
   readonly retryAt: MonotonicMs | null;
@@ -32,20 +34,26 @@ export interface ResourceState {
   readonly lastError: string | null;
 }
 
-export function freshResource(policy: ResourcePolicy): ResourceState {
+export function freshResource(policy: ResourcePolicy, isAhead: boolean): ResourceState {
   return {
     id: policy.id,
     status: null,
     storage: null,
     inSync: false,
-    ahead: false,
+    ahead: isAhead && policy.kind === 'drbd',
     outdatings: [],
     asserted: false,
     operation: null,
+    inDoubt: false,
     failures: 0,
     retryAt: null,
     starts: [],
     quarantined: null,
     lastError: null,
   };
+}
+
+/** Nothing of it is in use, nor can come into use without a new operation. */
+export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
+  return status?.kind === 'down' && operation === null && !inDoubt;
 }

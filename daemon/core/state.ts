@@ -82,6 +82,7 @@ export type Obstacle =
   | 'isolated'
   | 'unproven-data'
   | 'outdated-data'
+  | 'unknown-data'
   | 'no-lan'
   | 'no-watchdog'
   | 'not-fenced'
@@ -262,7 +263,9 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       since: at,
       rule: 'start',
       needsRevision: 0,
-      resources: group.resources.map(freshResource),
+      resources: group.resources.map((resource) =>
+        freshResource(resource, ledgerGroup(ledger, group.name).alone),
+      ),
       grant: null,
       offer: null,
       pullSince: null,
@@ -291,7 +294,9 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
 /** What the ledger says of a group; a group it has never heard of has had no owner. */
 export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
   const found = ledger.groups.find((group) => group.name === name);
-  return found ?? { name, generation: 0, owner: null, writer: null, sole: false, frozen: false };
+  return (
+    found ?? { name, generation: 0, owner: null, writer: null, alone: false, sole: false, frozen: false }
+  );
 }
 
 /** What the peer last said of a group; null: nothing. */

@@ -82,7 +82,7 @@ export function isPromotable(state: State, group: GroupState, { storage, inSync 
   const isLastWriter = wroteLast(state, group);
   switch (storage.disk) {
     case 'up-to-date':
-      return storage.connection === 'connected' || isLastWriter || (inSync && loneWritesAreKnown(state));
+      return storage.connection === 'connected' || isLastWriter || inSync;
     case 'consistent':
       return isLastWriter && peerCannotWrite(state, group);
     default:
@@ -95,9 +95,15 @@ function wroteLast(state: State, group: GroupState): boolean {
   return writer === state.policy.self && state.lease.alone !== state.policy.peer;
 }
 
-/** With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. */
-function loneWritesAreKnown(state: State): boolean {
-  return state.policy.witness === null || state.verdict.kind === 'alive' || leaseIsValid(state);
+/**
+ * With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. So
+ * without the lease a copy that is not connected may be the older one for all we know.
+ */
+export function isUnknownToWitness(state: State, group: GroupState): boolean {
+  const { policy, verdict } = state;
+  if (policy.witness === null || verdict.kind === 'alive' || verdict.kind === 'departed') return false;
+  if (group.dataAccepted || leaseIsValid(state)) return false;
+  return unmirrored(group).some(({ status }) => status?.kind === 'down');
 }
 
 function peerCannotWrite(state: State, group: GroupState): boolean {
@@ -155,9 +161,15 @@ export function storageAction(
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
   if (group.discards && isStandalone) return 'discard';
-  const isPeersData = ledgerGroup(state.ledger, group.policy.name).writer === state.policy.peer;
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
-  return facts.report?.wantsOutdated === true && isPeersData && isUsable ? 'outdate' : null;
+  const wants = facts.report?.wantsOutdated === true && isUsable;
+  return wants && mayBeOutdated(state, group) ? 'outdate' : null;
+}
+
+/** The peer has the newest data, or owns the group now and has all that was written here. */
+function mayBeOutdated(state: State, group: GroupState): boolean {
+  const { owner, writer } = ledgerGroup(state.ledger, group.policy.name);
+  return !writesAlone(group) && (writer === state.policy.peer || owner === state.policy.peer);
 }
 
 /** The state once a device has been seen, and the discarding of its changes has come to its end. */
@@ -167,7 +179,7 @@ export function observeStorage(resource: ResourceState, storage: StorageStatus):
     ...resource,
     storage,
     inSync: inSyncAfter(resource, storage),
-    ahead: !isHeard && (resource.ahead || storage.role === 'primary'),
+    ahead: !isHeard && (resource.ahead || storage.role === 'primary' || resource.storage?.role === 'primary'),
     outdatings: isHeard ? [] : resource.outdatings,
   };
 }

@@ -91,6 +91,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           counters: links.map((link) => link.counters()),
           nowMs: monotonicMs(),
         }),
+      state: () => loop.state(),
       history: (limit) => history.latest(limit),
       plan: (action, group) => planOf(config, action, group),
       request,

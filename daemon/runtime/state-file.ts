@@ -27,6 +27,7 @@ const fileSchema = z.object({
         generation: z.int().nonnegative(),
         owner: z.string().nullable(),
         writer: z.string().nullable().default(null),
+        alone: z.boolean().default(false),
         sole: z.boolean(),
         frozen: z.boolean(),
       }),

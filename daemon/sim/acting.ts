@@ -133,11 +133,8 @@ function ask(host: Host, request: ActionOf<'operator'>['request']): RequestAnswe
   const { model } = host;
   const id = model.nextRequest;
   model.nextRequest += 1;
+  if (host.state === null) return undefined;
+  host.questions.set(id, request);
   post(host, { kind: 'operator-requested', at: 0, id, request });
-  const answer = host.answers.get(id);
-  if (answer !== undefined) {
-    model.trace?.({ kind: 'answered', at: model.agenda.now(), side: host.side, request, answer });
-  }
-  host.answers.clear();
-  return answer;
+  return host.answer?.id === id ? host.answer.answer : undefined;
 }

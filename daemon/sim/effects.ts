@@ -63,11 +63,20 @@ function perform(host: Host, effect: Effect) {
     case 'note':
       return writeNote(host, effect);
     case 'answer-request':
-      host.answers.set(effect.id, effect.answer);
-      return;
+      return tellOperator(host, effect);
     case 'exit':
       return exitDaemon(host);
   }
+}
+
+function tellOperator(host: Host, effect: Extract<Effect, { readonly kind: 'answer-request' }>): void {
+  const { id, answer } = effect;
+  const { trace, agenda } = host.model;
+  const request = host.questions.get(id);
+  host.questions.delete(id);
+  host.answer = { id, answer };
+  if (request === undefined) return;
+  trace?.({ kind: 'answered', at: agenda.now(), side: host.side, request, answer });
 }
 
 function writeNote(host: Host, { note }: Extract<Effect, { readonly kind: 'note' }>): void {

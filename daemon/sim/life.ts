@@ -3,7 +3,7 @@
 import { initialState, type State } from '../core/state.ts';
 import { post } from './daemon.ts';
 import { breakOffWrites, readLedger } from './ledger-file.ts';
-import { type Host, hostClock } from './model.ts';
+import { type Host, hostClock, standsStill } from './model.ts';
 import { hasCarrier, keepForReplay, segmentOf } from './network.ts';
 import { orphan } from './operations.ts';
 import { stopProbes } from './probes.ts';
@@ -122,6 +122,7 @@ function endDaemon(host: Host): void {
   host.crashIn = 0;
   host.powerLossIn = 0;
   host.errands.clear();
+  host.questions.clear();
   for (const thing of host.things) thing.looking = false;
   stopProbes(host);
   orphan(host);
@@ -149,7 +150,9 @@ function restartLater(host: Host): void {
   host.model.agenda.later(restartMs * (0.9 + 0.4 * host.chance()), restart, { host, count: host.run });
 }
 
-function restart({ host, count }: Mark): void {
+function restart(mark: Mark): void {
+  const { host, count } = mark;
+  if (standsStill(host, restart, mark)) return;
   if (host.run === count && !host.staysDown && host.up) startDaemon(host);
 }
 

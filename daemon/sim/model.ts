@@ -1,7 +1,15 @@
 // What the parts of the modelled world share: its hosts, their clocks, and what each remembers. Mutable, unlike the
 // core: this is the world, not what a node thinks of it. Decides nothing.
 
-import type { Effect, Event, Ledger, LoneMark, RequestAnswer, ResourceAction } from '../core/events.ts';
+import type {
+  Effect,
+  Event,
+  Ledger,
+  LoneMark,
+  OperatorRequest,
+  RequestAnswer,
+  ResourceAction,
+} from '../core/events.ts';
 import type { Echo, HeartbeatContent } from '../core/heartbeat.ts';
 import type { GroupName, Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
@@ -36,6 +44,8 @@ export interface Thing {
   disks: readonly Thing[];
   running: Running;
   broken: Breakage;
+  /** When it was last taken down: no earlier start comes through after that. */
+  takenDownAt: number;
   /** Of the daemon that runs; an older one's goes on by itself. */
   operation: Operation | null;
   /** Is a write, or a look, on the agenda? */
@@ -49,6 +59,7 @@ export interface Operation {
   readonly action: ResourceAction;
   readonly forced: boolean;
   readonly deadlineMs: number;
+  readonly since: number;
   /** The daemon and the boot that it belongs to. */
   readonly run: number;
   readonly boot: number;
@@ -129,7 +140,9 @@ export interface Host {
   crashIn: number;
   powerLossIn: number;
   driversSilent: boolean;
-  answers: Map<number, RequestAnswer>;
+  /** Operators' requests that the daemon has not answered, and its last answer. */
+  readonly questions: Map<number, OperatorRequest>;
+  answer: { readonly id: number; readonly answer: RequestAnswer } | null;
   readonly errands: Map<number, Errand>;
   /** Handlers of DRBD that wait for the daemon's answer. */
   readonly handlers: Map<number, (answer: HandlerAnswer) => void>;

@@ -17,6 +17,7 @@ import { changeThing, lookSoon } from './resources.ts';
 import { changeDevice } from './storage.ts';
 
 const done: Outcome = { kind: 'done' };
+const tooLate: Outcome = { kind: 'failed', code: 'too-late', message: 'it was taken down meanwhile' };
 /** From an abort to a driver's end. */
 const graceMs = 40;
 
@@ -32,7 +33,18 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
   if (thing === null) throw new Error(`${host.side} has no ${effect.resource}`);
   const { operation: id, action, forced, deadlineMs } = effect;
   const { run, boot } = host;
-  const operation: Operation = { id, thing, action, forced, deadlineMs, run, boot, told: false, over: false };
+  const operation: Operation = {
+    id,
+    thing,
+    action,
+    forced,
+    deadlineMs,
+    since: model.agenda.now(),
+    run,
+    boot,
+    told: false,
+    over: false,
+  };
   thing.operation = operation;
   trace(operation, 'started');
   model.agenda.later(deadlineMs / host.clock.rate, overdue, operation);
@@ -71,8 +83,12 @@ function takeEffect(operation: Operation): void {
   const { host } = thing;
   if (operation.over || host.boot !== boot || !host.up || standsStill(host, takeEffect, operation)) return;
   operation.over = true;
+  const { action, since } = operation;
+  const bringsUp = action === 'start' || action === 'resume';
+  if (bringsUp && since < thing.takenDownAt) return tell(operation, tooLate);
+  if (action === 'stop' || action === 'destroy') thing.takenDownAt = host.model.agenda.now();
   if (thing.device === null) {
-    end(operation, changeThing(thing, operation.action));
+    end(operation, changeThing(thing, action));
     return;
   }
   changeDevice(operation, (problem) => end(operation, problem));

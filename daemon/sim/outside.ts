@@ -86,12 +86,12 @@ function reachDevice(begun: Errand): void {
     case 'ok':
     case 'dead-with-host':
       agenda.later(tookMs * 0.5, fenced, target);
-      agenda.later(tookMs, deviceSaysDone, begun);
+      agenda.later(tookMs, deviceLooks, begun);
       return;
     case 'slow': {
       const actsMs = deadlineMs * (0.3 + 1.2 * chance());
       agenda.later(actsMs, fenced, target);
-      agenda.later(actsMs + 200, deviceSaysDone, begun);
+      agenda.later(actsMs + 200, deviceLooks, begun);
       return;
     }
     case 'failing':
@@ -107,6 +107,11 @@ function fenced(target: Host): void {
   powerOff(target, 'fenced');
 }
 
+function deviceLooks(begun: Errand): void {
+  if (peerOf(begun.host).powered) deviceFails(begun);
+  else deviceSaysDone(begun);
+}
+
 /** Its word needs the way back. */
 function deviceSaysDone(begun: Errand): void {
   if (reachesOutside(begun.host)) tell(begun, done);
@@ -114,7 +119,7 @@ function deviceSaysDone(begun: Errand): void {
 
 function deviceFails(begun: Errand): void {
   if (!reachesOutside(begun.host)) return;
-  tell(begun, { kind: 'failed', code: 'fence-failed', message: 'the device refuses' });
+  tell(begun, { kind: 'failed', code: 'fence-failed', message: 'the device could not switch it off' });
 }
 
 function deviceUnreachable(begun: Errand): void {

@@ -24,7 +24,7 @@ export interface TimedNote extends Note {
 }
 
 export interface World {
-  /** Milliseconds; starts at 1000. The hosts' own clocks differ. */
+  /** Milliseconds; begins at 1000, and with `start` at 2000. The hosts' own clocks differ. */
   now(): number;
   run(ms: number): void;
   /** Runs until `done` holds after some event; false: it did not within `limitMs`. */

@@ -1,18 +1,20 @@
-// What the modelled world is about: two nodes, one group with an address and two guests; and its source of chance.
+// What the modelled world is about: two nodes, one group with an address and two guests; and what can protect it.
 
 import type { Policy } from '../../daemon/core/policy.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
+import { otherSide, type Side } from '../../daemon/sim/action.ts';
 
-export type Side = 'primary' | 'secondary';
+export type { Side };
 
-export const otherOf = (side: Side): Side => (side === 'primary' ? 'secondary' : 'primary');
+export const otherOf = otherSide;
 
 export const address = 'address:192.168.1.1/24';
 export const mail = 'guest:mail';
 export const web = 'guest:web';
+export const disk = 'drbd:r0';
 
 export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][number]> = {}): Policy {
-  const peer = otherOf(self);
+  const peer = otherSide(self);
   return {
     self,
     peer,
@@ -45,6 +47,39 @@ export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][nu
     fencing: null,
     witness: null,
     watchdog: null,
+  };
+}
+
+export interface Protection {
+  /** The guests are on a DRBD device. */
+  readonly disk?: boolean;
+  /** Each host can be powered off by the other one. */
+  readonly device?: boolean;
+  /** A witness lends a lease, and each host has a watchdog. */
+  readonly lease?: boolean;
+}
+
+/** The same group with faster times, and with what protects it. */
+export function protectedPolicy(self: Side, { disk: onDisk, device, lease }: Protection): Policy {
+  const plain = examplePolicy(self);
+  const startMs = 3000;
+  const stopMs = 3000;
+  const needs = onDisk === true ? [disk] : [];
+  return {
+    ...plain,
+    timings: deriveTimings({ keepaliveMs: 200, warntimeMs: 600, deadtimeMs: 1500, initdeadMs: 4000 }),
+    groups: plain.groups.map((group) => ({
+      ...group,
+      resources: [
+        { id: address, kind: 'address', needs: [], startMs, stopMs },
+        ...(onDisk === true ? [{ id: disk, kind: 'drbd', needs: [], startMs, stopMs } as const] : []),
+        { id: mail, kind: 'guest', needs, startMs, stopMs },
+        { id: web, kind: 'guest', needs, startMs, stopMs },
+      ],
+    })),
+    fencing: device === true ? { delayMs: 500, deadlineMs: 3000 } : null,
+    witness: lease === true ? { ttlMs: 2400 } : null,
+    watchdog: lease === true ? { timeoutMs: 1200 } : null,
   };
 }
 

@@ -31,6 +31,7 @@ function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
     generation: ledgerOwner === null ? 0 : 4,
     owner: ledgerOwner,
     writer: null,
+    alone: false,
     sole: false,
     frozen: false,
   };

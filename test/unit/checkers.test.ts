@@ -1,0 +1,311 @@
+// The checkers of the simulation fire on traces that break their rule, and keep quiet on those that do not.
+
+import test from 'ava';
+import type { Effect, Event, Ledger } from '../../daemon/core/events.ts';
+import { initialState, ledgerGroup, type State } from '../../daemon/core/state.ts';
+import type { Side } from '../../daemon/sim/action.ts';
+import type { Running, Trace } from '../../daemon/sim/trace.ts';
+import { type Checkers, createCheckers, type Rule } from '../sim/checkers.ts';
+import { plainSetup, policyOf, type Setup } from '../sim/setups.ts';
+
+const mirrored: Setup = { ...plainSetup, drbd: 'dont-care' };
+const fenced: Setup = { ...mirrored, guard: 'device' };
+const emptyLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+const owned: Ledger = {
+  ...emptyLedger,
+  groups: [{ ...ledgerGroup(emptyLedger, 'office'), generation: 3, owner: 'primary' }],
+};
+const address = 'address:192.168.1.1/24';
+
+const watch = (setup: Setup = mirrored, ledger: Ledger = emptyLedger): Checkers =>
+  createCheckers(policyOf(setup, 'primary'), () => ledger);
+
+const running = (at: number, side: Side, resource: string, now: Running): Trace => ({
+  kind: 'running',
+  at,
+  side,
+  group: 'office',
+  resource,
+  running: now,
+});
+const powered = (at: number, side: Side, on: boolean): Trace => ({
+  kind: 'powered',
+  at,
+  side,
+  on,
+  why: 'fault',
+});
+const pause = (at: number, host: Side, ms: number): Trace => ({
+  kind: 'action',
+  at,
+  action: { kind: 'pause-host', host, ms },
+});
+const storage = (at: number, bothWritable: boolean): Trace => ({
+  kind: 'storage',
+  at,
+  side: 'primary',
+  resource: 'drbd:r0',
+  bothWritable,
+});
+const promoted = (at: number, side: Side, more: Partial<Extract<Trace, { kind: 'promoted' }>>): Trace => ({
+  kind: 'promoted',
+  at,
+  side,
+  group: 'office',
+  resource: 'drbd:r0',
+  disk: 'up-to-date',
+  peerFencedOrOutdated: false,
+  forced: false,
+  newest: true,
+  ...more,
+});
+
+interface Found {
+  readonly rule: Rule;
+  readonly at: number;
+  readonly lastedMs: number | null;
+}
+
+function found(checkers: Checkers, traces: readonly Trace[], endsAt = 100_000): readonly Found[] {
+  for (const trace of traces) checkers.see(trace);
+  checkers.ended(endsAt);
+  return checkers.violations.map(({ rule, at, lastedMs }) => ({ rule, at, lastedMs }));
+}
+
+test('S1: a guest that is up on both hosts at the same instant, and for how long', (t) => {
+  const twice = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    running(20, 'secondary', 'guest:mail', 'up'),
+    running(25, 'primary', 'guest:mail', 'paused'),
+  ];
+  t.deepEqual(found(watch(), twice), [{ rule: 'S1', at: 20, lastedMs: 5 }]);
+  const inTurn = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    running(20, 'primary', 'guest:mail', 'paused'),
+    running(20, 'secondary', 'guest:mail', 'up'),
+    running(25, 'primary', 'guest:mail', 'down'),
+    running(30, 'primary', 'guest:web', 'up'),
+  ];
+  t.deepEqual(found(watch(), inTurn), []);
+});
+
+test('S1: a guest on a host that stands still acts again when the host goes on', (t) => {
+  const traces = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    pause(20, 'primary', 1000),
+    running(500, 'secondary', 'guest:mail', 'up'),
+    running(1500, 'secondary', 'guest:mail', 'down'),
+  ];
+  t.deepEqual(found(watch(), traces), [{ rule: 'S1', at: 1020, lastedMs: 480 }]);
+  const reset = [...traces.slice(0, 3), powered(900, 'primary', false)];
+  t.deepEqual(found(watch(), reset), []);
+});
+
+test('S1: a copy that a person started behind the back of the daemon does not count until it was down', (t) => {
+  const byHand: Trace = {
+    kind: 'action',
+    at: 20,
+    action: { kind: 'start-by-hand', host: 'secondary', resource: 'guest:mail' },
+  };
+  const first = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    byHand,
+    running(20, 'secondary', 'guest:mail', 'up'),
+  ];
+  t.deepEqual(found(watch(), first), []);
+  const later = [
+    ...first,
+    running(30, 'secondary', 'guest:mail', 'down'),
+    running(40, 'secondary', 'guest:mail', 'up'),
+  ];
+  t.deepEqual(
+    found(watch(), later, 50).map(({ rule, at }) => [rule, at]),
+    [['S1', 40]],
+  );
+});
+
+test('S2: two copies of a device that take writes from guests on both hosts', (t) => {
+  const traces = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    storage(20, true),
+    running(30, 'secondary', 'guest:web', 'up'),
+    storage(45, false),
+  ];
+  t.deepEqual(found(watch(), traces), [{ rule: 'S2', at: 30, lastedMs: 15 }]);
+  const frozen = [traces[0], running(15, 'primary', 'guest:mail', 'paused'), ...traces.slice(1)] as Trace[];
+  t.deepEqual(found(watch(), frozen), []);
+});
+
+test('S3: nothing but the newest, up-to-date data without a word', (t) => {
+  const rulesOf = (traces: readonly Trace[], setup = fenced) => found(watch(setup), traces).length;
+  t.is(rulesOf([promoted(10, 'primary', {})]), 0);
+  t.is(rulesOf([promoted(10, 'primary', { disk: 'outdated' })]), 1);
+  t.is(rulesOf([promoted(10, 'primary', { disk: 'consistent' })]), 1);
+  t.is(rulesOf([promoted(10, 'primary', { disk: 'consistent', peerFencedOrOutdated: true })]), 0);
+  t.is(rulesOf([promoted(10, 'primary', { newest: false })]), 1);
+  t.is(rulesOf([promoted(10, 'primary', { forced: true })]), 1, 'forced, and nobody said so');
+  const accepted: Trace = {
+    kind: 'answered',
+    at: 5,
+    side: 'primary',
+    request: { kind: 'accept-data', groups: ['office'] },
+    answer: { kind: 'accepted', message: 'as it is' },
+  };
+  t.is(rulesOf([accepted, promoted(10, 'primary', { forced: true, newest: false })]), 0);
+  const frozen = [
+    running(1, 'secondary', 'guest:mail', 'up'),
+    running(2, 'secondary', 'guest:mail', 'paused'),
+  ];
+  t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], mirrored), 0, 'given up by design');
+  t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], fenced), 1);
+});
+
+test('S4: an address that both hosts announce for longer than the bound', (t) => {
+  const both = [running(10, 'primary', address, 'up'), running(20, 'secondary', address, 'up')];
+  const ended = (at: number) => [...both, running(at, 'primary', address, 'down')];
+  t.deepEqual(found(watch(), ended(1000)), []);
+  t.deepEqual(found(watch(), ended(3000)), [{ rule: 'S4', at: 20, lastedMs: 2980 }]);
+  t.is(found(watch(), both, 5000).length, 1, 'still so at the end');
+  const unplugged: Trace = {
+    kind: 'action',
+    at: 15,
+    action: { kind: 'cut', host: 'primary', segment: 'lan', direction: 'both' },
+  };
+  t.deepEqual(found(watch(), [...both.slice(0, 1), unplugged, ...both.slice(1)], 9000), []);
+});
+
+test('S7: of two running copies both are given up', (t) => {
+  const met = [
+    running(10, 'primary', 'guest:mail', 'up'),
+    running(20, 'secondary', 'guest:mail', 'up'),
+    running(30, 'primary', 'guest:mail', 'down'),
+  ];
+  const rulesOf = (traces: readonly Trace[]) => found(watch(), traces).filter(({ rule }) => rule === 'S7');
+  t.is(
+    rulesOf([...met, running(40, 'secondary', 'guest:mail', 'down'), powered(50, 'primary', true)]).length,
+    0,
+  );
+  t.is(rulesOf([...met, running(9000, 'secondary', 'guest:mail', 'down'), stepOf({ at: 9001 })]).length, 0);
+  t.is(rulesOf([...met, running(40, 'secondary', 'guest:mail', 'down'), stepOf({ at: 41 })]).length, 1);
+});
+
+interface StepParts {
+  readonly at?: number;
+  readonly event?: Event;
+  readonly before?: State;
+  readonly after?: State;
+  readonly effects?: readonly Effect[];
+}
+
+const rested = initialState({
+  at: 0,
+  policy: policyOf(mirrored, 'primary'),
+  incarnation: 1,
+  ledger: emptyLedger,
+});
+
+function stepOf({ at = 10, event, before = rested, after = before, effects = [] }: StepParts): Trace {
+  return {
+    kind: 'stepped',
+    at,
+    side: 'primary',
+    event: event ?? { kind: 'time-passed', at },
+    before,
+    after,
+    effects,
+  };
+}
+
+/** The same state with its first group changed. */
+function withGroup(state: State, change: Partial<State['groups'][number]>): State {
+  const [group] = state.groups;
+  if (group === undefined) throw new Error('no group');
+  return { ...state, groups: [{ ...group, ...change }] };
+}
+
+const starts = (action: 'start' | 'stop', resource: string): Effect => ({
+  kind: 'start-operation',
+  operation: 1,
+  group: 'office',
+  resource,
+  action,
+  forced: false,
+  deadlineMs: 1000,
+});
+
+test('S5: a start whose generation is not on disk', (t) => {
+  const starting = (generation: number) =>
+    withGroup(rested, { phase: { kind: 'starting', generation, resuming: false } });
+  const step = (generation: number) =>
+    stepOf({ after: starting(generation), effects: [starts('start', address)] });
+  t.is(found(watch(mirrored, owned), [step(3)]).length, 0);
+  t.is(found(watch(mirrored, owned), [step(4)]).length, 1);
+  t.is(found(watch(mirrored, emptyLedger), [step(3)]).length, 1);
+});
+
+test('S6: a packet that was delivered before and changes something', (t) => {
+  const packet = (incarnation: number, sequence: number): Event => ({
+    kind: 'heartbeat-received',
+    at: 10,
+    link: 0,
+    incarnation,
+    sequence,
+    echo: null,
+    content: {} as Extract<Event, { kind: 'heartbeat-received' }>['content'],
+  });
+  const first = stepOf({ event: packet(2, 5) });
+  const [link, ...others] = rested.links;
+  if (link === undefined) throw new Error('no link');
+  const counted = { ...rested, links: [{ ...link, refused: { ...link.refused, replayed: 1 } }, ...others] };
+  const heard = { ...rested, links: [{ ...link, lastHeardAt: 10 }, ...others] };
+  t.is(found(watch(), [first, stepOf({ event: packet(2, 5), after: counted })]).length, 0);
+  t.is(found(watch(), [first, stepOf({ event: packet(2, 5), after: heard })]).length, 1);
+  t.is(found(watch(), [first, stepOf({ event: packet(2, 6), after: heard })]).length, 0);
+  t.is(found(watch(), [first, stepOf({ event: packet(1, 9), after: { ...rested, sequence: 9 } })]).length, 1);
+  t.is(found(watch(), [first, stepOf({ event: packet(2, 4), effects: [{ kind: 'exit' }] })]).length, 1);
+});
+
+test('S8: a guest that is stopped in order while the address is still there', (t) => {
+  const stopping = (kind: 'up' | 'down', failures = 0) =>
+    withGroup(rested, {
+      phase: { kind: 'stopping', generation: 1, reason: 'handover' },
+      resources: (rested.groups[0]?.resources ?? []).map((resource) =>
+        resource.id === address ? { ...resource, status: { kind }, failures } : resource,
+      ),
+    });
+  const step = (after: State) => stepOf({ after, effects: [starts('stop', 'guest:mail')] });
+  t.is(found(watch(), [step(stopping('down'))]).length, 0);
+  t.is(found(watch(), [step(stopping('up'))]).length, 1);
+  t.is(
+    found(watch(), [step(stopping('up', 2))]).length,
+    0,
+    'an address that cannot be taken down holds nobody up',
+  );
+});
+
+test('L3: a refusal, and an alarm that something is held back, without advice', (t) => {
+  const refusal = (next: string): Trace => ({
+    kind: 'answered',
+    at: 1,
+    side: 'primary',
+    request: { kind: 'takeover', groups: [] },
+    answer: { kind: 'refused', message: 'not now', next },
+  });
+  t.is(found(watch(), [refusal('wait')]).length, 0);
+  t.is(found(watch(), [refusal(' ')]).length, 1);
+  const alarm = (next: string | null): Trace => ({
+    kind: 'note',
+    at: 1,
+    side: 'primary',
+    note: { severity: 'alarm', code: 'block', group: 'office', message: 'blocked', next, tookMs: null },
+  });
+  t.is(found(watch(), [alarm('mend it')]).length, 0);
+  t.is(found(watch(), [alarm(null)]).length, 1);
+});
+
+test('of one rule no more than a few violations are kept', (t) => {
+  const traces = Array.from({ length: 50 }, (_, index) =>
+    promoted(index, 'primary', { disk: 'outdated', newest: false }),
+  );
+  t.is(found(watch(), traces).length, 3);
+});

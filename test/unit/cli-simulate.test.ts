@@ -1,0 +1,201 @@
+// `battito simulate` on configurations: what would happen before anything is deployed, and what is not understood.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { exitCodes } from '../../daemon/errors.ts';
+import type { GroupOutcome, WhatIfReport } from '../../daemon/whatif/report.ts';
+import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+
+const guest = (name: string) => `
+      - { name: ${name}, driver: qemu, memory: 64M, disk: /srv/guests/${name}.qcow2 }`;
+
+const group = (name: string, preferred: string, address: string, guests: readonly string[], more = '') => `
+  ${name}:
+    preferred: ${preferred}${more}
+    addresses: [${address}/24 dev lan0]
+    guests:${guests.map(guest).join('')}`;
+
+const office = group('office', 'alpha', '192.168.1.1', ['mail', 'web']);
+const shop = group('shop', 'beta', '192.168.1.4', ['till']);
+
+const configText = ({
+  groups = office,
+  links = '',
+}: {
+  groups?: string;
+  links?: string;
+} = {}) => `cluster: office
+nodes:
+  alpha: { address: 192.168.1.2 }
+  beta: { address: 192.168.1.3 }
+heartbeat:
+  key-file: /nonexistent/key
+  links:
+${links === '' ? '    - { interface: cross0 }\n    - { interface: lan0, mode: unicast }' : links}
+connectivity:
+  ping: [192.168.1.254]
+groups:${groups}
+`;
+
+function simulate(t: ExecutionContext, words: readonly string[], config = configText()) {
+  const path = join(temporaryDirectory(t), 'battito.yaml');
+  writeFileSync(path, config);
+  return run(['simulate', '--config', path, ...words]);
+}
+
+async function report(t: ExecutionContext, words: readonly string[], config?: string): Promise<WhatIfReport> {
+  const { exitCode, stdout, stderr } = await simulate(t, [...words, '--json'], config);
+  t.is(stderr, '');
+  t.is(exitCode, 0);
+  const answer = JSON.parse(stdout) as WhatIfReport;
+  t.deepEqual(answer.basis.differences, []);
+  return answer;
+}
+
+const only = ({ scenarios }: WhatIfReport): GroupOutcome => {
+  const found = scenarios[0]?.ending.groups[0];
+  if (scenarios.length !== 1 || found === undefined) throw new Error('not one scenario');
+  return found;
+};
+
+const fault = (...texts: readonly string[]) => texts.flatMap((text) => ['--fault', text]);
+
+test('Without a fault it goes through the usual ones, with no daemon and no key', async (t) => {
+  const answer = await report(t, []);
+  t.deepEqual(
+    answer.scenarios.map(({ id, ending }) => `${id}: ${ending.groups[0]?.fate} ${ending.groups[0]?.to}`),
+    [
+      'power alpha: moved beta',
+      'power beta: untouched alpha',
+      'link cross0: untouched alpha',
+      'link lan0 alpha: moved beta',
+      'link lan0 beta: untouched alpha',
+      'daemon alpha: untouched alpha',
+      'daemon alpha stays-down: untouched alpha',
+      'daemon beta: untouched alpha',
+      'daemon beta stays-down: untouched alpha',
+      'gateway: untouched alpha',
+      'power both: back alpha',
+    ],
+  );
+  t.is(answer.self, null);
+});
+
+test('The loss of power of the active node: the other one, in the order of the configuration', async (t) => {
+  const answer = await report(t, fault('power-loss alpha @10s'));
+  const { fate, to, order, takenAfter } = only(answer);
+  t.is(fate, 'moved');
+  t.is(to, 'beta');
+  t.deepEqual(order, ['address:192.168.1.1/24', 'guest:mail', 'guest:web']);
+  t.true((takenAfter?.highMs ?? Infinity) < 10_000, 'it counts from the fault, not from the beginning');
+  t.true((answer.scenarios[0]?.timeline[0]?.atMs ?? 0) >= 9990);
+});
+
+test('Two groups go their own ways, and the survivor has both', async (t) => {
+  const config = configText({ groups: office + shop });
+  const answer = await report(t, fault('power-loss beta @1s'), config);
+  t.deepEqual(answer.now.groups, [
+    { name: 'office', on: 'alpha' },
+    { name: 'shop', on: 'beta' },
+  ]);
+  const groups = answer.scenarios[0]?.ending.groups ?? [];
+  t.deepEqual(
+    groups.map(({ name, fate, to }) => [name, fate, to]),
+    [
+      ['office', 'untouched', 'alpha'],
+      ['shop', 'moved', 'alpha'],
+    ],
+  );
+  t.is(answer.scenarios[0]?.ending.verdict.split(' after ')[0], 'alpha takes shop over');
+});
+
+test('Several faults are one story, in the order of their times', async (t) => {
+  const answer = await report(t, fault('power-loss alpha @30s', 'operator beta standby on @5s'));
+  const { fate, hindrances } = only(answer);
+  t.is(fate, 'lost');
+  t.is(hindrances[0]?.code, 'standby');
+  t.deepEqual(answer.scenarios[0]?.faults, ['operator beta standby on @5s', 'power-loss alpha @30s']);
+});
+
+test('A power cut from which only the standby comes back waits for a person', async (t) => {
+  const words = fault('power-loss alpha @1s', 'power-loss beta @1s', 'power-on beta @10s');
+  const { fate, hindrances } = only(await report(t, words));
+  t.is(fate, 'lost');
+  t.is(hindrances[0]?.code, 'unproven-data');
+  t.regex(hindrances[0]?.next ?? '', /start alpha; or, .* battito takeover --accept-data office/);
+});
+
+test('A failback that is automatic brings the group back', async (t) => {
+  const groups = group('office', 'alpha', '192.168.1.1', ['mail'], '\n    failback: automatic');
+  const words = fault('power-loss alpha @1s', 'power-on alpha @20s');
+  const back = only(await report(t, words, configText({ groups })));
+  t.is(back.fate, 'back');
+  t.is(back.to, 'alpha');
+  t.is(only(await report(t, words)).to, 'beta');
+});
+
+test('Cables go by the names of their interfaces, also where there is no dedicated one', async (t) => {
+  t.is(only(await report(t, fault('cut alpha cross0'))).fate, 'untouched');
+  t.is(only(await report(t, fault('cut alpha lan0'))).fate, 'moved');
+  const links = '    - { interface: lan0, mode: unicast }';
+  const alone = await report(t, [], configText({ links }));
+  t.deepEqual(
+    alone.scenarios.map(({ id }) => id).filter((id) => id.startsWith('link')),
+    ['link lan0 alpha', 'link lan0 beta'],
+  );
+  const cut = alone.scenarios.find(({ id }) => id === 'link lan0 alpha');
+  t.is(cut?.ending.groups[0]?.to, 'beta');
+});
+
+test('A partition while both reach the outside is not hidden', async (t) => {
+  const answer = await report(t, fault('partition @3s'));
+  t.is(only(answer).fate, 'doubled');
+  t.regex(answer.scenarios[0]?.ending.verdict ?? '', /^office runs on BOTH nodes/);
+});
+
+test('The same seed gives the same answer, and durations are taken as told', async (t) => {
+  const words = [...fault('power-loss alpha @1s'), '--seed', '7', '--durations', 'guest:mail=20s,guest=2s'];
+  const answer = await report(t, words);
+  t.deepEqual(await report(t, words), answer);
+  t.deepEqual(answer.basis.seeds, [7, 8, 9, 10, 11]);
+  const [mail, web] = only(answer).guests;
+  t.true((mail?.backAfter?.lowMs ?? 0) > 10_000);
+  t.true((web?.backAfter?.highMs ?? Infinity) < 10_000);
+});
+
+test('Words choose among the usual faults', async (t) => {
+  const answer = await report(t, ['power', 'alpha']);
+  t.deepEqual(
+    answer.scenarios.map(({ id }) => id),
+    ['power alpha'],
+  );
+});
+
+const mistakes: readonly (readonly [words: readonly string[], message: RegExp, next: RegExp])[] = [
+  [fault('powr-loss alpha @1s'), /there is no action "powr-loss"/, /power-loss, power-on/],
+  [fault('power-loss gamma @1s'), /"gamma" does not fit/, /alpha or beta/],
+  [fault('power-loss alpha @soon'), /does not say when/, /@10s/],
+  [fault('cut alpha eth9 @1s'), /"eth9" does not fit/, /dedicated, lan/],
+  [fault('guest-dies alpha shop @1s'), /there is no shop/, /guest:mail, guest:web/],
+  [['--seed', 'many', ...fault('partition')], /--seed takes a whole number/, /battito simulate --help/],
+  [['--durations', 'guest=soon'], /--durations does not understand "guest=soon"/, /guest:web=40s/],
+  [['nonsense'], /there is no "nonsense" to ask about/, /power alpha, power beta/],
+];
+
+for (const [words, message, next] of mistakes) {
+  test(`"battito simulate ${words.join(' ')}" is refused with what is possible`, async (t) => {
+    const { exitCode, stdout, stderr } = await simulate(t, words);
+    t.is(exitCode, exitCodes.usage);
+    t.is(stdout, '');
+    const [said = '', advice = ''] = stderr.split('\n');
+    t.regex(said, message);
+    t.regex(advice, next);
+  });
+}
+
+test('A wrong configuration is refused as by every command', async (t) => {
+  const { exitCode, stderr } = await simulate(t, [], configText().replace('ping:', 'pings:'));
+  t.is(exitCode, exitCodes.config);
+  t.regex(stderr, /pings/);
+});
