@@ -10,8 +10,10 @@ import type { StorageStatus } from './storage.ts';
  * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
  * destroy: take it down at once. freeze: stop it from acting, keep it resumable (a guest is paused, an address
  * removed, the IO of a DRBD device suspended where its guest cannot be paused). resume: undo freeze.
- * Of a DRBD device only (start: promote, stop: demote): outdate: mark the copy here as the older one. connect: connect
- * to the peer again. discard: the same, giving up what was written here since the copies parted.
+ * A DRBD device is started by promoting it, which its driver refuses unless its disk is UpToDate or Consistent at that
+ * moment or the start is forced; it is stopped by demoting it. Of a DRBD device only: outdate: mark the copy here as
+ * the older one. connect: connect to the peer again. discard: the same, giving up what was written here since the
+ * copies parted.
  */
 export type ResourceAction = BasicAction | StorageAction;
 export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';

@@ -103,14 +103,15 @@ export function peerInMaintenance(state: State): boolean {
   return state.peerMaintenanceUntil !== null && state.now < state.peerMaintenanceUntil;
 }
 
-/** Whoever held it last, if the record is clear; else the preferred node. Same answer on both nodes. */
+/** Whoever held it last by the later record; else the preferred node. Same answer on both nodes. */
 function lastOwner(state: State, group: GroupState, report: GroupReport): NodeName {
   const own = ledgerGroup(state.ledger, group.policy.name);
   const { preferred } = group.policy;
-  if (own.generation === report.generation) {
-    return own.owner === report.owner ? (own.owner ?? preferred) : (own.owner ?? report.owner ?? preferred);
+  if (own.generation !== report.generation) {
+    return (own.generation > report.generation ? own.owner : report.owner) ?? preferred;
   }
-  return (own.generation > report.generation ? own.owner : report.owner) ?? preferred;
+  if (own.owner === null || report.owner === null) return own.owner ?? report.owner ?? preferred;
+  return own.owner === report.owner ? own.owner : preferred;
 }
 
 function isChosen(state: State, group: GroupState, report: GroupReport, eligible: boolean): boolean {

@@ -58,10 +58,11 @@ function hasPromoted({ resources }: GroupState): boolean {
   );
 }
 
-/** The peer knows of a later generation, or, as its owner, that it has promoted its disks meanwhile. */
+/** The peer knows of a later generation; or, as its owner, that it has promoted its disks, or declined it. */
 function isNewer(state: State, report: GroupReport, known: LedgerGroup): boolean {
   if (report.generation !== known.generation) return report.generation > known.generation;
-  return known.owner === state.policy.peer && report.owner === known.owner && report.writer !== known.writer;
+  const isChanged = report.owner !== known.owner || report.writer !== known.writer;
+  return known.owner === state.policy.peer && isChanged;
 }
 
 function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {

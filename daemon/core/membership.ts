@@ -66,7 +66,10 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       isolatedAt: hearsUs ? null : peer.isolatedAt,
       confirmedOff: false,
       contactAt,
-      stalledSinceContactMs: contactAt === peer.contactAt ? peer.stalledSinceContactMs : 0,
+      stalledSinceContactMs: Math.min(
+        peer.stalledSinceContactMs,
+        Math.max(0, (state.stalls.lastAt ?? 0) - (contactAt ?? 0)),
+      ),
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,
       echo: newest ? packet.echo : peer.echo,

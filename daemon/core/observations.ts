@@ -33,7 +33,7 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
     const message = `${event.resource} has given its connection up: the two copies may have parted`;
     emit(note('alarm', 'storage-standalone', group, message, null, next));
   }
-  const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage)));
+  const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage, state.now)));
   const status = storageAsResource(event.storage);
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
 }

@@ -9,6 +9,8 @@ export interface ResourceState {
   readonly status: ResourceStatus | null;
   /** Of a DRBD device: what was last seen; null: nothing yet. */
   readonly storage: StorageStatus | null;
+  /** Since when it has been seen connected, its copy the same as the peer's. */
+  readonly connectedAt: MonotonicMs | null;
   /** Was its copy the same as the peer's when they were last connected in this run, and has nobody written since? */
   readonly inSync: boolean;
   /** Was it promoted here without its mirror since they were last connected? */
@@ -39,6 +41,7 @@ export function freshResource(policy: ResourcePolicy, isAhead: boolean): Resourc
     id: policy.id,
     status: null,
     storage: null,
+    connectedAt: null,
     inSync: false,
     ahead: isAhead && policy.kind === 'drbd',
     outdatings: [],

@@ -4,6 +4,7 @@
 import type { OutdatingAnswer, ResourceAction, ResourceStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
+import type { MonotonicMs } from './policy.ts';
 import type { ResourceState } from './resource.ts';
 import { leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
@@ -34,29 +35,36 @@ export function storageAsResource(storage: StorageStatus): ResourceStatus {
   return statusOf[storage.role](storage);
 }
 
-/** The copy counts as the peer's equal while they are connected, and after that until somebody writes alone. */
-export function inSyncAfter(resource: ResourceState, storage: StorageStatus): boolean {
-  return storage.connection === 'connected' ? storage.disk === 'up-to-date' : resource.inSync;
-}
-
-/** A peer that writes without its mirror here leaves this copy behind. */
+/**
+ * A copy counts as the same as the peer's while they are connected, and after that until somebody writes alone. That
+ * the peer does, or did, its last words say, or the witness; unless they were connected after those words.
+ */
 export function noteLoneWrites(state: State): State {
-  if (state.verdict.kind !== 'alive' && state.lease.alone !== state.policy.peer) return state;
   let next = state;
   for (const group of state.groups) {
-    const isAlone = peerReport(state, group.policy.name)?.alone === true && state.verdict.kind === 'alive';
-    if (!isAlone && state.lease.alone !== state.policy.peer) continue;
-    if (!group.resources.some(isBehind)) continue;
-    const resources = group.resources.map((resource) =>
-      isBehind(resource) ? { ...resource, inSync: false } : resource,
-    );
-    next = putGroup(next, { ...group, resources });
+    if (!group.resources.some(({ storage }) => storage !== null)) continue;
+    const isPeerAlone = peerReport(state, group.policy.name)?.alone === true;
+    const resources = group.resources.map((resource) => {
+      const inSync = isInSync(state, resource, isPeerAlone);
+      return inSync === resource.inSync ? resource : { ...resource, inSync };
+    });
+    const isNews = resources.some((resource, index) => resource !== group.resources[index]);
+    if (isNews) next = putGroup(next, { ...group, resources });
   }
   return next;
 }
 
-const isBehind = ({ inSync, storage }: ResourceState) =>
-  inSync && storage !== null && storage.connection !== 'connected';
+function isInSync(
+  state: State,
+  { inSync, connectedAt, storage }: ResourceState,
+  isPeerAlone: boolean,
+): boolean {
+  if (storage === null) return false;
+  if (connectedAt !== null) return !isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity);
+  const isBehind =
+    isPeerAlone || state.lease.alone === state.policy.peer || storage.connection === 'connected';
+  return inSync && !isBehind;
+}
 
 /** Devices of the group that are not connected to their mirror. */
 const unmirrored = (group: GroupState) =>
@@ -82,7 +90,7 @@ export function isPromotable(state: State, group: GroupState, { storage, inSync 
   const isLastWriter = wroteLast(state, group);
   switch (storage.disk) {
     case 'up-to-date':
-      return storage.connection === 'connected' || isLastWriter || inSync;
+      return isLastWriter || inSync;
     case 'consistent':
       return isLastWriter && peerCannotWrite(state, group);
     default:
@@ -173,12 +181,17 @@ function mayBeOutdated(state: State, group: GroupState): boolean {
 }
 
 /** The state once a device has been seen, and the discarding of its changes has come to its end. */
-export function observeStorage(resource: ResourceState, storage: StorageStatus): ResourceState {
+export function observeStorage(
+  resource: ResourceState,
+  storage: StorageStatus,
+  now: MonotonicMs,
+): ResourceState {
   const isHeard = storage.connection === 'connected';
+  const isSame = isHeard && storage.disk === 'up-to-date';
   return {
     ...resource,
     storage,
-    inSync: inSyncAfter(resource, storage),
+    connectedAt: isSame ? (resource.connectedAt ?? now) : null,
     ahead: !isHeard && (resource.ahead || storage.role === 'primary' || resource.storage?.role === 'primary'),
     outdatings: isHeard ? [] : resource.outdatings,
   };

@@ -162,6 +162,10 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
   const { drbd } = device;
   const { side } = host;
   const { disk, connection, role } = drbd.status(side);
+  if (!forced && disk !== 'up-to-date' && disk !== 'consistent') {
+    told(refusals['need-up-to-date']);
+    return;
+  }
   drbd.promote(side, { force: forced, alone: connection !== 'connected' }, (outcome) => {
     if (outcome === 'done' && role !== 'primary') {
       const { trace, agenda } = host.model;
