@@ -5,7 +5,7 @@ import type { Facts } from './facts.ts';
 import { gatewayAnswers, lanUsable } from './facts.ts';
 import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
-import { peerReport } from './state.ts';
+import { ledgerGroup, peerReport } from './state.ts';
 import { writesAlone } from './storage.ts';
 
 /** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
@@ -33,7 +33,7 @@ function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): 
   switch (group.phase.kind) {
     case 'stopped':
     case 'blocked':
-      return facts.allDown;
+      return facts.allDown && !isOld(state, group, facts, claim);
     case 'claiming':
       return facts.allDown && !facts.granted && losesTo(state, group, group.phase.claim, claim);
     case 'active':
@@ -44,6 +44,12 @@ function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): 
     default:
       return false;
   }
+}
+
+/** What was frozen at the peer is older than what ran here since. */
+function isOld(state: State, group: GroupState, { report }: Facts, claim: Claim): boolean {
+  const known = ledgerGroup(state.ledger, group.policy.name).generation;
+  return claim.reason === 'resume' && report !== null && report.generation < known;
 }
 
 /** Of two claims made at once an operator's goes first, then the preferred node's. */

@@ -21,6 +21,8 @@ export interface Facts {
   readonly peerGone: boolean;
   /** The peer, alive, holds the group with a better right than ours. */
   readonly outranked: boolean;
+  /** Frozen here, and the peer, alive, knows of a later generation: what is paused here is older than what ran there. */
+  readonly superseded: boolean;
   /** This node may run the group, as far as it is concerned itself. */
   readonly eligible: boolean;
   readonly inMaintenance: boolean;
@@ -246,7 +248,9 @@ function canRun({ ledgerFailing, watchdog }: State): boolean {
   return ledgerFailing === null && watchdog.lastError === null;
 }
 
+/** A promotion under way cannot be taken back, so it is carried through. */
 function isDataUnusable(state: State, group: GroupState): boolean {
+  if (group.resources.some(({ storage, operation }) => storage !== null && operation !== null)) return false;
   const isUnknown = isUnknownToWitness(state, group) && state.lease.lastError !== null;
   return isUnknown || !dataUsable(state, group);
 }
@@ -290,6 +294,8 @@ export function factsOf(state: State, group: GroupState): Facts {
       report.grant.claim === claim.id &&
       echoIsFresh(state),
     grantOutstanding: group.grant !== null,
+    superseded:
+      alive && report !== null && group.phase.kind === 'frozen' && report.generation > group.phase.generation,
     offeredToUs: alive && report?.offer === true,
     pulled: group.pullSince !== null,
     mustFreeze: freezes,

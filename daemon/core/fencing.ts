@@ -127,11 +127,13 @@ function loneMark(state: State): LoneMark {
   const isApart = state.groups.some((group) => writesAlone(group) || isToWriteAlone(group));
   const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
   if (isApart && isSilent) return 'mark';
-  const isSame = state.groups.every(({ resources }) =>
-    resources.every(
-      ({ storage, inSync }) => storage === null || (inSync && storage.connection === 'connected'),
-    ),
-  );
+  const isSame =
+    state.verdict.kind === 'alive' &&
+    state.groups.every(({ resources }) =>
+      resources.every(
+        ({ storage, inSync }) => storage === null || (inSync && storage.connection === 'connected'),
+      ),
+    );
   return isSame ? 'clear' : 'keep';
 }
 

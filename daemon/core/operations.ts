@@ -228,6 +228,7 @@ function tooManyStarts(resource: ResourceState, now: MonotonicMs): string | null
     : `it was started ${maxStartsPerHour + maxStartFailures} times within an hour and did not stay up`;
 }
 
+const unseenRetryMs = 1000;
 const notSeenSince = 'it has not been seen since it was demoted';
 
 /** Of a device that was demoted, only what is seen afterwards tells whether it had its mirror to the end. */
@@ -255,13 +256,14 @@ export function finishOperation(
   const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
   if (keepsRole && outcome.kind === 'done') return { ...ended, failures: 0, retryAt: null, lastError: null };
   if (outcome.kind === 'done') {
+    const status = statusAfter(resource, policy, action);
     return {
       ...ended,
-      status: statusAfter(resource, policy, action),
+      status,
       asserted: bringsUp(action),
       inDoubt: action === 'freeze' && ended.inDoubt,
       failures: 0,
-      retryAt: null,
+      retryAt: status.kind === 'unknown' ? now + unseenRetryMs : null,
       lastError: null,
     };
   }

@@ -220,7 +220,7 @@ export const transitions: readonly Transition[] = [
     id: 'resume',
     from: 'frozen',
     to: 'starting',
-    when: (f) => f.granted && !f.outranked && !f.inMaintenance,
+    when: (f) => f.granted && !f.outranked && !f.superseded && !f.inMaintenance,
     severity: 'info',
     reason: 'the peer is back, did not take over and agrees: the frozen guests go on',
   },
@@ -241,7 +241,7 @@ export const transitions: readonly Transition[] = [
     id: 'discard',
     from: 'frozen',
     to: 'stopping',
-    when: (f) => f.outranked && !f.inMaintenance,
+    when: (f) => (f.outranked || f.superseded) && !f.inMaintenance,
     stop: 'discard',
     severity: 'warning',
     reason: 'the peer took over while this node was cut off: the frozen copies are discarded',
@@ -254,6 +254,7 @@ export const transitions: readonly Transition[] = [
       ((f.peerProvenOff && !f.leaseRegained) || f.grantOutstanding || f.mustLeaveAlone) &&
       !f.granted &&
       !f.outranked &&
+      !f.superseded &&
       !f.inMaintenance,
     stop: 'discard',
     severity: 'warning',

@@ -319,7 +319,7 @@ test('A daemon that is still listening for its peer is asked later', async (t) =
   const state = world.state('primary');
   if (state === null) throw new Error('no daemon');
   const { socketPath } = await scriptedDaemon(t, { statuses: [status()], state });
-  const { exitCode, stderr } = await run(['explain', '--socket', socketPath]);
+  const { exitCode, stderr } = await run(['explain', '--socket', socketPath], { deadlineMs: 20_000 });
   t.is(exitCode, exitCodes.timedOut);
   t.regex(stderr, /does not know yet what to think of its peer\nnext: ask again/);
 });

@@ -123,7 +123,7 @@ test('A power cut from which only the standby comes back waits for a person', as
   const { fate, hindrances } = only(await report(t, words));
   t.is(fate, 'lost');
   t.is(hindrances[0]?.code, 'unproven-data');
-  t.regex(hindrances[0]?.next ?? '', /start alpha; or, .* battito takeover --accept-data office/);
+  t.regex(hindrances[0]?.next ?? '', /start alpha; or, .*`battito takeover --accept-data office`/);
 });
 
 test('A failback that is automatic brings the group back', async (t) => {
@@ -148,10 +148,32 @@ test('Cables go by the names of their interfaces, also where there is no dedicat
   t.is(cut?.ending.groups[0]?.to, 'beta');
 });
 
+test('Several dedicated cables count as one', async (t) => {
+  const links = ['cross0', 'cross1', 'lan0'].map((name) => `    - { interface: ${name} }`).join('\n');
+  const answer = await report(t, ['link', 'cross1'], configText({ links }));
+  t.deepEqual(
+    answer.scenarios.map(({ title }) => title),
+    ['all dedicated cables (cross0, cross1) fail at once'],
+  );
+  t.is(only(answer).fate, 'untouched');
+});
+
 test('A partition while both reach the outside is not hidden', async (t) => {
   const answer = await report(t, fault('partition @3s'));
   t.is(only(answer).fate, 'doubled');
   t.regex(answer.scenarios[0]?.ending.verdict ?? '', /^office runs on BOTH nodes/);
+});
+
+test('A guest that ran on both nodes for a moment is not hidden, either', async (t) => {
+  const answer = await report(t, fault('pause-host alpha 10s @2s'));
+  const [told] = answer.scenarios;
+  const endings = told === undefined ? [] : [told.ending, ...told.otherEndings];
+  t.true(endings.every(({ groups }) => groups[0]?.fate === 'moved' && groups[0].to === 'beta'));
+  const moment = endings.find(({ groups }) => groups[0]?.doubledFor != null);
+  t.regex(moment?.verdict ?? '', /; BUT for about .* a guest ran on BOTH nodes: the tier evidence/);
+  const short = await report(t, fault('pause-host alpha 1s @2s'));
+  t.is(only(short).fate, 'back');
+  t.is(only(short).doubledFor, null);
 });
 
 test('The same seed gives the same answer, and durations are taken as told', async (t) => {
@@ -176,7 +198,7 @@ const mistakes: readonly (readonly [words: readonly string[], message: RegExp, n
   [fault('powr-loss alpha @1s'), /there is no action "powr-loss"/, /power-loss, power-on/],
   [fault('power-loss gamma @1s'), /"gamma" does not fit/, /alpha or beta/],
   [fault('power-loss alpha @soon'), /does not say when/, /@10s/],
-  [fault('cut alpha eth9 @1s'), /"eth9" does not fit/, /dedicated, lan/],
+  [fault('cut alpha eth9 @1s'), /"eth9" does not fit/, /dedicated, lan; dedicated is cross0, lan is lan0$/],
   [fault('guest-dies alpha shop @1s'), /there is no shop/, /guest:mail, guest:web/],
   [['--seed', 'many', ...fault('partition')], /--seed takes a whole number/, /battito simulate --help/],
   [['--durations', 'guest=soon'], /--durations does not understand "guest=soon"/, /guest:web=40s/],
