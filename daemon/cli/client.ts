@@ -3,10 +3,13 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 
 export interface ControlClient {
   readonly status: () => Promise<Status>;
+  /** All that the daemon's core remembers. */
+  readonly state: () => Promise<State>;
   /** Oldest first. */
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
   /** @throws BattitoError `refused`, exit code 1, with what the operator can do. */
@@ -37,6 +40,7 @@ export function controlClient(
   };
   return {
     status: () => get('/v1/status', isStatus),
+    state: () => get('/v1/state', isState),
     history: (limit) => get(`/v1/history?limit=${limit}`, Array.isArray),
     plan: (action, group) =>
       get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}`, Array.isArray),
@@ -60,6 +64,12 @@ function isStatus(value: unknown): boolean {
   const status = value as Status | null;
   const lists = [status?.groups, status?.links, status?.attention, status?.probes, status?.verdict?.signs];
   return lists.every(Array.isArray) && typeof status?.self?.name === 'string' && status.peer !== undefined;
+}
+
+function isState(value: unknown): boolean {
+  const state = value as State | null;
+  const lists = [state?.groups, state?.links, state?.probes, state?.policy?.groups, state?.policy?.links];
+  return lists.every(Array.isArray) && typeof state?.verdict?.kind === 'string' && state.peer !== undefined;
 }
 
 interface Question {

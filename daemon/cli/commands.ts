@@ -11,6 +11,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   maintenance: async () => (await import('./maintenance.ts')).maintenanceCommand,
   retry: async () => (await import('./retry.ts')).retryCommand,
   history: async () => (await import('./history.ts')).historyCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
+  simulate: async () => (await import('./simulate.ts')).simulateCommand,
   incident: async () => (await import('./incident.ts')).incidentCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
 import { listenAlone } from './lone-socket.ts';
@@ -13,6 +14,7 @@ export interface ControlSource {
   /** Questions that come earlier wait for it. */
   readonly ready: Promise<void>;
   status(): Status;
+  state(): State;
   history(limit: number): readonly HistoryEntry[];
   plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
   readonly request: PostRequest;
@@ -94,6 +96,8 @@ async function answer(
   switch (route) {
     case 'GET /v1/status':
       return send(response, 200, source.status());
+    case 'GET /v1/state':
+      return send(response, 200, source.state());
     case 'GET /v1/history':
       return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
     case 'GET /v1/plan': {
@@ -103,7 +107,9 @@ async function answer(
     case 'POST /v1/requests':
       return takeRequest(request, response, source);
     default: {
-      const known = ['/v1/status', '/v1/history', '/v1/plan', '/v1/requests'].includes(url.pathname);
+      const known = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests'].includes(
+        url.pathname,
+      );
       const status = known ? 405 : 404;
       return fail(response, status, known ? 'method-not-allowed' : 'not-found', `no ${route} here`, null);
     }

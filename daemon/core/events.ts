@@ -11,7 +11,8 @@ import type { StorageStatus } from './storage.ts';
  * destroy: take it down at once. freeze: stop it from acting, keep it resumable (a guest is paused, an address
  * removed, the IO of a DRBD device suspended where its guest cannot be paused). resume: undo freeze.
  * A DRBD device is started by promoting it, which its driver refuses unless its disk is UpToDate or Consistent at that
- * moment or the start is forced; it is stopped by demoting it. Of a DRBD device only: outdate: mark the copy here as
+ * moment or the start is forced; it is stopped by demoting it. To destroy one throws away what was held back, and never
+ * lets it through: it would make the copies part. Of a DRBD device only: outdate: mark the copy here as
  * the older one. connect: connect to the peer again. discard: the same, giving up what was written here since the
  * copies parted.
  */

@@ -53,6 +53,8 @@ export interface Facts {
   readonly obstacle: Obstacle | null;
   readonly allObserved: boolean;
   readonly anyUp: boolean;
+  /** A guest or a disk of the group is in use here; of a group of addresses only, an address. */
+  readonly isRunning: boolean;
   readonly allDown: boolean;
   /** Every resource is up, or given up, or keeps failing and is tried again for ever. */
   readonly settled: boolean;
@@ -244,6 +246,12 @@ export function isLeftAlone(state: State): boolean {
   return isRead || state.verdict.kind === 'departed' || state.verdict.kind === 'fenced';
 }
 
+function isRunning({ policy, resources }: GroupState): boolean {
+  const isAddress = new Set(policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id));
+  const counted = resources.filter(({ id }) => isAddress.size === resources.length || !isAddress.has(id));
+  return counted.some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
+}
+
 function canRun({ ledgerFailing, watchdog }: State): boolean {
   return ledgerFailing === null && watchdog.lastError === null;
 }
@@ -309,6 +317,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     obstacle: findObstacle(state, group),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
+    isRunning: isRunning(group),
     allDown: group.resources.every(isDown),
     settled: group.resources.every(isSettled),
     ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,

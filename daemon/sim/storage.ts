@@ -132,8 +132,8 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
     case 'stop':
       return demote();
     case 'destroy':
-      if (drbd.status(side).suspended !== 'no') drbd.resume(side);
-      return demote();
+      if (drbd.status(side).suspended === 'no') return demote();
+      return told(throwAway(thing) ? null : 'the device is held open');
     case 'freeze':
       drbd.suspend(side);
       return told(null);
@@ -147,6 +147,17 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
       drbd.connect(side, { discardMyData: action === 'discard' });
       return told(null);
   }
+}
+
+/** Held-back writes are thrown away with the local disk (detach --force), which then is attached again. */
+function throwAway({ host, device, policy }: Thing): boolean {
+  const isOpen = host.things.some(
+    ({ disks, running }) => running !== 'down' && disks.some((disk) => disk.policy.id === policy.id),
+  );
+  if (isOpen || device === null) return false;
+  device.drbd.powerLoss(host.side);
+  device.drbd.powerOn(host.side);
+  return true;
 }
 
 const refusals: Readonly<Record<Exclude<PromoteOutcome, 'done'>, string>> = {

@@ -70,8 +70,9 @@ const facts: fc.Arbitrary<Facts> = fc
     dataUnusable: fc.boolean(),
     leaseRegained: fc.boolean(),
     provenByLease: fc.boolean(),
+    onlyAddresses: fc.boolean(),
   })
-  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, ...free }) => {
+  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, onlyAddresses, ...free }) => {
     const alive = free.verdict === 'alive';
     const present = alive || free.verdict === 'late' || free.verdict === 'listening';
     const peerGone =
@@ -99,6 +100,7 @@ const facts: fc.Arbitrary<Facts> = fc
       mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
       obstacle: present ? null : ofVerdict,
       anyUp: statuses === 'some-up' || statuses === 'all-up',
+      isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
       allDown: statuses === 'all-down',
       settled: statuses === 'all-up',
     };

@@ -1,0 +1,105 @@
+// Who is served by what while the modelled world runs, and what runs on both hosts at once. It goes by the truth: a
+// thing serves where it runs, on a host that does not stand still and whose LAN cable is whole.
+
+import type { ResourceId } from '../core/policy.ts';
+import { type Action, type Side, sides } from '../sim/action.ts';
+import type { Running, Trace } from '../sim/trace.ts';
+
+/** Milliseconds of the world's time. */
+export interface Span {
+  readonly from: number;
+  /** null: it lasts. */
+  readonly to: number | null;
+}
+
+export interface Service {
+  readonly listen: (trace: Trace) => void;
+  isServed(resource: ResourceId): boolean;
+  /** When nobody served it, from then on. */
+  gaps(resource: ResourceId, sinceMs: number): readonly Span[];
+  /** For how long it ran on both hosts from then on, milliseconds. */
+  doubledMs(resource: ResourceId, sinceMs: number, untilMs: number): number;
+}
+
+interface Change {
+  readonly at: number;
+  readonly served: boolean;
+  readonly doubled: boolean;
+}
+
+const unknown: Change = { at: 0, served: false, doubled: false };
+
+export function createService(): Service {
+  const running = new Map<ResourceId, Record<Side, Running>>();
+  const changes = new Map<ResourceId, Change[]>();
+  const lan: Record<Side, boolean> = { primary: true, secondary: true };
+  const pausedUntil: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
+  let seenAt = -Infinity;
+
+  const refresh = (at: number) => {
+    seenAt = at;
+    for (const [resource, on] of running) {
+      const runs = (side: Side) => on[side] === 'up' && pausedUntil[side] <= at;
+      const served = sides.some((side) => runs(side) && lan[side]);
+      const doubled = sides.every(runs);
+      const list = changes.get(resource) ?? [];
+      changes.set(resource, list);
+      const last = list.at(-1) ?? unknown;
+      if (last.served !== served || last.doubled !== doubled) list.push({ at, served, doubled });
+    }
+  };
+  /** Hosts that have gone on by now, at the time at which they did. */
+  const goOn = (at: number) => {
+    const due = sides.map((side) => pausedUntil[side]).filter((until) => until > seenAt && until <= at);
+    for (const until of due.toSorted((a, b) => a - b)) refresh(until);
+  };
+  const changesOf = (resource: ResourceId) => changes.get(resource) ?? [];
+
+  return {
+    listen(trace) {
+      goOn(trace.at);
+      if (trace.kind === 'running') {
+        const on = running.get(trace.resource) ?? { primary: 'down', secondary: 'down' };
+        running.set(trace.resource, { ...on, [trace.side]: trace.running });
+        refresh(trace.at);
+      } else if (trace.kind === 'action') {
+        const { action, at } = trace;
+        noteCables(lan, action);
+        if (action.kind === 'pause-host') pausedUntil[action.host] = at + action.ms;
+        refresh(at);
+      }
+    },
+    isServed: (resource) => changesOf(resource).at(-1)?.served ?? false,
+    gaps: (resource, sinceMs) => spans(changesOf(resource), sinceMs, ({ served }) => !served),
+    doubledMs: (resource, sinceMs, untilMs) =>
+      spans(changesOf(resource), sinceMs, ({ doubled }) => doubled)
+        .map(({ from, to }) => (to ?? untilMs) - from)
+        .reduce((sum, ms) => sum + ms, 0),
+  };
+}
+
+function noteCables(lan: Record<Side, boolean>, action: Action): void {
+  if ((action.kind === 'cut' || action.kind === 'mend') && action.segment === 'lan') {
+    lan[action.host] = action.kind === 'mend';
+  }
+}
+
+/** When it was so, from then on. */
+function spans(
+  changes: readonly Change[],
+  sinceMs: number,
+  isSo: (change: Change) => boolean,
+): readonly Span[] {
+  const before = changes.findLast(({ at }) => at < sinceMs) ?? unknown;
+  const list: Span[] = [];
+  let from = isSo(before) ? sinceMs : null;
+  for (const change of changes) {
+    if (change.at < sinceMs) continue;
+    if (isSo(change) && from === null) from = change.at;
+    if (!isSo(change) && from !== null) {
+      list.push({ from, to: change.at });
+      from = null;
+    }
+  }
+  return from === null ? list : [...list, { from, to: null }];
+}
