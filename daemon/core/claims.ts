@@ -103,8 +103,13 @@ function peerCanRun(state: State, group: GroupState): boolean {
   return report === null || report.willing || report.holdsRest;
 }
 
-const isConnected = (group: GroupState) =>
-  group.resources.every(({ storage }) => storage === null || storage.connection === 'connected');
+/** What DRBD shows just after a cut may be older than the cut. */
+const mirroredAgainMs = 5000;
+
+function isMirroredAgain(state: State, group: GroupState): boolean {
+  if (group.phase.kind !== 'stopped' || state.now - group.since < mirroredAgainMs) return false;
+  return group.resources.every(({ storage, connectedAt }) => storage === null || connectedAt !== null);
+}
 
 /** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
 export function updateWishes(state: State, group: GroupState): GroupState {
@@ -115,7 +120,7 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
   const dataAccepted = group.dataAccepted && !(state.verdict.kind === 'alive' && peerCanRun(state, group));
-  const discards = group.discards && !isConnected(group);
+  const discards = group.discards && !isMirroredAgain(state, group);
   const isSame = pullSince === group.pullSince && pushSince === group.pushSince;
   if (isSame && dataAccepted === group.dataAccepted && discards === group.discards) return group;
   return { ...group, pullSince, pushSince, dataAccepted, discards };

@@ -35,22 +35,28 @@ export type ResourceStatus =
   | { readonly kind: 'paused' }
   | { readonly kind: 'unknown'; readonly message: string };
 
-/** What the witness says when this node asks for the lease. `term`: how often the holder has changed. */
+/**
+ * With the lease the witness keeps, for each node, the groups whose disks that node wrote to without their mirror.
+ * `alone`: adds groups to the asker's. `same`: takes groups, whose copies are the same again, off both nodes'.
+ */
+export interface LoneMarks {
+  readonly alone: readonly GroupName[];
+  readonly same: readonly GroupName[];
+}
+
+/**
+ * What the witness says when this node asks for the lease. `term`: how often the holder has changed. `peerAlone`: the
+ * groups that the other node wrote to alone; with `held`, the marks that were asked for have been made.
+ */
 export type LeaseAnswer =
-  | { readonly kind: 'held'; readonly term: number; readonly alone: NodeName | null }
+  | { readonly kind: 'held'; readonly term: number; readonly peerAlone: readonly GroupName[] }
   | {
       readonly kind: 'refused';
       readonly holder: NodeName;
       readonly term: number;
-      readonly alone: NodeName | null;
+      readonly peerAlone: readonly GroupName[];
     }
   | { readonly kind: 'unreachable'; readonly message: string };
-
-/**
- * What the witness is to record with the lease, and to show whoever asks for it later: that the holder writes without
- * its mirror (mark), that the copies are the same again (clear), or what it was (keep).
- */
-export type LoneMark = 'mark' | 'clear' | 'keep';
 
 /**
  * What DRBD is told when it asks that the peer be kept from its data; without an answer its IO stays frozen.
@@ -200,7 +206,7 @@ export type Effect =
   | {
       readonly kind: 'request-lease';
       readonly operation: number;
-      readonly alone: LoneMark;
+      readonly marks: LoneMarks;
       readonly deadlineMs: number;
     }
   | { readonly kind: 'release-lease' }

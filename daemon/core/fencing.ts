@@ -1,7 +1,7 @@
 // Asks for what protects: powers a silent peer off, keeps the lease, feeds the watchdog. When to ask is decided here;
 // what an answer proves is said in membership and safeguards.
 
-import type { Effect, LoneMark, Outcome } from './events.ts';
+import type { Effect, LoneMarks, Outcome } from './events.ts';
 import type { Facts } from './facts.ts';
 import { hasRight, isEligible, peerInMaintenance } from './facts.ts';
 import { fenceIsBelied, patienceMs, silenceMs } from './membership.ts';
@@ -9,6 +9,7 @@ import { note } from './notes.ts';
 import { isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
+import { peerReport } from './state.ts';
 import { writesAlone } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
@@ -123,18 +124,19 @@ function isToWriteAlone({ phase, resources }: GroupState): boolean {
 }
 
 /** What the witness is to record: whoever takes over later must know that we wrote without it. */
-function loneMark(state: State): LoneMark {
-  const isApart = state.groups.some((group) => writesAlone(group) || isToWriteAlone(group));
-  const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
-  if (isApart && isSilent) return 'mark';
-  const isSame =
-    state.verdict.kind === 'alive' &&
-    state.groups.every(({ resources }) =>
-      resources.every(
-        ({ storage, inSync }) => storage === null || (inSync && storage.connection === 'connected'),
-      ),
-    );
-  return isSame ? 'clear' : 'keep';
+function loneMarks(state: State): LoneMarks {
+  const namesOf = (chosen: (group: GroupState) => boolean) =>
+    state.groups.filter(chosen).map(({ policy }) => policy.name);
+  const alone = namesOf((group) => writesAlone(group) || isToWriteAlone(group));
+  return { alone, same: namesOf((group) => isMirrored(state, group)) };
+}
+
+/** Both live, and the copies are the same by what both say. */
+function isMirrored(state: State, { policy, resources }: GroupState): boolean {
+  if (state.verdict.kind !== 'alive' || peerReport(state, policy.name)?.alone !== false) return false;
+  return resources.every(
+    ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
+  );
 }
 
 function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {
@@ -144,15 +146,15 @@ function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {
   const wants = wantsLease(state, factsOf);
   if (!wants && lease.validUntil === null) return state;
   if (!wants) return releaseLease(state, emit);
-  const alone = loneMark(state);
-  const isNews = alone === 'mark' && lease.askedAlone !== 'mark' && lease.lastError === null;
+  const asked = loneMarks(state);
+  const isNews = lease.lastError === null && !asked.alone.every((name) => lease.asked.alone.includes(name));
   if (state.now < lease.nextAt && !isNews) return state;
   const operation = state.nextOperation;
-  emit({ kind: 'request-lease', operation, alone, deadlineMs: witness.ttlMs / 3 });
+  emit({ kind: 'request-lease', operation, marks: asked, deadlineMs: witness.ttlMs / 3 });
   return {
     ...state,
     nextOperation: operation + 1,
-    lease: { ...lease, operation, askedAt: state.now, askedAlone: alone },
+    lease: { ...lease, operation, askedAt: state.now, asked },
   };
 }
 

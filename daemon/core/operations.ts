@@ -72,7 +72,7 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   }
   if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
   if (policy.kind === 'drbd' && isAboutToConnect(state, group, resource)) return false;
-  if (policy.kind === 'drbd' && mustMarkFirst(state, resource)) return false;
+  if (policy.kind === 'drbd' && mustMarkFirst(state, group, resource)) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
   if (!policy.needs.every(isUp)) return false;
@@ -92,13 +92,13 @@ function isAboutToConnect(state: State, group: GroupState, resource: ResourceSta
 }
 
 /** With a witness, whoever takes over later must be able to learn that this node wrote without its mirror. */
-function mustMarkFirst(state: State, resource: ResourceState | undefined): boolean {
+function mustMarkFirst(state: State, group: GroupState, resource: ResourceState | undefined): boolean {
   const isVouchedFor =
     state.verdict.kind === 'alive' ||
     state.verdict.kind === 'departed' ||
     (state.verdict.kind === 'fenced' && state.verdict.by !== 'lease');
   const isApart = resource?.storage?.connection !== 'connected';
-  return state.policy.witness !== null && isApart && !isVouchedFor && !loneMarkStands(state);
+  return state.policy.witness !== null && isApart && !isVouchedFor && !loneMarkStands(state, group);
 }
 
 /** In order, addresses are let go first, and what others need is let go last; at once, everything together. */

@@ -2,8 +2,8 @@
 // a device that powers the peer off, the lease of a witness, and the watchdog of this host. Their states, and what
 // follows from them; docs/decisions/0007-fencing-lease-watchdog.md has the argument.
 
-import type { LeaseAnswer, LoneMark } from './events.ts';
-import type { MonotonicMs, NodeName, Policy } from './policy.ts';
+import type { LeaseAnswer, LoneMarks } from './events.ts';
+import type { GroupName, MonotonicMs, Policy } from './policy.ts';
 import type { State } from './state.ts';
 
 /** Powering the peer off. */
@@ -30,10 +30,12 @@ export interface LeaseState {
   readonly heldTerm: number | null;
   /** Nobody else has had it since it was last ours while this node was not frozen. */
   readonly unbroken: boolean;
-  /** Who has, by the witness's record, written without its mirror since the copies were last the same. */
-  readonly alone: NodeName | null;
+  /** The groups that the peer, by the witness's record, has written to without their mirror. */
+  readonly peerAlone: readonly GroupName[];
+  /** The groups of which the witness has recorded the same of this node. */
+  readonly ownAlone: readonly GroupName[];
   /** What the request under way, or the last one, said of that. */
-  readonly askedAlone: LoneMark;
+  readonly asked: LoneMarks;
   /** Why it is not ours, as the witness said last; null: it is, or it was not asked. */
   readonly lastError: string | null;
 }
@@ -64,8 +66,9 @@ export const noLease: LeaseState = {
   heldSince: null,
   heldTerm: null,
   unbroken: false,
-  alone: null,
-  askedAlone: 'keep',
+  peerAlone: [],
+  ownAlone: [],
+  asked: { alone: [], same: [] },
   lastError: null,
 };
 
@@ -123,12 +126,14 @@ export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean)
       return { ...ended, nextAt: now + ttlMs / 6, lastError: answer.message };
     case 'refused': {
       const lastError = `${answer.holder} holds it`;
-      return { ...ended, ...lost, alone: answer.alone, nextAt: now + ttlMs / 6, lastError };
+      const { peerAlone } = answer;
+      return { ...ended, ...lost, peerAlone, nextAt: now + ttlMs / 6, lastError };
     }
     case 'held':
       return {
         ...ended,
-        alone: answer.alone,
+        peerAlone: answer.peerAlone,
+        ownAlone: lease.asked.alone,
         heldTerm: answer.term,
         unbroken: answer.term === lease.heldTerm && (lease.unbroken || !isFrozen),
         validUntil: lease.askedAt + ttlMs * leaseShare,

@@ -43,9 +43,11 @@ export function noteLoneWrites(state: State): State {
   let next = state;
   for (const group of state.groups) {
     if (!group.resources.some(({ storage }) => storage !== null)) continue;
-    const isPeerAlone = peerReport(state, group.policy.name)?.alone === true;
+    const { name } = group.policy;
+    const isPeerAlone = peerReport(state, name)?.alone === true;
+    const isMarked = state.lease.peerAlone.includes(name);
     const resources = group.resources.map((resource) => {
-      const inSync = isInSync(state, resource, isPeerAlone);
+      const inSync = isInSync(state, resource, isPeerAlone, isMarked);
       return inSync === resource.inSync ? resource : { ...resource, inSync };
     });
     const isNews = resources.some((resource, index) => resource !== group.resources[index]);
@@ -58,12 +60,11 @@ function isInSync(
   state: State,
   { inSync, connectedAt, storage }: ResourceState,
   isPeerAlone: boolean,
+  isMarked: boolean,
 ): boolean {
   if (storage === null) return false;
   if (connectedAt !== null) return !isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity);
-  const isBehind =
-    isPeerAlone || state.lease.alone === state.policy.peer || storage.connection === 'connected';
-  return inSync && !isBehind;
+  return inSync && !isPeerAlone && !isMarked && storage.connection !== 'connected';
 }
 
 /** Devices of the group that are not connected to their mirror. */
@@ -100,7 +101,7 @@ export function isPromotable(state: State, group: GroupState, { storage, inSync 
 
 function wroteLast(state: State, group: GroupState): boolean {
   const { writer } = ledgerGroup(state.ledger, group.policy.name);
-  return writer === state.policy.self && state.lease.alone !== state.policy.peer;
+  return writer === state.policy.self && !state.lease.peerAlone.includes(group.policy.name);
 }
 
 /**
@@ -141,16 +142,16 @@ export function outdatingAnswer(state: State, group: GroupState, peerGone: boole
       return 'unreachable';
     case 'fenced':
       if (verdict.by !== 'lease') return 'fenced';
-      return loneMarkStands(state) ? 'unreachable' : null;
+      return loneMarkStands(state, group) ? 'unreachable' : null;
     default:
-      if (loneMarkStands(state)) return 'unreachable';
+      if (loneMarkStands(state, group)) return 'unreachable';
       return peerGone && state.policy.witness === null ? 'unreachable' : null;
   }
 }
 
 /** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
-export function loneMarkStands(state: State): boolean {
-  return leaseIsValid(state) && state.lease.alone === state.policy.self;
+export function loneMarkStands(state: State, group: GroupState): boolean {
+  return leaseIsValid(state) && state.lease.ownAlone.includes(group.policy.name);
 }
 
 /** What is to be done to a device besides bringing it to what its group's phase wants; null: nothing. */

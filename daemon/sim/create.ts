@@ -35,7 +35,7 @@ export function createModel(options: WorldOptions): Model {
     partitioned: false,
     gatewayUp: true,
     witness: 'up',
-    lease: { holder: null, last: null, term: 0, alone: null, expiresAt: 0 },
+    lease: { holder: null, last: null, term: 0, alone: { primary: [], secondary: [] }, expiresAt: 0 },
     steps: 0,
     nextHandler: 1,
     nextRequest: 1,
@@ -192,13 +192,15 @@ function goOn(host: Host, state: State): void {
 
 function goOnOutside(host: Host, { lease, watchdog, fence, now, policy }: State): void {
   const { model } = host;
-  const { validUntil, heldTerm, alone } = lease;
+  const { validUntil, heldTerm, ownAlone, peerAlone } = lease;
   if (validUntil !== null && validUntil > now) {
     const { side } = host;
-    const lone =
-      alone === null ? null : alone === policy.self ? side : side === 'primary' ? 'secondary' : 'primary';
+    const alone =
+      side === 'primary'
+        ? { primary: ownAlone, secondary: peerAlone }
+        : { primary: peerAlone, secondary: ownAlone };
     const expiresAt = model.agenda.now() + validUntil - now;
-    Object.assign(model.lease, { holder: side, last: side, term: heldTerm ?? 1, alone: lone, expiresAt });
+    Object.assign(model.lease, { holder: side, last: side, term: heldTerm ?? 1, alone, expiresAt });
   }
   if (watchdog.armed) keepWatch(host);
   if (watchdog.operation !== null) {
@@ -206,7 +208,7 @@ function goOnOutside(host: Host, { lease, watchdog, fence, now, policy }: State)
   }
   if (lease.operation !== null && policy.witness !== null) {
     const deadlineMs = policy.witness.ttlMs / 3;
-    requestLease(host, { kind: 'request-lease', operation: lease.operation, alone: 'keep', deadlineMs });
+    requestLease(host, { kind: 'request-lease', operation: lease.operation, marks: lease.asked, deadlineMs });
   }
   if (fence.operation !== null && policy.fencing !== null) {
     const { deadlineMs } = policy.fencing;

@@ -5,7 +5,7 @@ import type {
   Effect,
   Event,
   Ledger,
-  LoneMark,
+  LoneMarks,
   OperatorRequest,
   RequestAnswer,
   ResourceAction,
@@ -76,7 +76,7 @@ export interface Errand {
   readonly host: Host;
   readonly run: number;
   readonly deadlineMs: number;
-  readonly alone: LoneMark;
+  readonly marks: LoneMarks;
   told: boolean;
 }
 
@@ -194,7 +194,7 @@ export interface Model {
     holder: Side | null;
     last: Side | null;
     term: number;
-    alone: Side | null;
+    alone: Record<Side, readonly GroupName[]>;
     expiresAt: number;
   };
   steps: number;

@@ -85,7 +85,10 @@ function takeEffect(operation: Operation): void {
   operation.over = true;
   const { action, since } = operation;
   const bringsUp = action === 'start' || action === 'resume';
-  if (bringsUp && since < thing.takenDownAt) return tell(operation, tooLate);
+  if (bringsUp && since < thing.takenDownAt) {
+    tell(operation, tooLate);
+    return;
+  }
   if (action === 'stop' || action === 'destroy') thing.takenDownAt = host.model.agenda.now();
   if (thing.device === null) {
     end(operation, changeThing(thing, action));

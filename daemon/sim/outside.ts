@@ -1,7 +1,9 @@
 // The third parties of the modelled world: the devices that power a host off, the witness with its lease, and the
 // hosts' watchdogs. Each keeps its own truth and its own time, and may lie, be slow, or lose an answer on the way.
 
-import type { Effect, LeaseAnswer, Outcome } from '../core/events.ts';
+import type { Effect, LeaseAnswer, LoneMarks, Outcome } from '../core/events.ts';
+import type { GroupName } from '../core/policy.ts';
+import { otherSide } from './action.ts';
 import { post } from './daemon.ts';
 import { powerOff, powerOn } from './life.ts';
 import { daemonStandsStill, type Errand, type Host, peerOf, standsStill } from './model.ts';
@@ -10,6 +12,7 @@ import { latencyMs, reachesOutside } from './network.ts';
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { readonly kind: K }>;
 
 const done: Outcome = { kind: 'done' };
+const noMarks: LoneMarks = { alone: [], same: [] };
 /** A host that its watchdog has reset has power again after this. */
 const resetMs = 100;
 
@@ -18,10 +21,10 @@ function errand(
   kind: Errand['kind'],
   id: number,
   deadlineMs: number,
-  alone: Errand['alone'] = 'keep',
+  marks: Errand['marks'] = noMarks,
 ): Errand {
   const { run } = host;
-  const begun: Errand = { kind, id, host, run, deadlineMs, alone, told: false };
+  const begun: Errand = { kind, id, host, run, deadlineMs, marks, told: false };
   host.errands.set(id, begun);
   return begun;
 }
@@ -130,7 +133,7 @@ function deviceUnreachable(begun: Errand): void {
 
 export function requestLease(host: Host, effect: EffectOf<'request-lease'>): void {
   const { agenda } = host.model;
-  const begun = errand(host, 'lease', effect.operation, effect.deadlineMs, effect.alone);
+  const begun = errand(host, 'lease', effect.operation, effect.deadlineMs, effect.marks);
   agenda.later(effect.deadlineMs / host.clock.rate, overdue, begun);
   if (host.up && host.cableOut.lan) agenda.later(latencyMs(host, 'lan'), takeRequest, begun);
 }
@@ -154,21 +157,18 @@ function takeRequest(begun: Errand): void {
   lease.holder = side;
   lease.last = side;
   lease.expiresAt = now + (host.policy.witness?.ttlMs ?? 0);
-  if (begun.alone === 'mark') lease.alone = side;
-  if (begun.alone === 'clear') lease.alone = null;
+  const { alone, same } = begun.marks;
+  const isKept = (name: GroupName) => !same.includes(name);
+  lease.alone[side] = [...new Set([...lease.alone[side], ...alone])].filter(isKept);
+  lease.alone[otherSide(side)] = lease.alone[otherSide(side)].filter(isKept);
   if (isNew) trace?.({ kind: 'lease', at: now, holder: side, term: lease.term });
-  const answer: LeaseAnswer = { kind: 'held', term: lease.term, alone: nameOf(host, lease.alone) };
+  const answer: LeaseAnswer = { kind: 'held', term: lease.term, peerAlone: lease.alone[otherSide(side)] };
   if (witness === 'up') agenda.later(latencyMs(host, 'lan'), returnAnswer, { begun, answer });
 }
 
 function refusal(host: Host): LeaseAnswer {
   const { term, alone } = host.model.lease;
-  return { kind: 'refused', holder: host.policy.peer, term, alone: nameOf(host, alone) };
-}
-
-function nameOf({ side, policy }: Host, of: Host['side'] | null): string | null {
-  if (of === null) return null;
-  return of === side ? policy.self : policy.peer;
+  return { kind: 'refused', holder: host.policy.peer, term, peerAlone: alone[otherSide(host.side)] };
 }
 
 function returnAnswer(reply: { readonly begun: Errand; readonly answer: LeaseAnswer }): void {
