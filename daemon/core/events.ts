@@ -80,7 +80,8 @@ export type OperatorRequest =
 /**
  * What survives a restart. `sole`: the owner held it while its peer was known to be gone. `writer`: the node whose
  * disks were promoted last, which the owner is not before it has promoted them. `alone`: this node wrote to them
- * without their mirror since the two copies were last connected.
+ * without their mirror since the two copies were last connected. `inTime`: it froze before the peer could have started
+ * it. `discards`: what it wrote since the copies parted is to be given up.
  */
 export interface LedgerGroup {
   readonly name: GroupName;
@@ -90,6 +91,8 @@ export interface LedgerGroup {
   readonly alone: boolean;
   readonly sole: boolean;
   readonly frozen: boolean;
+  readonly inTime: boolean;
+  readonly discards: boolean;
 }
 
 export interface Ledger {

@@ -17,6 +17,8 @@ export interface Facts {
   readonly report: GroupReport | null;
   readonly peerMayHoldAddresses: boolean;
   readonly peerMayHoldRest: boolean;
+  /** The peer, alive, has it frozen. */
+  readonly peerFrozen: boolean;
   /** Nothing of the group can be in use at the peer, and the peer cannot start it: it is gone. */
   readonly peerGone: boolean;
   /** The peer, alive, holds the group with a better right than ours. */
@@ -55,6 +57,7 @@ export interface Facts {
   readonly anyUp: boolean;
   /** A guest or a disk of the group is in use here; of a group of addresses only, an address. */
   readonly isRunning: boolean;
+  readonly anyPaused: boolean;
   readonly allDown: boolean;
   /** Every resource is up, or given up, or keeps failing and is tried again for ever. */
   readonly settled: boolean;
@@ -126,15 +129,14 @@ function isChosen(state: State, group: GroupState, report: GroupReport, eligible
   return owner === self || (owner !== peer && group.policy.preferred === self);
 }
 
-const holding = new Set(['starting', 'active', 'frozen']);
-
+/** Who runs it goes before who is frozen, unless it is known to be older. */
 function isOutranked(state: State, group: GroupState, report: GroupReport | null): boolean {
-  if (report === null || !holding.has(report.phase) || !('generation' in group.phase)) return false;
-  if (state.verdict.kind !== 'alive') return false;
+  if (report === null || !('generation' in group.phase) || state.verdict.kind !== 'alive') return false;
   const own = group.phase.generation;
-  return (
-    report.generation > own || (report.generation === own && group.policy.preferred !== state.policy.self)
-  );
+  if (report.phase === 'frozen') return own > 0 && report.generation > own;
+  if (report.phase !== 'starting' && report.phase !== 'active') return false;
+  const isFirst = group.phase.kind !== 'frozen' && group.policy.preferred === state.policy.self;
+  return report.generation > own || (report.generation === own && !isFirst);
 }
 
 function findObstacle(state: State, group: GroupState): Obstacle | null {
@@ -317,7 +319,9 @@ export function factsOf(state: State, group: GroupState): Facts {
     obstacle: findObstacle(state, group),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
+    peerFrozen: alive && report?.phase === 'frozen',
     isRunning: isRunning(group),
+    anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
     settled: group.resources.every(isSettled),
     ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,

@@ -13,43 +13,36 @@ const retryMs = 1000;
 
 /** The ledger's record of a group as it should be now. */
 function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
-  const name = group.policy.name;
-  const known = ledgerGroup(state.ledger, name);
+  const { phase, discards, frozenInTime: inTime } = group;
+  const known = ledgerGroup(state.ledger, group.policy.name);
+  const isDiscarding = phase.kind === 'stopping' && phase.reason === 'discard';
+  const staysFrozen = known.frozen && (phase.kind === 'observing' || isDiscarding);
+  const frozen = phase.kind === 'frozen' || staysFrozen;
+  return { ...ownershipOf(state, group, facts, known), alone: writesAlone(group), frozen, inTime, discards };
+}
+
+/** Whose it is, and at which generation. */
+function ownershipOf(state: State, group: GroupState, facts: Facts, known: LedgerGroup): LedgerGroup {
+  const { self, peer } = state.policy;
   const { phase } = group;
   const { report } = facts;
-  const alone = writesAlone(group);
+  if (phase.kind === 'stopping' && phase.reason === 'decline') {
+    return { ...known, generation: phase.generation, owner: peer, sole: false };
+  }
   const isOwner =
     (phase.kind === 'starting' || phase.kind === 'active' || phase.kind === 'frozen') && phase.generation > 0;
-  if (phase.kind === 'stopping' && phase.reason === 'decline') {
-    const { generation } = phase;
-    return { ...known, generation, owner: state.policy.peer, alone, sole: false, frozen: false };
-  }
   if (isOwner && phase.generation >= known.generation) {
-    const sole =
-      known.owner === state.policy.self && known.generation === phase.generation
-        ? isSole(state, known, facts)
-        : facts.peerGone;
-    return {
-      name,
-      generation: phase.generation,
-      owner: state.policy.self,
-      writer: hasPromoted(group) ? state.policy.self : known.writer,
-      alone,
-      sole,
-      frozen: phase.kind === 'frozen',
-    };
+    const { generation } = phase;
+    const isKnown = known.owner === self && known.generation === generation;
+    const sole = isKnown ? isSole(state, known, facts) : facts.peerGone;
+    const writer = hasPromoted(group) ? self : known.writer;
+    return { ...known, generation, owner: self, writer, sole };
   }
   if (state.verdict.kind === 'alive' && report !== null && isNewer(state, report, known)) {
     const { generation, owner, writer } = report;
-    return { name, generation, owner, writer, alone, sole: false, frozen: false };
+    return { ...known, generation, owner, writer, sole: false };
   }
-  const sole = known.sole && state.verdict.kind !== 'alive';
-  return {
-    ...known,
-    alone,
-    sole,
-    frozen: known.frozen && (phase.kind === 'observing' || phase.kind === 'frozen'),
-  };
+  return { ...known, sole: known.sole && state.verdict.kind !== 'alive' };
 }
 
 function hasPromoted({ resources }: GroupState): boolean {

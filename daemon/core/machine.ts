@@ -78,6 +78,12 @@ function blockedNote(state: State, group: GroupState, obstacle: Obstacle): Effec
   return note('alarm', 'block', group, `not started here: ${why}`, null, next);
 }
 
+/** A new freeze is timed anew; one that was found at the start is the one on record. */
+function keepsFrozenInTime(from: Phase, to: Phase): boolean {
+  const isFound = from.kind === 'observing' && to.kind === 'frozen';
+  return isFound || (from.kind === 'frozen' && to.kind === 'stopping');
+}
+
 /** All that the group has here stood still before the peer could have started it. */
 function hasFrozenInTime(state: State, group: GroupState): boolean {
   if (group.phase.kind !== 'frozen' || group.frozenInTime || !isHarmless(group)) return false;
@@ -133,7 +139,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     rule: row.id,
     resources,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
-    frozenInTime: phase.kind === 'frozen' ? false : group.frozenInTime,
+    frozenInTime: keepsFrozenInTime(group.phase, phase) && group.frozenInTime,
     discards: row.id === 'discard' ? group.frozenInTime : group.discards && phase.kind !== 'starting',
   };
   const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';
@@ -154,7 +160,9 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
     case 'claiming':
       return { kind: 'claiming', claim: { id: state.nextClaim, reason: claimReason(facts) } };
     case 'frozen': {
-      const frozen = group.phase.kind === 'observing' ? known.generation : generation;
+      const isOurs = known.owner === state.policy.self;
+      const found = isOurs ? known.generation : 0;
+      const frozen = group.phase.kind === 'observing' ? found : generation;
       return { kind: 'frozen', generation: frozen, claim: { id: state.nextClaim, reason: 'resume' } };
     }
     case 'stopping':

@@ -271,8 +271,8 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       pullSince: null,
       pushSince: null,
       dataAccepted: false,
-      frozenInTime: false,
-      discards: false,
+      frozenInTime: ledgerGroup(ledger, group.name).inTime,
+      discards: ledgerGroup(ledger, group.name).discards,
       soleUntil: 0,
     })),
     standby: ledger.standby,
@@ -295,7 +295,17 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
 export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
   const found = ledger.groups.find((group) => group.name === name);
   return (
-    found ?? { name, generation: 0, owner: null, writer: null, alone: false, sole: false, frozen: false }
+    found ?? {
+      name,
+      generation: 0,
+      owner: null,
+      writer: null,
+      alone: false,
+      sole: false,
+      frozen: false,
+      inTime: false,
+      discards: false,
+    }
   );
 }
 

@@ -39,7 +39,7 @@ export const transitions: readonly Transition[] = [
     id: 'found-running',
     from: 'observing',
     to: 'active',
-    when: (f) => f.allObserved && f.isRunning && !f.ledgerFrozen,
+    when: (f) => f.allObserved && f.isRunning && !f.ledgerFrozen && !f.anyPaused,
     severity: 'info',
     reason: 'the daemon has started and the group is running here: adopted as it is',
   },
@@ -47,7 +47,7 @@ export const transitions: readonly Transition[] = [
     id: 'found-frozen',
     from: 'observing',
     to: 'frozen',
-    when: (f) => f.allObserved && f.isRunning && f.ledgerFrozen,
+    when: (f) => f.allObserved && f.isRunning && (f.ledgerFrozen || f.anyPaused),
     severity: 'warning',
     reason: 'the daemon has started and the group is frozen here: kept frozen until the peer has been heard',
   },
@@ -196,7 +196,7 @@ export const transitions: readonly Transition[] = [
     when: (f) =>
       f.unowned &&
       !f.peerMayHoldAddresses &&
-      !f.peerMayHoldRest &&
+      (!f.peerMayHoldRest || f.peerFrozen) &&
       f.obstacle === null &&
       !f.grantOutstanding &&
       !f.outranked &&

@@ -30,6 +30,8 @@ const fileSchema = z.object({
         alone: z.boolean().default(false),
         sole: z.boolean(),
         frozen: z.boolean(),
+        inTime: z.boolean().default(false),
+        discards: z.boolean().default(false),
       }),
     ),
     peer: z

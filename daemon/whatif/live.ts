@@ -100,10 +100,21 @@ function recordOf({
   owner,
   writer,
   alone,
+  discarding,
   sole,
   phase,
 }: GroupReport): Ledger['groups'][number] {
-  return { name, generation, owner, writer, alone, sole, frozen: phase === 'frozen' };
+  return {
+    name,
+    generation,
+    owner,
+    writer,
+    alone,
+    sole,
+    frozen: phase === 'frozen',
+    inTime: false,
+    discards: discarding,
+  };
 }
 
 /** What is under way is told as done. */

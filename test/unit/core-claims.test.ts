@@ -34,6 +34,8 @@ function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
     alone: false,
     sole: false,
     frozen: false,
+    inTime: false,
+    discards: false,
   };
   const ledger = { groups: [group], peer: null, standby: false, maintenanceUntil: null };
   let state: State = initialState({ at: 0, policy, incarnation: 50, ledger });

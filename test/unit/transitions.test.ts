@@ -51,6 +51,7 @@ const facts: fc.Arbitrary<Facts> = fc
     takeoverTime: fc.boolean(),
     outranked: fc.boolean(),
     superseded: fc.boolean(),
+    peerFrozen: fc.boolean(),
     eligible: fc.boolean(),
     inMaintenance: fc.boolean(),
     chosen: fc.boolean(),
@@ -71,8 +72,9 @@ const facts: fc.Arbitrary<Facts> = fc
     leaseRegained: fc.boolean(),
     provenByLease: fc.boolean(),
     onlyAddresses: fc.boolean(),
+    anyPaused: fc.boolean(),
   })
-  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, onlyAddresses, ...free }) => {
+  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, onlyAddresses, anyPaused, ...free }) => {
     const alive = free.verdict === 'alive';
     const present = alive || free.verdict === 'late' || free.verdict === 'listening';
     const peerGone =
@@ -91,6 +93,7 @@ const facts: fc.Arbitrary<Facts> = fc
       peerMayHoldRest: !peerGone && free.peerMayHoldRest,
       outranked: alive && free.outranked,
       superseded: alive && free.superseded,
+      peerFrozen: alive && free.peerFrozen,
       chosen: alive && free.chosen,
       granted: alive && free.granted,
       offeredToUs: alive && free.offeredToUs,
@@ -99,6 +102,7 @@ const facts: fc.Arbitrary<Facts> = fc
       peerProvenOff: free.verdict === 'fenced' || (provenByLease && peerGone && free.verdict === 'dead'),
       mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
       obstacle: present ? null : ofVerdict,
+      anyPaused: anyPaused && statuses === 'some-up',
       anyUp: statuses === 'some-up' || statuses === 'all-up',
       isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
       allDown: statuses === 'all-down',
