@@ -55,7 +55,7 @@ export interface Facts {
   readonly obstacle: Obstacle | null;
   readonly allObserved: boolean;
   readonly anyUp: boolean;
-  /** A guest or a disk of the group is in use here; of a group of addresses only, an address. */
+  /** At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. */
   readonly isRunning: boolean;
   readonly anyPaused: boolean;
   readonly allDown: boolean;
@@ -320,7 +320,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
     peerFrozen: alive && report?.phase === 'frozen',
-    isRunning: isRunning(group),
+    isRunning: group.phase.kind === 'observing' && isRunning(group),
     anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
     settled: group.resources.every(isSettled),

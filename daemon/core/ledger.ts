@@ -74,12 +74,11 @@ function newestPacket(state: State): Ledger['peer'] {
 }
 
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */
-export function syncLedger(
-  state: State,
-  factsOfGroup: (group: GroupState) => Facts,
-  emit: (effect: Effect) => void,
-): State {
-  const groups = state.groups.map((group) => recordOf(state, group, factsOfGroup(group)));
+export function syncLedger(state: State, facts: readonly Facts[], emit: (effect: Effect) => void): State {
+  const groups = state.groups.flatMap((group, index) => {
+    const known = facts[index];
+    return known === undefined ? [] : [recordOf(state, group, known)];
+  });
   const { standby, maintenanceUntil } = state;
   const ledger = { groups, peer: newestPacket(state), standby, maintenanceUntil };
   const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;

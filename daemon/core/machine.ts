@@ -5,6 +5,7 @@ import type { Effect } from './events.ts';
 import type { Facts } from './facts.ts';
 import { factsOf } from './facts.ts';
 import { isHarmless } from './fencing.ts';
+import type { PhaseKind } from './heartbeat.ts';
 import { note } from './notes.ts';
 import { explainObstacle } from './obstacles.ts';
 import { pausingMs } from './safeguards.ts';
@@ -107,9 +108,22 @@ const offerText = {
   'no-lan': 'this node has lost the LAN, the other one has not',
 } as const;
 
+const rowsOf = (phase: PhaseKind) => transitions.filter(({ from }) => from === phase);
+
+const rowsFrom: Readonly<Record<PhaseKind, readonly Transition[]>> = {
+  observing: rowsOf('observing'),
+  stopped: rowsOf('stopped'),
+  blocked: rowsOf('blocked'),
+  claiming: rowsOf('claiming'),
+  starting: rowsOf('starting'),
+  active: rowsOf('active'),
+  frozen: rowsOf('frozen'),
+  stopping: rowsOf('stopping'),
+};
+
 /** The one row that fits; two rows that fit at once are a defect of the table. */
 export function matching(phase: Phase['kind'], facts: Facts): Transition | null {
-  const rows = transitions.filter((row) => row.from === phase && row.when(facts));
+  const rows = rowsFrom[phase].filter((row) => row.when(facts));
   if (rows.length > 1) throw new Error(`rules overlap: ${rows.map(({ id }) => id).join(', ')}`);
   return rows[0] ?? null;
 }

@@ -63,18 +63,23 @@ export function step(before: State, event: Event): Draft {
   let state = handle(measureStall({ ...before, now: at }), event, emit);
   state = noteLoneWrites(endMaintenance(judge(state), emit));
   notePeerChanges(before, state, emit);
-  state = runMachine(state, emit);
-  state = syncLedger(state, (group) => factsOf(state, group), emit);
-  for (const { policy } of state.groups) {
-    const group = state.groups.find((other) => other.policy.name === policy.name);
-    if (group !== undefined) state = reconcile(state, group, factsOf(state, group), emit);
-  }
+  state = reconcileAll(runMachine(state, emit), emit);
   state = answerOutdatings(state, emit);
   state = tendSafeguards(state, (group) => factsOf(state, group), emit);
   state = paceProbes(state, emit);
   state = sendHeartbeat(state, emit);
   state = leave(state, emit);
   return { state: { ...state, wakeAt: nextWake(state) }, effects };
+}
+
+function reconcileAll(moved: State, emit: Emit): State {
+  const facts = moved.groups.map((group) => factsOf(moved, group));
+  const recorded = syncLedger(moved, facts, emit);
+  const isUnchanged = recorded === moved;
+  return recorded.groups.reduce((state, group, index) => {
+    const known = isUnchanged ? facts[index] : undefined;
+    return reconcile(state, group, known ?? factsOf(recorded, group), emit);
+  }, recorded);
 }
 
 function handle<K extends EventKind>(state: State, event: EventOf<K>, emit: Emit): State {
