@@ -13,8 +13,8 @@ import type { StorageStatus } from './storage.ts';
  * A DRBD device is started by promoting it, which its driver refuses unless its disk is UpToDate or Consistent at that
  * moment or the start is forced; it is stopped by demoting it. To destroy one throws away what was held back, and never
  * lets it through: it would make the copies part. Of a DRBD device only: outdate: mark the copy here as
- * the older one. connect: connect to the peer again. discard: the same, giving up what was written here since the
- * copies parted.
+ * the older one. connect: connect to the peer again. discard: disconnect and connect, giving up what was written
+ * here since the copies parted.
  */
 export type ResourceAction = BasicAction | StorageAction;
 export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';

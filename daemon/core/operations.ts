@@ -254,7 +254,9 @@ export function finishOperation(
   const ended = { ...resource, operation: null };
   if (action === undefined) return resource;
   const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
-  if (keepsRole && outcome.kind === 'done') return { ...ended, failures: 0, retryAt: null, lastError: null };
+  if (keepsRole && outcome.kind === 'done') {
+    return { ...ended, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
+  }
   if (outcome.kind === 'done') {
     const status = statusAfter(resource, policy, action);
     return {

@@ -169,7 +169,7 @@ export function storageAction(
   }
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
-  if (group.discards && isStandalone) return 'discard';
+  if (group.discards) return 'discard';
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
   const wants = facts.report?.wantsOutdated === true && isUsable;
   return wants && mayBeOutdated(state, group) ? 'outdate' : null;

@@ -144,6 +144,7 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
       return told(drbd.outdate(side) === 'done' ? null : 'the kernel refuses to outdate it');
     case 'connect':
     case 'discard':
+      if (action === 'discard') drbd.disconnect(side);
       drbd.connect(side, { discardMyData: action === 'discard' });
       return told(null);
   }
