@@ -4,6 +4,7 @@
 import type { Facts } from './facts.ts';
 import { gatewayAnswers, lanUsable } from './facts.ts';
 import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
+import { isSame } from './same.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
 import { writesAlone } from './storage.ts';
@@ -40,10 +41,16 @@ function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): 
       if (facts.inMaintenance || facts.unowned || writesAlone(group)) return false;
       return group.offer !== null || claim.reason === 'operator';
     case 'frozen':
-      return claim.reason === 'operator' && !facts.granted;
+      return (claim.reason === 'operator' && !facts.granted) || bothFroze(group, facts, claim, state);
     default:
       return false;
   }
+}
+
+/** Both froze it in the same generation: the preferred node goes on. */
+function bothFroze({ phase, policy }: GroupState, { report }: Facts, claim: Claim, state: State): boolean {
+  const isSameGeneration = phase.kind === 'frozen' && report?.generation === phase.generation;
+  return claim.reason === 'resume' && isSameGeneration && policy.preferred !== state.policy.self;
 }
 
 /** What was frozen at the peer is older than what ran here since. */
@@ -103,6 +110,12 @@ function peerCanRun(state: State, group: GroupState): boolean {
   return report === null || report.willing || report.holdsRest;
 }
 
+/** The peer has taken over since, and nothing had been moving here any more: what was written here is given up. */
+function mayDiscard(state: State, group: GroupState): boolean {
+  const isOver = group.phase.kind === 'stopped' && state.verdict.kind === 'alive' && group.frozenInTime;
+  return isOver && ledgerGroup(state.ledger, group.policy.name).owner === state.policy.peer;
+}
+
 /** What DRBD shows just after a cut may be older than the cut. */
 const mirroredAgainMs = 5000;
 
@@ -120,8 +133,9 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
   const dataAccepted = group.dataAccepted && !(state.verdict.kind === 'alive' && peerCanRun(state, group));
-  const discards = group.discards && !isMirroredAgain(state, group);
-  const isSame = pullSince === group.pullSince && pushSince === group.pushSince;
-  if (isSame && dataAccepted === group.dataAccepted && discards === group.discards) return group;
-  return { ...group, pullSince, pushSince, dataAccepted, discards };
+  const isMirrored = isMirroredAgain(state, group);
+  const discards = !isMirrored && (group.discards || mayDiscard(state, group));
+  const frozenInTime = group.frozenInTime && !isMirrored;
+  const wished = { ...group, pullSince, pushSince, dataAccepted, discards, frozenInTime };
+  return isSame(wished, group) ? group : wished;
 }

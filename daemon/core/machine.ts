@@ -81,13 +81,15 @@ function blockedNote(state: State, group: GroupState, obstacle: Obstacle): Effec
 
 /** A new freeze is timed anew; one that was found at the start is the one on record. */
 function keepsFrozenInTime(from: Phase, to: Phase): boolean {
-  const isFound = from.kind === 'observing' && to.kind === 'frozen';
-  return isFound || (from.kind === 'frozen' && to.kind === 'stopping');
+  if (to.kind === 'frozen') return from.kind === 'observing';
+  return to.kind !== 'starting' && to.kind !== 'active';
 }
 
 /** All that the group has here stood still before the peer could have started it. */
 function hasFrozenInTime(state: State, group: GroupState): boolean {
-  if (group.phase.kind !== 'frozen' || group.frozenInTime || !isHarmless(group)) return false;
+  const { phase } = group;
+  const isStill = phase.kind === 'frozen' || (phase.kind === 'stopping' && phase.reason === 'discard');
+  if (!isStill || group.frozenInTime || !isHarmless(group)) return false;
   const { timings } = state.policy;
   const contactEnds = (state.peer.contactAt ?? -Infinity) + timings.freezeAfterMs;
   const rightEnded = Math.max(contactEnds, state.lease.validUntil ?? -Infinity);
@@ -153,8 +155,8 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     rule: row.id,
     resources,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
-    frozenInTime: keepsFrozenInTime(group.phase, phase) && group.frozenInTime,
-    discards: row.id === 'discard' ? group.frozenInTime : group.discards && phase.kind !== 'starting',
+    frozenInTime: group.frozenInTime && keepsFrozenInTime(group.phase, phase),
+    discards: group.discards && phase.kind !== 'starting',
   };
   const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';
   return putGroup({ ...state, nextClaim: state.nextClaim + (usesClaim ? 1 : 0) }, moved);

@@ -42,7 +42,8 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
 export function answerOutdatings(state: State, emit: Emit): State {
   let next = state;
   for (const group of state.groups) {
-    if (!group.resources.some(({ outdatings }) => outdatings.length > 0)) continue;
+    const isRun = group.phase.kind === 'starting' || group.phase.kind === 'active';
+    if (!isRun || !group.resources.some(({ outdatings }) => outdatings.length > 0)) continue;
     const answer = outdatingAnswer(state, group, factsOf(state, group).peerGone);
     if (answer === null) continue;
     for (const { outdatings } of group.resources) {

@@ -266,7 +266,7 @@ test('a graceful stop hands over: the guests shut down in order, the address har
   }
 });
 
-test('both daemons start together: one owner, the preferred node; one alone waits for initdead and then owns', async (t) => {
+test('both daemons start together: one owner, the preferred node; one alone waits for initdead and then asks a person', async (t) => {
   const office = await useOffice(t, { idle: true, initdead: '4s' });
   await Promise.all(hostNames.map((host) => office.startDaemon(host)));
   await office.settled('primary');
@@ -276,8 +276,10 @@ test('both daemons start together: one owner, the preferred node; one alone wait
   await alone.network.powerLoss('primary');
   await alone.startDaemon('secondary');
   t.is((await alone.status('secondary')).verdict.kind, 'listening');
+  await alone.waitForPhase('secondary', 'blocked');
+  const started = await noteAt(alone, 'secondary', 'block', 'may have written to it last');
+  t.is((await alone.battito('secondary', 'takeover', '--accept-data', 'office')).exitCode, 0);
   await alone.waitForPhase('secondary', 'active');
-  const started = await noteAt(alone, 'secondary', 'take-over', 'starting');
   const heard = await noteAt(alone, 'secondary', 'found-stopped', 'not running');
   t.true(started - heard >= 3900, `it waited ${started - heard} ms`);
 });

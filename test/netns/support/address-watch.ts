@@ -47,6 +47,9 @@ export function parseNotice(line: string): Notice | undefined {
   return { kind: 'port', host: port['port'] as HostName, connected };
 }
 
+/** Of all watches in this process, since two may watch the same namespace. */
+let markCount = 0;
+
 export class AddressWatch {
   readonly #network: TestNetwork;
   readonly #address: string;
@@ -55,7 +58,6 @@ export class AddressWatch {
   readonly #connected = new Set<HostName>(hostNames);
   readonly #history: Holding[] = [];
   readonly #marks = new Map<string, () => void>();
-  #markCount = 0;
   #rest = '';
 
   private constructor(network: TestNetwork, address: string) {
@@ -113,8 +115,8 @@ export class AddressWatch {
 
   /** Returns when everything that has happened until now is in the history. */
   async flush(): Promise<void> {
-    this.#markCount += 1;
-    const mark = `127.77.${Math.floor(this.#markCount / 250)}.${(this.#markCount % 250) + 1}`;
+    markCount += 1;
+    const mark = `127.77.${Math.floor(markCount / 250)}.${(markCount % 250) + 1}`;
     const lines = [`addr add ${mark}/32 dev lo`, `addr del ${mark}/32 dev lo`];
     let seen = false;
     const shown = new Promise<void>((resolve, reject) => {

@@ -1,0 +1,390 @@
+// Which copy of a mirrored disk may be promoted: docs/decisions/0008-data-before-promotion.md, case by case.
+
+import test from 'ava';
+import { leaseProvesAt } from '../../daemon/core/safeguards.ts';
+import type { Verdict } from '../../daemon/core/state.ts';
+import type { Disk, StorageStatus } from '../../daemon/core/storage.ts';
+import { isPromotable } from '../../daemon/core/storage.ts';
+import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
+import { activeReport, apart, mirrored, type OneCoreOptions, oneCore } from './support/one-core.ts';
+
+type Setting = Omit<OneCoreOptions, 'policy'> &
+  Protection & { readonly shown?: Partial<StorageStatus>; readonly heardBefore?: boolean };
+
+/** The secondary, with a disk that nobody uses, as it is shown first. */
+function standby({ shown = {}, self = 'secondary', ...options }: Setting = {}) {
+  const policy = protectedPolicy(self, { disk: true, ...options });
+  const node = oneCore({ self, policy, ...options });
+  node.see(1, 'down');
+  node.show(1, shown);
+  return node;
+}
+
+/** A secondary whose peer ran the group, with both copies the same, until 2 s. */
+function beside(setting: Setting = {}) {
+  const node = standby(setting);
+  node.show(1, { peerRole: 'primary' });
+  node.go(2000, { peer: ran });
+  return node;
+}
+
+/** The same node after the cable between them was cut; the peer may have said more before it fell silent. */
+function besideUnmirrored(setting: Setting = {}) {
+  const node = beside(setting);
+  node.show(2000, apart);
+  return node;
+}
+
+const ran = { ...activeReport, owner: 'primary', writer: 'primary' } as const;
+const held = { kind: 'held', term: 1, peerAlone: [] } as const;
+const peerOff = { kind: 'confirm-peer-off', node: 'primary', force: false } as const;
+const acceptData = { kind: 'accept-data', groups: ['office'] } as const;
+
+const disks: readonly Disk[] = [
+  'up-to-date',
+  'consistent',
+  'outdated',
+  'inconsistent',
+  'diskless',
+  'unknown',
+];
+
+for (const shown of disks) {
+  const may = shown === 'up-to-date';
+  test(`a copy that is connected and ${shown} ${may ? 'may' : 'may not'} be promoted`, (t) => {
+    t.is(standby({ shown: { disk: shown } }).report()?.willing, may);
+    const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+    t.is(standby({ shown: { disk: shown }, record }).report()?.willing, may, 'whoever wrote last');
+  });
+}
+
+test('a disk that has not been shown yet is not promoted', (t) => {
+  const node = oneCore({ policy: protectedPolicy('primary', { disk: true }) });
+  node.see(1, 'down');
+  node.seeOne(2, disk, { kind: 'down' });
+  t.false(node.report()?.willing, 'that it is not in use says nothing of its data');
+  node.show(3);
+  t.true(node.report()?.willing);
+});
+
+for (const writer of ['secondary', 'primary', null]) {
+  const may = writer === 'secondary';
+  test(`a copy that was never seen connected may ${may ? '' : 'not '}be promoted when ${writer ?? 'nobody'} wrote last`, (t) => {
+    const record = { generation: 3, owner: 'secondary', writer };
+    const node = standby({ record, shown: apart });
+    t.is(node.report()?.willing, may);
+    node.show(5, { disk: 'outdated' });
+    t.false(node.report()?.willing, 'an older copy least of all');
+  });
+}
+
+test('a copy that was the same until its peer fell silent is promoted', (t) => {
+  const node = besideUnmirrored();
+  t.is(node.record()?.writer, 'primary', 'although the peer wrote last');
+  node.go(6000, { peer: null });
+  t.deepEqual(node.askedOf(disk), ['start']);
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('a guest is started only after its disk has been promoted', (t) => {
+  const node = besideUnmirrored();
+  node.go(6000, { peer: null, prompt: false });
+  t.deepEqual(node.askedOf(disk), ['start']);
+  t.false(node.asked.includes(`start ${mail}`));
+  node.show(6001, { role: 'primary' });
+  t.false(node.asked.includes(`start ${mail}`), 'it still says whether it is done');
+  node.finish(6002, disk);
+  t.true(node.asked.includes(`start ${mail}`));
+});
+
+test('a copy is not promoted after the peer has said that it writes alone', (t) => {
+  const node = besideUnmirrored();
+  t.true(node.report()?.willing);
+  node.hear(2010, { ...ran, alone: true });
+  t.false(node.report()?.willing);
+  node.hear(2020, { ...ran, alone: false });
+  t.false(node.report()?.willing, 'what it wrote then is missing here until they are connected');
+  node.go(6000, { peer: null });
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' });
+  t.deepEqual(node.asked, []);
+  node.show(6010, { connection: 'connected' });
+  t.true(node.report()?.willing);
+});
+
+test('the last words of the peer count until the disks are seen connected after them', (t) => {
+  const node = beside();
+  node.hear(2010, { ...ran, alone: true });
+  t.false(node.report()?.willing, 'DRBD here has not noticed the loss yet');
+  node.show(2020, apart);
+  node.show(2030, mirrored);
+  t.true(node.report()?.willing, 'connected after those words');
+  node.show(2040, apart);
+  t.false(node.report()?.willing, 'what was said last is again the last that is known');
+});
+
+test('what was said in the very moment of the connection was said before it', (t) => {
+  const node = beside();
+  node.show(2005, apart);
+  node.hear(2010, { ...ran, alone: true });
+  node.show(2010, mirrored);
+  t.false(node.report()?.willing);
+});
+
+test('a copy that was connected and no longer the same is not taken for the same later', (t) => {
+  const node = beside();
+  node.show(2010, { disk: 'inconsistent' });
+  node.show(2020, { ...apart, disk: 'up-to-date' });
+  t.false(node.report()?.willing);
+});
+
+test('with a witness, a peer that wrote alone is known from its record', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  node.go(10_000, { peer: null, witness: { ...held, peerAlone: ['office'] } });
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' });
+  t.deepEqual(node.asked, []);
+
+  const other = besideUnmirrored({ lease: true });
+  other.go(10_000, { peer: null, witness: { ...held, peerAlone: ['another'] } });
+  t.is(other.phase()?.kind, 'active', 'what it says of another group says nothing of this one');
+});
+
+test('the record of the witness says nothing against a copy that is connected', (t) => {
+  const node = beside({ lease: true });
+  node.go(10_000, { peer: null, witness: { ...held, peerAlone: ['office'] } });
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('who wrote last by the ledger has not, when the witness says that the peer wrote alone', (t) => {
+  const record = { generation: 3, owner: 'secondary', writer: 'secondary', sole: true };
+  const refused = { kind: 'refused', holder: 'primary', term: 2, peerAlone: ['office'] } as const;
+  const node = standby({ lease: true, record, shown: apart });
+  node.go(4500, { peer: null });
+  t.true(node.report()?.willing);
+  node.go(5000, { witness: refused });
+  t.false(node.report()?.willing);
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' });
+});
+
+const vouched: readonly (readonly [Verdict, boolean])[] = [
+  [{ kind: 'fenced', by: 'operator' }, true],
+  [{ kind: 'fenced', by: 'device' }, true],
+  [{ kind: 'fenced', by: 'lease' }, false],
+  [{ kind: 'dead' }, false],
+  [{ kind: 'departed' }, false],
+  [{ kind: 'isolated' }, false],
+  [{ kind: 'unresponsive', signs: [] }, false],
+  [{ kind: 'late' }, false],
+  [{ kind: 'listening' }, false],
+];
+
+for (const [verdict, may] of vouched) {
+  const title = 'by' in verdict ? `${verdict.kind} by ${verdict.by}` : verdict.kind;
+  test(`a Consistent copy of who wrote last may ${may ? '' : 'not '}be promoted while the peer is ${title}`, (t) => {
+    const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+    const node = standby({ record, shown: { ...apart, disk: 'consistent' } });
+    t.is(isPromotable({ ...node.state(), verdict }, node.group(), node.resource(disk)), may);
+    const other = standby({ record: { ...record, writer: 'primary' }, shown: { disk: 'consistent' } });
+    t.false(isPromotable({ ...other.state(), verdict }, other.group(), other.resource(disk)));
+  });
+}
+
+test('a Consistent copy may be promoted once the peer, alive, has marked its own copy as the older one', (t) => {
+  const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+  const node = standby({ record, shown: { ...apart, disk: 'consistent' } });
+  node.hear(100, { willing: true });
+  t.false(node.report()?.willing);
+  node.hear(200, { willing: false, outdated: true });
+  t.true(node.report()?.willing);
+  node.go(3000, { peer: null, addresses: 'failed' });
+  t.false(node.report()?.willing, 'it may have been mended since it was heard');
+});
+
+test('a Consistent copy is promoted after the operator has said that the peer is off', (t) => {
+  const record = { generation: 3, owner: 'secondary', writer: 'secondary', sole: true };
+  const node = standby({ record, shown: { ...apart, disk: 'consistent' } });
+  node.go(6500, { peer: null });
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' });
+  t.is(node.request(6510, peerOff).kind, 'accepted');
+  t.deepEqual(node.askedOf(disk), ['start'], 'and DRBD need not be forced');
+});
+
+for (const shown of disks) {
+  const may = shown !== 'diskless' && shown !== 'unknown';
+  test(`a person can accept ${shown} data by name: ${may ? 'promoted, and DRBD is told to force it' : 'there are none'}`, (t) => {
+    const node = standby({ shown: { ...apart, disk: shown }, record: { generation: 3, owner: 'primary' } });
+    node.go(6500, { peer: null });
+    t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'unproven-data' });
+    t.is(node.request(6510, acceptData).kind, 'accepted');
+    node.pass(6600);
+    t.deepEqual(node.askedOf(disk), may ? ['start, forced'] : []);
+    t.is(node.phase()?.kind, may ? 'starting' : 'blocked');
+  });
+}
+
+test('that data were accepted is noted, and the ledger names the node as their writer once they are in use', (t) => {
+  const node = standby({
+    shown: { ...apart, disk: 'outdated' },
+    record: { generation: 3, owner: 'primary' },
+  });
+  node.go(6500, { peer: null, prompt: false });
+  node.request(6510, acceptData);
+  const said = node.ofKind('note').find(({ note }) => note.code === 'request-accepted');
+  t.regex(said?.note.message ?? '', /accept-data office.*the data of office on secondary/);
+  t.like(node.record(), { generation: 4, owner: 'secondary', writer: null });
+  node.obey(6520);
+  t.like(node.record(), { generation: 4, owner: 'secondary', writer: 'secondary' });
+  t.false(node.group().dataAccepted, 'it was for this once');
+});
+
+test('only the disk is forced, not the guests on it', (t) => {
+  const node = standby({
+    shown: { ...apart, disk: 'outdated' },
+    record: { generation: 3, owner: 'primary' },
+  });
+  node.go(6500, { peer: null, prompt: false });
+  node.request(6510, acceptData);
+  node.finish(6520, disk);
+  const forced = node.ofKind('start-operation').filter((effect) => effect.forced);
+  t.deepEqual(
+    forced.map(({ resource }) => resource),
+    [disk],
+  );
+  t.true(node.asked.includes(`start ${web}`));
+});
+
+test('data are accepted only of a group that waits for that', (t) => {
+  const node = besideUnmirrored();
+  t.is(node.request(2010, acceptData).kind, 'refused');
+  t.is(node.request(2010, { kind: 'accept-data', groups: [] }).kind, 'refused');
+  t.false(node.group().dataAccepted);
+});
+
+/** Data were accepted here, and cannot be used yet, since the disk under them is not there. */
+function accepted() {
+  const record = { generation: 3, owner: 'primary' };
+  const node = standby({ shown: { ...apart, disk: 'diskless' }, record });
+  node.go(6500, { peer: null, prompt: false });
+  node.request(6510, acceptData);
+  return node;
+}
+
+test('a word that older data may be used is void once the peer can use its own', (t) => {
+  const willing = accepted();
+  t.true(willing.group().dataAccepted);
+  willing.hear(6520, { willing: true });
+  t.false(willing.group().dataAccepted);
+
+  const holding = accepted();
+  holding.hear(6520, { willing: false, holdsRest: true });
+  t.false(holding.group().dataAccepted);
+
+  const silent = accepted();
+  silent.hear(6520, null);
+  t.false(silent.group().dataAccepted, 'a peer that does not speak of the group may use its own');
+});
+
+test('that word stands while the peer is away, or lives and cannot run the group', (t) => {
+  const node = accepted();
+  node.hear(6520, { willing: false, holdsRest: false });
+  t.true(node.group().dataAccepted);
+  node.show(6530, { disk: 'outdated' });
+  t.true(node.report()?.willing);
+});
+
+test('with a witness, a disk without its mirror is promoted only under the lease', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  const unreachable = { kind: 'unreachable', message: 'it does not answer' } as const;
+  node.go(6000, { peer: null, witness: unreachable });
+  t.is(node.request(6010, peerOff).kind, 'accepted');
+  node.go(7000);
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'unknown-data' });
+  t.deepEqual(node.asked, [], 'the peer is off, but may have gone on alone before');
+  node.go(9000, { witness: held });
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('with a witness, a person can accept the data that nobody could ask about', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  node.go(6000, { peer: null, witness: { kind: 'unreachable', message: 'it does not answer' } });
+  node.request(6010, peerOff);
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'unknown-data' });
+  t.is(node.request(6020, acceptData).kind, 'accepted');
+  node.go(7000);
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('with a witness, a disk that still has its mirror, or a peer that has said goodbye, needs no lease', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  node.go(5000, { peer: { generation: 1, owner: 'primary', writer: 'primary' }, says: { leaving: true } });
+  t.is(node.state().verdict.kind, 'departed');
+  t.deepEqual(node.askedOf(disk), ['start']);
+
+  const mirror = beside({ lease: true });
+  mirror.go(6000, { peer: null, witness: { kind: 'unreachable', message: 'it does not answer' } });
+  mirror.request(6010, peerOff);
+  mirror.go(6500);
+  t.is(mirror.phase()?.kind, 'active');
+});
+
+test('with a witness, it has recorded that this node is to write alone before the disk is promoted', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  node.go(5000, { peer: null, witness: held, prompt: false });
+  const provenAt = leaseProvesAt(node.state()) ?? 0;
+  node.go(provenAt - 50);
+  t.is(node.phase()?.kind, 'stopped');
+  node.go(provenAt + 50, { witness: null });
+  t.is(node.phase()?.kind, 'starting');
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks, { alone: ['office'], same: [] }, 'asked at once');
+  t.deepEqual(node.askedOf(disk), []);
+  node.go(provenAt + 150);
+  t.deepEqual(node.askedOf(disk), [], 'asked is not recorded');
+  node.answerLease(node.state().now, held);
+  t.deepEqual(node.askedOf(disk), ['start']);
+});
+
+test('with a witness, a peer that somebody vouches for need not be told that this node writes alone', (t) => {
+  const node = besideUnmirrored({ lease: true });
+  for (let at = 2050; node.state().verdict.kind !== 'dead'; at += 50)
+    node.go(at, { peer: null, witness: held });
+  node.request(node.state().now, peerOff);
+  node.go(node.state().now + 500, { witness: null });
+  t.deepEqual(node.askedOf(disk), ['start']);
+  t.deepEqual(node.state().lease.ownAlone, []);
+});
+
+/** The peer lives and has granted our claim; the disks are about to be connected. */
+function granted(shown: Partial<StorageStatus>) {
+  const record = { generation: 3, owner: 'primary', writer: 'primary' };
+  const node = standby({ self: 'primary', record, shown: { ...apart, ...shown } });
+  const said = { generation: 3, owner: 'primary', writer: 'primary', willing: false };
+  node.go(1000, { peer: said, prompt: false });
+  const phase = node.phase();
+  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
+  const peer = { ...said, grant: { incarnation: 50, claim: phase.claim.id } };
+  node.hear(1010, peer);
+  return { node, peer };
+}
+
+test('with a peer that lives, a disk that connects is given two seconds before it is promoted without its mirror', (t) => {
+  const { node, peer } = granted({ connection: 'connecting' });
+  t.is(node.phase()?.kind, 'starting');
+  node.go(3009, { peer });
+  t.deepEqual(node.askedOf(disk), []);
+  node.hear(3010, peer);
+  t.deepEqual(node.askedOf(disk), ['start']);
+});
+
+test('once it is connected it is promoted at once; where no connection is tried, nothing is waited for', (t) => {
+  const { node } = granted({ connection: 'connecting' });
+  node.show(1500, mirrored);
+  t.deepEqual(node.askedOf(disk), ['start']);
+  t.true(granted({ connection: 'standalone' }).node.asked.includes(`start ${disk}`));
+});
+
+test('a peer that has died since is not waited for', (t) => {
+  const { node } = granted({ connection: 'connecting' });
+  node.request(1600, peerOff);
+  node.go(2600, { peer: null });
+  t.is(node.state().verdict.kind, 'late');
+  t.deepEqual(node.askedOf(disk), ['start']);
+});
