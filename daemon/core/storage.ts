@@ -63,7 +63,10 @@ function isInSync(
   isMarked: boolean,
 ): boolean {
   if (storage === null) return false;
-  if (connectedAt !== null) return !isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity);
+  if (connectedAt !== null) {
+    const isMarkedSince = isMarked && state.verdict.kind !== 'alive';
+    return !isMarkedSince && (!isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity));
+  }
   return inSync && !isPeerAlone && !isMarked && storage.connection !== 'connected';
 }
 
@@ -106,13 +109,13 @@ function wroteLast(state: State, group: GroupState): boolean {
 
 /**
  * With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. So
- * without the lease a copy that is not connected may be the older one for all we know.
+ * without the lease a copy may be the older one for all we know; also one that was last seen connected.
  */
 export function isUnknownToWitness(state: State, group: GroupState): boolean {
   const { policy, verdict } = state;
   if (policy.witness === null || verdict.kind === 'alive' || verdict.kind === 'departed') return false;
   if (group.dataAccepted || leaseIsValid(state)) return false;
-  return unmirrored(group).some(({ status }) => status?.kind === 'down');
+  return group.resources.some(({ storage, status }) => storage !== null && status?.kind === 'down');
 }
 
 function peerCannotWrite(state: State, group: GroupState): boolean {
