@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import type { Effect, Event, Ledger } from '../../daemon/core/events.ts';
+import type { Echo } from '../../daemon/core/heartbeat.ts';
 import { initialState, ledgerGroup, type State } from '../../daemon/core/state.ts';
 import type { Side } from '../../daemon/sim/action.ts';
 import type { Running, Trace } from '../../daemon/sim/trace.ts';
@@ -140,7 +141,9 @@ test('S3: nothing but the newest, up-to-date data without a word', (t) => {
   const rulesOf = (traces: readonly Trace[], setup = fenced) => found(watch(setup), traces).length;
   t.is(rulesOf([promoted(10, 'primary', {})]), 0);
   t.is(rulesOf([promoted(10, 'primary', { disk: 'outdated' })]), 1);
-  t.is(rulesOf([promoted(10, 'primary', { disk: 'consistent' })]), 1);
+  t.is(rulesOf([promoted(10, 'primary', { disk: 'consistent' })]), 0, 'idle there, and no newer');
+  const peerIsPrimary = running(5, 'secondary', 'drbd:r0', 'up');
+  t.is(rulesOf([peerIsPrimary, promoted(10, 'primary', { disk: 'consistent' })]), 1);
   t.is(rulesOf([promoted(10, 'primary', { disk: 'consistent', peerFencedOrOutdated: true })]), 0);
   t.is(rulesOf([promoted(10, 'primary', { newest: false })]), 1);
   t.is(rulesOf([promoted(10, 'primary', { forced: true })]), 1, 'forced, and nobody said so');
@@ -158,6 +161,17 @@ test('S3: nothing but the newest, up-to-date data without a word', (t) => {
   ];
   t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], mirrored), 0, 'given up by design');
   t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], fenced), 1);
+});
+
+test('S3: without a mirror, a group that ran on the other host last', (t) => {
+  const ran = running(1, 'secondary', 'guest:mail', 'up');
+  const starts = running(9, 'primary', 'guest:web', 'up');
+  t.is(found(watch(plainSetup), [ran, starts]).length, 1);
+  t.is(found(watch(mirrored), [ran, starts]).length, 0, 'the mirror knows better');
+  const heard = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  t.is(found(watch(plainSetup), [ran, heard, starts]).length, 0);
+  const anew: Trace = { kind: 'daemon', at: 6, side: 'primary', runs: true };
+  t.is(found(watch(plainSetup), [ran, heard, anew, starts]).length, 1);
 });
 
 test('S4: an address that both hosts announce for longer than the bound', (t) => {
@@ -216,6 +230,16 @@ function stepOf({ at = 10, event, before = rested, after = before, effects = [] 
   };
 }
 
+const packetOf = (incarnation: number, sequence: number, echo: Echo | null): Event => ({
+  kind: 'heartbeat-received',
+  at: 10,
+  link: 0,
+  incarnation,
+  sequence,
+  echo,
+  content: {} as Extract<Event, { kind: 'heartbeat-received' }>['content'],
+});
+
 /** The same state with its first group changed. */
 function withGroup(state: State, change: Partial<State['groups'][number]>): State {
   const [group] = state.groups;
@@ -244,15 +268,8 @@ test('S5: a start whose generation is not on disk', (t) => {
 });
 
 test('S6: a packet that was delivered before and changes something', (t) => {
-  const packet = (incarnation: number, sequence: number): Event => ({
-    kind: 'heartbeat-received',
-    at: 10,
-    link: 0,
-    incarnation,
-    sequence,
-    echo: null,
-    content: {} as Extract<Event, { kind: 'heartbeat-received' }>['content'],
-  });
+  const packet = (incarnation: number, sequence: number) =>
+    packetOf(incarnation, sequence, { incarnation: rested.incarnation, sequence: 1 });
   const first = stepOf({ event: packet(2, 5) });
   const [link, ...others] = rested.links;
   if (link === undefined) throw new Error('no link');
@@ -263,6 +280,10 @@ test('S6: a packet that was delivered before and changes something', (t) => {
   t.is(found(watch(), [first, stepOf({ event: packet(2, 6), after: heard })]).length, 0);
   t.is(found(watch(), [first, stepOf({ event: packet(1, 9), after: { ...rested, sequence: 9 } })]).length, 1);
   t.is(found(watch(), [first, stepOf({ event: packet(2, 4), effects: [{ kind: 'exit' }] })]).length, 1);
+  const believed = { ...rested, peer: { ...rested.peer, lastHeardAt: 10 } };
+  const captured = (echo: Echo | null) => stepOf({ event: packetOf(7, 1, echo), after: believed });
+  t.is(found(watch(), [captured({ incarnation: rested.incarnation, sequence: 1 })]).length, 0);
+  t.is(found(watch(), [captured(null)]).length, 1, 'its sender has not read this run');
 });
 
 test('S8: a guest that is stopped in order while the address is still there', (t) => {

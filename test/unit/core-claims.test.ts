@@ -1,13 +1,10 @@
 // The agreement of two living nodes, and what the core may do with late, old or missing words of its peer.
 
 import test from 'ava';
-import type { Effect, Event } from '../../daemon/core/events.ts';
-import type { GroupReport, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
-import { initialState, type State } from '../../daemon/core/state.ts';
-import { step } from '../../daemon/core/step.ts';
-import { address, examplePolicy, mail, type Side, web } from '../sim/example.ts';
+import { address, examplePolicy, mail, web } from '../sim/example.ts';
 import { createWorld } from '../sim/world.ts';
+import { activeReport, oneCore, ownRun } from './support/one-core.ts';
 
 const started = (options: Parameters<typeof createWorld>[0] = {}) => {
   const world = createWorld(options);
@@ -21,104 +18,9 @@ const started = (options: Parameters<typeof createWorld>[0] = {}) => {
   return world;
 };
 
-type Bare = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
-
-/** One core alone; the test speaks for its peer. */
-function alone(self: Side = 'primary', ledgerOwner: Side | null = null) {
-  const policy = examplePolicy(self);
-  const group = {
-    name: 'office',
-    generation: ledgerOwner === null ? 0 : 4,
-    owner: ledgerOwner,
-    writer: null,
-    alone: false,
-    sole: false,
-    frozen: false,
-    inTime: false,
-    discards: false,
-  };
-  const ledger = { groups: [group], peer: null, standby: false, maintenanceUntil: null };
-  let state: State = initialState({ at: 0, policy, incarnation: 50, ledger });
-  const asked: string[] = [];
-  let sequence = 0;
-  const feed = (at: number, event: Bare): readonly Effect[] => {
-    const done = step(state, { ...event, at } as Event);
-    state = done.state;
-    for (const effect of done.effects) {
-      if (effect.kind === 'start-operation') asked.push(`${effect.action} ${effect.resource}`);
-      if (effect.kind === 'persist-ledger') feed(at, { kind: 'ledger-persisted', revision: effect.revision });
-    }
-    return done.effects;
-  };
-  const hear = (
-    at: number,
-    report: Partial<GroupReport> | null = {},
-    how: {
-      readonly echo?: number;
-      readonly sequence?: number;
-      readonly link?: number;
-      readonly incarnation?: number;
-    } = {},
-  ) => {
-    sequence = Math.max(sequence + 1, how.sequence ?? 0);
-    const content: HeartbeatContent = {
-      ...quiet,
-      groups: report === null ? [] : [{ ...stoppedReport, ...report }],
-    };
-    return feed(at, {
-      kind: 'heartbeat-received',
-      link: how.link ?? 0,
-      incarnation: how.incarnation ?? 7,
-      sequence: how.sequence ?? sequence,
-      echo: { incarnation: 50, sequence: how.echo ?? state.sequence },
-      content,
-    });
-  };
-  const see = (at: number, kind: 'up' | 'down' | 'paused') => {
-    for (const { id } of policy.groups[0]?.resources ?? []) {
-      feed(at, { kind: 'resource-observed', group: 'office', resource: id, status: { kind } });
-    }
-  };
-  return { feed, hear, see, asked, state: () => state, phase: () => state.groups[0]?.phase };
-}
-
-const quiet: HeartbeatContent = {
-  software: '0',
-  configDigest: 'same',
-  hears: [true, true],
-  leaving: false,
-  standby: false,
-  freezeAfterMs: 1600,
-  maintenanceMinutes: 0,
-  lan: true,
-  groups: [],
-};
-
-const stoppedReport: GroupReport = {
-  name: 'office',
-  phase: 'stopped',
-  generation: 0,
-  owner: null,
-  writer: null,
-  holdsAddresses: false,
-  holdsRest: false,
-  claim: null,
-  grant: null,
-  offer: false,
-  willing: true,
-  alone: false,
-  outdated: false,
-  wantsOutdated: false,
-  discarding: false,
-  sole: false,
-  up: 0,
-  total: 3,
-  quarantined: 0,
-};
-
 /** A core that claims, and the id of its claim. */
 function claiming() {
-  const node = alone();
+  const node = oneCore();
   node.see(1, 'down');
   node.hear(10);
   const phase = node.phase();
@@ -131,15 +33,15 @@ test('a claim is not a start: nothing is started until the peer grants it', (t) 
   for (let at = 20; at < 700; at += 10) node.hear(at);
   t.is(node.phase()?.kind, 'claiming');
   t.deepEqual(node.asked, []);
-  node.hear(700, { grant: { incarnation: 50, claim: node.claim } });
+  node.hear(700, { grant: { incarnation: ownRun, claim: node.claim } });
   t.is(node.phase()?.kind, 'starting');
   t.is(node.asked.length, 3);
 });
 
 test('a grant of another claim, or to another run of this node, is worth nothing', (t) => {
   const node = claiming();
-  node.hear(20, { grant: { incarnation: 50, claim: node.claim + 1 } });
-  node.hear(30, { grant: { incarnation: 49, claim: node.claim } });
+  node.hear(20, { grant: { incarnation: ownRun, claim: node.claim + 1 } });
+  node.hear(30, { grant: { incarnation: ownRun - 1, claim: node.claim } });
   t.is(node.phase()?.kind, 'claiming');
 });
 
@@ -147,22 +49,22 @@ test('a grant that was long under way is worth nothing: its echo tells', (t) => 
   const node = claiming();
   const old = node.state().sequence;
   for (let at = 200; at < 2000; at += 200) node.hear(at);
-  node.hear(2000, { grant: { incarnation: 50, claim: node.claim } }, { echo: old });
+  node.hear(2000, { grant: { incarnation: ownRun, claim: node.claim } }, { echo: old });
   t.is(node.phase()?.kind, 'claiming');
-  node.hear(2010, { grant: { incarnation: 50, claim: node.claim } });
+  node.hear(2010, { grant: { incarnation: ownRun, claim: node.claim } });
   t.is(node.phase()?.kind, 'starting');
 });
 
 test('words that were overtaken on another link do not count any more', (t) => {
   const node = claiming();
   node.hear(20, {}, { sequence: 100 });
-  node.hear(30, { grant: { incarnation: 50, claim: node.claim } }, { sequence: 90, link: 1 });
+  node.hear(30, { grant: { incarnation: ownRun, claim: node.claim } }, { sequence: 90, link: 1 });
   t.is(node.phase()?.kind, 'claiming', 'admitted on its link, but older than what is known');
   t.true(node.state().links[1]?.fresh);
 });
 
 test('a group that the peer does not know of, or a peer that has not been heard, may be held there', (t) => {
-  const node = alone('primary', 'primary');
+  const node = oneCore({ record: { generation: 4, owner: 'primary' } });
   node.see(1, 'up');
   t.is(node.phase()?.kind, 'active', 'adopted');
   node.feed(2, { kind: 'resource-observed', group: 'office', resource: mail, status: { kind: 'down' } });
@@ -175,9 +77,9 @@ test('a group that the peer does not know of, or a peer that has not been heard,
 });
 
 test('nothing is concluded from a silence that was our own', (t) => {
-  const node = alone();
+  const node = oneCore();
   node.see(1, 'down');
-  node.hear(10, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  node.hear(10, activeReport);
   node.feed(150, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
   node.feed(9000, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
   node.feed(9000, { kind: 'probe-reported', target: 'peer-lan', result: 'unanswered' });
@@ -186,9 +88,9 @@ test('nothing is concluded from a silence that was our own', (t) => {
 });
 
 test('a takeover waits for its time, counted from the last packet', (t) => {
-  const node = alone('secondary');
+  const node = oneCore({ self: 'secondary' });
   node.see(1, 'down');
-  node.hear(1000, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  node.hear(1000, activeReport);
   const { takeoverAfterMs } = node.state().policy.timings;
   for (let at = 1050; at < 1000 + takeoverAfterMs; at += 50) {
     node.feed(at, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
@@ -200,9 +102,9 @@ test('a takeover waits for its time, counted from the last packet', (t) => {
 });
 
 test('a peer that cannot be asked is not called dead', (t) => {
-  const node = alone('secondary');
+  const node = oneCore({ self: 'secondary' });
   node.see(1, 'down');
-  node.hear(1000, { phase: 'active', generation: 1, holdsAddresses: true, holdsRest: true });
+  node.hear(1000, activeReport);
   for (let at = 1050; at < 20_000; at += 50) {
     node.feed(at, { kind: 'probe-reported', target: 'gateway', result: 'answered' });
     node.feed(at, { kind: 'probe-reported', target: 'peer-lan', result: 'failed' });

@@ -141,7 +141,19 @@ test('nothing is started before its generation is on disk, and every start has a
     policy,
     incarnation: 1,
     ledger: {
-      groups: [{ name: 'office', generation: 1, owner: 'primary', writer: null, alone: false, sole: true, frozen: false, inTime: false, discards: false }],
+      groups: [
+        {
+          name: 'office',
+          generation: 1,
+          owner: 'primary',
+          writer: null,
+          alone: false,
+          sole: true,
+          frozen: false,
+          inTime: false,
+          discards: false,
+        },
+      ],
       peer: null,
       standby: false,
       maintenanceUntil: null,

@@ -6,7 +6,7 @@ import type { Verdict } from '../../daemon/core/state.ts';
 import type { Disk, StorageStatus } from '../../daemon/core/storage.ts';
 import { isPromotable } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
-import { activeReport, apart, mirrored, type OneCoreOptions, oneCore } from './support/one-core.ts';
+import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
 
 type Setting = Omit<OneCoreOptions, 'policy'> &
   Protection & { readonly shown?: Partial<StorageStatus>; readonly heardBefore?: boolean };
@@ -148,10 +148,13 @@ test('with a witness, a peer that wrote alone is known from its record', (t) => 
   t.is(other.phase()?.kind, 'active', 'what it says of another group says nothing of this one');
 });
 
-test('the record of the witness says nothing against a copy that is connected', (t) => {
+test('the record of the witness counts against a copy that was last seen connected, unless the peer is heard', (t) => {
   const node = beside({ lease: true });
   node.go(10_000, { peer: null, witness: { ...held, peerAlone: ['office'] } });
-  t.is(node.phase()?.kind, 'active');
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' }, 'DRBD may not have looked yet');
+  t.deepEqual(node.asked, []);
+  node.hear(10_010, ran);
+  t.true(node.report()?.willing, 'what is connected to a peer that lives is the same');
 });
 
 test('who wrote last by the ledger has not, when the witness says that the peer wrote alone', (t) => {
@@ -313,17 +316,30 @@ test('with a witness, a person can accept the data that nobody could ask about',
   t.is(node.phase()?.kind, 'active');
 });
 
-test('with a witness, a disk that still has its mirror, or a peer that has said goodbye, needs no lease', (t) => {
+test('with a witness, a disk that was last seen connected to a peer that is silent waits for the lease as well', (t) => {
+  const node = beside({ lease: true });
+  node.go(6000, { peer: null, witness: { kind: 'unreachable', message: 'it does not answer' } });
+  node.request(6010, peerOff);
+  node.go(7000);
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'unknown-data' });
+  t.deepEqual(node.asked, []);
+});
+
+test('with a witness, a peer that has said goodbye wrote nothing afterwards: no lease is needed', (t) => {
   const node = besideUnmirrored({ lease: true });
   node.go(5000, { peer: { generation: 1, owner: 'primary', writer: 'primary' }, says: { leaving: true } });
   t.is(node.state().verdict.kind, 'departed');
   t.deepEqual(node.askedOf(disk), ['start']);
+});
 
-  const mirror = beside({ lease: true });
-  mirror.go(6000, { peer: null, witness: { kind: 'unreachable', message: 'it does not answer' } });
-  mirror.request(6010, peerOff);
-  mirror.go(6500);
-  t.is(mirror.phase()?.kind, 'active');
+test('with a witness, a group without disks needs no lease once a person vouches for the peer', (t) => {
+  const node = oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { lease: true }) });
+  node.see(1, 'down');
+  node.go(2000, { peer: ran });
+  node.go(6000, { peer: null, witness: { kind: 'unreachable', message: 'it does not answer' } });
+  node.request(6010, peerOff);
+  node.go(6500);
+  t.is(node.phase()?.kind, 'active');
 });
 
 test('with a witness, it has recorded that this node is to write alone before the disk is promoted', (t) => {
@@ -360,7 +376,7 @@ function granted(shown: Partial<StorageStatus>) {
   node.go(1000, { peer: said, prompt: false });
   const phase = node.phase();
   if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
-  const peer = { ...said, grant: { incarnation: 50, claim: phase.claim.id } };
+  const peer = { ...said, grant: { incarnation: ownRun, claim: phase.claim.id } };
   node.hear(1010, peer);
   return { node, peer };
 }

@@ -7,6 +7,7 @@ import type { Facts } from '../../daemon/core/facts.ts';
 import { type PhaseKind, phaseKinds as phases } from '../../daemon/core/heartbeat.ts';
 import { transitions } from '../../daemon/core/transitions.ts';
 import { renderDiagram } from '../../scripts/group-machine.ts';
+import { stoppedReport } from './support/one-core.ts';
 
 test('every rule has an id of its own, a reason, and a way to stop exactly where it leads to stopping', (t) => {
   t.is(new Set(transitions.map(({ id }) => id)).size, transitions.length);
@@ -125,7 +126,7 @@ test('every rule fits some facts', (t) => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(facts, (given) => {
-      for (const row of transitions) if (row.when({ ...given, report: someReport })) seen.add(row.id);
+      for (const row of transitions) if (row.when({ ...given, report: stoppedReport })) seen.add(row.id);
     }),
     { numRuns: 5000 },
   );
@@ -134,28 +135,6 @@ test('every rule fits some facts', (t) => {
     [],
   );
 });
-
-const someReport: NonNullable<Facts['report']> = {
-  name: 'office',
-  phase: 'stopped',
-  generation: 1,
-  owner: null,
-  writer: null,
-  holdsAddresses: false,
-  holdsRest: false,
-  claim: null,
-  grant: null,
-  offer: false,
-  willing: true,
-  alone: false,
-  outdated: false,
-  wantsOutdated: false,
-  discarding: false,
-  sole: false,
-  up: 0,
-  total: 1,
-  quarantined: 0,
-};
 
 test('nothing is started while the peer may be alive, unless it granted that, and never by an isolated node', (t) => {
   fc.assert(

@@ -104,7 +104,8 @@ export interface Surroundings {
   readonly addresses: ProbeResult;
   /** What the witness answers at once; null: nothing at all. */
   readonly witness: LeaseAnswer | null;
-  readonly watchdog: Outcome;
+  /** What comes of arming it; null: nothing yet. */
+  readonly watchdog: Outcome | null;
   /** Is everything that the drivers are asked for done at once? */
   readonly prompt: boolean;
 }
@@ -275,7 +276,7 @@ export function oneCore(options: OneCoreOptions = {}) {
 
   function react(at: number): void {
     const { watchdog } = state;
-    if (watchdog.operation !== null)
+    if (around.watchdog !== null && watchdog.operation !== null)
       feed(at, { kind: 'operation-finished', operation: watchdog.operation, outcome: around.watchdog });
     if (around.witness !== null && state.lease.operation !== null) answerLease(at, around.witness);
     if (around.prompt) obey(at);

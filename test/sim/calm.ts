@@ -1,0 +1,122 @@
+// When is a world at rest: both daemons run and hear each other, every group has exactly one owner, everything of it
+// is up there and nothing of it elsewhere. What faults begin from, and what rule L1 demands after they have ended.
+
+import type { GroupPolicy } from '../../daemon/core/policy.ts';
+import type { GroupState, State } from '../../daemon/core/state.ts';
+import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
+import type { World } from '../../daemon/sim/world.ts';
+
+/** The first thing that keeps a world from being calm; null: nothing. */
+export type Unrest = (typeof unrests)[number] | null;
+
+const unrests = [
+  'a daemon does not run',
+  'a node does not hear the other',
+  'a node may not run anything',
+  'a node is in maintenance',
+  'a ledger is not on disk',
+  'a host is being powered off',
+  'a group has no owner',
+  'a group is not at rest on the node that does not own it',
+  'a group runs without a generation',
+  'an operation is under way',
+  'a resource is not up',
+  'a resource is not down where it should be',
+  'a disk is not mirrored',
+] as const;
+
+export function unrest(world: World, groups: readonly GroupPolicy[]): Unrest {
+  for (const side of sides) {
+    const state = world.state(side);
+    if (state === null || !world.powered(side)) return 'a daemon does not run';
+    if (state.verdict.kind !== 'alive') return 'a node does not hear the other';
+    if (state.standby || state.leavingSince !== null) return 'a node may not run anything';
+    if (state.maintenanceUntil !== null) return 'a node is in maintenance';
+    if (state.persistedRevision < state.ledgerRevision) return 'a ledger is not on disk';
+    if (state.fence.operation !== null) return 'a host is being powered off';
+  }
+  for (const policy of groups) {
+    const reason = unrestOf(world, policy);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+function groupOf(world: World, side: Side, name: string): GroupState | undefined {
+  return world.state(side)?.groups.find(({ policy }) => policy.name === name);
+}
+
+function unrestOf(world: World, policy: GroupPolicy): Unrest {
+  const owner = sides.find((side) => groupOf(world, side, policy.name)?.phase.kind === 'active');
+  if (owner === undefined) return 'a group has no owner';
+  const other = groupOf(world, otherSide(owner), policy.name);
+  const own = groupOf(world, owner, policy.name);
+  if (other?.phase.kind !== 'stopped') return 'a group is not at rest on the node that does not own it';
+  if (own?.phase.kind !== 'active' || own.phase.generation === 0) return 'a group runs without a generation';
+  for (const { id, kind } of policy.resources) {
+    const resource = own.resources.find((one) => one.id === id);
+    if (resource?.operation !== null || other.resources.some(({ operation }) => operation !== null))
+      return 'an operation is under way';
+    if (resource.status?.kind !== 'up' || world.running(owner, id) !== 'up') return 'a resource is not up';
+    if (world.running(otherSide(owner), id) !== 'down') return 'a resource is not down where it should be';
+    if (kind === 'drbd' && !isMirrored(world, owner, id)) return 'a disk is not mirrored';
+  }
+  return null;
+}
+
+/** By what both kernels show. A disk that has failed stays so until a person replaces it: the other one does without. */
+function isMirrored(world: World, owner: Side, id: string): boolean {
+  const own = world.storage(owner, id);
+  const other = world.storage(otherSide(owner), id);
+  if (own === null || other === null || own.suspended !== 'no') return false;
+  if (own.disk === 'diskless' || other.disk === 'diskless') {
+    return own.disk === 'up-to-date' || own.connection === 'connected';
+  }
+  return [own, other].every(
+    ({ connection, disk, peerDisk }) =>
+      connection === 'connected' && disk === 'up-to-date' && peerDisk === 'up-to-date',
+  );
+}
+
+/**
+ * Two copies that have parted, or a disk that is gone, wait for a person, and the node has said so: the rest of the
+ * world may be at rest all the same.
+ */
+export function waitsForDecision(world: World, groups: readonly GroupPolicy[]): boolean {
+  if (unrest(world, groups) !== 'a disk is not mirrored') return false;
+  return sides.some((side) =>
+    world.notes(side).some(({ code, next }) => code === 'storage-standalone' && next !== null),
+  );
+}
+
+/** Who owns the group, by the truth of its guests; null: nobody, or not clear. */
+export function ownerOf(world: World, { resources }: GroupPolicy): Side | null {
+  const guests = resources.filter(({ kind }) => kind === 'guest');
+  const owners = sides.filter((side) => guests.every(({ id }) => world.running(side, id) === 'up'));
+  return owners.length === 1 ? (owners[0] ?? null) : null;
+}
+
+/** For a report: what each node says of itself. */
+export function describe(world: World, groups: readonly GroupPolicy[]): string {
+  const words = sides.map((side) => {
+    const state = world.state(side);
+    if (state === null) return `${side}: no daemon`;
+    const phases = groups.map(({ name }) => describeGroup(world, state, side, name));
+    return `${side}: ${state.verdict.kind}, ${phases.join(', ')}`;
+  });
+  return `${unrest(world, groups) ?? 'calm'} (${words.join('; ')})`;
+}
+
+function describeGroup(world: World, state: State, side: Side, name: string): string {
+  const group = state.groups.find(({ policy }) => policy.name === name);
+  if (group === undefined) return `${name} unknown`;
+  const { phase } = group;
+  const detail = phase.kind === 'blocked' ? ` (${phase.obstacle})` : '';
+  const disks = group.policy.resources
+    .filter(({ kind }) => kind === 'drbd')
+    .map(({ id }) => {
+      const storage = world.storage(side, id);
+      return ` ${storage?.role}/${storage?.disk}/${storage?.connection}`;
+    });
+  return `${name} ${phase.kind}${detail}${disks.join('')}`;
+}

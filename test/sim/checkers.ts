@@ -1,0 +1,145 @@
+// What must never happen, and what must always: each rule is a small object that listens to the trace of a world.
+// Checkers see the truth that no node sees, and know nothing of how the core decides. Every one is O(1) per event.
+
+import type { Ledger } from '../../daemon/core/events.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
+import { type Side, sides } from '../../daemon/sim/action.ts';
+import type { Trace } from '../../daemon/sim/trace.ts';
+import { oneGivesWay, persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
+import { addressOnce, newestDataOnly, noGuestTwice, noTwoWriters } from './safety.ts';
+import { provenDataOnly } from './unmirrored.ts';
+
+/** The rules, in the words that a report shows. */
+export const rules = {
+  S1: 'no guest runs on two hosts at once',
+  S2: 'no two copies of a disk can be written to at once',
+  S3: 'only the newest, up-to-date data is promoted, unless a person has accepted less',
+  S4: 'an address is on two live, connected hosts for no longer than the bound',
+  S5: 'a generation is on disk before its first step',
+  S6: 'a replayed packet changes a counter and nothing else',
+  S7: 'of two running copies only one is given up',
+  S8: 'what is stopped in order is stopped in order: addresses first, disks last',
+  L1: 'after the faults have ended, every group has exactly one owner within the bound',
+  L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
+  L3: 'nothing is refused or held back without a word on what a person can do',
+  crash: 'the core does not throw',
+} as const;
+
+export type Rule = keyof typeof rules;
+
+/** What keeps a tier's promise from being whole: these are what evidence alone cannot exclude when faults add up. */
+export const safetyRules: ReadonlySet<Rule> = new Set(['S1', 'S2', 'S3', 'S4']);
+
+export interface Violation {
+  readonly rule: Rule;
+  /** Milliseconds of the world's time. */
+  readonly at: number;
+  readonly side: Side | null;
+  readonly message: string;
+  /** Of something that lasts, once it has ended: for how long, milliseconds. */
+  lastedMs: number | null;
+}
+
+export type TraceOf<K extends Trace['kind']> = Extract<Trace, { readonly kind: K }>;
+
+type Handlers = { readonly [K in Trace['kind']]?: (trace: TraceOf<K>) => void };
+
+export type Checker = Handlers & {
+  readonly rule: Rule;
+  /** A host lost or got power, stood still or went on. */
+  readonly hostsChanged?: (at: number) => void;
+  readonly ended?: (at: number) => void;
+};
+
+/** What a checker may know besides the trace. */
+export interface Context {
+  /** Of either node: the names, kinds and times in it are the same. */
+  readonly policy: Policy;
+  readonly hosts: Hosts;
+  readonly ledgerOnDisk: (side: Side) => Ledger;
+  readonly report: (rule: Rule, at: number, side: Side | null, message: string) => Violation;
+}
+
+export interface Hosts {
+  /** Has the host power, and does it not stand still? Only such a host does anything. */
+  readonly goesOn: (side: Side) => boolean;
+}
+
+export interface Checkers {
+  readonly see: (trace: Trace) => void;
+  readonly ended: (at: number) => void;
+  readonly violations: readonly Violation[];
+}
+
+/** Of one rule a schedule reports no more than this. */
+const maxPerRule = 3;
+
+const makers = [
+  noGuestTwice,
+  noTwoWriters,
+  newestDataOnly,
+  provenDataOnly,
+  addressOnce,
+  persistedFirst,
+  replaysChangeNothing,
+  oneGivesWay,
+  stopsInOrder,
+  reasonsGiven,
+];
+
+export function createCheckers(policy: Policy, ledgerOnDisk: (side: Side) => Ledger): Checkers {
+  const violations: Violation[] = [];
+  const powered: Record<Side, boolean> = { primary: true, secondary: true };
+  const stillUntil: Record<Side, number> = { primary: 0, secondary: 0 };
+  let now = 0;
+  let nextChange = Infinity;
+
+  const report: Context['report'] = (rule, at, side, message) => {
+    const violation: Violation = { rule, at, side, message, lastedMs: null };
+    if (violations.filter((other) => other.rule === rule).length < maxPerRule) violations.push(violation);
+    return violation;
+  };
+  const hosts: Hosts = { goesOn: (side) => powered[side] && now >= stillUntil[side] };
+  const checkers: readonly Checker[] = makers.map((make) => make({ policy, hosts, ledgerOnDisk, report }));
+  const byKind = new Map<string, Array<(trace: never) => void>>();
+  for (const checker of checkers) {
+    for (const [kind, handler] of Object.entries(checker)) {
+      if (typeof handler !== 'function' || kind === 'hostsChanged' || kind === 'ended') continue;
+      byKind.set(kind, [...(byKind.get(kind) ?? []), handler as (trace: never) => void]);
+    }
+  }
+  const changed = () => {
+    const coming = sides.map((side) => stillUntil[side]).filter((at) => at > now);
+    nextChange = Math.min(Infinity, ...coming);
+    for (const checker of checkers) checker.hostsChanged?.(now);
+  };
+  const advance = (at: number) => {
+    while (at >= nextChange) {
+      now = nextChange;
+      changed();
+    }
+    now = at;
+  };
+  return {
+    violations,
+    see(trace) {
+      advance(trace.at);
+      if (trace.kind === 'powered') {
+        powered[trace.side] = trace.on;
+        stillUntil[trace.side] = 0;
+        changed();
+      } else if (trace.kind === 'action' && trace.action.kind === 'pause-host') {
+        const { host, ms } = trace.action;
+        stillUntil[host] = Math.max(stillUntil[host], trace.at + ms);
+        changed();
+      }
+      const handlers = byKind.get(trace.kind);
+      if (handlers === undefined) return;
+      for (const handler of handlers) handler(trace as never);
+    },
+    ended(at) {
+      advance(at);
+      for (const checker of checkers) checker.ended?.(at);
+    },
+  };
+}

@@ -1,0 +1,171 @@
+// What a schedule is set up with: tier, times, storage, network and clocks, as plain data; and the policies and the
+// world that follow from it. The times are short, so that a schedule is some twenty seconds of the world.
+
+import type { ResourceAction } from '../../daemon/core/events.ts';
+import type { GroupPolicy, Policy, ResourcePolicy } from '../../daemon/core/policy.ts';
+import { deriveTimings } from '../../daemon/core/policy.ts';
+import { otherSide, type Side } from '../../daemon/sim/action.ts';
+import type { DrbdTimes, WorldOptions } from '../../daemon/sim/world.ts';
+
+/** What proves that a silent peer is off. `lease`: a witness and watchdogs. `witness`: a witness alone. */
+export const guards = ['none', 'witness', 'device', 'lease', 'both'] as const;
+export type Guard = (typeof guards)[number];
+
+export const drbdFencings = ['dont-care', 'resource-only', 'resource-and-stonith'] as const;
+
+/** Which hosts have power, and which daemons are started, at the beginning. */
+export const beginnings = ['both', 'power-cut', 'primary-alone', 'secondary-alone'] as const;
+export type Beginning = (typeof beginnings)[number];
+
+export interface Setup {
+  readonly guard: Guard;
+  readonly beginning: Beginning;
+  readonly drbd: NonNullable<DrbdTimes['fencing']> | 'none';
+  readonly groups: 1 | 2;
+  readonly failback: 'manual' | 'automatic';
+  readonly keepaliveMs: number;
+  readonly warntimeMs: number;
+  readonly deadtimeMs: number;
+  readonly initdeadMs: number;
+  /** About how long a guest takes to start, and to shut down in order. */
+  readonly startMs: number;
+  readonly stopMs: number;
+  readonly bootMs: number;
+  /** Of every segment, all the time. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly late: number;
+  readonly delayMs: number;
+  readonly primaryPpm: number;
+  readonly secondaryPpm: number;
+}
+
+export const plainSetup: Setup = {
+  guard: 'none',
+  beginning: 'both',
+  drbd: 'none',
+  groups: 1,
+  failback: 'manual',
+  keepaliveMs: 200,
+  warntimeMs: 600,
+  deadtimeMs: 1500,
+  initdeadMs: 4000,
+  startMs: 100,
+  stopMs: 100,
+  bootMs: 1000,
+  loss: 0,
+  duplicate: 0,
+  late: 0,
+  delayMs: 0,
+  primaryPpm: 0,
+  secondaryPpm: 0,
+};
+
+const promoteMs = 20;
+/** How long DRBD asks a dead peer before it lets itself be promoted past it. */
+const pingTimeoutMs = 500;
+const pauseMs = 10;
+const addressMs = 4;
+
+export const fenceDelayMs = 500;
+export const fenceDeadlineMs = 2000;
+export const leaseMs = 2400;
+export const watchdogMs = 1200;
+
+function resourcesOf(setup: Setup, address: string, device: string, guests: readonly string[]) {
+  const startMs = 2000;
+  const stopMs = 1500;
+  const hasDisk = setup.drbd !== 'none';
+  const plain = { startMs, stopMs };
+  return [
+    { id: address, kind: 'address', needs: [], ...plain },
+    ...(hasDisk ? [{ id: device, kind: 'drbd', needs: [], ...plain } as const] : []),
+    ...guests.map((id) => ({ id, kind: 'guest', needs: hasDisk ? [device] : [], ...plain }) as const),
+  ] as readonly ResourcePolicy[];
+}
+
+export function groupsOf(setup: Setup): readonly GroupPolicy[] {
+  const common = { failback: setup.failback, failbackDelayMs: 3000, interfaces: ['eth0'] } as const;
+  const office: GroupPolicy = {
+    ...common,
+    name: 'office',
+    preferred: 'primary',
+    resources: resourcesOf(setup, 'address:192.168.1.1/24', 'drbd:r0', ['guest:mail', 'guest:web']),
+  };
+  const shop: GroupPolicy = {
+    ...common,
+    name: 'shop',
+    preferred: 'secondary',
+    resources: resourcesOf(setup, 'address:192.168.1.4/24', 'drbd:r1', ['guest:till']),
+  };
+  return setup.groups === 2 ? [office, shop] : [office];
+}
+
+export function policyOf(setup: Setup, self: Side): Policy {
+  const { keepaliveMs, warntimeMs, deadtimeMs, initdeadMs, guard } = setup;
+  const groups = groupsOf(setup);
+  const floating = groups.flatMap(({ resources }) => resources.filter(({ kind }) => kind === 'address'));
+  const hasDevice = guard === 'device' || guard === 'both';
+  const hasWitness = guard === 'witness' || guard === 'lease' || guard === 'both';
+  const hasWatchdog = guard === 'lease' || guard === 'both';
+  return {
+    self,
+    peer: otherSide(self),
+    software: '0',
+    configDigest: 'same',
+    timings: deriveTimings({ keepaliveMs, warntimeMs, deadtimeMs, initdeadMs }),
+    links: ['eth1 broadcast', 'eth0 unicast'],
+    probes: [
+      { id: 'gateway', kind: 'gateway' },
+      { id: 'peer-lan', kind: 'peer' },
+      { id: 'peer-heartbeat', kind: 'peer' },
+      ...floating.map(({ id }) => ({ id, kind: 'floating' }) as const),
+    ],
+    groups,
+    parallelStarts: 4,
+    fencing: hasDevice ? { delayMs: fenceDelayMs, deadlineMs: fenceDeadlineMs } : null,
+    witness: hasWitness ? { ttlMs: leaseMs } : null,
+    watchdog: hasWatchdog ? { timeoutMs: watchdogMs } : null,
+  };
+}
+
+export function worldOptionsOf(setup: Setup, seed: number): WorldOptions {
+  return {
+    seed,
+    policy: (side) => policyOf(setup, side),
+    bootMs: setup.bootMs,
+    durations: (resource, action) => durationMs(setup, resource, action),
+    ...(setup.drbd !== 'none' && { drbd: { fencing: setup.drbd } }),
+  };
+}
+
+function durationMs(setup: Setup, { kind }: ResourcePolicy, action: ResourceAction): number {
+  if (kind === 'address') return addressMs;
+  if (kind === 'drbd') return action === 'freeze' || action === 'resume' ? pauseMs : promoteMs;
+  if (action === 'start') return setup.startMs;
+  return action === 'stop' ? setup.stopMs : pauseMs;
+}
+
+/** From the word to a daemon that it stop until everything runs on the other host, milliseconds: rule L2. */
+export function departureBoundMs(setup: Setup): number {
+  const words = 4 * (setup.keepaliveMs + setup.delayMs) + (setup.loss > 0 ? setup.deadtimeMs : 0);
+  const operationsMs = 1.5 * (setup.startMs + setup.stopMs + 2 * promoteMs + 2 * addressMs);
+  return words + operationsMs + 500;
+}
+
+/** From the loss of the owner's power until everything runs on the other host, milliseconds: rule L2. */
+export function takeoverBoundMs(setup: Setup): number {
+  const { timings } = policyOf(setup, 'primary');
+  const verdictMs = timings.takeoverAfterMs + 2 * setup.delayMs + setup.keepaliveMs;
+  const leaseFreeMs = leaseMs + watchdogMs * 1.05 + timings.takeoverAfterMs;
+  const proofMs: Readonly<Record<Guard, number>> = {
+    none: 0,
+    witness: leaseMs + timings.takeoverAfterMs,
+    device: fenceDelayMs + fenceDeadlineMs,
+    lease: leaseFreeMs,
+    both: fenceDelayMs + fenceDeadlineMs,
+  };
+  const disconnectMs = setup.drbd === 'none' ? 0 : pingTimeoutMs;
+  const operationsMs = 1.5 * (setup.startMs + promoteMs + addressMs) + disconnectMs + 200;
+  return verdictMs + proofMs[setup.guard] + operationsMs;
+}

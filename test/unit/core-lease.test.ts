@@ -1,0 +1,400 @@
+// The lease of the witness: docs/decisions/0007-fencing-lease-watchdog.md.
+
+import test from 'ava';
+import type { LeaseAnswer } from '../../daemon/core/events.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
+import { disk, protectedPolicy } from '../sim/example.ts';
+import { activeReport, apart, type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
+import { ofPrimary, runningOwner } from './support/situations.ts';
+
+const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
+const { timings, witness, watchdog } = policyOf('primary');
+const { freezeAfterMs, deadtimeMs, takeoverAfterMs, warntimeMs } = timings;
+const ttlMs = witness?.ttlMs ?? 0;
+const pausingMs = takeoverAfterMs - freezeAfterMs;
+const provenAfterMs = (watchdog?.timeoutMs ?? 0) * 1.05 + pausingMs;
+
+const held = { kind: 'held', term: 1, peerAlone: [] } as const;
+const refused = { kind: 'refused', holder: 'primary', term: 1, peerAlone: [] } as const;
+const unreachable = { kind: 'unreachable', message: 'it does not answer' } as const;
+
+const asked = (node: OneCore) => node.ofKind('request-lease').length;
+const leaseNotes = (node: OneCore) => node.codes().filter((code) => code.startsWith('lease'));
+
+/** The primary runs the group, which has no disk, until 2 s; the witness answers. */
+function owner(answer: LeaseAnswer | null = held, policy: Policy = policyOf('primary')) {
+  const node = oneCore({ policy, record: ofPrimary });
+  node.see(1, 'up');
+  node.go(2000, { peer: ofPrimary, witness: answer });
+  return node;
+}
+
+/** The secondary, idle; the primary ran the group until 2 s and is silent since. */
+function left(answer: LeaseAnswer | null = held, policy: Policy = policyOf('secondary')) {
+  const node = oneCore({ self: 'secondary', policy });
+  node.see(1, 'down');
+  node.go(2000, { peer: activeReport, witness: answer, prompt: false });
+  node.go(2050, { peer: null });
+  return node;
+}
+
+test('who runs something keeps the lease and asks for it again after a third of its time', (t) => {
+  const node = owner(null);
+  t.is(asked(node), 1, 'not again while the question is open');
+  t.is(node.ofKind('request-lease')[0]?.deadlineMs, ttlMs / 3);
+  const { askedAt } = node.state().lease;
+  node.answerLease(2010, held);
+  node.pass(2020);
+  t.is(asked(node), 2, 'a third of its time has long passed');
+  const again = node.state().lease.askedAt;
+  t.true(again > askedAt);
+  node.answerLease(again + 100, held);
+  node.pass(again + ttlMs / 3 - 1);
+  t.is(asked(node), 2);
+  node.pass(again + ttlMs / 3);
+  t.is(asked(node), 3);
+});
+
+test('the lease is ours for nine tenths of its time, counted from the question and not from the answer', (t) => {
+  const node = owner();
+  node.go(3000, { witness: null });
+  const { operation, askedAt } = node.state().lease;
+  t.not(operation, null);
+  node.go(askedAt + 700, { peer: null, gateway: 'unanswered', prompt: false });
+  node.answerLease(askedAt + 700, held);
+  t.is(node.state().lease.validUntil, askedAt + ttlMs * 0.9);
+  node.go(askedAt + ttlMs * 0.9 - 1);
+  t.is(node.phase()?.kind, 'active');
+  node.feed(askedAt + ttlMs * 0.9, { kind: 'time-passed' });
+  t.is(node.phase()?.kind, 'frozen');
+});
+
+test('an answer to an earlier question does not count', (t) => {
+  const node = owner(null);
+  const operation = node.state().lease.operation ?? 0;
+  node.feed(2010, { kind: 'lease-answered', operation: operation - 1, answer: held });
+  t.is(node.state().lease.validUntil, null);
+  node.feed(2020, { kind: 'lease-answered', operation, answer: held });
+  t.not(node.state().lease.validUntil, null);
+});
+
+test('the lease has been held since its first answer without a gap; after a gap, since the first one then', (t) => {
+  const node = owner();
+  const since = node.state().lease.heldSince;
+  t.true((since ?? Infinity) < 200);
+  node.go(4000);
+  t.is(node.state().lease.heldSince, since);
+  node.go(4000 + ttlMs, { witness: null });
+  node.answerLease(4000 + ttlMs, held);
+  t.is(node.state().lease.heldSince, 4000 + ttlMs);
+});
+
+test('while the nodes hear each other, a witness that does not answer, or refuses, is a warning and no more', (t) => {
+  for (const answer of [unreachable, { ...refused, holder: 'secondary' }]) {
+    const node = owner();
+    const before = node.asked.length;
+    node.go(30_000, { witness: answer });
+    t.is(node.phase()?.kind, 'active');
+    t.is(node.asked.length, before);
+    const notes = node.ofKind('note').filter(({ note }) => note.code === 'lease-not-held');
+    t.deepEqual(
+      notes.map(({ note }) => note.severity),
+      ['warning'],
+      'said once',
+    );
+    t.is(node.phase()?.kind, 'active');
+    node.go(31_000, { witness: held });
+    t.is(leaseNotes(node).at(-1), 'lease-held');
+  }
+});
+
+test('a witness that does not answer is asked again after a sixth of its time, and takes no lease away', (t) => {
+  for (const answer of [unreachable, { ...refused, holder: 'secondary' }]) {
+    const node = owner();
+    node.go(3000, { witness: null });
+    const { askedAt, validUntil } = node.state().lease;
+    const before = asked(node);
+    node.answerLease(askedAt + 500, answer);
+    t.is(node.state().lease.validUntil, answer.kind === 'unreachable' ? validUntil : null);
+    node.go(askedAt + 500 + ttlMs / 6 - 1);
+    t.is(asked(node), before);
+    node.go(askedAt + 500 + ttlMs / 6);
+    t.is(asked(node), before + 1);
+  }
+});
+
+test('with a witness, an owner without contact freezes at once unless the lease is its own, whatever the gateway says', (t) => {
+  for (const answer of [unreachable, held]) {
+    const node = owner(answer);
+    const freezesAt = (node.state().peer.contactAt ?? 0) + freezeAfterMs;
+    node.go(freezesAt - 1, { hearsUs: false });
+    t.is(node.phase()?.kind, 'active');
+    node.feed(freezesAt, { kind: 'time-passed' });
+    t.is(node.phase()?.kind, answer.kind === 'held' ? 'active' : 'frozen');
+  }
+});
+
+test('with a witness, a stall of our own is no excuse: both rights are counted from what was sent', (t) => {
+  const node = owner();
+  node.feed(6000, { kind: 'time-passed' });
+  t.is(node.phase()?.kind, 'frozen');
+  const adopted = oneCore({ policy: policyOf('primary'), record: { ...ofPrimary, sole: true } });
+  adopted.see(1, 'up');
+  adopted.go(warntimeMs - 1, { peer: null });
+  t.is(adopted.phase()?.kind, 'active', 'an adopted group has warntime to find its peer or the lease');
+  adopted.feed(warntimeMs, { kind: 'time-passed' });
+  t.is(adopted.phase()?.kind, 'frozen', 'also of a sole owner');
+});
+
+test('an owner whose peer has said goodbye, or is off by the word of a person, needs no lease to go on', (t) => {
+  const node = owner(unreachable);
+  node.go(30_000, { peer: { ...stoppedReport, ...ofPrimary }, says: { leaving: true } });
+  t.is(node.phase()?.kind, 'active');
+
+  const vouched = owner({ ...held });
+  vouched.go(3600, { peer: null, gateway: 'answered' });
+  t.is(vouched.request(3600, { kind: 'confirm-peer-off', node: 'secondary', force: false }).kind, 'accepted');
+  vouched.go(30_000, { witness: unreachable });
+  t.is(vouched.phase()?.kind, 'active');
+});
+
+test('an idle node asks for the lease once its peer is silent and a group waits for nothing else, and not before', (t) => {
+  const node = left(null);
+  node.go(2000 + deadtimeMs - 1);
+  t.is(asked(node), 0);
+  node.feed(2000 + deadtimeMs, { kind: 'time-passed' });
+  t.is(node.state().verdict.kind, 'dead');
+  t.is(asked(node), 1);
+
+  const unresponsive = left();
+  unresponsive.go(4000, { addresses: 'answered' });
+  t.is(unresponsive.state().verdict.kind, 'unresponsive');
+  t.true(asked(unresponsive) > 0);
+
+  const isolated = left();
+  isolated.go(20_000, { gateway: 'unanswered' });
+  t.is(isolated.state().verdict.kind, 'isolated');
+  t.is(asked(isolated), 0);
+
+  const standby = left();
+  standby.request(2060, { kind: 'standby', on: true });
+  standby.go(20_000);
+  t.is(asked(standby), 0);
+});
+
+test('the lease proves the peer stopped after its time to freeze, the time of its watchdog and five per cent more', (t) => {
+  const node = left();
+  node.go(4000);
+  const { heldSince } = node.state().lease;
+  const provenAt = (heldSince ?? 0) + provenAfterMs;
+  t.true((heldSince ?? 0) > 2000 + freezeAfterMs, 'the contact had ended before');
+  node.go(provenAt - 1);
+  t.is(node.state().verdict.kind, 'dead');
+  t.deepEqual(node.asked, []);
+  node.feed(provenAt, { kind: 'time-passed' });
+  t.deepEqual(node.state().verdict, { kind: 'fenced', by: 'lease' });
+  t.is(node.phase()?.kind, 'starting');
+});
+
+/** A node that held the lease before its peer fell silent: what it counts from then is the end of contact. */
+function heldLongBefore(says: Partial<Parameters<OneCore['go']>[1]> = {}) {
+  const policy = policyOf('primary');
+  const [group] = policy.groups;
+  if (group === undefined) throw new Error('there is no group');
+  const groups = [group, { ...group, name: 'shop', resources: [] }];
+  const node = oneCore({ policy: { ...policy, groups }, record: ofPrimary });
+  node.see(1, 'up');
+  const peer = { ...ofPrimary };
+  node.go(2000, { peer, witness: held, ...says });
+  node.go(2050, { peer: null });
+  return node;
+}
+
+test('that time is counted from the end of contact when the lease was ours before; by the longer freeze of the two', (t) => {
+  for (const freezesMs of [freezeAfterMs - 500, freezeAfterMs + 700]) {
+    const node = heldLongBefore({ says: { freezeAfterMs: freezesMs } });
+    const provenAt = 2000 + Math.max(freezeAfterMs, freezesMs) + provenAfterMs;
+    node.go(provenAt - 1);
+    t.not(node.state().verdict.kind, 'fenced');
+    node.feed(provenAt, { kind: 'time-passed' });
+    t.deepEqual(node.state().verdict, { kind: 'fenced', by: 'lease' });
+  }
+});
+
+test('a peer whose last word was maintenance feeds no watchdog, so the lease proves nothing about it', (t) => {
+  const node = heldLongBefore({ says: { maintenanceMinutes: 1 } });
+  node.go(120_000);
+  t.is(node.state().verdict.kind, 'dead');
+});
+
+test('a peer that still answers on the network is not off, whatever the lease proves', (t) => {
+  const node = left();
+  node.go(30_000, { addresses: 'answered' });
+  t.is(node.state().verdict.kind, 'unresponsive');
+  t.deepEqual(node.asked, []);
+});
+
+test('a lease that ends before its proof is complete proves nothing; that the witness refuses it is said', (t) => {
+  const node = left();
+  node.go(4000);
+  node.go(30_000, { witness: refused });
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'no-lease' });
+  t.is(node.state().lease.lastError, 'primary holds it');
+  t.deepEqual(node.asked, []);
+  const mute = left(null);
+  mute.go(30_000);
+  t.is(mute.phase()?.kind, 'stopped', 'no answer is not yet a refusal');
+  t.deepEqual(mute.asked, []);
+});
+
+const terms = [
+  ['goes on by itself in the term in which it lost the lease', 1, true],
+  ['starts afresh after the time of the watchdog when another term lies between', 3, false],
+] as const;
+
+/** An owner that has lost contact and then the lease, and has frozen. */
+function frozen() {
+  const node = owner();
+  node.go(3000, { peer: null });
+  node.go(3000 + ttlMs, { witness: unreachable });
+  if (node.phase()?.kind !== 'frozen') throw new Error(`it is ${node.phase()?.kind}`);
+  return node;
+}
+
+for (const [what, term, isUnbroken] of terms) {
+  test(`a frozen owner that gets the lease back ${what}`, (t) => {
+    const node = frozen();
+    const before = node.asked.length;
+    node.go(node.state().now + ttlMs / 6 + 50, { witness: { ...held, term }, prompt: false });
+    t.is(node.state().lease.lastError, null, 'the lease is ours again');
+    if (isUnbroken) {
+      t.like(node.phase(), { kind: 'starting', resuming: true, generation: 3 });
+      t.true(node.codes().includes('resume-by-lease'));
+      return;
+    }
+    t.is(node.phase()?.kind, 'frozen');
+    const provenAt = (node.state().lease.heldSince ?? 0) + provenAfterMs;
+    node.go(provenAt - 1);
+    t.is(node.phase()?.kind, 'frozen', 'also after it was renewed in that other term');
+    t.is(node.asked.length, before);
+    node.go(provenAt);
+    t.like(node.phase(), { kind: 'stopping', reason: 'discard' });
+    node.go(provenAt + 200, { prompt: true });
+    t.is(node.phase()?.kind, 'active');
+    t.is(node.record()?.generation, 4);
+    t.false(node.codes().includes('resume-by-lease'));
+  });
+}
+
+test('a frozen owner with the lease waits for its peer when that one lives: it may have the newer copies', (t) => {
+  const node = frozen();
+  node.go(node.state().now + 1000, {
+    peer: { ...ofPrimary, willing: false },
+    witness: held,
+    hearsUs: false,
+    prompt: false,
+  });
+  t.is(node.phase()?.kind, 'frozen');
+});
+
+test('a daemon that was started again does not know in which term it was frozen, and does not go on by the lease', (t) => {
+  const node = oneCore({ policy: policyOf('primary'), record: { ...ofPrimary, frozen: true } });
+  node.see(1, 'paused');
+  node.go(2500, { peer: null, witness: held, prompt: false });
+  t.true(node.state().lease.validUntil !== null);
+  t.is(node.phase()?.kind, 'frozen');
+});
+
+test('who runs nothing any more gives the lease back, and who does never', (t) => {
+  const node = owner();
+  const claim = { id: 3, reason: 'operator' } as const;
+  node.go(2500, { peer: { ...ofPrimary, claim }, prompt: false });
+  t.is(node.phase()?.kind, 'stopping');
+  t.is(node.ofKind('release-lease').length, 0);
+  node.go(2600, { prompt: true });
+  t.is(node.phase()?.kind, 'stopped');
+  t.is(node.ofKind('release-lease').length, 1);
+  t.is(node.state().lease.validUntil, null);
+  node.go(5000);
+  t.is(node.ofKind('release-lease').length, 1, 'once');
+
+  const back = owner();
+  back.go(2500, { peer: { ...ofPrimary, claim } });
+  back.go(3000, { peer: { ...ofPrimary, generation: 4, owner: 'secondary' } });
+  t.is(back.state().lease.heldTerm, null, 'what was given back was not kept without a break');
+});
+
+test('a daemon that ends in order gives the lease back', (t) => {
+  const node = owner();
+  node.feed(2010, { kind: 'stop-requested' });
+  node.go(4000, { peer: { ...ofPrimary, willing: false } });
+  t.is(node.ofKind('exit').length, 1);
+  t.is(node.ofKind('release-lease').length, 1);
+});
+
+test('a daemon that ends in maintenance leaves the lease to what goes on here', (t) => {
+  const node = owner();
+  t.is(node.request(2010, { kind: 'maintenance', durationMs: 600_000 }).kind, 'accepted');
+  node.go(2500);
+  node.feed(2510, { kind: 'stop-requested' });
+  t.is(node.ofKind('exit').length, 1);
+  t.is(node.ofKind('release-lease').length, 0);
+});
+
+test('the peer has to know of a maintenance, or it could take over from a node that keeps no lease', (t) => {
+  const node = owner();
+  node.go(3600, { peer: null });
+  t.is(node.state().verdict.kind, 'dead');
+  t.is(node.request(3600, { kind: 'maintenance', durationMs: 600_000 }).kind, 'refused');
+  node.request(3610, { kind: 'confirm-peer-off', node: 'secondary', force: false });
+  t.is(node.request(3620, { kind: 'maintenance', durationMs: 600_000 }).kind, 'accepted');
+});
+
+test('that the copies are the same is told to the witness only while both live and say so', (t) => {
+  const sameOf = (node: OneCore) => node.ofKind('request-lease').at(-1)?.marks.same;
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: held });
+  t.deepEqual(sameOf(node), ['office']);
+  node.go(4000, { peer: { ...ofPrimary, alone: true } });
+  t.deepEqual(sameOf(node), [], 'the peer has written alone');
+  node.go(5000, { peer: ofPrimary });
+  node.show(5010, { disk: 'inconsistent' });
+  node.go(6000);
+  t.deepEqual(sameOf(node), [], 'the copy here is not whole');
+  node.show(6010, { disk: 'up-to-date' });
+  node.go(7000);
+  t.deepEqual(sameOf(node), ['office']);
+  node.go(9000, { peer: null });
+  t.deepEqual(sameOf(node), [], 'the peer is silent');
+  node.go(9100, { peer: ofPrimary });
+  node.show(9110, apart);
+  node.go(10_000);
+  t.deepEqual(sameOf(node), []);
+  t.is(node.resource(disk).storage?.connection, 'connecting');
+});
+
+/** Without watchdogs the witness is only one more piece of evidence. */
+const witnessAlone = (self: 'primary' | 'secondary') => ({ ...policyOf(self), watchdog: null });
+
+test('without watchdogs, a takeover needs the evidence and the lease, held for the time that pausing takes', (t) => {
+  const node = left(null, witnessAlone('secondary'));
+  node.go(6000);
+  t.is(node.state().verdict.kind, 'dead');
+  t.deepEqual(node.asked, []);
+  node.answerLease(6000, unreachable);
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'no-lease' });
+  node.go(6400);
+  node.answerLease(6400, held);
+  t.is(node.phase()?.kind, 'stopped');
+  node.go(6400 + pausingMs - 1);
+  t.is(node.phase()?.kind, 'stopped');
+  node.feed(6400 + pausingMs, { kind: 'time-passed' });
+  t.is(node.phase()?.kind, 'starting');
+});
+
+test('without watchdogs, the lease proves nothing about a peer that may hang, and is an outside that answers', (t) => {
+  const node = owner(held, witnessAlone('primary'));
+  node.go(60_000, { peer: null, gateway: 'unanswered' });
+  t.is(node.state().verdict.kind, 'dead', 'not fenced, and not cut off');
+  t.is(node.phase()?.kind, 'active');
+});

@@ -1,0 +1,274 @@
+// What was written while a node was cut off is given up only if all of it stood still in time; and what is remembered
+// of a disk survives a restart. docs/decisions/0008-data-before-promotion.md.
+
+import test from 'ava';
+import { address, disk, mail, protectedPolicy, type Side, web } from '../sim/example.ts';
+import {
+  activeReport,
+  apart,
+  mirrored,
+  type OneCoreOptions,
+  oneCore,
+  ownRun,
+  peerRun,
+} from './support/one-core.ts';
+import { freezingOwner, ofPrimary, runningOwner } from './support/situations.ts';
+
+const { timings } = protectedPolicy('primary', {});
+const pausingMs = timings.takeoverAfterMs - timings.freezeAfterMs;
+
+/** The peer took over meanwhile, and the cable is mended: both copies have been written to. */
+function meetsAfterwards(node: ReturnType<typeof freezingOwner>, at: number) {
+  node.hear(at, { ...activeReport, generation: 4, owner: 'secondary', writer: 'secondary' });
+  node.obey(at + 10);
+  node.show(at + 20, { connection: 'standalone' });
+  return node;
+}
+
+for (const lateMs of [pausingMs - 1, pausingMs]) {
+  const inTime = lateMs < pausingMs;
+  test(`guests that stand still ${lateMs} ms after the right to run them ended did so ${inTime ? 'in time' : 'too late'}`, (t) => {
+    const node = freezingOwner();
+    node.finish(node.endedAt, address);
+    node.finish(node.endedAt + 10, web);
+    t.false(node.group().frozenInTime, 'one of them still runs');
+    node.finish(node.endedAt + lateMs, mail);
+    t.is(node.group().frozenInTime, inTime);
+    t.like(node.record(), { frozen: true, inTime });
+
+    meetsAfterwards(node, 6000);
+    t.is(node.phase()?.kind, 'stopped');
+    t.is(node.askedOf(disk).includes('discard'), inTime);
+    t.is(node.codes().includes('storage-standalone'), !inTime, 'a person chooses otherwise, and is told how');
+    t.like(node.record(), { discards: inTime, frozen: false });
+  });
+}
+
+test('a split that a person has to resolve says how', (t) => {
+  const node = runningOwner();
+  node.show(2010, { connection: 'standalone' });
+  node.show(2020, { peerDisk: 'unknown' });
+  const said = node.ofKind('note').filter(({ note }) => note.code === 'storage-standalone');
+  t.is(said.length, 1);
+  t.like(said[0]?.note, { severity: 'alarm', group: 'office', next: 'run `battito drbd resolve r0`' });
+});
+
+test('the lease, too, is a right to run: time to stand still is counted from its end', (t) => {
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: { kind: 'held', term: 1, peerAlone: [] } });
+  node.go(3100, { peer: null, gateway: 'unanswered' });
+  const endsAt = node.state().lease.validUntil ?? 0;
+  t.true(endsAt > (node.state().peer.contactAt ?? 0) + timings.freezeAfterMs + pausingMs);
+  node.go(endsAt - 1, { witness: null });
+  t.is(node.phase()?.kind, 'active');
+  node.go(endsAt, { prompt: false });
+  t.is(node.phase()?.kind, 'frozen');
+  node.go(endsAt + pausingMs - 1);
+  node.obey(endsAt + pausingMs - 1);
+  t.true(node.group().frozenInTime);
+});
+
+test('frozen guests that go on were not frozen in time the next time', (t) => {
+  const node = freezingOwner();
+  node.obey(node.endedAt + 10);
+  t.true(node.group().frozenInTime);
+  const phase = node.phase();
+  const claim = phase?.kind === 'frozen' ? phase.claim.id : 0;
+  node.go(node.endedAt + 300, { gateway: 'answered', peer: ofPrimary });
+  node.hear(node.endedAt + 310, { ...ofPrimary, grant: { incarnation: ownRun, claim } });
+  t.is(node.phase()?.kind, 'starting');
+  t.false(node.group().frozenInTime);
+  t.false(node.record()?.inTime);
+});
+
+test('what is frozen and then started afresh because the peer is off is not given up', (t) => {
+  const node = freezingOwner();
+  node.obey(node.endedAt + 10);
+  node.go(6000);
+  node.request(6000, { kind: 'confirm-peer-off', node: 'secondary', force: false });
+  node.obey(6010);
+  t.false(node.group().discards);
+  t.true(node.codes().includes('discard-when-fenced'));
+});
+
+test('while the frozen copies are thrown away the ledger still says that they were, and that it was in time', (t) => {
+  const node = freezingOwner();
+  node.obey(node.endedAt + 10);
+  node.hear(6000, { ...activeReport, generation: 4, owner: 'secondary' });
+  t.like(node.phase(), { kind: 'stopping', reason: 'discard' });
+  t.like(node.record(), { frozen: true, inTime: true, discards: false });
+  node.obey(6010);
+  t.like(node.record(), { frozen: false, inTime: true, discards: true });
+});
+
+test('changes are given up only for a peer that lives and has owned the group since', (t) => {
+  const disowned = freezingOwner();
+  disowned.obey(disowned.endedAt + 10);
+  disowned.hear(6000, { ...activeReport, generation: 4, owner: null });
+  disowned.obey(6010);
+  t.is(disowned.phase()?.kind, 'stopped');
+  t.false(disowned.group().discards);
+  disowned.hear(6050, { ...activeReport, generation: 5, owner: 'secondary' });
+  t.true(disowned.group().discards);
+
+  const silent = freezingOwner();
+  silent.obey(silent.endedAt + 10);
+  silent.hear(6000, { ...activeReport, generation: 4, owner: 'secondary' });
+  silent.pass(6700);
+  t.is(silent.state().verdict.kind, 'late');
+  silent.obey(6700);
+  t.is(silent.phase()?.kind, 'stopped');
+  t.false(silent.group().discards);
+});
+
+test('a group that was stopped at once, since the node was cut off meanwhile, stood still in time as well', (t) => {
+  for (const lateMs of [pausingMs - 1, pausingMs]) {
+    const node = runningOwner();
+    node.request(2010, { kind: 'handover', groups: [] });
+    node.go(2500, { peer: { ...ofPrimary, claim: { id: 3, reason: 'offered' } }, prompt: false });
+    t.like(node.phase(), { kind: 'stopping', reason: 'handover' });
+    const endedAt = (node.state().peer.contactAt ?? 0) + timings.freezeAfterMs;
+    node.go(endedAt, { peer: null, gateway: 'unanswered' });
+    t.like(node.phase(), { kind: 'stopping', reason: 'discard' });
+    node.go(endedAt + lateMs - 1);
+    t.false(node.group().frozenInTime);
+    node.show(endedAt + lateMs, { ...apart, role: 'secondary' });
+    node.obey(endedAt + lateMs);
+    t.is(node.phase()?.kind, 'blocked');
+    t.is(node.group().frozenInTime, lateMs < pausingMs);
+  }
+});
+
+test('of two nodes that froze the same generation the preferred one goes on, and the other gives way', (t) => {
+  const claim = { id: 3, reason: 'resume' } as const;
+  const grantOf = (self: Side, generation: number) => {
+    const policy = protectedPolicy(self, { disk: true });
+    const record = { generation: 3, owner: self, writer: self, frozen: true };
+    const node = oneCore({ self, policy, record });
+    node.see(1, 'paused');
+    node.show(1, { role: 'primary' });
+    node.hear(100, { phase: 'frozen', generation, claim, holdsRest: true });
+    return node;
+  };
+  const giving = grantOf('secondary', 3);
+  t.deepEqual(giving.group().grant, { incarnation: peerRun, claim: 3 });
+  t.like(giving.phase(), { kind: 'stopping', reason: 'discard' });
+  t.is(grantOf('primary', 3).group().grant, null);
+  t.is(grantOf('secondary', 2).group().grant, null, 'what the peer froze is older');
+});
+
+/** Started again, with what the ledger says and what is found. */
+function restarted(record: OneCoreOptions['record'], found: 'down' | 'paused' = 'down') {
+  const policy = protectedPolicy('primary', { disk: true });
+  const node = oneCore({ policy, record: { ...ofPrimary, ...record } });
+  node.see(1, found);
+  node.show(1, { ...apart, role: found === 'down' ? 'secondary' : 'primary' });
+  return node;
+}
+
+test('that a node wrote alone survives its restart, until the disks are connected', (t) => {
+  const node = restarted({ alone: true });
+  t.true(node.report()?.alone);
+  node.show(10, { connection: 'connected' });
+  t.false(node.report()?.alone);
+  t.false(node.record()?.alone);
+  node.show(20, apart);
+  t.false(node.report()?.alone, 'without its mirror, and nothing was written');
+  t.false(restarted({}).report()?.alone);
+});
+
+test('a disk that was promoted without its mirror was written to alone, also after it has been demoted', (t) => {
+  const node = runningOwner();
+  t.false(node.report()?.alone);
+  node.show(2010, apart);
+  t.true(node.report()?.alone);
+  t.true(node.record()?.alone);
+  node.show(2020, { role: 'secondary' });
+  t.true(node.report()?.alone);
+  const promoted = restarted({});
+  promoted.show(10, { role: 'primary' });
+  t.true(promoted.report()?.alone);
+  const other = runningOwner();
+  other.show(2010, { ...apart, role: 'secondary' });
+  t.true(other.report()?.alone, 'both were seen at once: it may have written in between');
+});
+
+test('that it froze in time survives a restart', (t) => {
+  const node = restarted({ frozen: true, inTime: true }, 'paused');
+  t.is(node.phase()?.kind, 'frozen');
+  t.true(node.group().frozenInTime);
+  node.hear(1000, { ...activeReport, generation: 4, owner: 'secondary' });
+  node.obey(1010);
+  t.true(node.group().discards);
+  t.false(restarted({ frozen: true, inTime: false }, 'paused').group().frozenInTime);
+});
+
+test('that changes are to be given up survives a restart, until the copies have been the same for a while', (t) => {
+  const node = restarted({ discards: true });
+  node.show(10, { connection: 'standalone' });
+  t.deepEqual(node.askedOf(disk), [], 'the peer has not been heard');
+  const peer = { ...activeReport, generation: 4, owner: 'secondary' };
+  node.go(1000, { peer, prompt: false });
+  t.deepEqual(node.askedOf(disk), ['discard']);
+  t.true(node.report()?.discarding);
+  node.obey(1010);
+  node.go(5000);
+  t.true(node.group().discards, 'what DRBD shows just after a cut may be older than the cut');
+  node.go(5001);
+  t.false(node.group().discards);
+  t.deepEqual(node.askedOf(disk), ['discard']);
+
+  const never = restarted({ discards: true });
+  never.go(20_000, { peer, prompt: false });
+  t.true(never.group().discards, 'it was never connected');
+  t.deepEqual(restarted({}).askedOf(disk), []);
+});
+
+test('changes are to be given up also when DRBD still tries to connect, and it is told so again after a second', (t) => {
+  const node = restarted({ discards: true });
+  const peer = { ...activeReport, generation: 4, owner: 'secondary' };
+  node.go(1000, { peer, prompt: false });
+  t.deepEqual(node.askedOf(disk), ['discard']);
+  node.finish(1000, disk);
+  node.go(1999);
+  t.deepEqual(node.askedOf(disk), ['discard']);
+  node.go(2000);
+  t.deepEqual(node.askedOf(disk), ['discard', 'discard']);
+  t.is(node.resource(disk).status?.kind, 'down', 'nor does that promote it');
+  const mirror = restarted({ discards: true });
+  mirror.show(10, mirrored);
+  mirror.go(1000, { peer });
+  t.deepEqual(mirror.askedOf(disk), [], 'what is connected needs nothing');
+});
+
+test('what is to be given up is kept after all when the group has to be started from it', (t) => {
+  const node = restarted({ discards: true, sole: true });
+  node.go(6000, { peer: null, prompt: false });
+  t.is(node.phase()?.kind, 'starting');
+  t.false(node.group().discards);
+});
+
+test('whoever runs the group connects its disk again for a peer that gives its changes up, and for no other', (t) => {
+  const discarding = { ...ofPrimary, discarding: true };
+  const node = runningOwner();
+  node.show(2010, { connection: 'standalone' });
+  node.hear(2050, ofPrimary);
+  t.deepEqual(node.askedOf(disk), []);
+  node.hear(2100, discarding);
+  t.deepEqual(node.askedOf(disk), ['connect']);
+  node.obey(2110);
+  t.is(node.resource(disk).status?.kind, 'up', 'it stays promoted');
+
+  const untold = runningOwner();
+  untold.show(2010, { connection: 'standalone', role: 'unknown' });
+  untold.hear(2100, discarding);
+  t.false(untold.askedOf(disk).includes('connect'), 'whether it is promoted cannot be told');
+  const connecting = runningOwner();
+  connecting.show(2010, apart);
+  connecting.hear(2100, discarding);
+  t.deepEqual(connecting.askedOf(disk), [], 'it is trying already');
+  const idle = restarted({ owner: 'secondary' });
+  idle.show(10, { connection: 'standalone' });
+  idle.hear(100, { ...activeReport, generation: 3, discarding: true });
+  t.deepEqual(idle.askedOf(disk), []);
+});
