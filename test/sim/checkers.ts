@@ -5,7 +5,7 @@ import type { Ledger } from '../../daemon/core/events.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { type Side, sides } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
-import { oneGivesWay, persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
+import { persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
 import { addressOnce, newestDataOnly, noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
 
@@ -17,8 +17,7 @@ export const rules = {
   S4: 'an address is on two live, connected hosts for no longer than the bound',
   S5: 'a generation is on disk before its first step',
   S6: 'a replayed packet changes a counter and nothing else',
-  S7: 'of two running copies only one is given up',
-  S8: 'what is stopped in order is stopped in order: addresses first, disks last',
+  S7: 'what is stopped in order is stopped in order: addresses first, disks last',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -82,7 +81,6 @@ const makers = [
   addressOnce,
   persistedFirst,
   replaysChangeNothing,
-  oneGivesWay,
   stopsInOrder,
   reasonsGiven,
 ];

@@ -3,7 +3,7 @@
 import type { Effect, Event } from '../../daemon/core/events.ts';
 import { explainObstacle } from '../../daemon/core/obstacles.ts';
 import type { State } from '../../daemon/core/state.ts';
-import type { Action, Side } from '../../daemon/sim/action.ts';
+import type { Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context, TraceOf } from './checkers.ts';
 
 type Stepped = TraceOf<'stepped'>;
@@ -109,82 +109,7 @@ function differOnlyInRefusals(before: State, after: State): boolean {
   });
 }
 
-/** How long the one that went on is watched, milliseconds. */
-const giveWayMs = 3000;
-
-/**
- * S7. Where two copies of a guest have met, exactly one gives way. Watched from when both run until one of them has
- * been alone for a while, or until something is done to the world while only one of them runs.
- */
-export function oneGivesWay({ policy, report }: Context): Checker {
-  const guests = new Map<string, Met>();
-  for (const { id, kind } of policy.groups.flatMap(({ resources }) => resources)) {
-    if (kind !== 'guest') continue;
-    guests.set(id, { up: { primary: false, secondary: false }, byHand: false, watchedUntil: -1 });
-  }
-  // A host that loses its power says so only after its guests have gone.
-  let pending: { readonly at: number; readonly side: Side; readonly guest: string } | null = null;
-  const confirm = (now: number) => {
-    if (pending === null || now <= pending.at) return;
-    const { at, side, guest } = pending;
-    pending = null;
-    report('S7', at, side, `both copies of ${guest} were given up`);
-  };
-  return {
-    rule: 'S7',
-    running({ at, side, resource, running }) {
-      const guest = guests.get(resource);
-      if (guest === undefined) return;
-      confirm(at);
-      const { up } = guest;
-      const wasUp = up[side];
-      up[side] = running !== 'down'; // Paused, it can go on.
-      if (wasUp === up[side]) return;
-      if (up.primary && up.secondary) guest.watchedUntil = guest.byHand ? -1 : Infinity;
-      else if (up.primary || up.secondary) guest.watchedUntil = Math.min(guest.watchedUntil, at + giveWayMs);
-      else {
-        if (at < guest.watchedUntil) pending = { at, side, guest: resource };
-        guest.watchedUntil = -1;
-        guest.byHand = false;
-      }
-    },
-    action({ action }) {
-      const touched = touchedGuest(action);
-      for (const [id, guest] of guests) {
-        if (touched === id) guest.byHand = true;
-        if (touched === id || !(guest.up.primary && guest.up.secondary)) guest.watchedUntil = -1;
-      }
-    },
-    hostsChanged(at) {
-      if (pending?.at === at) pending = null;
-      for (const guest of guests.values()) guest.watchedUntil = -1;
-    },
-    stepped({ at }) {
-      if (pending !== null) confirm(at);
-    },
-  };
-}
-
-interface Met {
-  readonly up: Record<Side, boolean>;
-  /** A person, or death, had a hand in it since it was last down everywhere. */
-  byHand: boolean;
-  watchedUntil: number;
-}
-
-function touchedGuest(action: Action): string | null {
-  switch (action.kind) {
-    case 'guest-dies':
-      return action.guest;
-    case 'start-by-hand':
-    case 'stop-by-hand':
-      return action.resource;
-    default:
-      return null;
-  }
-}
-
-/** S8. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */
+/** S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */
 export function stopsInOrder({ report }: Context): Checker {
   const check = ({ at, side, after }: Stepped, effect: Effect) => {
     if (effect.kind !== 'start-operation' || effect.action !== 'stop') return;
@@ -195,11 +120,11 @@ export function stopsInOrder({ report }: Context): Checker {
       const policy = group.policy.resources.find((one) => one.id === id);
       const isFirst = policy?.needs.includes(effect.resource) || (policy?.kind === 'address' && !isAddress);
       if (!isFirst || status?.kind === 'down' || failures > 1) continue;
-      report('S8', at, side, `stop ${effect.resource} while ${id} is ${status?.kind ?? 'not seen'}`);
+      report('S7', at, side, `stop ${effect.resource} while ${id} is ${status?.kind ?? 'not seen'}`);
     }
   };
   return {
-    rule: 'S8',
+    rule: 'S7',
     stepped(trace) {
       for (const effect of trace.effects) check(trace, effect);
     },

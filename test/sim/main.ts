@@ -4,10 +4,11 @@ import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { defectNamed } from './defects.ts';
+import { explorations, explore } from './exhaustive.ts';
 import { huntAll } from './hunt.ts';
 import { plantedDefects } from './planted.ts';
 import { runInWorkers } from './pool.ts';
-import { describeHunted, describeTally } from './report.ts';
+import { describeExplored, describeHunted, describeTally } from './report.ts';
 import { runSchedule } from './run.ts';
 import { acceptScenario, writeScenario } from './scenario.ts';
 import { makeSchedule, type Variant, variantShare, variants } from './schedule.ts';
@@ -19,6 +20,7 @@ npm run sim -- --story --seed S [--verbose]
 npm run sim -- --defects [NAME...] [--schedules N]
 npm run sim -- --shrink SEED [--rule R] [--name NAME]
 npm run sim -- --accept SCENARIO
+npm run sim -- --exhaustive [--bigger] [--json]
 variants: ${variants.join(', ')}`;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -40,6 +42,8 @@ const { values, positionals } = parseArgs({
     rule: { type: 'string' },
     name: { type: 'string' },
     accept: { type: 'string' },
+    exhaustive: { type: 'boolean', default: false },
+    bigger: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -115,6 +119,26 @@ async function simulate(seed: number): Promise<number> {
   return tally.found.length === 0 ? 0 : 1;
 }
 
+/** The bigger ones hold their states in memory: about 1.5 kB each. */
+const bounds = {
+  suite: { states: 400_000, wallMs: 300_000 },
+  bigger: { states: 2_000_000, wallMs: 1_800_000 },
+};
+
+function exploreAll(): number {
+  const bound = values.bigger ? bounds.bigger : bounds.suite;
+  const explored = explorations
+    .filter(({ isBigger }) => isBigger === values.bigger)
+    .map((one) => {
+      const result = explore(one, bound, () => performance.now());
+      if (!values.json) for (const line of describeExplored(result)) print(line);
+      return { ...result, what: one.what, rules: one.rules };
+    });
+  if (values.json) print(JSON.stringify({ bound, explored }));
+  else print(`bound: ${bound.states} states, ${bound.wallMs / 1000} s each`);
+  return explored.some(({ broken }) => broken !== null) ? 1 : 0;
+}
+
 function shrinkSeed(seed: number): number {
   const schedule = makeSchedule(seed);
   const broken = runSchedule(schedule).violations;
@@ -144,6 +168,7 @@ async function main(): Promise<number> {
     acceptScenario(values.accept);
     return 0;
   }
+  if (values.exhaustive) return exploreAll();
   const seed = values.seed === undefined ? freshSeed() : count(values.seed, 'seed');
   if (!values.json) print(`seed ${seed}`);
   if (values.story) {

@@ -11,7 +11,7 @@ interface Run {
 
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
- * since it started, unless a person has accepted the data there. What a person starts by hand is his.
+ * since it started, unless a person has accepted the data there.
  */
 export function provenDataOnly({ policy, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
@@ -25,35 +25,33 @@ export function provenDataOnly({ policy, report }: Context): Checker {
     secondary: { incarnation: 0, hasMet: false },
   };
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
-  const handAt = { at: -1, guest: '' };
   return {
     rule: 'S3',
     daemon({ side, runs: isRunning }) {
       if (isRunning) runs[side] = { incarnation: 0, hasMet: false };
     },
-    stepped({ side, event, before }) {
+    stepped({ at, side, event, before, effects }) {
       const run = runs[side];
-      if (run.hasMet || event.kind !== 'heartbeat-received') return;
-      run.incarnation = before.incarnation;
-      run.hasMet = event.echo?.incarnation === run.incarnation;
+      if (!run.hasMet && event.kind === 'heartbeat-received') {
+        run.incarnation = before.incarnation;
+        run.hasMet = event.echo?.incarnation === run.incarnation;
+      }
+      if (run.hasMet) return;
+      for (const effect of effects) {
+        if (effect.kind !== 'start-operation' || effect.action !== 'start') continue;
+        const group = groupOf.get(effect.resource);
+        const isOthers = group !== undefined && lastOn.get(group) === otherSide(side);
+        if (isOthers && !accepted[side].has(group))
+          report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
+      }
     },
     answered({ side, request, answer }) {
       if (answer.kind !== 'accepted' || request.kind !== 'accept-data') return;
       for (const name of request.groups) accepted[side].add(name);
     },
-    action({ at, action }) {
-      if (action.kind !== 'start-by-hand') return;
-      handAt.at = at;
-      handAt.guest = action.resource;
-    },
-    running({ at, side, resource, running }) {
+    running({ side, resource, running }) {
       const group = groupOf.get(resource);
-      if (group === undefined || running !== 'up') return;
-      if (handAt.at === at && handAt.guest === resource) return;
-      const isOthers = lastOn.get(group) === otherSide(side);
-      if (isOthers && !runs[side].hasMet && !accepted[side].has(group))
-        report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
-      lastOn.set(group, side);
+      if (group !== undefined && running === 'up') lastOn.set(group, side);
     },
   };
 }

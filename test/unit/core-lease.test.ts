@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import type { LeaseAnswer } from '../../daemon/core/events.ts';
+import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 import { activeReport, apart, type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
@@ -112,13 +113,13 @@ test('a witness that does not answer is asked again after a sixth of its time, a
   for (const answer of [unreachable, { ...refused, holder: 'secondary' }]) {
     const node = owner();
     node.go(3000, { witness: null });
-    const { askedAt, validUntil } = node.state().lease;
+    const { validUntil } = node.state().lease;
     const before = asked(node);
-    node.answerLease(askedAt + 500, answer);
+    node.answerLease(3100, answer);
     t.is(node.state().lease.validUntil, answer.kind === 'unreachable' ? validUntil : null);
-    node.go(askedAt + 500 + ttlMs / 6 - 1);
+    node.go(3100 + ttlMs / 6 - 1);
     t.is(asked(node), before);
-    node.go(askedAt + 500 + ttlMs / 6);
+    node.go(3100 + ttlMs / 6);
     t.is(asked(node), before + 1);
   }
 });
@@ -196,24 +197,18 @@ test('the lease proves the peer stopped after its time to freeze, the time of it
   t.is(node.phase()?.kind, 'starting');
 });
 
-/** A node that held the lease before its peer fell silent: what it counts from then is the end of contact. */
-function heldLongBefore(says: Partial<Parameters<OneCore['go']>[1]> = {}) {
-  const policy = policyOf('primary');
-  const [group] = policy.groups;
-  if (group === undefined) throw new Error('there is no group');
-  const groups = [group, { ...group, name: 'shop', resources: [] }];
-  const node = oneCore({ policy: { ...policy, groups }, record: ofPrimary });
-  node.see(1, 'up');
-  const peer = { ...ofPrimary };
-  node.go(2000, { peer, witness: held, ...says });
-  node.go(2050, { peer: null });
+/** An owner that held the lease long before its peer fell silent: what counts from then is the end of contact. */
+function heldLongBefore(says: Partial<HeartbeatContent>) {
+  const node = owner();
+  node.go(2500, { says });
+  node.go(2550, { peer: null });
   return node;
 }
 
 test('that time is counted from the end of contact when the lease was ours before; by the longer freeze of the two', (t) => {
   for (const freezesMs of [freezeAfterMs - 500, freezeAfterMs + 700]) {
-    const node = heldLongBefore({ says: { freezeAfterMs: freezesMs } });
-    const provenAt = 2000 + Math.max(freezeAfterMs, freezesMs) + provenAfterMs;
+    const node = heldLongBefore({ freezeAfterMs: freezesMs });
+    const provenAt = 2500 + Math.max(freezeAfterMs, freezesMs) + provenAfterMs;
     node.go(provenAt - 1);
     t.not(node.state().verdict.kind, 'fenced');
     node.feed(provenAt, { kind: 'time-passed' });
@@ -222,7 +217,7 @@ test('that time is counted from the end of contact when the lease was ours befor
 });
 
 test('a peer whose last word was maintenance feeds no watchdog, so the lease proves nothing about it', (t) => {
-  const node = heldLongBefore({ says: { maintenanceMinutes: 1 } });
+  const node = heldLongBefore({ maintenanceMinutes: 1 });
   node.go(120_000);
   t.is(node.state().verdict.kind, 'dead');
 });
