@@ -1,69 +1,22 @@
-// What can go wrong, each entry one physical cause or one act of a person: how it begins, how it ends, and for how
-// long it lasts. Used singly (evidence tier) and mixed (every other).
+// What can go wrong, each entry one physical cause. Used singly (evidence tier) and mixed (every other).
 
-import type { OperatorRequest } from '../../daemon/core/events.ts';
-import { type Action, otherSide, type Segment, type Side, sides } from '../../daemon/sim/action.ts';
-import type { Chance } from '../../daemon/sim/engine.ts';
-import { groupsOf, type Setup } from './setups.ts';
-
-export interface Episode {
-  readonly begin: readonly Action[];
-  readonly end: readonly Action[];
-  readonly lastsMs: number;
-}
-
-export interface Draw {
-  readonly chance: Chance;
-  readonly setup: Setup;
-  /** Whose disk may fail: with both gone there is nothing left to run. */
-  readonly brittle: Side;
-  /** Whom most of it hits, so that faults meet on one host; null: either. */
-  readonly victim: Side | null;
-}
-
-export interface Fault {
-  readonly name: string;
-  /** Is it one physical cause that the evidence tier promises to survive? */
-  readonly isSingle: boolean;
-  readonly applies?: (setup: Setup) => boolean;
-  readonly draw: (draw: Draw) => Episode;
-}
-
-export const pick = <T>(chance: Chance, values: readonly T[]): T =>
-  values[Math.floor(chance() * values.length)] as T;
-
-/** Whole milliseconds, small ones more often. */
-export const between = (chance: Chance, low: number, high: number): number =>
-  Math.round(low + (high - low) * chance() ** 2);
-
-const host = ({ chance, victim }: Draw): Side =>
-  victim !== null && chance() < 0.8 ? victim : pick(chance, sides);
-const segments: readonly Segment[] = ['dedicated', 'lan'];
-
-const episode = (
-  begin: Action | readonly Action[],
-  end: Action | readonly Action[] = [],
-  lastsMs = 0,
-): Episode => ({ begin: [begin].flat(), end: [end].flat(), lastsMs });
-
-const cut = (at: Side, segment: Segment): Action => ({ kind: 'cut', host: at, segment, direction: 'both' });
-const mend = (at: Side, segment: Segment): Action => ({ kind: 'mend', host: at, segment });
-
-/** Long enough for a takeover, or hardly noticed. */
-const while_ = ({ chance, setup }: Draw) => between(chance, 100, 4 * setup.deadtimeMs);
-
-/** In this time a daemon that has nothing else to do has sent twenty heartbeats. */
-const effectsMs = 5000;
-
-const hasLease = ({ guard }: Setup) => guard === 'witness' || guard === 'lease' || guard === 'both';
-const hasDevice = ({ guard }: Setup) => guard === 'device' || guard === 'both';
-const hasDisk = ({ drbd }: Setup) => drbd !== 'none';
-
-const resources = ({ chance, setup }: Draw, kinds: readonly string[]) =>
-  pick(
-    chance,
-    groupsOf(setup).flatMap((group) => group.resources.filter(({ kind }) => kinds.includes(kind))),
-  ).id;
+import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
+import {
+  between,
+  cut,
+  effectsMs,
+  episode,
+  type Fault,
+  hasDevice,
+  hasDisk,
+  hasLease,
+  host,
+  mend,
+  pick,
+  resources,
+  segments,
+  while_,
+} from './fault.ts';
 
 const power: readonly Fault[] = [
   {
@@ -364,24 +317,3 @@ export const lostHost: Fault = {
 
 export const faults: readonly Fault[] = [...power, ...daemon, ...network, ...things, ...guardsOfBoth];
 
-/** What a person may want at the worst moment. `confirm-peer-off` is said only of a host that has no power. */
-export function operatorAction(draw: Draw): Action {
-  const { chance, setup } = draw;
-  const at = host(draw);
-  const names = groupsOf(setup).map(({ name }) => name);
-  const groups = pick(chance, [[], [], [pick(chance, names)]]);
-  const request = pick<OperatorRequest>(chance, [
-    { kind: 'takeover', groups },
-    { kind: 'takeover', groups },
-    { kind: 'handover', groups },
-    { kind: 'handover', groups },
-    { kind: 'standby', on: true },
-    { kind: 'standby', on: false },
-    { kind: 'maintenance', durationMs: pick(chance, [3000, 60_000]) },
-    { kind: 'maintenance', durationMs: pick(chance, [0, 60_000]) },
-    { kind: 'retry', groups },
-    { kind: 'confirm-peer-off', node: otherSide(at), force: chance() < 0.3 },
-    { kind: 'accept-data', groups: names },
-  ]);
-  return { kind: 'operator', host: at, request };
-}

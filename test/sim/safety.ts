@@ -149,11 +149,11 @@ export function noTwoWriters({ policy, hosts, report }: Context): Checker {
 
 /**
  * S3. What is promoted without a person's word is up-to-date, or consistent when the other copy is off, marked as the
- * older one, on a disk that has failed, or idle and no newer; and no acknowledged write is missing in it. The evidence tier gives up one thing: what a cut-off
- * owner wrote until it froze, so there its guests must stand paused. What a failed disk took with it nobody can have. A forced promotion needs an accepted request on
- * that side.
+ * older one, on a disk that has failed, or idle and no newer; and no acknowledged write is missing in it. The evidence
+ * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
+ * may act. What a failed disk took with it nobody can have. A forced promotion needs an accepted request on that side.
  */
-export function newestDataOnly({ policy, report }: Context): Checker {
+export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   const devices = new Map(devicesOf(policy).map((device) => [device.id, device]));
   const isFenced = tierOf(policy) === 'fenced';
   const running = runningOf();
@@ -164,10 +164,23 @@ export function newestDataOnly({ policy, report }: Context): Checker {
   const isFrozen = (id: string, side: Side) => {
     const guests = devices.get(id)?.guests ?? [];
     const isStill = (guest: string) => running.get(guest, side) === 'paused' || discarded[side].has(guest);
-    return guests.some(isStill) && guests.every((guest) => running.get(guest, side) !== 'up');
+    const isLettingGo = running.get(id, side) === 'up';
+    const nobodyActs = guests.every((guest) => running.get(guest, side) !== 'up');
+    return nobodyActs && (isLettingGo || guests.some(isStill));
+  };
+  const heardAt: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
+  /** The other host has power and runs nothing of it any more, and has not been heard for as long as a takeover waits. */
+  const isCutOff = (id: string, side: Side, at: number) => {
+    const guests = devices.get(id)?.guests ?? [];
+    const other = otherSide(side);
+    const isIdle = guests.every((guest) => running.get(guest, other) !== 'up');
+    return isIdle && hosts.goesOn(other) && at - heardAt[side] >= policy.timings.deadtimeMs;
   };
   return {
     rule: 'S3',
+    stepped({ at, side, event }) {
+      if (event.kind === 'heartbeat-received') heardAt[side] = at;
+    },
     running({ side, resource, running: now }) {
       if (now === 'up') discarded[side].delete(resource);
       else if (now === 'down' && running.get(resource, side) === 'paused') discarded[side].add(resource);
@@ -188,7 +201,7 @@ export function newestDataOnly({ policy, report }: Context): Checker {
       const isPeerIdle = newest && running.get(resource, otherSide(side)) === 'down';
       const isProven = disk === 'up-to-date' || (disk === 'consistent' && (isPeerOlder || isPeerIdle));
       if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
-      const isGivenUp = !isFenced && isFrozen(resource, otherSide(side));
+      const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || isCutOff(resource, side, at));
       const isGone = failed.has(otherSide(side));
       if (!newest && !isGivenUp && !isGone)
         report('S3', at, side, `${resource} was promoted, but lacks later writes`);

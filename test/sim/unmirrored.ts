@@ -1,5 +1,6 @@
 // Rule S3 where no mirror can tell which data are the newest: what a guest last ran on.
 
+import type { Ledger } from '../../daemon/core/events.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context } from './checkers.ts';
 
@@ -9,11 +10,14 @@ interface Run {
   hasMet: boolean;
 }
 
+/** Its record says that it owned the group while the peer was known to be gone. */
+const isSole = ({ groups }: Ledger, group: string) => groups.some(({ name, sole }) => name === group && sole);
+
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
- * since it started, unless a person has accepted the data there.
+ * since it started, unless a person has accepted the data there. A group that was handed over counts as run by who took it.
  */
-export function provenDataOnly({ policy, report }: Context): Checker {
+export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
   const groupOf = new Map<string, string>();
   for (const { name, resources } of policy.groups) {
@@ -41,13 +45,17 @@ export function provenDataOnly({ policy, report }: Context): Checker {
         if (effect.kind !== 'start-operation' || effect.action !== 'start') continue;
         const group = groupOf.get(effect.resource);
         const isOthers = group !== undefined && lastOn.get(group) === otherSide(side);
-        if (isOthers && !accepted[side].has(group))
+        if (isOthers && !accepted[side].has(group) && !isSole(ledgerOnDisk(side), group))
           report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
       }
     },
     answered({ side, request, answer }) {
       if (answer.kind !== 'accepted' || request.kind !== 'accept-data') return;
       for (const name of request.groups) accepted[side].add(name);
+    },
+    'ledger-on-disk'({ side, ledger }) {
+      if (!runs[side].hasMet) return;
+      for (const { name, owner } of ledger.groups) if (owner === side) lastOn.set(name, side);
     },
     running({ side, resource, running }) {
       const group = groupOf.get(resource);

@@ -6,7 +6,7 @@ import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 import { activeReport, apart, type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
-import { ofPrimary, runningOwner } from './support/situations.ts';
+import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
 const { timings, witness, watchdog } = policyOf('primary');
@@ -281,6 +281,26 @@ for (const [what, term, isUnbroken] of terms) {
   });
 }
 
+test('a group that is not frozen does not make up for one that is, when another term lies between', (t) => {
+  const node = oneCore({ policy: withShop(policyOf('primary')), record: ofPrimary });
+  node.see(1, 'up');
+  seeShop(node, 1, 'down', 'down');
+  node.go(3000, { peer: { ...ofPrimary }, witness: held });
+  node.go(3000 + ttlMs, { peer: null, witness: unreachable });
+  t.is(node.phase()?.kind, 'frozen');
+  node.go(3000 + 2 * ttlMs, { witness: { ...held, term: 3 }, prompt: false });
+  t.false(node.codes().includes('resume-by-lease'));
+});
+
+test('one group that waits is reason enough to ask, whatever the other one does', (t) => {
+  const node = oneCore({ self: 'secondary', policy: withShop(policyOf('secondary')) });
+  node.see(1, 'down');
+  seeShop(node, 1, 'down', 'unknown');
+  node.go(2000, { peer: activeReport });
+  node.go(4000, { peer: null });
+  t.true(asked(node) > 0);
+});
+
 test('a frozen owner with the lease waits for its peer when that one lives: it may have the newer copies', (t) => {
   const node = frozen();
   node.go(node.state().now + 1000, {
@@ -327,6 +347,16 @@ test('a daemon that ends in order gives the lease back', (t) => {
   t.is(node.ofKind('release-lease').length, 1);
 });
 
+test('a daemon that ends in order while it asks for the lease gives it back all the same', (t) => {
+  const node = owner();
+  node.go(3000, { witness: null });
+  t.not(node.state().lease.operation, null);
+  node.feed(3010, { kind: 'stop-requested' });
+  node.go(3500, { peer: { ...ofPrimary, willing: false } });
+  t.is(node.ofKind('exit').length, 1);
+  t.is(node.ofKind('release-lease').length, 1);
+});
+
 test('a daemon that ends in maintenance leaves the lease to what goes on here', (t) => {
   const node = owner();
   t.is(node.request(2010, { kind: 'maintenance', durationMs: 600_000 }).kind, 'accepted');
@@ -366,6 +396,39 @@ test('that the copies are the same is told to the witness only while both live a
   node.go(10_000);
   t.deepEqual(sameOf(node), []);
   t.is(node.resource(disk).storage?.connection, 'connecting');
+});
+
+test('a peer that does not speak of the group does not say that the copies are the same', (t) => {
+  const node = runningOwner({ lease: true });
+  node.go(4000, { says: { groups: [] }, witness: held });
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks, { alone: [], same: [] });
+});
+
+test('that a group writes alone is told to the witness once at once, and then at every renewal', (t) => {
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: held });
+  node.show(3010, apart);
+  node.go(3100);
+  const before = asked(node);
+  const { askedAt } = node.state().lease;
+  node.go(askedAt + ttlMs);
+  t.is(asked(node), before + 3);
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, ['office']);
+});
+
+test('a group that is started with its mirror, or has none, is not to write alone', (t) => {
+  for (const onDisk of [true, false]) {
+    const node = oneCore({
+      self: 'secondary',
+      policy: protectedPolicy('secondary', { lease: true, disk: onDisk }),
+    });
+    node.see(1, 'down');
+    if (onDisk) node.show(1, { peerRole: 'primary' });
+    node.go(2000, { peer: activeReport, witness: held, prompt: false });
+    node.go(8000, { peer: null });
+    t.is(node.phase()?.kind, 'starting');
+    t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, []);
+  }
 });
 
 /** Without watchdogs the witness is only one more piece of evidence. */

@@ -4,9 +4,9 @@
 import test from 'ava';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import { tierOf } from '../../daemon/core/policy.ts';
-import { address, mail, type Protection, protectedPolicy } from '../sim/example.ts';
+import { address, disk, mail, type Protection, protectedPolicy } from '../sim/example.ts';
 import { activeReport, apart, type OneCoreOptions, oneCore, stoppedReport } from './support/one-core.ts';
-import { ofPrimary, runningOwner } from './support/situations.ts';
+import { ofPrimary, runningOwner, seeShop, taking, withShop } from './support/situations.ts';
 
 const { timings, fencing } = protectedPolicy('primary', { device: true });
 const { deadtimeMs, freezeAfterMs, warntimeMs, staleAfterMs } = timings;
@@ -118,6 +118,10 @@ const reasonsNotTo: readonly (readonly [string, (node: ReturnType<typeof left>) 
     (node) => void node.feed(2110, { kind: 'carrier-observed', interface: 'eth0', carrier: false }),
   ],
   ['its copy of the disk is older', (node) => void node.show(2110, { ...apart, disk: 'outdated' })],
+  [
+    'what a guest does here cannot be told',
+    (node) => void node.seeOne(2110, mail, { kind: 'unknown', message: 'its monitor does not answer' }),
+  ],
   ['a guest is up here by hand', (node) => void node.seeOne(2110, mail, { kind: 'up' })],
 ];
 
@@ -129,6 +133,46 @@ for (const [why, happens] of reasonsNotTo) {
     t.is(asked(node), 0);
   });
 }
+
+test('a node that may not use its data does not power its peer off for them', (t) => {
+  const record = { generation: 3, owner: 'primary', writer: 'primary' };
+  const node = oneCore({ policy: protectedPolicy('primary', { device: true }), record });
+  node.see(1, 'down');
+  node.go(20_000, { peer: null });
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'unproven-data' });
+  t.is(asked(node), 0);
+});
+
+test('DRBD that waits in the middle of a promotion is a reason to power a silent peer off as well', (t) => {
+  const node = taking({ device: true });
+  node.show(1110, apart);
+  node.hear(1110, { ...node.peer, holdsRest: false });
+  node.pass(1200);
+  node.go(3200, { peer: { ...node.peer, holdsRest: false } });
+  t.deepEqual(node.askedOf(disk), ['start']);
+  node.askOutdating(3210, 7);
+  node.go(3200 + deadtimeMs + delayMs, { peer: null });
+  t.is(node.phase()?.kind, 'starting');
+  t.is(asked(node), 1);
+});
+
+test('of two groups one that waits for proof is enough, and one that the peer holds', (t) => {
+  const node = oneCore({
+    self: 'secondary',
+    policy: withShop(protectedPolicy('secondary', { device: true })),
+  });
+  node.see(1, 'down');
+  seeShop(node, 1, 'down', 'unknown');
+  const groups = [
+    { ...stoppedReport, ...activeReport },
+    { ...stoppedReport, name: 'shop' },
+  ];
+  node.go(2000, { says: { groups } });
+  node.go(askedAt - 1, { peer: null, prompt: false });
+  t.is(asked(node), 0);
+  node.feed(askedAt, { kind: 'time-passed' });
+  t.is(asked(node), 1);
+});
 
 test('a peer in maintenance is not powered off, until its maintenance is over', (t) => {
   const node = left({ says: { maintenanceMinutes: 1 } });
@@ -194,6 +238,9 @@ test('its word counts only after each address of the peer was asked later and di
   t.deepEqual(node.state().verdict, { kind: 'fenced', by: 'device' });
   t.is(node.phase()?.kind, 'starting');
   t.is(node.asked.length, 3);
+  for (const code of ['fencing', 'fenced', 'peer-fenced']) t.true(node.codes().includes(code), code);
+  const numbers = node.effects.flatMap((effect) => ('operation' in effect ? [effect.operation] : []));
+  t.deepEqual(numbers, [1, 2, 3, 4], 'no two things that are asked for have the same number');
 });
 
 test('an address that could not be asked does not keep the word of the device from counting', (t) => {

@@ -1,33 +1,12 @@
 // A copy that turns out to be behind goes back to the peer; and nothing counts as let go of before that is known.
 
 import test from 'ava';
-import type { GroupReport } from '../../daemon/core/heartbeat.ts';
-import { address, disk, mail, type Protection, protectedPolicy, type Side, web } from '../sim/example.ts';
-import { activeReport, apart, mirrored, oneCore, ownRun, peerRun } from './support/one-core.ts';
-import { freezingOwner, ofPrimary, ofSecondary, runningOwner } from './support/situations.ts';
+import { address, disk, mail, protectedPolicy, type Side, web } from '../sim/example.ts';
+import { activeReport, apart, mirrored, oneCore, peerRun } from './support/one-core.ts';
+import { freezingOwner, ofPrimary, runningOwner, taking } from './support/situations.ts';
 
 const { timings } = protectedPolicy('primary', {});
 const pausingMs = timings.takeoverAfterMs - timings.freezeAfterMs;
-
-/** The primary has been granted the group, which the secondary lets go of; the copies are the same. */
-function taking(protection: Protection = {}, said: Partial<GroupReport> = ofSecondary) {
-  const policy = protectedPolicy('primary', { disk: true, ...protection });
-  const node = oneCore({ policy, record: ofSecondary });
-  node.see(1, 'down');
-  node.show(1, mirrored);
-  const giver = { ...said, phase: 'active', holdsRest: true } as const;
-  node.go(1000, { peer: { ...giver, offer: true }, prompt: false });
-  const phase = node.phase();
-  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
-  const peer = {
-    ...giver,
-    phase: 'stopping',
-    grant: { incarnation: ownRun, claim: phase.claim.id },
-  } as const;
-  node.go(1100, { peer });
-  if (node.phase()?.kind !== 'starting') throw new Error('it was not granted');
-  return { ...node, peer };
-}
 
 test('a copy that turns out to be behind in the middle of a handover is declined: the group goes back', (t) => {
   const node = taking();

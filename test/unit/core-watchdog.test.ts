@@ -5,7 +5,7 @@ import test from 'ava';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { address, disk, mail, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, type OneCore, oneCore, ownRun } from './support/one-core.ts';
-import { ofPrimary, runningOwner } from './support/situations.ts';
+import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policy = protectedPolicy('primary', { lease: true });
 const { freezeAfterMs, keepaliveMs } = policy.timings;
@@ -223,6 +223,31 @@ test('a guest of which it cannot be told whether it is down keeps the watchdog f
   node.finish(2520, mail, { kind: 'unknown', message: 'it took too long' });
   t.is(disarmings(node), 0);
   t.is(node.phase()?.kind, 'stopping');
+});
+
+test('of two groups both have to stand still before it is fed again', (t) => {
+  const node = oneCore({ policy: withShop(policy), record: ofPrimary });
+  node.see(1, 'up');
+  seeShop(node, 1, 'up', 'up');
+  node.go(2000, { peer: ofPrimary, witness: held });
+  freezing(node);
+  const before = feedings(node);
+  for (const id of [address, mail, web]) node.finish(8010, id);
+  node.go(9000);
+  t.is(feedings(node), before);
+});
+
+test('a guest of another group of which nothing can be told keeps it from being disarmed', (t) => {
+  for (const cellarIs of ['down', 'unknown'] as const) {
+    const node = oneCore({ policy: withShop(policy), record: ofPrimary });
+    node.see(1, 'up');
+    seeShop(node, 1, 'down', 'down');
+    node.go(2000, { peer: ofPrimary, witness: held });
+    seeShop(node, 2000, 'down', cellarIs);
+    node.go(2500, { peer: { ...ofPrimary, claim: { id: 3, reason: 'operator' } } });
+    t.is(node.phase()?.kind, 'stopped');
+    t.is(disarmings(node), cellarIs === 'down' ? 1 : 0);
+  }
 });
 
 test('a daemon that ends in order disarms it', (t) => {

@@ -1,8 +1,9 @@
 // One core in a situation that several tests begin with.
 
+import type { GroupReport } from '../../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../../daemon/core/policy.ts';
 import { type Protection, protectedPolicy } from '../../sim/example.ts';
-import { apart, type OneCore, oneCore } from './one-core.ts';
+import { apart, mirrored, type OneCore, oneCore, ownRun } from './one-core.ts';
 
 export const ofPrimary = { generation: 3, owner: 'primary', writer: 'primary' } as const;
 export const ofSecondary = { generation: 3, owner: 'secondary', writer: 'secondary' } as const;
@@ -30,4 +31,51 @@ export function freezingOwner(policy?: Policy): OneCore & { readonly endedAt: nu
   node.go(endedAt);
   if (node.phase()?.kind !== 'frozen') throw new Error('it does not freeze');
   return { ...node, endedAt };
+}
+
+/** The primary has been granted the group, which the secondary lets go of; the copies are the same. */
+export function taking(protection: Protection = {}): OneCore & { readonly peer: Partial<GroupReport> } {
+  const policy = protectedPolicy('primary', { disk: true, ...protection });
+  const node = oneCore({ policy, record: ofSecondary });
+  node.see(1, 'down');
+  node.show(1, mirrored);
+  const giver = { ...ofSecondary, phase: 'active', holdsRest: true } as const;
+  node.go(1000, { peer: { ...giver, offer: true }, prompt: false });
+  const phase = node.phase();
+  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
+  const peer = {
+    ...giver,
+    phase: 'stopping',
+    grant: { incarnation: ownRun, claim: phase.claim.id },
+  } as const;
+  node.go(1100, { peer });
+  if (node.phase()?.kind !== 'starting') throw new Error('it was not granted');
+  return { ...node, peer };
+}
+
+export const shop = 'guest:shop';
+export const cellar = 'guest:cellar';
+
+/** With a second group of two guests, which need nothing. */
+export function withShop(policy: Policy): Policy {
+  const [office] = policy.groups;
+  if (office === undefined) throw new Error('there is no group');
+  const guest = (id: string) => ({ id, kind: 'guest', needs: [], startMs: 3000, stopMs: 3000 }) as const;
+  return {
+    ...policy,
+    groups: [office, { ...office, name: 'shop', resources: [guest(shop), guest(cellar)] }],
+  };
+}
+
+/** The guests of the second group are seen to be this. */
+export function seeShop(
+  node: OneCore,
+  at: number,
+  ...kinds: readonly ['up' | 'down', 'up' | 'down' | 'unknown']
+): void {
+  for (const [index, resource] of [shop, cellar].entries()) {
+    const kind = kinds[index] ?? 'down';
+    const status = kind === 'unknown' ? { kind, message: 'its monitor does not answer' } : { kind };
+    node.feed(at, { kind: 'resource-observed', group: 'shop', resource, status });
+  }
 }

@@ -1,0 +1,214 @@
+// Planted defects in what two nodes agree on, in what a node does, and in which data it uses.
+
+import type { Defect } from './defects.ts';
+import type { Variant } from './schedule.ts';
+
+const evidence: readonly Variant[] = ['evidence'];
+const many: readonly Variant[] = ['evidence-many'];
+const lease: readonly Variant[] = ['fenced-lease'];
+const anywhere: readonly Variant[] = [];
+
+export const packets: readonly Defect[] = [
+  {
+    name: 'replays-accepted',
+    what: 'a packet that is not newer than the last one of its link is taken in',
+    file: 'membership.ts',
+    find: "return link !== undefined && packet.sequence > link.lastSequence ? 'admitted' : 'replayed';",
+    replace: "return 'admitted';",
+    variants: anywhere,
+  },
+  {
+    name: 'old-incarnation-accepted',
+    what: 'a packet of an earlier run of the peer is taken in',
+    file: 'membership.ts',
+    find: "if (packet.incarnation < known) return 'stale-incarnation';",
+    replace: '',
+    variants: anywhere,
+  },
+  {
+    name: 'replays-after-restart',
+    what: 'the newest packet in the ledger is not looked at after a restart',
+    file: 'state.ts',
+    find: 'peer: { ...silentPeer, incarnation: ledger.peer?.incarnation ?? null },',
+    replace: 'peer: { ...silentPeer, incarnation: null },',
+    variants: anywhere,
+  },
+  {
+    name: 'unproven-peer-believed',
+    what: 'whoever sends is taken for alive, also if it does not read us',
+    file: 'membership.ts',
+    find: 'const proven = peer.proven || packet.echo?.incarnation === state.incarnation;',
+    replace: 'const proven = true;',
+    variants: anywhere,
+  },
+];
+
+export const agreement: readonly Defect[] = [
+  {
+    name: 'starts-without-grant',
+    what: 'a claim that the peer has not granted counts as granted',
+    file: 'facts.ts',
+    find: 'report?.grant?.incarnation === state.incarnation &&\n      report.grant.claim === claim.id &&\n      echoIsFresh(state),',
+    replace: 'report !== null && report.grant === null,',
+    variants: anywhere,
+  },
+  {
+    name: 'claims-what-it-granted',
+    what: 'a node that has granted a group claims it as well',
+    file: 'transitions.ts',
+    find: '  f.allDown &&\n  !f.grantOutstanding &&\n  (f.offeredToUs',
+    replace: '  f.allDown &&\n  (f.offeredToUs',
+    variants: anywhere,
+  },
+  {
+    name: 'starts-before-release',
+    what: 'guests are started while the peer still has its own',
+    file: 'facts.ts',
+    find: 'peerMayHoldRest: !peerGone && (report === null || report.holdsRest),',
+    replace: 'peerMayHoldRest: !peerGone && report === null,',
+    variants: evidence,
+  },
+  {
+    name: 'generation-not-raised',
+    what: 'a takeover keeps the generation that the peer had',
+    file: 'machine.ts',
+    find: '.generation, reported) + 1;',
+    replace: '.generation, reported);',
+    variants: anywhere,
+  },
+  {
+    name: 'tie-kept-by-both',
+    what: 'of two nodes with the same generation neither gives way',
+    file: 'facts.ts',
+    find: 'return report.generation > own || (report.generation === own && !isFirst);',
+    replace: 'return report.generation > own;',
+    variants: many,
+  },
+  {
+    name: 'both-give-way',
+    what: 'of two nodes that run the same group both give way',
+    file: 'facts.ts',
+    find: 'return report.generation > own || (report.generation === own && !isFirst);',
+    replace: 'return report.generation !== own;',
+    variants: many,
+  },
+  {
+    name: 'yield-ignored',
+    what: 'two nodes that run the same group keep doing so after a heal',
+    file: 'transitions.ts',
+    find: "id: 'yield',\n    from: 'active',\n    to: 'stopping',\n    when: (f) => f.outranked",
+    replace:
+      "id: 'yield',\n    from: 'active',\n    to: 'stopping',\n    when: (f) => f.outranked && f.unowned",
+    variants: many,
+  },
+];
+
+export const doing: readonly Defect[] = [
+  {
+    name: 'acts-before-persisted',
+    what: 'operations begin before the generation is on disk',
+    file: 'operations.ts',
+    find: 'if (group.needsRevision > state.persistedRevision || facts.unowned) return false;',
+    replace: 'if (facts.unowned) return false;',
+    variants: anywhere,
+  },
+  {
+    name: 'unknown-is-down',
+    what: 'what cannot be told counts as down',
+    file: 'resource.ts',
+    find: "return status?.kind === 'down' && operation === null && !inDoubt;",
+    replace: "return (status?.kind === 'down' || status?.kind === 'unknown') && operation === null;",
+    variants: anywhere,
+  },
+  {
+    name: 'unknown-counts-as-observed',
+    what: 'a daemon that starts takes what it cannot see for seen',
+    file: 'facts.ts',
+    find: "allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),",
+    replace: 'allObserved: true,',
+    variants: anywhere,
+  },
+  {
+    name: 'timeout-is-done',
+    what: 'an operation that did not end in time counts as done',
+    file: 'operations.ts',
+    find: "if (outcome.kind === 'done') {\n    const status",
+    replace: "if (outcome.kind !== 'failed') {\n    const status",
+    variants: anywhere,
+  },
+  {
+    name: 'cancelled-is-down',
+    what: 'what was cancelled on its way up counts as down',
+    file: 'operations.ts',
+    find: "? { kind: 'unknown' as const, message: outcome.message }",
+    replace: "? { kind: 'down' as const }",
+    variants: anywhere,
+  },
+  {
+    name: 'stops-in-any-order',
+    what: 'an orderly stop ends everything at once',
+    file: 'operations.ts',
+    find: "if (action !== 'stop') return true;",
+    replace: "if (action !== 'outdate') return true;",
+    variants: evidence,
+  },
+  {
+    name: 'refusal-without-advice',
+    what: 'a refusal does not say what to do',
+    file: 'requests.ts',
+    find: "answer: { kind: 'refused', message, next },",
+    replace: "answer: { kind: 'refused', message, next: '' },",
+    variants: anywhere,
+  },
+];
+
+export const data: readonly Defect[] = [
+  {
+    name: 'unproven-data-used',
+    what: 'a node that has met nobody since it started takes its data for the newest',
+    file: 'facts.ts',
+    find: 'return owner === state.policy.self && sole;',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
+    name: 'older-copy-used',
+    what: 'an up-to-date copy is promoted also when the peer may have written without it',
+    file: 'storage.ts',
+    find: 'return isLastWriter || inSync;',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
+    name: 'always-forced',
+    what: 'every promotion is forced',
+    file: 'operations.ts',
+    find: "forced: policy.kind === 'drbd' && action === 'start' && group.dataAccepted,",
+    replace: "forced: policy.kind === 'drbd' && action === 'start',",
+    variants: anywhere,
+  },
+  {
+    name: 'lone-mark-not-awaited',
+    what: 'writes go on alone before the witness has recorded it',
+    file: 'storage.ts',
+    find: 'return leaseIsValid(state) && state.lease.ownAlone.includes(group.policy.name);',
+    replace: 'return leaseIsValid(state);',
+    variants: lease,
+  },
+  {
+    name: 'lone-writes-forgotten',
+    what: 'a node that was promoted without its mirror does not say so',
+    file: 'storage.ts',
+    find: "ahead: !isHeard && (resource.ahead || storage.role === 'primary' || resource.storage?.role === 'primary'),",
+    replace: 'ahead: false,',
+    variants: lease,
+  },
+  {
+    name: 'outdated-without-proof',
+    what: 'DRBD is told that the peer is out of the way although nothing is proven',
+    file: 'storage.ts',
+    find: "return peerGone && state.policy.witness === null ? 'unreachable' : null;",
+    replace: "return 'unreachable';",
+    variants: lease,
+  },
+];
