@@ -10,7 +10,7 @@ import { isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { writesAlone } from './storage.ts';
+import { isHeldBack, writesAlone } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type FactsOf = (group: GroupState) => Facts;
@@ -38,7 +38,7 @@ const proofObstacles = new Set<Obstacle>(['not-fenced', 'no-lease', 'unknown-dat
 /** The group waits for nothing but proof that the peer is off. */
 function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
   if (group.phase.kind === 'starting' || group.phase.kind === 'active') {
-    return group.resources.some(({ outdatings }) => outdatings.length > 0);
+    return group.resources.some(isHeldBack);
   }
   const isIdle = group.phase.kind === 'stopped' || group.phase.kind === 'blocked';
   const { obstacle } = facts;

@@ -124,9 +124,14 @@ function peerCannotWrite(state: State, group: GroupState): boolean {
   return verdict.kind === 'fenced' && verdict.by !== 'lease';
 }
 
+/** DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. */
+export function isHeldBack({ outdatings, storage }: ResourceState): boolean {
+  return outdatings.length > 0 || storage?.suspended === 'fencing';
+}
+
 /** This node has the newest data and cannot use them before the peer's copy is marked as the older one. */
 export function wantsPeerOutdated(state: State, group: GroupState): boolean {
-  if (group.resources.some(({ outdatings }) => outdatings.length > 0)) return true;
+  if (group.resources.some(isHeldBack)) return true;
   return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
 }
 
@@ -161,13 +166,15 @@ export function loneMarkStands(state: State, group: GroupState): boolean {
 export function storageAction(
   state: State,
   group: GroupState,
-  { storage, status }: ResourceState,
+  { storage, status, outdatings }: ResourceState,
   facts: Facts,
 ): ResourceAction | null {
   if (storage === null || storage.connection === 'connected') return null;
   const { phase } = group;
   const isStandalone = storage.connection === 'standalone';
   if (phase.kind === 'active') {
+    const isUnasked = storage.suspended === 'fencing' && outdatings.length === 0;
+    if (isUnasked && outdatingAnswer(state, group, facts.peerGone) !== null) return 'resume';
     return isStandalone && facts.report?.discarding === true && status?.kind === 'up' ? 'connect' : null;
   }
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';

@@ -1,7 +1,7 @@
 // Planted defects: patches of one line each, applied to the core's source as it is loaded. Each must be found by the
 // simulation; one that is not says that a rule, a fault or a tier is missing there.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +19,17 @@ export interface Defect {
   readonly replace: string;
   /** Where it shows soonest; empty: anywhere. */
   readonly variants: readonly Variant[];
-  /** A seed near which it is known to be found. */
-  readonly seedFrom?: number;
+}
+
+const seedsPath = resolve(import.meta.dirname, 'planted-seeds.json');
+
+/** In which seed each was found when that was last written down: where to look first. */
+export function knownSeeds(): Readonly<Record<string, number>> {
+  return JSON.parse(readFileSync(seedsPath, 'utf8')) as Record<string, number>;
+}
+
+export function rememberSeeds(seeds: Readonly<Record<string, number>>): void {
+  writeFileSync(seedsPath, `${JSON.stringify({ ...knownSeeds(), ...seeds }, null, 2)}\n`);
 }
 
 const coreDirectory = resolve(import.meta.dirname, '../../daemon/core');

@@ -4,7 +4,8 @@
 // a few moments matter: late, freeze, dead, takeover.
 
 import { canonical, digest, type Origin, runOf } from './canonical.ts';
-import { both, firstWorld, type Index, movesOf, type Rules, type World } from './small-world.ts';
+import { movesOf } from './small-moves.ts';
+import { both, firstWorld, type Index, type Rules, type World } from './small-world.ts';
 
 export interface Exploration {
   readonly name: string;

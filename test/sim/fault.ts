@@ -45,7 +45,12 @@ export const episode = (
   lastsMs = 0,
 ): Episode => ({ begin: [begin].flat(), end: [end].flat(), lastsMs });
 
-export const cut = (at: Side, segment: Segment): Action => ({ kind: 'cut', host: at, segment, direction: 'both' });
+export const cut = (at: Side, segment: Segment): Action => ({
+  kind: 'cut',
+  host: at,
+  segment,
+  direction: 'both',
+});
 export const mend = (at: Side, segment: Segment): Action => ({ kind: 'mend', host: at, segment });
 
 /** Long enough for a takeover, or hardly noticed. */

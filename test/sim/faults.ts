@@ -4,6 +4,7 @@ import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
 import {
   between,
   cut,
+  type Episode,
   effectsMs,
   episode,
   type Fault,
@@ -316,4 +317,3 @@ export const lostHost: Fault = {
 };
 
 export const faults: readonly Fault[] = [...power, ...daemon, ...network, ...things, ...guardsOfBoth];
-

@@ -1,7 +1,7 @@
 // Looks for a planted defect: runs schedules with it until one breaks a promise that the core without it keeps.
 
 import type { Rule } from './checkers.ts';
-import { type Defect, patched, sourceOf } from './defects.ts';
+import { type Defect, knownSeeds, patched, sourceOf } from './defects.ts';
 import { startWorker } from './pool.ts';
 import { runSchedule } from './run.ts';
 import { makeSchedule } from './schedule.ts';
@@ -30,12 +30,13 @@ export async function hunt(defect: Defect, { seedFrom, limit }: HuntOptions): Pr
   let seed = seedFrom;
   try {
     while (schedules < limit) {
-      const tally = await worker.run({ seedFrom: seed, count: chunk, variants, stopsAtFirst: true });
+      const count = Math.min(chunk, limit);
+      const tally = await worker.run({ seedFrom: seed, count, variants, stopsAtFirst: true });
       schedules += tally.schedules;
       const found = newlyBroken(tally);
       if (found !== null) return { ...found, schedules };
       const stoppedAt = tally.found[0]?.seed;
-      seed = stoppedAt === undefined ? seed + chunk : stoppedAt + 1;
+      seed = stoppedAt === undefined ? seed + count : stoppedAt + 1;
     }
     return null;
   } finally {
@@ -57,19 +58,29 @@ export interface Hunted {
   readonly catch: Catch | null;
 }
 
+/** First where it was found before, then from the beginning. */
+async function huntFrom(
+  defect: Defect,
+  known: number | undefined,
+  options: HuntOptions,
+): Promise<Catch | null> {
+  const again = known === undefined ? null : await hunt(defect, { seedFrom: known, limit: 1 });
+  return again ?? (await hunt(defect, options));
+}
+
 /** All of them, a few at a time, in the order of the list. */
 export async function huntAll(
   defects: readonly Defect[],
   options: HuntOptions & { readonly workers: number; readonly onHunted?: (hunted: Hunted) => void },
 ): Promise<readonly Hunted[]> {
   for (const defect of defects) patched(sourceOf(defect), defect); // All at once, before the first long hunt.
+  const known = knownSeeds();
   const results: Hunted[] = [];
   let next = 0;
   const work = async () => {
     for (let index = next++; index < defects.length; index = next++) {
       const defect = defects[index] as Defect;
-      const seedFrom = defect.seedFrom ?? options.seedFrom;
-      const hunted = { defect, catch: await hunt(defect, { ...options, seedFrom }) };
+      const hunted = { defect, catch: await huntFrom(defect, known[defect.name], options) };
       results[index] = hunted;
       options.onHunted?.(hunted);
     }

@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { defectNamed } from './defects.ts';
+import { defectNamed, rememberSeeds } from './defects.ts';
 import { explorations, explore } from './exhaustive.ts';
 import { huntAll } from './hunt.ts';
 import { plantedDefects } from './planted.ts';
@@ -17,7 +17,7 @@ import { tell } from './story.ts';
 
 const usage = `npm run sim -- [--schedules N] [--seed S] [--variant X] [--workers N] [--json]
 npm run sim -- --story --seed S [--verbose]
-npm run sim -- --defects [NAME...] [--schedules N]
+npm run sim -- --defects [NAME...] [--schedules N] [--remember]
 npm run sim -- --shrink SEED [--rule R] [--name NAME]
 npm run sim -- --accept SCENARIO
 npm run sim -- --exhaustive [--bigger] [--json]
@@ -38,6 +38,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     story: { type: 'boolean', default: false },
     defects: { type: 'boolean', default: false },
+    remember: { type: 'boolean', default: false },
     shrink: { type: 'string' },
     rule: { type: 'string' },
     name: { type: 'string' },
@@ -69,6 +70,12 @@ async function findDefects(seed: number): Promise<number> {
       if (!values.json) print(describeHunted(one));
     },
   });
+  if (values.remember) {
+    const found = hunted.flatMap(({ defect, catch: caught }) =>
+      caught === null ? [] : [[defect.name, caught.seed]],
+    );
+    rememberSeeds(Object.fromEntries(found));
+  }
   const missed = hunted.filter((one) => one.catch === null).length;
   const wallSeconds = (performance.now() - from) / 1000;
   if (values.json) {

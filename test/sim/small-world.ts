@@ -1,7 +1,5 @@
 // The smallest world that two real cores can play in: one guest, one heartbeat link, a gateway, and time in ticks of
-// 100 ms. What can happen next is a list of moves: a packet arrives, an operation or a write ends, a fault begins or is
-// mended, a person asks, or a tick passes, which waits until what was sent and begun has come to its end. Within a
-// tick every order is possible. Worlds are values: a move makes a new one.
+// 100 ms. Worlds are values; what happens in them is in small-moves.ts.
 
 import type { Effect, Event, Ledger, ResourceAction } from '../../daemon/core/events.ts';
 import type { Echo, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
@@ -16,7 +14,7 @@ export type Index = 0 | 1;
 export const both: readonly Index[] = [0, 1];
 const names = ['primary', 'secondary'] as const;
 export const nameOf = (index: Index) => names[index];
-const otherOf = (index: Index): Index => (index === 0 ? 1 : 0);
+export const otherOf = (index: Index): Index => (index === 0 ? 1 : 0);
 
 interface Pending {
   /** Ticks it has lasted. */
@@ -29,7 +27,7 @@ export interface Flight extends Pending {
   readonly echo: Echo | null;
   readonly content: HeartbeatContent;
 }
-interface Operation extends Pending {
+export interface Operation extends Pending {
   readonly id: number;
   readonly action: ResourceAction;
   readonly cancelled: boolean;
@@ -84,15 +82,10 @@ export interface Rules {
   readonly delay: number;
 }
 
-export interface Move {
-  readonly label: string;
-  readonly next: World;
-}
+export type Draft = { -readonly [K in keyof World]: World[K] };
 
-type Draft = { -readonly [K in keyof World]: World[K] };
-
-const guest = 'guest:g';
-const group = 'office';
+export const guest = 'guest:g';
+export const group = 'office';
 
 function policyOf(index: Index, { hasDevice }: Rules): Policy {
   return {
@@ -153,17 +146,17 @@ export function firstWorld(rules: Rules): World {
   return world;
 }
 
-function copyOf(world: World): Draft {
+export function copyOf(world: World): Draft {
   const [first, second] = world.nodes;
   return { ...world, nodes: [{ ...first }, { ...second }] };
 }
 
-function reaches(world: World, from: Index): boolean {
+export function reaches(world: World, from: Index): boolean {
   const isCut = world.linkCut || world.partitioned || world.nodes.some(({ isolated }) => isolated);
   return !isCut && world.nodes[from].powered && world.nodes[otherOf(from)].powered;
 }
 
-function feed(world: Draft, index: Index, event: Event): void {
+export function feed(world: Draft, index: Index, event: Event): void {
   const node = world.nodes[index];
   if (node.state === null || world.broken !== null) return;
   try {
@@ -221,7 +214,7 @@ function checkPersisted(world: Draft, index: Index, action: ResourceAction): voi
   world.broken = `S5: ${nameOf(index)} begins to ${action} in generation ${generation}, on disk is ${record?.generation}`;
 }
 
-function startDaemon(world: Draft, index: Index, rules: Rules): void {
+export function startDaemon(world: Draft, index: Index, rules: Rules): void {
   const node = world.nodes[index];
   node.incarnation += 1;
   const { incarnation, ledger } = node;
@@ -230,213 +223,21 @@ function startDaemon(world: Draft, index: Index, rules: Rules): void {
   observe(world, index);
 }
 
-function observe(world: Draft, index: Index): void {
+export function observe(world: Draft, index: Index): void {
   const status = { kind: world.nodes[index].guest };
   feed(world, index, { kind: 'resource-observed', at: world.now, group, resource: guest, status });
 }
 
-function endDaemon(node: Node): void {
+export function endDaemon(node: Node): void {
   node.state = null;
   node.operation = null;
   node.writes = [];
   node.fencing = null;
 }
 
-function setGuest(world: Draft, index: Index, running: Running): void {
+export function setGuest(world: Draft, index: Index, running: Running): void {
   world.nodes[index].guest = running;
   if (world.broken === null && world.nodes.every((node) => node.guest === 'up')) {
     world.broken = 'S1: the guest runs on both hosts';
   }
-}
-
-const runningAfter: Readonly<Partial<Record<ResourceAction, Running>>> = {
-  start: 'up',
-  resume: 'up',
-  freeze: 'paused',
-  stop: 'down',
-  destroy: 'down',
-};
-
-/** Everything that can happen next. */
-export function movesOf(world: World, rules: Rules): readonly Move[] {
-  const moves: Move[] = [];
-  const add = (label: string, act: (next: Draft) => void) => {
-    const next = copyOf(world);
-    act(next);
-    moves.push({ label, next });
-  };
-  world.flights.forEach((flight, at) => {
-    add(`a packet reaches ${nameOf(flight.to)}`, (next) => deliver(next, flight, at));
-  });
-  for (const index of both) addEndings(world, index, add);
-  addFaults(world, rules, add);
-  addMends(world, rules, add);
-  if (isQuiet(world, rules)) add('a tick passes', tick);
-  return moves;
-}
-
-type Add = (label: string, act: (next: Draft) => void) => void;
-
-function deliver(next: Draft, flight: Flight, at: number): void {
-  next.flights = next.flights.filter((_, index) => index !== at);
-  if (!reaches(next, otherOf(flight.to))) return;
-  const { incarnation, sequence, echo, content, to } = flight;
-  feed(next, to, { kind: 'heartbeat-received', at: next.now, link: 0, incarnation, sequence, echo, content });
-}
-
-function addEndings(world: World, index: Index, add: Add): void {
-  const { operation, writes, fencing } = world.nodes[index];
-  const [write] = writes;
-  const who = nameOf(index);
-  if (operation !== null) {
-    add(`${who} ends to ${operation.action} the guest`, (next) => endOperation(next, index, operation, true));
-    if (operation.cancelled) {
-      add(`${who} has cancelled to ${operation.action}`, (next) =>
-        endOperation(next, index, operation, false),
-      );
-    }
-  }
-  if (write !== undefined) {
-    add(`${who} has its ledger on disk`, (next) => {
-      next.nodes[index].writes = writes.slice(1);
-      next.nodes[index].ledger = write.ledger;
-      feed(next, index, { kind: 'ledger-persisted', at: next.now, revision: write.revision });
-    });
-  }
-  if (fencing !== null) {
-    const { operation: id } = fencing;
-    add(`the device powers the peer of ${who} off`, (next) => {
-      losePower(next, otherOf(index));
-      next.nodes[index].fencing = null;
-      feed(next, index, {
-        kind: 'operation-finished',
-        at: next.now,
-        operation: id,
-        outcome: { kind: 'done' },
-      });
-    });
-    if (world.failures === 0) return;
-    add(`the device of ${who} fails`, (next) => {
-      next.failures -= 1;
-      next.nodes[index].fencing = null;
-      const outcome = { kind: 'failed', code: 'refused', message: 'it refuses' } as const;
-      feed(next, index, { kind: 'operation-finished', at: next.now, operation: id, outcome });
-    });
-  }
-}
-
-function endOperation(next: Draft, index: Index, { id, action, cancelled }: Operation, takesEffect: boolean) {
-  next.nodes[index].operation = null;
-  const running = runningAfter[action];
-  if (takesEffect && running !== undefined) setGuest(next, index, running);
-  const outcome = cancelled
-    ? ({ kind: 'unknown', message: 'it was cancelled' } as const)
-    : ({ kind: 'done' } as const);
-  feed(next, index, { kind: 'operation-finished', at: next.now, operation: id, outcome });
-  if (cancelled) observe(next, index);
-}
-
-function losePower(next: Draft, index: Index): void {
-  const node = next.nodes[index];
-  node.powered = false;
-  node.guest = 'down';
-  endDaemon(node);
-}
-
-function addFaults(world: World, { faultKinds }: Rules, add: Add): void {
-  if (world.requests > 0) {
-    for (const index of both) {
-      if (world.nodes[index].state === null) continue;
-      add(`somebody asks ${nameOf(index)} to take over`, (next) => {
-        next.requests -= 1;
-        const request = { kind: 'takeover', groups: [] } as const;
-        feed(next, index, { kind: 'operator-requested', at: next.now, id: 1, request });
-      });
-    }
-  }
-  if (world.faults === 0) return;
-  const fault = (label: string, act: (next: Draft) => void) =>
-    add(label, (next) => {
-      next.faults -= 1;
-      act(next);
-    });
-  for (const kind of faultKinds) {
-    if (kind === 'cut-link' && !world.linkCut) fault('the link is cut', (next) => cutLink(next, true));
-    if (kind === 'partition' && !world.partitioned) fault('the hosts are parted', (next) => part(next, true));
-    for (const index of both) {
-      const { powered, state, isolated } = world.nodes[index];
-      const who = nameOf(index);
-      if (kind === 'power-loss' && powered) fault(`${who} loses its power`, (next) => losePower(next, index));
-      if (kind === 'kill' && state !== null)
-        fault(`the daemon of ${who} dies`, (next) => endDaemon(next.nodes[index]));
-      if (kind === 'isolate' && powered && !isolated)
-        fault(`${who} is cut off`, (next) => isolate(next, index, true));
-    }
-  }
-}
-
-function cutLink(next: Draft, isCut: boolean): void {
-  next.linkCut = isCut;
-}
-
-function part(next: Draft, isParted: boolean): void {
-  next.partitioned = isParted;
-}
-
-function isolate(next: Draft, index: Index, isolated: boolean): void {
-  next.nodes[index].isolated = isolated;
-  feed(next, index, { kind: 'carrier-observed', at: next.now, interface: 'eth0', carrier: !isolated });
-}
-
-function addMends(world: World, rules: Rules, add: Add): void {
-  if (world.linkCut) add('the link is mended', (next) => cutLink(next, false));
-  if (world.partitioned) add('the hosts are joined', (next) => part(next, false));
-  for (const index of both) {
-    const { powered, state, isolated } = world.nodes[index];
-    const who = nameOf(index);
-    if (isolated) add(`${who} is connected again`, (next) => isolate(next, index, false));
-    if ((!powered || state === null) && world.starts > 0) {
-      add(`the daemon of ${who} starts`, (next) => {
-        next.starts -= 1;
-        next.nodes[index].powered = true;
-        startDaemon(next, index, rules);
-      });
-    }
-  }
-}
-
-/** A packet takes so many ticks at the most, an operation one, a write none, the device three. */
-function isQuiet(world: World, { delay }: Rules): boolean {
-  return (
-    world.flights.every(({ age }) => age < delay) &&
-    world.nodes.every(
-      ({ operation, writes, fencing }) =>
-        (operation === null || operation.age < 1) &&
-        writes.length === 0 &&
-        (fencing === null || fencing.age < 3),
-    )
-  );
-}
-
-function tick(next: Draft): void {
-  next.now += tickMs;
-  next.flights = next.flights.map((flight) => ({ ...flight, age: flight.age + 1 }));
-  for (const index of both) {
-    const node = next.nodes[index];
-    if (node.operation !== null) node.operation = { ...node.operation, age: node.operation.age + 1 };
-    if (node.fencing !== null) node.fencing = { ...node.fencing, age: node.fencing.age + 1 };
-  }
-  for (const index of both) {
-    for (const { target } of next.nodes[index].state?.paces ?? []) {
-      feed(next, index, { kind: 'probe-reported', at: next.now, target, result: probe(next, index, target) });
-    }
-    feed(next, index, { kind: 'time-passed', at: next.now });
-  }
-}
-
-function probe(world: World, index: Index, target: string): 'answered' | 'unanswered' | 'failed' {
-  if (world.nodes[index].isolated) return 'failed';
-  if (target === 'gateway') return 'answered';
-  const peer = world.nodes[otherOf(index)];
-  return peer.powered && !peer.isolated && !world.partitioned ? 'answered' : 'unanswered';
 }

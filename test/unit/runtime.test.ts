@@ -28,7 +28,19 @@ function useDirectory(t: ExecutionContext): string {
 
 const office = { cluster: 'office', node: 'primary' };
 const ledger = {
-  groups: [{ name: 'office', generation: 3, owner: 'primary', writer: null, alone: false, sole: true, frozen: false, inTime: false, discards: false }],
+  groups: [
+    {
+      name: 'office',
+      generation: 3,
+      owner: 'primary',
+      writer: null,
+      alone: false,
+      sole: true,
+      frozen: false,
+      inTime: false,
+      discards: false,
+    },
+  ],
   peer: { incarnation: 8, sequence: 9 },
   standby: true,
   maintenanceUntil: null,
@@ -91,7 +103,19 @@ test('saves are written in the order in which they were asked for', async (t) =>
   const saves = Array.from({ length: 20 }, (_, generation) =>
     file.save({
       ...ledger,
-      groups: [{ name: 'office', generation, owner: null, writer: null, alone: false, sole: false, frozen: false, inTime: false, discards: false }],
+      groups: [
+        {
+          name: 'office',
+          generation,
+          owner: null,
+          writer: null,
+          alone: false,
+          sole: false,
+          frozen: false,
+          inTime: false,
+          discards: false,
+        },
+      ],
     }),
   );
   await Promise.all(saves);
