@@ -41,8 +41,8 @@ export interface Facts {
   readonly mustLeaveAlone: boolean;
   /** Stopping, and in no hurry: a handover, or a daemon that leaves. */
   readonly stopsInOrder: boolean;
-  /** The generation that this phase needs on disk could not be written. */
-  readonly cannotPersist: boolean;
+  /** The generation that this phase needs on disk could not be written, or the watchdog not be armed. */
+  readonly cannotStart: boolean;
   /** A device that the group needs may not be promoted here with the data it has, and nothing of it is. */
   readonly dataUnusable: boolean;
   /** Somebody vouches for the peer being off: an operator, a device, a lease. */
@@ -161,7 +161,8 @@ function ownObstacle(state: State, group: GroupState): Obstacle | null {
   if (wouldRun && !lanUsable(state, group)) return 'no-lan';
   if (wouldRun && state.watchdog.lastError !== null) return 'no-watchdog';
   if (state.verdict.kind !== 'alive' && !dataProven(state, group)) return 'unproven-data';
-  return dataUsable(state, group) ? null : 'outdated-data';
+  const canBePoweredOff = state.policy.fencing !== null && state.verdict.kind !== 'alive';
+  return dataUsable(state, group, canBePoweredOff) ? null : 'outdated-data';
 }
 
 /** Both live, nobody runs it, and the peer cannot either. */
@@ -178,12 +179,13 @@ function unprovenOff({ verdict, fence, lease, policy }: State): Obstacle | null 
 }
 
 /** Can every device of the group be promoted here with the data it has, or is it already? */
-export function dataUsable(state: State, group: GroupState): boolean {
+export function dataUsable(state: State, group: GroupState, ifPeerWereOff = false): boolean {
   return group.policy.resources.every(({ id, kind }) => {
     if (kind !== 'drbd') return true;
     const resource = group.resources.find((other) => other.id === id);
     return (
-      resource !== undefined && (resource.status?.kind !== 'down' || isPromotable(state, group, resource))
+      resource !== undefined &&
+      (resource.status?.kind !== 'down' || isPromotable(state, group, resource, ifPeerWereOff))
     );
   });
 }
@@ -254,6 +256,11 @@ function isRunning({ policy, resources }: GroupState): boolean {
   return counted.some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
 }
 
+function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, group: GroupState): boolean {
+  const isUnwritten = ledgerFailing !== null && group.needsRevision > persistedRevision;
+  return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
+}
+
 function canRun({ ledgerFailing, watchdog }: State): boolean {
   return ledgerFailing === null && watchdog.lastError === null;
 }
@@ -265,9 +272,9 @@ function isDataUnusable(state: State, group: GroupState): boolean {
   return isUnknown || !dataUsable(state, group);
 }
 
-export function isEligible(state: State, group: GroupState): boolean {
+export function isEligible(state: State, group: GroupState, ifPeerWereOff = false): boolean {
   const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
-  return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group);
+  return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group, ifPeerWereOff);
 }
 
 const failuresUntilSettled = 3;
@@ -311,7 +318,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     mustFreeze: freezes,
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
-    cannotPersist: state.ledgerFailing !== null && group.needsRevision > state.persistedRevision,
+    cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),
     leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state) && state.lease.unbroken,
     peerProvenOff: state.verdict.kind === 'fenced' || (state.policy.witness !== null && peerGone),

@@ -43,7 +43,7 @@ function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
   const isIdle = group.phase.kind === 'stopped' || group.phase.kind === 'blocked';
   const { obstacle } = facts;
   const isOnlyProof = obstacle === null || proofObstacles.has(obstacle);
-  return isIdle && facts.allDown && isOnlyProof && isEligible(state, group);
+  return isIdle && facts.allDown && isOnlyProof && isEligible(state, group, state.policy.fencing !== null);
 }
 
 function isSilent({ verdict }: State): boolean {

@@ -8,6 +8,7 @@ import { isHarmless } from './fencing.ts';
 import type { PhaseKind } from './heartbeat.ts';
 import { note } from './notes.ts';
 import { explainObstacle } from './obstacles.ts';
+import type { MonotonicMs } from './policy.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, Obstacle, Phase, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
@@ -88,11 +89,13 @@ function keepsFrozenInTime(from: Phase, to: Phase): boolean {
 /** All that the group has here stood still before the peer could have started it. */
 function hasFrozenInTime(state: State, group: GroupState): boolean {
   const { phase } = group;
-  const isStill = phase.kind === 'frozen' || (phase.kind === 'stopping' && phase.reason === 'discard');
+  const isStill = phase.kind === 'frozen' || group.rule === 'stop-at-once';
   if (!isStill || group.frozenInTime || !isHarmless(group)) return false;
   const { timings } = state.policy;
-  const contactEnds = (state.peer.contactAt ?? -Infinity) + timings.freezeAfterMs;
-  const rightEnded = Math.max(contactEnds, state.lease.validUntil ?? -Infinity);
+  // What was renewed after the freeze says nothing of when the right to run had ended.
+  const before = (at: MonotonicMs | null) => (at !== null && at <= group.since ? at : -Infinity);
+  const contactEnds = before(state.peer.contactAt) + timings.freezeAfterMs;
+  const rightEnded = Math.max(contactEnds, before(state.lease.validUntil));
   return state.now < rightEnded + pausingMs(state.policy);
 }
 

@@ -87,8 +87,13 @@ export function isOutdated(group: GroupState): boolean {
 
 const isOlder = (disk: Disk) => disk === 'outdated' || disk === 'inconsistent' || disk === 'diskless';
 
-/** May the device be promoted here, with the data that it has? */
-export function isPromotable(state: State, group: GroupState, { storage, inSync }: ResourceState): boolean {
+/** May the device be promoted here, with the data that it has; or might it, if the peer were proven off? */
+export function isPromotable(
+  state: State,
+  group: GroupState,
+  { storage, inSync }: ResourceState,
+  ifPeerWereOff = false,
+): boolean {
   if (storage === null) return false;
   if (group.dataAccepted) return storage.disk !== 'diskless' && storage.disk !== 'unknown';
   const isLastWriter = wroteLast(state, group);
@@ -96,7 +101,7 @@ export function isPromotable(state: State, group: GroupState, { storage, inSync 
     case 'up-to-date':
       return isLastWriter || inSync;
     case 'consistent':
-      return isLastWriter && peerCannotWrite(state, group);
+      return isLastWriter && (ifPeerWereOff || peerCannotWrite(state, group));
     default:
       return false;
   }

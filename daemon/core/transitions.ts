@@ -275,11 +275,12 @@ export const transitions: readonly Transition[] = [
     from: 'starting',
     to: 'stopping',
     when: (f) =>
-      f.cannotPersist && !f.settled && !f.mustLeaveAlone && !f.outranked && !f.mustFreeze && !f.inMaintenance,
+      f.cannotStart && !f.settled && !f.mustLeaveAlone && !f.outranked && !f.mustFreeze && !f.inMaintenance,
     stop: 'leave',
     severity: 'alarm',
-    reason: 'the state file cannot be written, so nothing may be started here: left to the peer',
-    next: 'free space or mend the file system of the state directory',
+    reason:
+      'the state file cannot be written or the watchdog not be armed, so nothing may be started: left to the peer',
+    next: 'free space in the state directory, or mend the watchdog; `battito status` says which',
   },
   {
     id: 'decline',
@@ -287,7 +288,7 @@ export const transitions: readonly Transition[] = [
     to: 'stopping',
     when: (f) =>
       f.dataUnusable &&
-      !f.cannotPersist &&
+      !f.cannotStart &&
       !f.settled &&
       !f.mustLeaveAlone &&
       !f.outranked &&

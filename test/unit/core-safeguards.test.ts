@@ -156,11 +156,8 @@ test('DRBD that waits in the middle of a promotion is a reason to power a silent
   t.is(asked(node), 1);
 });
 
-test('of two groups one that waits for proof is enough, and one that the peer holds', (t) => {
-  const node = oneCore({
-    self: 'secondary',
-    policy: withShop(protectedPolicy('secondary', { device: true })),
-  });
+test('of two groups one that waits for proof is enough to ask, and one that the peer holds to ask later', (t) => {
+  const node = oneCore({ policy: withShop(protectedPolicy('primary', { device: true })) });
   node.see(1, 'down');
   seeShop(node, 1, 'down', 'unknown');
   const groups = [

@@ -272,3 +272,15 @@ test('whoever runs the group connects its disk again for a peer that gives its c
   idle.hear(100, { ...activeReport, generation: 3, discarding: true });
   t.deepEqual(idle.askedOf(disk), []);
 });
+
+test('guests that stood still too late did so too late also when the peer is heard again', (t) => {
+  const node = freezingOwner();
+  for (const id of [address, web]) node.finish(node.endedAt, id);
+  node.go(node.endedAt + 2000);
+  node.finish(node.endedAt + 2000, mail);
+  node.go(6000);
+  node.hear(6010, { ...activeReport, generation: 4, owner: 'secondary', writer: 'secondary' });
+  node.obey(6020);
+  t.false(node.group().frozenInTime);
+  t.false(node.askedOf(disk).includes('discard'));
+});

@@ -52,6 +52,8 @@ test('nothing is started before the watchdog counts', (t) => {
   t.is(feedings(node), 0);
   finishArming(node, 5010, { kind: 'done' });
   t.is(node.asked.length, 3);
+  const numbers = node.effects.flatMap((effect) => ('operation' in effect ? [effect.operation] : []));
+  t.is(new Set(numbers).size, numbers.length, 'no two things that are asked for have the same number');
 });
 
 test('a watchdog without a witness, or a witness without a watchdog, is none to rely on', (t) => {

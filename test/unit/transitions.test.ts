@@ -64,7 +64,7 @@ const facts: fc.Arbitrary<Facts> = fc
     leaving: fc.boolean(),
     unowned: fc.boolean(),
     stopsInOrder: fc.boolean(),
-    cannotPersist: fc.boolean(),
+    cannotStart: fc.boolean(),
     blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
     allObserved: fc.boolean(),
     statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
