@@ -208,7 +208,9 @@ function tendWatchdog(state: State, emit: Emit): State {
   if (watchdog.operation !== null) return state;
   if (!watchdog.armed) {
     const isDue = watchdog.retryAt === null || state.now >= watchdog.retryAt;
-    if (!holdsAnything(state) || !hasRight(state) || !isDue) return state;
+    const isTriedAgain = watchdog.lastError !== null && !holdsAnything(state);
+    const isNeeded = holdsAnything(state) && hasRight(state);
+    if (!isDue || (!isNeeded && !isTriedAgain)) return state;
     const operation = state.nextOperation;
     emit({ kind: 'arm-watchdog', operation });
     return { ...state, nextOperation: operation + 1, watchdog: { ...watchdog, operation } };
