@@ -187,4 +187,9 @@ async function main(): Promise<number> {
   return values.defects ? await findDefects(seed) : await simulate(seed);
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`sim: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 2;
+}

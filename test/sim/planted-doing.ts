@@ -121,14 +121,6 @@ export const doing: readonly Defect[] = [
     variants: anywhere,
   },
   {
-    name: 'unknown-counts-as-observed',
-    what: 'a daemon that starts takes what it cannot see for seen',
-    file: 'facts.ts',
-    find: "allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),",
-    replace: 'allObserved: true,',
-    variants: anywhere,
-  },
-  {
     name: 'timeout-is-done',
     what: 'an operation that did not end in time counts as done',
     file: 'operations.ts',
