@@ -257,9 +257,13 @@ function holdsAddress(state: State, target: ProbeTarget): boolean {
   );
 }
 
-/** Neither the outside nor any address of the peer answers. */
+/**
+ * Neither the outside nor any address of the peer answers. Both count for the shorter time: a peer that was asked just
+ * before the cables went must not keep this node from freezing for longer than its own takeover takes.
+ */
 export function isCutOff(state: State): boolean {
-  return !outsideReachable(state) && signsOfLife(state).length === 0;
+  const since = state.now - outsideWindowMs(state);
+  return !outsideReachable(state) && signsOfLife(state, since).length === 0;
 }
 
 /** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
