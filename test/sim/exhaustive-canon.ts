@@ -1,0 +1,319 @@
+// Two worlds are the same for the search when nothing that can happen from now on tells them apart. Here a world is
+// written down as a row of small numbers in which that is so, and hashed (64 bits).
+//
+// Times become ages in steps of the grid, no older than the oldest that any rule asks about; what is yet to come is
+// rounded up to the step in which it is noticed. Sequence numbers, runs, revisions and claims are only ever compared, and a
+// new one is above all others of its sender's run: they become ranks. Generations are compared and counted up from
+// the highest known: they are shifted down together, 0 stays 0.
+//
+// Dropped, and why that loses nothing:
+// - refusal counts, stalls.count and lastMs, notes, texts of errors and signs, resource.lastError, verdictSince, rule,
+//   startedAt once it is not asked for any more: words for people, or unused. The model lets no daemon stall
+//   (it throws if one does), so forgivenMs, stalledSinceContactMs and stalls.lastAt keep their first values.
+// - now, sequence, nextOperation, nextClaim, ledgerRevision: only what is new is made from them. An operation is told
+//   by its resource. sentContent but for `lan`: it is what the state says of itself at its last step.
+// - resource.starts: matters at eight within an hour (the search throws at six); storage, connectedAt, inSync, ahead,
+//   outdatings, writer, alone, outdated: there is no disk here. carriers, standby, maintenance: nothing in this world changes them.
+// - aliveSince but for null: only automatic failback reads it. group.since but for what reads it (see `sinceOf`).
+// - pace intervals: a daemon here asks at every step whatever it is to ask.
+// The search re-examines a sample of all pairs taken to be the same: their successors must be the same, too.
+
+import type { Ledger } from '../../daemon/core/events.ts';
+import type { Claim, Echo, GroupReport, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
+import type { GroupState, State } from '../../daemon/core/state.ts';
+import { gridMs, type Host, type HostIndex, hostIndexes, timings, type World } from './exhaustive-model.ts';
+import { rank, rankOf } from './exhaustive-ranks.ts';
+import {
+  age,
+  beginRow,
+  due,
+  flag,
+  generation,
+  type Hash,
+  hashRow,
+  put,
+  side,
+  until,
+} from './exhaustive-row.ts';
+
+const phases = ['observing', 'stopped', 'blocked', 'claiming', 'starting', 'active', 'frozen', 'stopping'];
+const reasons = ['handover', 'yield', 'leave', 'stray', 'discard', 'decline'];
+const claimReasons = ['nobody-runs-it', 'offered', 'operator', 'resume'];
+const verdicts = ['listening', 'alive', 'late', 'departed', 'isolated', 'unresponsive', 'dead', 'fenced'];
+const statuses = ['down', 'up', 'paused', 'unknown'];
+const actions = ['start', 'stop', 'destroy', 'freeze', 'resume'];
+const offers = ['operator', 'standby', 'leave', 'failback', 'no-lan'];
+const obstacles = [
+  'peer-unresponsive',
+  'isolated',
+  'unproven-data',
+  'outdated-data',
+  'unknown-data',
+  'no-lan',
+  'no-watchdog',
+  'not-fenced',
+  'no-lease',
+  'peer-in-maintenance',
+];
+
+function claimOf(claim: Claim | null, owner: HostIndex): void {
+  put(claim === null ? -1 : rankOf.claim(owner, claim.id));
+  put(claim === null ? -1 : claimReasons.indexOf(claim.reason));
+}
+
+function echoOf(echo: Echo | null, sender: HostIndex): void {
+  put(echo === null ? -1 : rankOf.run(sender, echo.incarnation));
+  put(echo === null ? -1 : rankOf.packet(sender, echo.incarnation, echo.sequence));
+}
+
+function grantOf(grant: GroupState['grant'], claimer: HostIndex): void {
+  put(grant === null ? -1 : rankOf.run(claimer, grant.incarnation));
+  put(grant === null ? -1 : rankOf.claim(claimer, grant.claim));
+}
+
+function reportOf(report: GroupReport, self: HostIndex): void {
+  const peer = self === 0 ? 1 : 0;
+  put(phases.indexOf(report.phase));
+  generation(report.generation);
+  side(report.owner);
+  flag(report.holdsAddresses);
+  flag(report.holdsRest);
+  claimOf(report.claim, self);
+  grantOf(report.grant, peer);
+  flag(report.offer);
+  flag(report.willing);
+  flag(report.discarding);
+  flag(report.sole);
+}
+
+function contentOf(content: HeartbeatContent | null, self: HostIndex): void {
+  if (content === null) {
+    put(-1);
+    return;
+  }
+  flag(content.hears[0] === true);
+  flag(content.leaving);
+  flag(content.lan);
+  for (const report of content.groups) reportOf(report, self);
+}
+
+function ledgerOf(ledger: Ledger, self: HostIndex): void {
+  const [group] = ledger.groups;
+  put(ledger.groups.length);
+  if (group !== undefined) {
+    generation(group.generation);
+    side(group.owner);
+    flag(group.sole);
+    flag(group.frozen);
+    flag(group.inTime);
+    flag(group.discards);
+  }
+  echoOf(ledger.peer, self === 0 ? 1 : 0);
+}
+
+/** The oldest that a rule asks about: `sole` for silence, and these. */
+const contactMs = timings.takeoverAfterMs + timings.keepaliveMs;
+const windowMs = timings.deadtimeMs - timings.warntimeMs;
+const gatewayMs = Math.max(timings.deadtimeMs * 2, 5000);
+const gatewayMovePauseMs = 30_000;
+const mirroredAgainMs = 5000;
+const requestMs = 60_000;
+const offerMs = 10_000;
+const unknownMs = 5000;
+const heldMs = 2 * timings.deadtimeMs;
+const pausingSteps = 4;
+
+/** Has this node's gateway been silent for long, or may it be? */
+function mayMissGateway({ now, cut, gatewayUp, budget, hosts }: World, self: HostIndex): boolean {
+  const isToFail = budget.faults > 0 && (budget.gateways > 0 || budget.cuts > 0);
+  if (isToFail || cut.kind !== 'none' || !gatewayUp) return true;
+  const answeredAt = hosts[self].state?.probes[0]?.lastAnsweredAt ?? null;
+  return answeredAt === null || now - answeredAt > gatewayMs / 2;
+}
+
+function sinceOf({ phase, since, discards }: GroupState, world: World, self: HostIndex): void {
+  if (phase.kind === 'active' && mayMissGateway(world, self)) age(since, gatewayMovePauseMs);
+  else if (phase.kind === 'stopped' && discards) age(since, mirroredAgainMs);
+  else put(-1);
+}
+
+function groupOf(group: GroupState, state: State, world: World, self: HostIndex): void {
+  const { phase } = group;
+  put(phases.indexOf(phase.kind));
+  sinceOf(group, world, self);
+  generation('generation' in phase ? phase.generation : 0);
+  claimOf('claim' in phase ? phase.claim : null, self);
+  put(phase.kind === 'starting' && phase.resuming ? 1 : 0);
+  put(phase.kind === 'stopping' ? reasons.indexOf(phase.reason) : -1);
+  put(phase.kind === 'blocked' ? obstacles.indexOf(phase.obstacle) : -1);
+  put(rankOf.revision(self, group.needsRevision));
+  put(rankOf.revision(self, group.soleUntil));
+  grantOf(group.grant, self === 0 ? 1 : 0);
+  put(group.offer === null ? -1 : offers.indexOf(group.offer.reason));
+  if (group.offer !== null && state.leavingSince !== null) age(group.offer.since, offerMs);
+  age(group.pullSince, requestMs);
+  age(group.pushSince, requestMs);
+  flag(group.dataAccepted);
+  flag(group.frozenInTime);
+  flag(group.discards);
+  for (const resource of group.resources) {
+    if (resource.starts.length > 6) throw new Error('the search reached the cap on starts');
+    put(resource.status === null ? -1 : statuses.indexOf(resource.status.kind));
+    put(resource.operation === null ? -1 : actions.indexOf(resource.operation.action));
+    flag(resource.operation?.cancelled === true);
+    flag(resource.asserted);
+    flag(resource.inDoubt);
+    put(Math.min(resource.failures, 7));
+    due(resource.retryAt);
+    flag(resource.quarantined !== null);
+  }
+}
+
+function peerOf({ peer, startedAt, probes, fence }: State, self: HostIndex): void {
+  const other = self === 0 ? 1 : 0;
+  put(peer.incarnation === null ? -1 : rankOf.run(other, peer.incarnation));
+  flag(peer.proven);
+  age(peer.lastHeardAt, timings.soleAfterMs);
+  age(peer.unprovenHeardAt, windowMs);
+  flag(peer.aliveSince !== null);
+  put(rankOf.packet(other, peer.incarnation ?? 0, peer.lastSequence));
+  contentOf(peer.content, other);
+  echoOf(peer.echo, self);
+  flag(peer.met);
+  flag(peer.lostWhileIsolated);
+  age(peer.isolatedAt, contactMs);
+  flag(peer.confirmedOff);
+  age(peer.contactAt, contactMs);
+  const isStartAsked =
+    peer.lastHeardAt === null ||
+    peer.contactAt === null ||
+    probes.some((probe) => probe.lastAnsweredAt === null);
+  if (isStartAsked) age(startedAt, timings.soleAfterMs);
+  flag(fence.succeededAt !== null && (peer.unprovenHeardAt ?? -Infinity) > fence.succeededAt);
+}
+
+function probesOf({ probes, paces, fence }: State): void {
+  for (const probe of probes) {
+    const isGateway = probe.target === 'gateway';
+    age(probe.lastAnsweredAt, isGateway ? gatewayMs : windowMs);
+    age(probe.lastUnansweredAt, isGateway ? gatewayMs : windowMs);
+    const offAt = fence.succeededAt ?? Infinity;
+    flag((probe.lastAnsweredAt ?? -Infinity) > offAt);
+    flag((probe.lastReportAt ?? -Infinity) > offAt);
+    flag(paces.some(({ target }) => target === probe.target));
+  }
+}
+
+function safeguardsOf({ fence, lease, watchdog }: State, { witness }: World): void {
+  flag(fence.operation !== null);
+  age(fence.succeededAt, 0);
+  put(Math.min(fence.failures, 8));
+  due(fence.retryAt);
+  flag(fence.lastError !== null);
+  flag(lease.operation !== null);
+  if (lease.operation !== null) age(lease.askedAt, heldMs);
+  due(lease.nextAt);
+  const { validUntil } = lease;
+  until(validUntil, -pausingSteps);
+  age(lease.heldSince, heldMs);
+  put(lease.heldTerm === null ? -1 : lease.heldTerm === witness.term ? 1 : 0);
+  flag(lease.unbroken);
+  flag(lease.lastError !== null);
+  flag(watchdog.armed);
+  flag(watchdog.operation !== null);
+  due(watchdog.petAt);
+  due(watchdog.retryAt);
+  flag(watchdog.lastError !== null);
+}
+
+function stateOf(state: State, world: World, self: HostIndex): void {
+  put(verdicts.indexOf(state.verdict.kind));
+  put(state.verdict.kind === 'fenced' ? state.verdict.by.length : 0);
+  due(state.nextHeartbeatAt);
+  until(state.wakeAt, -4);
+  flag(state.sentContent?.lan === true);
+  for (const link of state.links) {
+    flag(link.fresh);
+    put(rankOf.packet(self === 0 ? 1 : 0, state.peer.incarnation ?? 0, link.lastSequence));
+  }
+  peerOf(state, self);
+  probesOf(state);
+  safeguardsOf(state, world);
+  for (const group of state.groups) groupOf(group, state, world, self);
+  age(state.leavingSince, unknownMs);
+  put(state.goodbyes);
+  ledgerOf(state.ledger, self);
+  put(rankOf.revision(self, state.persistedRevision));
+  due(state.persistRetryAt);
+  flag(state.ledgerFailing !== null);
+}
+
+function hostOf(host: Host, world: World, self: HostIndex): void {
+  flag(host.powered);
+  put(rankOf.run(self, host.incarnation));
+  flag(host.incarnation > 0);
+  age(host.ranAt, gridMs);
+  for (const kind of host.running) put(statuses.indexOf(kind));
+  put(host.operations.length);
+  for (const { resource, since } of host.operations) {
+    put(resource);
+    age(since, requestMs);
+  }
+  put(host.writes.length);
+  for (const { revision, ledger, since } of host.writes) {
+    put(rankOf.revision(self, revision));
+    ledgerOf(ledger, self);
+    age(since, gridMs);
+  }
+  ledgerOf(host.disk, self);
+  for (const errand of [host.fence, host.lease, host.arming]) {
+    age(errand?.since ?? null, requestMs);
+    const answer = errand?.answer ?? null;
+    put(answer === null ? -1 : answer.kind.length);
+    if (answer === null || answer.kind === 'unreachable') continue;
+    put(answer.term - world.witness.term);
+    flag(answer.term === host.state?.lease.heldTerm);
+  }
+  age(host.fedAt, requestMs);
+  if (host.state === null) put(-1);
+  else stateOf(host.state, world, self);
+}
+
+function worldOf(world: World): void {
+  const { cut, budget, witness } = world;
+  put(cut.kind.length * 4 + cut.host);
+  flag(world.gatewayUp);
+  put(witness.holder ?? -1);
+  due(witness.holder === null ? null : witness.expiresAt);
+  put(budget.faults);
+  put(budget.crashes);
+  put(budget.powerLosses);
+  put(budget.cuts);
+  put(budget.gateways);
+  put(budget.failures);
+  put(budget.boots);
+  put(budget.losses);
+  put(budget.delays);
+  put(budget.lateness);
+  put(budget.requests);
+  for (const to of hostIndexes) {
+    const from = to === 0 ? 1 : 0;
+    put(world.inFlight[to].length);
+    for (const { incarnation, sequence, echo, content, sentAt } of world.inFlight[to]) {
+      put(rankOf.run(from, incarnation));
+      put(rankOf.packet(from, incarnation, sequence));
+      echoOf(echo, to);
+      contentOf(content, from);
+      age(sentAt, gridMs);
+    }
+  }
+  for (const self of hostIndexes) hostOf(world.hosts[self], world, self);
+}
+
+/** Writes the world's hash into `hash`. */
+export function hashWorld(world: World, hash: Hash): void {
+  beginRow(world.now, rank(world));
+  worldOf(world);
+  for (const self of hostIndexes) rankOf.sentAges(self, put, contactMs);
+  hashRow(hash);
+}
