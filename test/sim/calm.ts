@@ -79,14 +79,19 @@ function isMirrored(world: World, owner: Side, id: string): boolean {
 }
 
 /**
- * Two copies that have parted, or a disk that is gone, wait for a person, and the node has said so: the rest of the
- * world may be at rest all the same.
+ * Two copies that have parted, or a disk that is gone, wait for a person (and DRBD may hold IO back until then), and the
+ * node has said so: the rest of the world may be at rest all the same.
  */
 export function waitsForDecision(world: World, groups: readonly GroupPolicy[]): boolean {
-  if (unrest(world, groups) !== 'a disk is not mirrored') return false;
-  return sides.some((side) =>
+  const reason = unrest(world, groups);
+  if (reason !== 'a disk is not mirrored' && reason !== 'a resource is not up') return false;
+  const hasParted = groups.some(({ resources }) =>
+    resources.some(({ id }) => sides.some((side) => world.storage(side, id)?.connection === 'standalone')),
+  );
+  const isSaid = sides.some((side) =>
     world.notes(side).some(({ code, next }) => code === 'storage-standalone' && next !== null),
   );
+  return hasParted && isSaid;
 }
 
 /** Who owns the group, by the truth of its guests; null: nobody, or not clear. */

@@ -55,6 +55,8 @@ interface Run {
   isDisturbed: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
+  /** Until when a host or a daemon stands still. */
+  stillUntil: number;
   /** How much later than planned, since the world was waited for. */
   lateMs: number;
 }
@@ -71,7 +73,16 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
   const report = (rule: Rule, side: Side | null, message: string) => {
     extra.push({ rule, at: world.now(), side, message, lastedMs: null });
   };
-  const run: Run = { schedule, world, report, takeoversMs: [], isDisturbed: true, isArmed: false, lateMs: 0 };
+  const run: Run = {
+    schedule,
+    world,
+    report,
+    takeoversMs: [],
+    isDisturbed: true,
+    isArmed: false,
+    stillUntil: 0,
+    lateMs: 0,
+  };
   const beganMs = world.now();
   let convergedMs: number | null = null;
   try {
@@ -131,6 +142,9 @@ function carryOut(run: Run): void {
     if (mustTakeOver(run, step)) expectTakeover(run, step.action, steps[index + 1]);
     else world.apply(step.action);
     run.isDisturbed = true;
+    const { action } = step;
+    if (action.kind === 'pause-host' || action.kind === 'pause-daemon')
+      run.stillUntil = Math.max(run.stillUntil, world.now() + action.ms);
     run.isArmed ||= step.action.kind === 'crash-at-effect' || step.action.kind === 'power-loss-at-effect';
   }
   runTo(world, schedule.healAtMs + run.lateMs);
@@ -155,6 +169,7 @@ function isTrue(world: World, action: Action): boolean {
 
 /** L2 is about a world that was calm, and a loss of power, or an orderly departure, that is alone. */
 function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
+  if (run.world.now() < run.stillUntil) return false;
   if (whenCalm !== true || run.isDisturbed || run.isArmed || hasFailedDisk(run.world, run.schedule.setup))
     return false;
   if (action.kind === 'stop-daemon') return true;
