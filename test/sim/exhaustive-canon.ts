@@ -123,12 +123,11 @@ const unknownMs = 5000;
 const heldMs = 2 * timings.deadtimeMs;
 const pausingSteps = 4;
 
-/** Has this node's gateway been silent for long, or may it be? */
-function mayMissGateway({ now, cut, gatewayUp, budget, hosts }: World, self: HostIndex): boolean {
+/** Was this node's gateway silent when it was last asked, or may it be? */
+function mayMissGateway({ cut, gatewayUp, budget, hosts }: World, self: HostIndex): boolean {
   const isToFail = budget.faults > 0 && (budget.gateways > 0 || budget.cuts > 0);
   if (isToFail || cut.kind !== 'none' || !gatewayUp) return true;
-  const answeredAt = hosts[self].state?.probes[0]?.lastAnsweredAt ?? null;
-  return answeredAt === null || now - answeredAt > gatewayMs / 2;
+  return hosts[self].state?.probes[0]?.last !== 'answered';
 }
 
 function sinceOf({ phase, since, discards }: GroupState, world: World, self: HostIndex): void {

@@ -75,7 +75,7 @@ export function addFaults(moves: Move[], world: World, setup: Setup, code: Code)
       });
     }
   }
-  if (cut.kind !== 'none') moves.push(code.mend);
+  if (cut.kind !== 'none' && setup.mends) moves.push(code.mend);
   if (!world.gatewayUp || (budget.gateways > 0 && budget.faults > 0)) moves.push(code.gateway);
 }
 

@@ -163,6 +163,8 @@ export interface Setup {
   /** steady: the primary has run the group for long. cold: nothing has ever run, each daemon starts at any time. */
   readonly beginning: 'steady' | 'cold';
   readonly cuts: readonly CutKind[];
+  /** Does a cut end, at any time? */
+  readonly mends: boolean;
   readonly requests: readonly Request[];
   readonly budget: Budget;
   /** Packets on the way to one host at once; the oldest gives way. */

@@ -1,7 +1,7 @@
 // The worlds that are searched, in two sizes. In the evidence tier no more goes wrong than the tier promises to bear:
 // one fault, whatever is lost or late besides; with a guard, faults add up.
 
-import type { Budget, Setup } from './exhaustive-model.ts';
+import { type Budget, type Setup, unlimited } from './exhaustive-model.ts';
 
 const calm: Budget = {
   faults: 0,
@@ -24,6 +24,7 @@ const plain: Setup = {
   hasAddress: false,
   beginning: 'steady',
   cuts: ['whole', 'out', 'in', 'heartbeats'],
+  mends: true,
   requests: [],
   budget: calm,
   inFlightMax: 1,
@@ -61,7 +62,7 @@ const handover: Setup = {
 const device: Setup = {
   ...plain,
   name: 'device',
-  what: 'each host can power the other one off; a partition and a daemon killed at any time of it',
+  what: 'each host can power the other one off; a partition, and a daemon killed at any time of it',
   guard: 'device',
   cuts: ['between'],
   budget: { ...calm, faults: 2, crashes: 1, cuts: 1 },
@@ -70,51 +71,66 @@ const device: Setup = {
 const lease: Setup = {
   ...plain,
   name: 'lease',
-  what: 'a witness and watchdogs; a partition and a daemon killed at any time of it',
+  what: 'a witness and watchdogs; a partition, and a daemon killed at any time of it',
   guard: 'lease',
   cuts: ['between'],
   budget: { ...calm, faults: 2, crashes: 1, cuts: 1 },
 };
 
-export const smallSetups: readonly Setup[] = [evidence, cold, handover, device, lease];
+const leaseCut: Setup = {
+  ...lease,
+  name: 'lease-cut',
+  what: 'a witness and watchdogs; a host cut off, or a partition, that does not end; a daemon killed or a failing operation',
+  cuts: ['whole', 'between'],
+  mends: false,
+  budget: { ...calm, faults: 2, crashes: 1, cuts: 1, failures: 1 },
+};
 
-const more = (setup: Setup, what: string, changes: Partial<Setup>, budget: Partial<Budget>): Setup => ({
-  ...setup,
-  ...changes,
-  what: `${setup.what}; ${what}`,
-  budget: { ...setup.budget, ...budget },
-});
+export const smallSetups: readonly Setup[] = [evidence, cold, handover, device, lease, leaseCut];
+
+function more(
+  setup: Setup,
+  word: string,
+  what: string,
+  budget: Partial<Budget>,
+  changes: Partial<Setup> = {},
+) {
+  return {
+    ...setup,
+    ...changes,
+    name: `${setup.name}-${word}`,
+    what: `${setup.what}; ${what}`,
+    budget: { ...setup.budget, ...budget },
+  };
+}
 
 const slow = { slowSteps: 1, errandSteps: 1 } as const;
+const wholeCut = { cuts: ['whole'] } as const;
+const anyCut = { cuts: ['whole', 'between', 'out'] } as const;
 
 export const largeSetups: readonly Setup[] = [
-  more(evidence, 'a failing operation; slow ones', slow, { failures: 1 }),
-  more(
-    evidence,
-    'an address; two packets on the way; a lost one, a late one, a late daemon',
-    { hasAddress: true, inFlightMax: 2 },
-    { losses: 1, delays: 1, lateness: 1 },
-  ),
-  more(cold, 'or its daemon, and it comes back', {}, { crashes: 1, boots: 1 }),
-  more(handover, 'or a cut; and it comes back', {}, { cuts: 1, boots: 1 }),
+  more(evidence, 'slow', 'or an operation that fails; slow operations and writes', { failures: 1 }, slow),
+  more(evidence, 'late', 'and once a daemon runs late', { lateness: 1 }),
+  more(evidence, 'delayed', 'and one packet is late', { delays: 1 }, wholeCut),
+  more(evidence, 'lossy', 'and one packet is lost', { losses: 1 }, wholeCut),
+  more(evidence, 'address', 'with an address', {}, { hasAddress: true }),
+  more(cold, 'back', 'or its daemon is killed; and back', { crashes: 1, boots: 1 }),
+  more(handover, 'back', 'and back', { boots: 1 }),
+  more(handover, 'cut', 'or a host is cut off', { cuts: 1 }, wholeCut),
+  more(device, 'back', 'and it is started again', { boots: 1 }),
   more(
     device,
-    'or a host off, and it comes back; any cut',
-    { cuts: ['whole', 'between', 'out'] },
+    'three',
+    'or any cut; a host off, an errand that fails: three faults',
     {
+      faults: 3,
       powerLosses: 1,
-      boots: 1,
       failures: 1,
     },
+    anyCut,
   ),
-  more(
-    lease,
-    'or a host off, and it comes back; any cut',
-    { cuts: ['whole', 'between', 'out'] },
-    {
-      powerLosses: 1,
-      boots: 1,
-      failures: 1,
-    },
-  ),
+  more(device, 'lossy', 'any packet may be lost', { losses: unlimited }),
+  more(lease, 'lossy', 'and one packet or answer is lost', { losses: 1 }),
+  more(lease, 'back', 'or a host off; and back', { powerLosses: 1, boots: 1 }),
+  more(lease, 'whole', 'a host cut off instead', { faults: 1, crashes: 0 }, wholeCut),
 ];

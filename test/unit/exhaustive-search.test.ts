@@ -1,0 +1,59 @@
+// Every interleaving of the small worlds keeps the promises; and the search finds what breaks them.
+
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import test from 'ava';
+import type { Setup } from '../sim/exhaustive-model.ts';
+import { bounds, searchIn } from '../sim/exhaustive-run.ts';
+import { smallSetups } from '../sim/exhaustive-setups.ts';
+
+for (const setup of smallSetups) {
+  test(`every interleaving: ${setup.name}: ${setup.what}`, (t) => {
+    t.timeout(240_000);
+    const { states, transitions, depth, isComplete, story, mergesChecked, mergesWrong } = searchIn(
+      setup,
+      bounds.small,
+    );
+    t.log(`${states} states, ${transitions} transitions, ${depth} moves deep`);
+    t.deepEqual(story, []);
+    t.true(isComplete, 'nothing is left to explore');
+    t.true(states > 10_000 && depth > 90 && mergesChecked > 10);
+    t.is(mergesWrong, 0, 'worlds taken to be the same lead to the same worlds');
+  });
+}
+
+test('what the evidence tier does not promise to bear is found: a partition with both outsides alive', (t) => {
+  const [evidence] = smallSetups;
+  const parted = { ...(evidence as Setup), cuts: ['between'] } as const;
+  const { breach, story } = searchIn(parted, bounds.small);
+  t.is(breach?.rule, 'S1');
+  t.regex(story.at(-1) ?? '', /the guest runs on both hosts/);
+});
+
+const main = resolve(import.meta.dirname, '../sim/exhaustive-main.ts');
+
+const planted = [
+  { defect: 'never-freezes', world: 'evidence', rule: 'S1' },
+  { defect: 'outside-always-reachable', world: 'evidence', rule: 'S1' },
+  { defect: 'freeze-ends-by-itself', world: 'evidence', rule: 'S1' },
+  { defect: 'starts-without-grant', world: 'evidence', rule: 'crash' },
+  { defect: 'acts-before-persisted', world: 'evidence', rule: 'S5' },
+  { defect: 'replays-accepted', world: 'evidence', rule: 'S6' },
+  { defect: 'old-incarnation-accepted', world: 'evidence', rule: 'S6' },
+  { defect: 'goodbye-taken-too-early', world: 'handover', rule: 'S1' },
+  { defect: 'takeover-without-proof', world: 'device', rule: 'S1' },
+  { defect: 'watchdog-not-waited-for', world: 'lease-cut', rule: 'S1' },
+] as const;
+
+for (const { defect, world, rule } of planted) {
+  test(`the search finds the planted defect ${defect}`, (t) => {
+    t.timeout(120_000);
+    const { stdout } = spawnSync(process.execPath, [main, '--defect', defect, '--only', world, '--json'], {
+      encoding: 'utf8',
+    });
+    const [report] = (JSON.parse(stdout) as { worlds: ReturnType<typeof searchIn>[] }).worlds;
+    t.is(report?.breach?.rule, rule);
+    for (const line of report?.story ?? []) t.log(line);
+    t.regex(report?.story.at(-1) ?? '', /BROKEN/);
+  });
+}
