@@ -7,7 +7,7 @@ export const mutatedFolder = 'daemon/core';
 export const testFiles = [
   'test/unit/core-*.test.ts',
   'test/unit/transitions.test.ts',
-  'test/unit/{runtime,sim-world}.test.ts',
+  'test/unit/{runtime,sim-world,journal-fixtures}.test.ts',
 ];
 
 /** Modules with `export const killers: readonly Killer[]`: see killer.ts. */

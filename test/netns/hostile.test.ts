@@ -1,11 +1,11 @@
 // Hostile packets, against real daemons that run real guests: everything is counted, nothing is answered, and
 // nothing that a node decides depends on a packet whose sender cannot prove who it is and that it lives now.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { Status } from '../../daemon/control/api.ts';
+import type { Event } from '../../daemon/core/events.ts';
+import { readJournal } from '../../daemon/incident/read.ts';
 import { monotonicMs, waitFor } from '../support.ts';
 import { Attacker, type AttackKind } from './support/attack.ts';
 import { clientAddress, floatingAddress, type HostName, hostNames } from './support/hosts.ts';
@@ -88,25 +88,13 @@ function watchVerdicts(office: Office, host: HostName) {
   };
 }
 
-/** When the host's daemon took in a new packet of its peer, from its own flight recorder (CLOCK_MONOTONIC). */
+/** When the host's daemon took in a packet of its peer, from its own flight recorder (CLOCK_MONOTONIC). */
 async function admittedAt(office: Office, host: HostName, sinceMs: number): Promise<readonly number[]> {
-  const directory = join(office.network.hosts[host].stateDir, 'journal');
-  const names = (await readdir(directory)).toSorted().toReversed(); // The oldest has the highest number.
   const times: number[] = [];
-  const newest = { incarnation: 0, sequence: 0 };
-  for (const name of names) {
-    for (const line of (await readFile(join(directory, name), 'utf8')).split('\n')) {
-      if (!line.startsWith('{"kind":"heartbeat-received"')) continue;
-      const event = JSON.parse(line) as { incarnation: number; sequence: number; at: number };
-      const { incarnation, sequence, at } = event;
-      const isNew =
-        incarnation > newest.incarnation ||
-        (incarnation === newest.incarnation && sequence > newest.sequence);
-      if (!isNew) continue;
-      Object.assign(newest, { incarnation, sequence });
-      if (at >= sinceMs) times.push(at);
-    }
-  }
+  const event = ({ kind, at }: Event) => {
+    if (kind === 'heartbeat-received' && at >= sinceMs) times.push(at);
+  };
+  await readJournal(office.network.hosts[host].stateDir, [{ event }]);
   return times;
 }
 
