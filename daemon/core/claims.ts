@@ -3,7 +3,7 @@
 
 import type { Facts } from './facts.ts';
 import { gatewayAnswers, lanUsable } from './facts.ts';
-import type { Claim, ClaimReason, GroupReport } from './heartbeat.ts';
+import type { Claim, GroupReport } from './heartbeat.ts';
 import { isSame } from './same.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
@@ -11,11 +11,6 @@ import { writesAlone } from './storage.ts';
 
 /** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
 export const requestPatienceMs = 60_000;
-
-export function claimReason(facts: Facts): ClaimReason {
-  if (facts.pulled) return 'operator';
-  return facts.offeredToUs ? 'offered' : 'nobody-runs-it';
-}
 
 /** The group with its grant renewed, given or ended. */
 export function updateGrant(state: State, group: GroupState, facts: Facts): GroupState {

@@ -1,6 +1,6 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
-import type { GroupReport } from './heartbeat.ts';
+import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, hasCarrier, isCutOff, isUnheard, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
@@ -23,7 +23,7 @@ export interface Facts {
   readonly peerGone: boolean;
   /** The peer, alive, holds the group with a better right than ours. */
   readonly outranked: boolean;
-  /** Frozen here, and the peer, alive, knows of a later generation: what is paused here is older than what ran there. */
+  /** Frozen here, and the peer, alive, knows of a later generation, or the witness of writes there: what is paused is older. */
   readonly superseded: boolean;
   /** This node may run the group, as far as it is concerned itself. */
   readonly eligible: boolean;
@@ -32,6 +32,10 @@ export interface Facts {
   readonly chosen: boolean;
   /** The peer has granted our present claim, and lately. */
   readonly granted: boolean;
+  /** What this node would ask for the group for. */
+  readonly claimReason: ClaimReason;
+  /** It is asking for another reason. */
+  readonly claimIsStale: boolean;
   /** We have granted the peer a claim that it still holds. */
   readonly grantOutstanding: boolean;
   readonly offeredToUs: boolean;
@@ -137,6 +141,11 @@ function isOutranked(state: State, group: GroupState, report: GroupReport | null
   if (report.phase !== 'starting' && report.phase !== 'active') return false;
   const isFirst = group.phase.kind !== 'frozen' && group.policy.preferred === state.policy.self;
   return report.generation > own || (report.generation === own && !isFirst);
+}
+
+function isSuperseded({ lease }: State, { phase, policy }: GroupState, report: GroupReport | null): boolean {
+  if (phase.kind !== 'frozen' || report === null) return false;
+  return report.generation > phase.generation || lease.peerAlone.includes(policy.name);
 }
 
 function findObstacle(state: State, group: GroupState): Obstacle | null {
@@ -293,6 +302,9 @@ export function factsOf(state: State, group: GroupState): Facts {
   const alive = state.verdict.kind === 'alive';
   const claim = 'claim' in group.phase ? group.phase.claim : null;
   const statuses = group.resources.map(({ status }) => status?.kind);
+  const offeredToUs = alive && report?.offer === true;
+  const pulled = group.pullSince !== null;
+  const claimReason = pulled ? 'operator' : offeredToUs ? 'offered' : 'nobody-runs-it';
   return {
     verdict: state.verdict.kind,
     preferredSelf: group.policy.preferred === state.policy.self,
@@ -311,10 +323,11 @@ export function factsOf(state: State, group: GroupState): Facts {
       report.grant.claim === claim.id &&
       echoIsFresh(state),
     grantOutstanding: group.grant !== null,
-    superseded:
-      alive && report !== null && group.phase.kind === 'frozen' && report.generation > group.phase.generation,
-    offeredToUs: alive && report?.offer === true,
-    pulled: group.pullSince !== null,
+    superseded: alive && isSuperseded(state, group, report),
+    offeredToUs,
+    pulled,
+    claimReason,
+    claimIsStale: group.phase.kind === 'claiming' && group.phase.claim.reason !== claimReason,
     mustFreeze: freezes,
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],

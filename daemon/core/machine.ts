@@ -1,6 +1,6 @@
 // Applies the transition table to the groups until nothing changes any more.
 
-import { claimReason, updateGrant, updateOffer, updateWishes } from './claims.ts';
+import { updateGrant, updateOffer, updateWishes } from './claims.ts';
 import type { Effect } from './events.ts';
 import type { Facts } from './facts.ts';
 import { factsOf } from './facts.ts';
@@ -12,6 +12,7 @@ import type { MonotonicMs } from './policy.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, Obstacle, Phase, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
+import { isKnownAhead, writesAlone } from './storage.ts';
 import type { Transition } from './transitions.ts';
 import { transitions } from './transitions.ts';
 
@@ -53,8 +54,8 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
     }
     return putGroup(state, wished);
   }
-  if (hasFrozenInTime(state, group)) return putGroup(state, { ...group, frozenInTime: true });
   const facts = factsOf(state, group);
+  if (hasFrozenInTime(state, group, facts)) return putGroup(state, { ...group, frozenInTime: true });
   const granted = updateGrant(state, group, facts);
   if (granted !== group) return putGroup(state, granted);
   const offered = updateOffer(state, group, facts);
@@ -86,11 +87,15 @@ function keepsFrozenInTime(from: Phase, to: Phase): boolean {
   return to.kind !== 'starting' && to.kind !== 'active';
 }
 
-/** All that the group has here stood still before the peer could have started it. */
-function hasFrozenInTime(state: State, group: GroupState): boolean {
-  const { phase } = group;
-  const isStill = phase.kind === 'frozen' || group.rule === 'stop-at-once';
-  if (!isStill || group.frozenInTime || !isHarmless(group)) return false;
+/**
+ * All that the group has here stood still before the peer could have started it, and what was written here without
+ * the mirror is of the time since the peer last had news of us: it could take over without a person saying so.
+ */
+function hasFrozenInTime(state: State, group: GroupState, facts: Facts): boolean {
+  if (group.frozenInTime || !isHarmless(group) || isKnownAhead(state, group)) return false;
+  // A stop in order is one by right: it would have become one at once.
+  if (facts.stopsInOrder) return !facts.mustFreeze && writesAlone(group);
+  if (group.phase.kind !== 'frozen' && group.rule !== 'stop-at-once') return false;
   const { timings } = state.policy;
   // What was renewed after the freeze says nothing of when the right to run had ended.
   const before = (at: MonotonicMs | null) => (at !== null && at <= group.since ? at : -Infinity);
@@ -177,7 +182,7 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
       if (group.phase.kind !== 'observing') return { kind: 'active', generation };
       return { kind: 'active', generation: known.owner === state.policy.self ? known.generation : 0 };
     case 'claiming':
-      return { kind: 'claiming', claim: { id: state.nextClaim, reason: claimReason(facts) } };
+      return { kind: 'claiming', claim: { id: state.nextClaim, reason: facts.claimReason } };
     case 'frozen': {
       const isOurs = known.owner === state.policy.self;
       const found = isOurs ? known.generation : 0;

@@ -180,7 +180,7 @@ function isCutOffByNow(state: State): boolean {
 function conclude(state: State, warntimeMs: number): Verdict {
   const { peer } = state;
   if (peer.confirmedOff) return { kind: 'fenced', by: 'operator' };
-  if (peer.content?.leaving && holdsNothing(peer.content)) return { kind: 'departed' };
+  if (hasDeparted(peer)) return { kind: 'departed' };
   const silent = silenceMs(state);
   if (silent < patienceMs(state)) {
     if (peer.lastHeardAt === null) return { kind: 'listening' };
@@ -194,6 +194,12 @@ function conclude(state: State, warntimeMs: number): Verdict {
   if (signs.length > 0) return { kind: 'unresponsive', signs };
   if (!outsideReachable(state)) return { kind: 'isolated' };
   return peerAsked(state) ? { kind: 'dead' } : { kind: 'unresponsive', signs: [] };
+}
+
+/** It said goodbye and runs nothing, and nothing of it has come since: also what comes unproven says that it is back. */
+function hasDeparted({ content, lastHeardAt, unprovenHeardAt }: PeerState): boolean {
+  if (content === null || !content.leaving || !holdsNothing(content)) return false;
+  return (unprovenHeardAt ?? -Infinity) <= (lastHeardAt ?? -Infinity);
 }
 
 /** The device says off, and the peer's addresses were asked since and did not answer, or could not be asked. */
@@ -233,18 +239,21 @@ function within(state: State, at: MonotonicMs | null, windowMs: number): boolean
   return at !== null && state.now - at < windowMs;
 }
 
+/** Addresses of the peer that have answered since. */
+function answering(state: State, since: MonotonicMs): readonly string[] {
+  return state.policy.probes
+    .filter(
+      (target) => target.kind !== 'gateway' && !(target.kind === 'floating' && holdsAddress(state, target)),
+    )
+    .map(({ id }) => id)
+    .filter((id) => (state.probes.find(({ target }) => target === id)?.lastAnsweredAt ?? -Infinity) > since);
+}
+
 function signsOfLife(
   state: State,
   since: MonotonicMs = state.now - evidenceWindowMs(state),
 ): readonly string[] {
-  const signs: string[] = [];
-  for (const target of state.policy.probes) {
-    if (target.kind === 'gateway' || (target.kind === 'floating' && holdsAddress(state, target))) continue;
-    const probe = state.probes.find(({ target: id }) => id === target.id);
-    if ((probe?.lastAnsweredAt ?? -Infinity) > since) {
-      signs.push(`${target.id} still answers`);
-    }
-  }
+  const signs = answering(state, since).map((id) => `${id} still answers`);
   if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
     signs.push('its packets arrive, but it does not read ours, or we cannot read its');
   }
@@ -259,11 +268,12 @@ function holdsAddress(state: State, target: ProbeTarget): boolean {
 
 /**
  * Neither the outside nor any address of the peer answers. Both count for the shorter time: a peer that was asked just
- * before the cables went must not keep this node from freezing for longer than its own takeover takes.
+ * before the cables went must not keep this node from freezing for longer than its own takeover takes. That the peer
+ * is heard says nothing of whether it hears us.
  */
 export function isCutOff(state: State): boolean {
   const since = state.now - outsideWindowMs(state);
-  return !outsideReachable(state) && signsOfLife(state, since).length === 0;
+  return !outsideReachable(state) && answering(state, since).length === 0;
 }
 
 /** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */

@@ -5,7 +5,7 @@ import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
 import type { State } from './state.ts';
 import { putGroup, putResource } from './state.ts';
-import { observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
+import { goesAhead, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
@@ -49,7 +49,7 @@ export function answerOutdatings(state: State, emit: Emit): State {
     for (const { outdatings } of group.resources) {
       for (const id of outdatings) emit({ kind: 'answer-outdating', id, answer });
     }
-    const resources = group.resources.map((resource) => ({ ...resource, outdatings: [] }));
+    const resources = group.resources.map((resource) => goesAhead(resource, state.now));
     next = putGroup(next, { ...group, resources });
   }
   return next;

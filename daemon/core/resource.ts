@@ -13,8 +13,8 @@ export interface ResourceState {
   readonly connectedAt: MonotonicMs | null;
   /** Was its copy the same as the peer's when they were last connected in this run, and has nobody written since? */
   readonly inSync: boolean;
-  /** Was it promoted here without its mirror since they were last connected? */
-  readonly ahead: boolean;
+  /** Since when it is written to here without its mirror, as of the last connection; null: it is not. */
+  readonly aheadSince: MonotonicMs | null;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
   readonly outdatings: readonly number[];
   /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
@@ -36,14 +36,14 @@ export interface ResourceState {
   readonly lastError: string | null;
 }
 
-export function freshResource(policy: ResourcePolicy, isAhead: boolean): ResourceState {
+export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | null): ResourceState {
   return {
     id: policy.id,
     status: null,
     storage: null,
     connectedAt: null,
     inSync: false,
-    ahead: isAhead && policy.kind === 'drbd',
+    aheadSince: policy.kind === 'drbd' ? aheadSince : null,
     outdatings: [],
     asserted: false,
     operation: null,

@@ -264,7 +264,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       rule: 'start',
       needsRevision: 0,
       resources: group.resources.map((resource) =>
-        freshResource(resource, ledgerGroup(ledger, group.name).alone),
+        freshResource(resource, ledgerGroup(ledger, group.name).alone ? at : null),
       ),
       grant: null,
       offer: null,

@@ -63,8 +63,8 @@ export function step(before: State, event: Event): Draft {
   let state = handle(measureStall({ ...before, now: at }), event, emit);
   state = noteLoneWrites(endMaintenance(judge(state), emit));
   notePeerChanges(before, state, emit);
-  state = reconcileAll(runMachine(state, emit), emit);
-  state = answerOutdatings(state, emit);
+  state = answerOutdatings(runMachine(state, emit), emit);
+  state = reconcileAll(state, emit);
   state = tendSafeguards(state, (group) => factsOf(state, group), emit);
   state = paceProbes(state, emit);
   state = sendHeartbeat(state, emit);

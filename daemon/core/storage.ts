@@ -76,7 +76,21 @@ const unmirrored = (group: GroupState) =>
 
 /** Written to here without the mirror, now or since they were last connected. */
 export function writesAlone(group: GroupState): boolean {
-  return group.resources.some(({ ahead }) => ahead);
+  return group.resources.some(({ aheadSince }) => aheadSince !== null);
+}
+
+/** The peer, or the witness, may know that there are writes here that the peer does not have. */
+export function isKnownAhead({ peer, lease }: State, { policy, resources }: GroupState): boolean {
+  if (lease.ownAlone.includes(policy.name)) return true;
+  return resources.some(
+    ({ aheadSince }) => aheadSince !== null && aheadSince <= (peer.contactAt ?? -Infinity),
+  );
+}
+
+/** DRBD was told that it may write without its mirror; its drivers may not say so themselves. */
+export function goesAhead(resource: ResourceState, now: MonotonicMs): ResourceState {
+  const { outdatings, aheadSince } = resource;
+  return outdatings.length === 0 ? resource : { ...resource, outdatings: [], aheadSince: aheadSince ?? now };
 }
 
 /** Every device that is not connected is marked here as the older copy. */
@@ -184,10 +198,10 @@ export function storageAction(
   }
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
-  if (group.discards) return 'discard';
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
   const wants = facts.report?.wantsOutdated === true && isUsable;
-  return wants && mayBeOutdated(state, group) ? 'outdate' : null;
+  if (wants && (group.discards || mayBeOutdated(state, group))) return 'outdate';
+  return group.discards ? 'discard' : null;
 }
 
 /** The peer has the newest data, or owns the group now and has all that was written here. */
@@ -204,11 +218,12 @@ export function observeStorage(
 ): ResourceState {
   const isHeard = storage.connection === 'connected';
   const isSame = isHeard && storage.disk === 'up-to-date';
+  const isPrimary = storage.role === 'primary' || resource.storage?.role === 'primary';
   return {
     ...resource,
     storage,
     connectedAt: isSame ? (resource.connectedAt ?? now) : null,
-    ahead: !isHeard && (resource.ahead || storage.role === 'primary' || resource.storage?.role === 'primary'),
+    aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),
     outdatings: isHeard ? [] : resource.outdatings,
   };
 }

@@ -113,15 +113,17 @@ export const transitions: readonly Transition[] = [
     id: 'claim-dropped',
     from: 'claiming',
     to: 'stopped',
-    when: (f) => !wantsClaim({ ...f, grantOutstanding: false }) && !(f.granted && f.eligible),
+    when: (f) =>
+      (f.claimIsStale || !wantsClaim({ ...f, grantOutstanding: false })) && !(f.granted && f.eligible),
     severity: 'info',
-    reason: 'there is no longer a reason to ask for the group',
+    reason: 'there is no longer this reason to ask for the group',
   },
   {
     id: 'claim-yielded',
     from: 'claiming',
     to: 'stopped',
-    when: (f) => wantsClaim({ ...f, grantOutstanding: false }) && !f.granted && f.grantOutstanding,
+    when: (f) =>
+      wantsClaim({ ...f, grantOutstanding: false }) && !f.claimIsStale && !f.granted && f.grantOutstanding,
     severity: 'info',
     reason: 'both nodes asked at once and the other one goes first',
   },

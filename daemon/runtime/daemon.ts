@@ -31,6 +31,7 @@ import { createProbes } from './probes.ts';
 import { planReload } from './reload.ts';
 import { createResources } from './resources.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
+import { connectServiceManager } from './systemd.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -65,6 +66,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { self, peer } = selfAndPeer(config, options.node);
   const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
   const { logger, flush } = createLogger(self.name);
+  const serviceManager = await connectServiceManager(logger);
 
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
@@ -200,6 +202,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
     recordEffects: (effects) => journal.recordEffects(effects),
     carryOut,
+    onDecided: serviceManager.decided,
     onBroken: (error) => {
       logger.fatal({ err: error }, 'an invariant of the core is broken; the daemon ends and touches nothing');
       finish(exitCodes.failed);
@@ -261,8 +264,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   logger.info({ version: softwareVersion, cluster: config.cluster, peer: peer.name }, 'started');
   post({ kind: 'time-passed' });
+  serviceManager.ready();
 
   const exitCode = await finished;
+  serviceManager.stopping();
   loop.stop();
   clearInterval(observing);
   releaseSignals();

@@ -25,6 +25,8 @@ export interface LoopOptions {
   /** Called before the effects of that event are carried out. */
   readonly recordEffects: (effects: readonly Effect[]) => void;
   readonly carryOut: (effect: Effect) => void;
+  /** Called when the core has judged the time and its effects were carried out: the sign that it still decides. */
+  readonly onDecided: (state: State) => void;
   /** The core threw: nothing may be decided any more. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -33,7 +35,8 @@ const queueMax = 1000;
 /** Turns of the event loop given to waiting packets after a stall, at most. */
 const catchUpTurns = 20;
 
-export function startLoop({ initial, record, recordEffects, carryOut, onBroken }: LoopOptions): Loop {
+export function startLoop(options: LoopOptions): Loop {
+  const { initial, record, recordEffects, carryOut, onDecided, onBroken } = options;
   let state = initial;
   let queue: Event[] = [];
   let busy = false;
@@ -55,6 +58,7 @@ export function startLoop({ initial, record, recordEffects, carryOut, onBroken }
           state = next;
           recordEffects(effects);
           for (const effect of effects) carryOut(effect);
+          if (event.kind === 'time-passed') onDecided(state);
         }
       }
     } catch (error) {

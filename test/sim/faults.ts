@@ -1,9 +1,10 @@
-// What can go wrong, each entry one physical cause. Used singly (evidence tier) and mixed (every other).
+// What can go wrong, each entry one physical cause. Used singly (evidence tier) and mixed (every other). How they are
+// drawn is in drawing.ts.
 
 import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
 import {
   between,
-  cut,
+  cutOff,
   type Episode,
   effectsMs,
   episode,
@@ -12,12 +13,11 @@ import {
   hasDisk,
   hasLease,
   host,
-  mend,
   pick,
   resources,
   segments,
   while_,
-} from './fault.ts';
+} from './drawing.ts';
 
 const power: readonly Fault[] = [
   {
@@ -129,32 +129,19 @@ const network: readonly Fault[] = [
       const at = host(draw);
       const segment = pick(draw.chance, segments);
       const direction = pick(draw.chance, ['both', 'both', 'out', 'in'] as const);
-      return episode({ kind: 'cut', host: at, segment, direction }, mend(at, segment), while_(draw));
+      const begin: Action = { kind: 'cut', host: at, segment, direction };
+      return episode(begin, { kind: 'mend', host: at, segment }, while_(draw));
     },
   },
   {
     name: 'cut off',
     isSingle: true,
-    draw: (draw) => {
-      const at = host(draw);
-      return episode(
-        segments.map((segment) => cut(at, segment)),
-        segments.map((segment) => mend(at, segment)),
-        while_(draw),
-      );
-    },
+    draw: (draw) => cutOff([host(draw)], segments, while_(draw)),
   },
   {
     name: 'switch',
     isSingle: true,
-    draw: (draw) => {
-      const segment = pick(draw.chance, segments);
-      return episode(
-        sides.map((at) => cut(at, segment)),
-        sides.map((at) => mend(at, segment)),
-        while_(draw),
-      );
-    },
+    draw: (draw) => cutOff(sides, [pick(draw.chance, segments)], while_(draw)),
   },
   {
     name: 'partition',
@@ -300,18 +287,8 @@ export const lostHost: Fault = {
       () =>
         episode({ kind: 'kill-daemon', host: at, staysDown: true }, { kind: 'start-daemon', host: at }, ms),
       () => episode({ kind: 'partition' }, { kind: 'heal' }, ms),
-      () =>
-        episode(
-          segments.map((segment) => cut(at, segment)),
-          segments.map((segment) => mend(at, segment)),
-          ms,
-        ),
-      () =>
-        episode(
-          segments.map((segment) => ({ kind: 'cut', host: at, segment, direction: 'out' }) as const),
-          segments.map((segment) => mend(at, segment)),
-          ms,
-        ),
+      () => cutOff([at], segments, ms),
+      () => cutOff([at], segments, ms, 'out'),
     ])();
   },
 };

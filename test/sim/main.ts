@@ -1,195 +1,147 @@
-// `npm run sim`: runs schedules and says what they found. See usage below; exit 1 when a promise was broken.
+// `npm run sim`: reads what was asked for and does it; see the usage below. What loads the core is imported only then,
+// since a defect must be planted before.
 
-import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { defectNamed, rememberSeeds } from './defects.ts';
-import { explorations, explore } from './exhaustive.ts';
-import { huntAll } from './hunt.ts';
-import { plantedDefects } from './planted.ts';
-import { runInWorkers } from './pool.ts';
-import { describeExplored, describeHunted, describeTally } from './report.ts';
-import { runSchedule } from './run.ts';
-import { acceptScenario, writeScenario } from './scenario.ts';
-import { makeSchedule, type Variant, variantShare, variants } from './schedule.ts';
-import { shrink } from './shrink.ts';
-import { tell } from './story.ts';
 
 const usage = `npm run sim -- [--schedules N] [--seed S] [--variant X] [--workers N] [--json]
-npm run sim -- --story --seed S [--verbose]
-npm run sim -- --defects [NAME...] [--schedules N] [--remember]
+    runs N fault schedules, 1000 if not said otherwise, from a seed on, a fresh one if not said otherwise
+npm run sim -- --story [--seed S] [--verbose]
+    tells what happens in one of them
+npm run sim -- --defects [NAME...] [--schedules N] [--seed S] [--workers N] [--remember] [--json]
+    looks for planted defects of the core in up to N schedules each, 20000 if not said otherwise
 npm run sim -- --shrink SEED [--rule R] [--name NAME]
+    makes a failing schedule small and writes it to test/sim/scenarios
 npm run sim -- --accept SCENARIO
-npm run sim -- --exhaustive [--bigger] [--json]
-variants: ${variants.join(', ')}`;
+    writes down what the scenario does now as what it is to do
+npm run sim -- --exhaustive [--bound small|large] [--only WORLD] [--defect NAME] [--json]
+    tries everything that can happen, in every order, in small worlds: in the small ones to the end, in the large ones
+    as far as the bound allows; in one world only; with one planted defect in the core
+exit code: 0: all is well; 1: a promise is broken, or a planted defect not found; 2: the command cannot be carried out`;
 
-const print = (text: string) => void process.stdout.write(`${text}\n`);
+const options = {
+  schedules: { type: 'string' },
+  seed: { type: 'string' },
+  variant: { type: 'string' },
+  workers: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  story: { type: 'boolean' },
+  verbose: { type: 'boolean', default: false },
+  defects: { type: 'boolean' },
+  remember: { type: 'boolean', default: false },
+  shrink: { type: 'string' },
+  rule: { type: 'string' },
+  name: { type: 'string' },
+  accept: { type: 'string' },
+  exhaustive: { type: 'boolean' },
+  bound: { type: 'string', default: 'small' },
+  only: { type: 'string' },
+  defect: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
 
-/** Room for a million seeds after it. */
-const freshSeed = () => randomInt(2 ** 31);
+const read = () => parseArgs({ allowPositionals: true, tokens: true, options });
+type Given = ReturnType<typeof read>;
+type Values = Given['values'];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    schedules: { type: 'string' },
-    seed: { type: 'string' },
-    variant: { type: 'string' },
-    workers: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    story: { type: 'boolean', default: false },
-    defects: { type: 'boolean', default: false },
-    remember: { type: 'boolean', default: false },
-    shrink: { type: 'string' },
-    rule: { type: 'string' },
-    name: { type: 'string' },
-    accept: { type: 'string' },
-    exhaustive: { type: 'boolean', default: false },
-    bigger: { type: 'boolean', default: false },
-    verbose: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-function count(text: string, what: string): number {
+function count(text: string | undefined, what: string, least = 0): number | undefined {
+  if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${what} is a whole number`);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+    throw new Error(`--${what} is a whole number${least > 0 ? ` from ${least} on` : ''}, not "${text}"`);
+  }
   return value;
 }
 
-const workers = values.workers === undefined ? availableParallelism() : count(values.workers, 'workers');
-
-async function findDefects(seed: number): Promise<number> {
-  const wanted = positionals.length === 0 ? plantedDefects : positionals.map(defectNamed);
-  const limit = count(values.schedules ?? '20000', 'schedules');
-  const from = performance.now();
-  const hunted = await huntAll(wanted, {
-    seedFrom: seed,
-    limit,
-    workers,
-    onHunted: (one) => {
-      if (!values.json) print(describeHunted(one));
-    },
-  });
-  if (values.remember) {
-    const found = hunted.flatMap(({ defect, catch: caught }) =>
-      caught === null ? [] : [[defect.name, caught.seed]],
-    );
-    rememberSeeds(Object.fromEntries(found));
-  }
-  const missed = hunted.filter((one) => one.catch === null).length;
-  const wallSeconds = (performance.now() - from) / 1000;
-  if (values.json) {
-    const table = hunted.map(({ defect, catch: caught }) => ({
-      defect: defect.name,
-      what: defect.what,
-      ...caught,
-    }));
-    print(JSON.stringify({ seed, limit, defects: table, missed, wallSeconds }));
-  } else
-    print(
-      `${hunted.length - missed} of ${hunted.length} planted defects found in ${wallSeconds.toFixed(1)} s`,
-    );
-  return missed === 0 ? 0 : 1;
-}
-
-async function simulate(seed: number): Promise<number> {
-  const variant = variants.find((one) => one === values.variant) ?? null;
-  if (values.variant !== undefined && variant === null)
-    throw new Error(`the variants are ${variants.join(', ')}`);
-  const schedules = count(values.schedules ?? '1000', 'schedules');
-  const only: readonly Variant[] | null = variant === null ? null : [variant];
-  const seeds = variant === null ? schedules : Math.ceil(schedules / variantShare(variant));
-  const from = performance.now();
-  const tally = await runInWorkers({
-    seedFrom: seed,
-    count: seeds,
-    variants: only,
-    workers,
-    stopsAtFirst: false,
-  });
-  const wallMs = performance.now() - from;
-  if (values.json) {
-    print(
-      JSON.stringify({
-        seed,
-        schedules: tally.schedules,
-        simulatedHours: tally.simulatedMs / 3_600_000,
-        violations: tally.found,
-        variants: tally.variants,
-        workers,
-        wallSeconds: wallMs / 1000,
-      }),
-    );
-  } else {
-    for (const line of describeTally(tally, wallMs, workers)) print(line);
-  }
-  return tally.found.length === 0 ? 0 : 1;
-}
-
-/** The bigger ones hold their states in memory: about 1.5 kB each. */
-const bounds = {
-  suite: { states: 400_000, wallMs: 300_000 },
-  bigger: { states: 2_000_000, wallMs: 1_800_000 },
-};
-
-function exploreAll(): number {
-  const bound = values.bigger ? bounds.bigger : bounds.suite;
-  const explored = explorations
-    .filter(({ isBigger }) => isBigger === values.bigger)
-    .map((one) => {
-      const result = explore(one, bound, () => performance.now());
-      if (!values.json) for (const line of describeExplored(result)) print(line);
-      return { ...result, what: one.what, rules: one.rules };
-    });
-  if (values.json) print(JSON.stringify({ bound, explored }));
-  else print(`bound: ${bound.states} states, ${bound.wallMs / 1000} s each`);
-  return explored.some(({ broken }) => broken !== null) ? 1 : 0;
-}
-
-function shrinkSeed(seed: number): number {
-  const schedule = makeSchedule(seed);
-  const broken = runSchedule(schedule).violations;
-  const violation = broken.find(({ rule }) => values.rule === undefined || rule === values.rule);
-  if (violation === undefined) {
-    print(`seed ${seed} breaks ${values.rule ?? 'no rule'}`);
-    return 1;
-  }
-  const { rule, message } = violation;
-  const { schedule: small, tries } = shrink(schedule, rule);
-  print(
-    `${rule}: ${message}: from ${schedule.steps.length} steps to ${small.steps.length} in ${tries} tries`,
-  );
-  const words = message.split(/[^a-z0-9]+/i).slice(0, 6);
-  const name = values.name ?? [rule, ...words, seed].join('-').toLowerCase();
-  print(`written to ${writeScenario(name, small, violation)}`);
+async function help(): Promise<number> {
+  const { variants } = await import('./schedule.ts');
+  const { sizes, worldsOf } = await import('./exhaustive/run.ts');
+  const worlds = sizes.map((size) => `${size} worlds: ${worldsOf[size].map(({ name }) => name).join(', ')}`);
+  const lines = [usage, `variants: ${variants.join(', ')}`, ...worlds, 'defects: test/sim/planted.ts'];
+  process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }
 
-async function main(): Promise<number> {
-  if (values.help) {
-    print(usage);
-    return 0;
+async function searchSmallWorlds({ bound, only, defect, json }: Values): Promise<number> {
+  if (bound !== 'small' && bound !== 'large') throw new Error(`--bound is small or large, not "${bound}"`);
+  if (defect !== undefined) (await import('./defects.ts')).plantDefect(defect);
+  const { searchWorlds } = await import('./exhaustive/run.ts');
+  const print = (text: string) => void process.stdout.write(`${text}\n`);
+  return searchWorlds({ size: bound, only, isJson: json, print }) ? 0 : 1;
+}
+
+const seedIn = ({ seed }: Values) => count(seed, 'seed');
+
+const runOptions = (values: Values) => ({
+  seed: seedIn(values),
+  schedules: count(values.schedules, 'schedules', 1),
+  workers: count(values.workers, 'workers', 1) ?? availableParallelism(),
+  isJson: values.json,
+});
+
+const work = () => import('./commands.ts');
+
+interface Command {
+  /** What else may be said with it. */
+  readonly options: ReadonlyArray<keyof typeof options>;
+  /** The answer is the exit code. */
+  readonly run: (values: Values, positionals: readonly string[]) => Promise<number>;
+}
+
+/** `schedules` is what runs when none is named. */
+const commands: Readonly<Record<string, Command>> = {
+  schedules: {
+    options: ['schedules', 'seed', 'variant', 'workers', 'json'],
+    run: async (values) => (await work()).simulate({ ...runOptions(values), variant: values.variant }),
+  },
+  story: {
+    options: ['seed', 'verbose'],
+    run: async (values) => (await work()).tellStory(seedIn(values), values.verbose),
+  },
+  defects: {
+    options: ['schedules', 'seed', 'workers', 'remember', 'json'],
+    run: async (values, names) =>
+      (await work()).findDefects(names, { ...runOptions(values), remember: values.remember }),
+  },
+  shrink: {
+    options: ['rule', 'name'],
+    run: async (values) => (await work()).shrinkSeed(count(values.shrink, 'shrink') ?? 0, values),
+  },
+  accept: {
+    options: [],
+    run: async ({ accept }) => {
+      (await import('./scenario.ts')).acceptScenario(accept ?? '');
+      return 0;
+    },
+  },
+  exhaustive: { options: ['bound', 'only', 'defect', 'json'], run: searchSmallWorlds },
+};
+
+/** The one command that was given. Throws when something was said that does not belong to it. */
+function commandIn({ values, positionals, tokens }: Given): Command {
+  if (values.help) return { options: [], run: help };
+  const said = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  const [named, second] = new Set(said.filter((name) => name !== 'schedules' && name in commands));
+  if (second !== undefined) throw new Error(`--${named} and --${second} do not go together`);
+  const command = commands[named ?? 'schedules'] as Command;
+  for (const name of said) {
+    if (name === named || command.options.some((option) => option === name)) continue;
+    const [owner] =
+      Object.entries(commands).find(([, one]) => one.options.some((option) => option === name)) ?? [];
+    throw new Error(
+      named === undefined ? `--${name} needs --${owner}` : `--${name} means nothing with --${named}`,
+    );
   }
-  if (values.shrink !== undefined) return shrinkSeed(count(values.shrink, 'shrink'));
-  if (values.accept !== undefined) {
-    acceptScenario(values.accept);
-    return 0;
-  }
-  if (values.exhaustive) return exploreAll();
-  const seed = values.seed === undefined ? freshSeed() : count(values.seed, 'seed');
-  if (!values.json) print(`seed ${seed}`);
-  if (values.story) {
-    const schedule = makeSchedule(seed);
-    print(`${schedule.variant} ${JSON.stringify(schedule.setup)}`);
-    for (const line of tell(schedule, { detailed: values.verbose }).lines) print(line);
-    return 0;
-  }
-  return values.defects ? await findDefects(seed) : await simulate(seed);
+  const [first] = positionals;
+  if (named !== 'defects' && first !== undefined) throw new Error(`what is "${first}"?`);
+  return command;
 }
 
 try {
-  process.exitCode = await main();
+  const given = read();
+  process.exitCode = await commandIn(given).run(given.values, given.positionals);
 } catch (error) {
-  process.stderr.write(`sim: ${error instanceof Error ? error.message : error}\n`);
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sim: ${message}\n`);
   process.exitCode = 2;
 }

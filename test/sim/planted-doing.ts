@@ -191,8 +191,8 @@ export const data: readonly Defect[] = [
     name: 'lone-writes-forgotten',
     what: 'a node that was promoted without its mirror does not say so',
     file: 'storage.ts',
-    find: "ahead: !isHeard && (resource.ahead || storage.role === 'primary' || resource.storage?.role === 'primary'),",
-    replace: 'ahead: false,',
+    find: 'aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),',
+    replace: 'aheadSince: null,',
     variants: lease,
   },
   {

@@ -1,7 +1,6 @@
 // The figures of a run in words.
 
 import { type Rule, rules } from './checkers.ts';
-import type { Explored } from './exhaustive.ts';
 import type { Hunted } from './hunt.ts';
 import type { Variant } from './schedule.ts';
 import type { Found, Tally, VariantTally } from './tally.ts';
@@ -66,14 +65,4 @@ export function describeHunted({ defect, catch: caught }: Hunted): string {
       ? 'NOT FOUND'
       : `${caught.rule.padEnd(5)} ${`${caught.schedules}`.padStart(6)} schedules, seed ${caught.seed}`;
   return `${defect.name.padEnd(32)} ${how}`;
-}
-
-export function describeExplored(explored: Explored): string[] {
-  const { name, states, moves, depth, isComplete, wallMs, broken } = explored;
-  const end = isComplete ? 'all of them' : 'the bound came first';
-  const lines = [
-    `${name}: ${states} states (${end}), ${moves} moves, up to ${depth} deep, ${(wallMs / 1000).toFixed(1)} s`,
-  ];
-  if (broken !== null) lines.push(`BROKEN ${broken.message}`, ...broken.moves.map((move) => `  ${move}`));
-  return lines;
 }

@@ -259,12 +259,14 @@ const lookMs = 2500;
 /** After this time copies that have parted are not coming together by themselves. */
 const partedMs = 12_000;
 
-/** Copies part for good only where no promise holds, where a disk has failed, or where a person accepted older data. */
+/** Copies part for good only where no promise holds, a disk or a record was lost, or a person accepted older data. */
 function mayHaveParted({ schedule: { variant, steps } }: Run): boolean {
   if (measuredVariants.has(variant)) return true;
   return steps.some(
     ({ action }) =>
-      action.kind === 'disk-failure' || (action.kind === 'operator' && action.request.kind === 'accept-data'),
+      action.kind === 'disk-failure' ||
+      action.kind === 'state-file' ||
+      (action.kind === 'operator' && action.request.kind === 'accept-data'),
   );
 }
 

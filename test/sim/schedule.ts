@@ -4,7 +4,7 @@
 
 import { type Action, type Side, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
-import { between, type Draw, type Fault, operatorAction, pick } from './fault.ts';
+import { between, type Draw, type Fault, operatorAction, pick } from './drawing.ts';
 import { faults, lostHost, lyingDevice } from './faults.ts';
 import { drbdFencings, type Guard, plainSetup, type Setup } from './setups.ts';
 

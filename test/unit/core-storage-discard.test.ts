@@ -2,11 +2,13 @@
 // of a disk survives a restart. docs/decisions/0008-data-before-promotion.md.
 
 import test from 'ava';
+import type { StorageStatus } from '../../daemon/core/storage.ts';
 import { address, disk, mail, protectedPolicy, type Side, web } from '../sim/example.ts';
 import {
   activeReport,
   apart,
   mirrored,
+  type OneCore,
   type OneCoreOptions,
   oneCore,
   ownRun,
@@ -18,7 +20,7 @@ const { timings } = protectedPolicy('primary', {});
 const pausingMs = timings.takeoverAfterMs - timings.freezeAfterMs;
 
 /** The peer took over meanwhile, and the cable is mended: both copies have been written to. */
-function meetsAfterwards(node: ReturnType<typeof freezingOwner>, at: number) {
+function meetsAfterwards<N extends OneCore>(node: N, at: number): N {
   node.hear(at, { ...activeReport, generation: 4, owner: 'secondary', writer: 'secondary' });
   node.obey(at + 10);
   node.show(at + 20, { connection: 'standalone' });
@@ -283,4 +285,70 @@ test('guests that stood still too late did so too late also when the peer is hea
   node.obey(6020);
   t.false(node.group().frozenInTime);
   t.false(node.askedOf(disk).includes('discard'));
+});
+
+/** The owner stops in order for a handover, was cut off meanwhile, and its guests are down by `at`. */
+function stoppedInOrder(at: number, shown: Partial<StorageStatus>) {
+  const node = runningOwner();
+  node.request(2010, { kind: 'handover', groups: [] });
+  node.go(2500, { peer: { ...ofPrimary, claim: { id: 3, reason: 'offered' } }, prompt: false });
+  node.go(2600, { peer: null, gateway: 'unanswered' });
+  node.show(2600, shown);
+  node.go(at);
+  for (const id of [address, web, mail]) node.finish(at, id);
+  return node;
+}
+
+test('a group stopped in order while cut off, by a right that had not ended, may be given up as well', (t) => {
+  const node = stoppedInOrder(3000, apart);
+  t.like(node.phase(), { kind: 'stopping', reason: 'handover' });
+  t.true(node.group().frozenInTime);
+  node.show(3100, { role: 'secondary' });
+  node.obey(3100);
+  meetsAfterwards(node, 6000);
+  t.true(node.askedOf(disk).includes('discard'));
+});
+
+test('an orderly stop with the mirror at its side leaves nothing to be given up', (t) => {
+  t.false(stoppedInOrder(3000, {}).group().frozenInTime);
+});
+
+test('writes without the mirror that the peer has been told of are never given up unasked', (t) => {
+  const node = runningOwner();
+  node.show(2010, apart);
+  node.hear(2100, ofPrimary);
+  t.true(node.report()?.alone);
+  node.go(2500, { peer: null, gateway: 'unanswered', prompt: false });
+  const endedAt = (node.state().peer.contactAt ?? 0) + timings.freezeAfterMs;
+  node.go(endedAt);
+  t.is(node.phase()?.kind, 'frozen');
+  node.obey(endedAt + 10);
+  t.false(node.group().frozenInTime, 'whoever took over did so by the word of a person');
+  meetsAfterwards(node, 6000);
+  t.false(node.askedOf(disk).includes('discard'));
+  t.true(node.codes().includes('storage-standalone'), 'and a person chooses');
+});
+
+test('writes without the mirror that the witness has on record are never given up unasked', (t) => {
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: { kind: 'held', term: 1, peerAlone: [] } });
+  node.go(3100, { peer: null, gateway: 'unanswered' });
+  node.show(3100, apart);
+  const endsAt = node.state().lease.validUntil ?? 0;
+  node.go(endsAt, { prompt: false });
+  t.true((node.state().lease.ownAlone ?? []).includes('office'));
+  node.go(node.state().lease.validUntil ?? 0, { witness: null });
+  t.is(node.phase()?.kind, 'frozen');
+  node.obey(node.state().now + 1);
+  t.false(node.group().frozenInTime);
+});
+
+test('a copy whose changes are to be given up is first marked as the older one, if the peer waits for that', (t) => {
+  const node = restarted({ discards: true, alone: true });
+  const peer = { ...activeReport, phase: 'starting', generation: 4, owner: 'secondary' } as const;
+  node.hear(1000, { ...peer, wantsOutdated: true });
+  t.deepEqual(node.askedOf(disk), ['outdate']);
+  node.obey(1010);
+  node.hear(2100, { ...peer, wantsOutdated: true });
+  t.deepEqual(node.askedOf(disk), ['outdate', 'discard'], 'and then its changes go');
 });

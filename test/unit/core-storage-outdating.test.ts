@@ -191,6 +191,18 @@ test('who wrote last and whose copy is only Consistent asks for it, too; with th
   t.false(wants({ disk: 'outdated' }));
 });
 
+test('who told DRBD to go on without its mirror writes alone from then on, whether or not DRBD shows it', (t) => {
+  const node = runningOwner();
+  node.askOutdating(2010, 7);
+  t.false(node.report()?.alone, 'while it waits for its answer nothing is written');
+  const [told] = node.ofKind('persist-ledger', node.hear(2050, ofPrimary, { says: { leaving: true } }));
+  t.deepEqual(node.outdatings(), ['7 unreachable']);
+  t.true(node.report()?.alone);
+  t.true(told?.ledger.groups[0]?.alone, 'and that is written down at once');
+  node.show(2100, mirrored);
+  t.false(node.report()?.alone, 'until it has its mirror again');
+});
+
 test('every question is answered, and each of them once', (t) => {
   const node = asking();
   node.askOutdating(2010, 8);

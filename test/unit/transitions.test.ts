@@ -60,6 +60,8 @@ const facts: fc.Arbitrary<Facts> = fc
     grantOutstanding: fc.boolean(),
     offeredToUs: fc.boolean(),
     pulled: fc.boolean(),
+    claimReason: fc.constantFrom('nobody-runs-it' as const, 'offered' as const, 'operator' as const),
+    claimIsStale: fc.boolean(),
     mustFreeze: fc.boolean(),
     leaving: fc.boolean(),
     unowned: fc.boolean(),

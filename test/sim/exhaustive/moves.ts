@@ -1,10 +1,11 @@
 // What can happen next in the small world: which moves are open, and what each one does. Everything of one moment may
 // happen in any order; time goes on only when nothing is overdue.
 
-import type { Outcome } from '../../daemon/core/events.ts';
-import { initialState } from '../../daemon/core/state.ts';
-import { feed, type Play, withHost, withInFlight } from './exhaustive-effects.ts';
-import * as faults from './exhaustive-faults.ts';
+import type { Outcome } from '../../../daemon/core/events.ts';
+import { initialState } from '../../../daemon/core/state.ts';
+import { code, detailOf, endings, hostOf, kindOf, type Move } from './codes.ts';
+import { feed, type Play, withEffect, withHost, withInFlight } from './effects.ts';
+import * as faults from './faults.ts';
 import {
   addressId,
   carriesFrom,
@@ -15,51 +16,20 @@ import {
   type HostIndex,
   hostIndexes,
   lanJoins,
-  type Operation,
   otherHost,
   policyOf,
-  type Running,
   reachesOutside,
   type Setup,
   unlimited,
   type World,
   watchdogMs,
-} from './exhaustive-model.ts';
-
-export const moveKinds = [
-  'advance',
-  'run',
-  'deliver',
-  'lose',
-  'finish',
-  'persist',
-  'observe',
-  'boot',
-  'skip',
-  ...faults.faultKinds,
-] as const;
-export type MoveKind = (typeof moveKinds)[number];
-
-/** One number: kind, host and detail, so that millions can be kept. */
-export type Move = number;
-
-export const moveOf = (kind: MoveKind, host: HostIndex = 0, detail = 0): Move =>
-  moveKinds.indexOf(kind) * 64 + host * 32 + detail;
-
-export const kindOf = (move: Move): MoveKind => moveKinds[move >> 6] as MoveKind;
-export const hostOf = (move: Move): HostIndex => ((move >> 5) & 1) as HostIndex;
-export const detailOf = (move: Move): number => move & 31;
-
-const code = Object.fromEntries(moveKinds.map((kind) => [kind, moveOf(kind)])) as Record<MoveKind, Move>;
-
-/** How an operation may end. `lost`: nobody knows, and it did, or did not, take effect. */
-export const endings = ['done', 'failed', 'lost-done', 'lost-not-done'] as const;
+} from './model.ts';
 
 export function movesOf(world: World, setup: Setup): Move[] {
   const moves: Move[] = [];
   for (const index of hostIndexes) addHostMoves(moves, world, setup, index);
   if (isNothingOverdue(world, setup)) moves.push(code.advance);
-  faults.addFaults(moves, world, setup, code);
+  faults.addFaults(moves, world, setup);
   return moves;
 }
 
@@ -234,25 +204,6 @@ function lose(world: World, index: HostIndex): World {
       ? world
       : { ...world, budget: { ...budget, losses: budget.losses - 1 } };
   return withInFlight(left, index, world.inFlight[index].slice(1));
-}
-
-export function runningAfter(before: Running, { action }: Operation, isAddress: boolean): Running {
-  switch (action) {
-    case 'start':
-    case 'resume':
-      return 'up';
-    case 'freeze':
-      return before === 'up' && !isAddress ? 'paused' : before;
-    default:
-      return 'down';
-  }
-}
-
-export function withEffect(host: Host, operation: Operation): readonly Running[] {
-  const isAddress = operation.resource < host.running.length - 1;
-  return host.running.map((was, place) =>
-    place === operation.resource ? runningAfter(was, operation, isAddress) : was,
-  );
 }
 
 function finish(play: Play, world: World, index: HostIndex, resource: number, ending: number): World {

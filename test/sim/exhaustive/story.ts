@@ -1,9 +1,10 @@
 // A way through the small world, told move by move: what happened, and what either node made of it.
 
-import type { Listen, Stepped } from './exhaustive-effects.ts';
-import { beginning } from './exhaustive-lead-in.ts';
-import { cutKinds, names, otherHost, type Setup, type World } from './exhaustive-model.ts';
-import { apply, detailOf, endings, hostOf, kindOf, type Move } from './exhaustive-moves.ts';
+import { detailOf, endings, hostOf, kindOf, type Move } from './codes.ts';
+import type { Listen, Stepped } from './effects.ts';
+import { beginning } from './lead-in.ts';
+import { cutKinds, names, otherHost, type Setup, type World } from './model.ts';
+import { apply } from './moves.ts';
 
 export function tellWay(setup: Setup, way: readonly Move[], ending: string): readonly string[] {
   const lines: string[] = [];

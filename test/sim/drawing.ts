@@ -1,4 +1,5 @@
-// What a fault is: one physical cause or one act of a person, how it begins and ends; and what drawing one takes.
+// What a fault is: one physical cause or one act of a person, how it begins and ends; and what drawing one takes. The
+// faults themselves are in faults.ts.
 
 import type { OperatorRequest } from '../../daemon/core/events.ts';
 import { type Action, otherSide, type Segment, type Side, sides } from '../../daemon/sim/action.ts';
@@ -45,13 +46,20 @@ export const episode = (
   lastsMs = 0,
 ): Episode => ({ begin: [begin].flat(), end: [end].flat(), lastsMs });
 
-export const cut = (at: Side, segment: Segment): Action => ({
-  kind: 'cut',
-  host: at,
-  segment,
-  direction: 'both',
-});
-export const mend = (at: Side, segment: Segment): Action => ({ kind: 'mend', host: at, segment });
+/** Every cable of a host, or of both, is cut at once. */
+export const cutOff = (
+  hosts: readonly Side[],
+  cables: readonly Segment[],
+  lastsMs: number,
+  direction: 'both' | 'out' = 'both',
+): Episode => {
+  const cut = hosts.flatMap((at) => cables.map((segment) => ({ host: at, segment })));
+  return episode(
+    cut.map((cable) => ({ kind: 'cut', ...cable, direction }) as const),
+    cut.map((cable) => ({ kind: 'mend', ...cable }) as const),
+    lastsMs,
+  );
+};
 
 /** Long enough for a takeover, or hardly noticed. */
 export const while_ = ({ chance, setup }: Draw) => between(chance, 100, 4 * setup.deadtimeMs);

@@ -1,17 +1,10 @@
 // Where a search begins: two hosts that have never run anything, or a primary that has run the group for long while
 // the secondary looked on. The latter is reached by playing the world without a fault, everything at once.
 
-import { type Play, withHost } from './exhaustive-effects.ts';
-import {
-  type Budget,
-  type Host,
-  hostIndexes,
-  noLedger,
-  policyOf,
-  type Setup,
-  type World,
-} from './exhaustive-model.ts';
-import { apply, kindOf, type Move, moveOf, movesOf } from './exhaustive-moves.ts';
+import { kindOf, type Move, moveOf } from './codes.ts';
+import { type Play, withHost } from './effects.ts';
+import { type Budget, type Host, hostIndexes, noLedger, policyOf, type Setup, type World } from './model.ts';
+import { apply, movesOf } from './moves.ts';
 
 const noBudget: Budget = {
   faults: 0,

@@ -1,7 +1,7 @@
 // The worlds that are searched, in two sizes. In the evidence tier no more goes wrong than the tier promises to bear:
 // one fault, whatever is lost or late besides; with a guard, faults add up.
 
-import { type Budget, type Setup, unlimited } from './exhaustive-model.ts';
+import { type Budget, type Setup, unlimited } from './model.ts';
 
 const calm: Budget = {
   faults: 0,

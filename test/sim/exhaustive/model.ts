@@ -1,11 +1,11 @@
 // The small world of the exhaustive search: two hosts with the real core as their daemons, the packets between them,
 // what runs, what is on disk, and what may still go wrong. Plain data; time goes in steps of `gridMs`.
 
-import type { LeaseAnswer, Ledger, ResourceAction } from '../../daemon/core/events.ts';
-import type { Echo, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
-import type { Policy, ResourcePolicy, Timings } from '../../daemon/core/policy.ts';
-import { deriveTimings } from '../../daemon/core/policy.ts';
-import type { State } from '../../daemon/core/state.ts';
+import type { LeaseAnswer, Ledger, ResourceAction } from '../../../daemon/core/events.ts';
+import type { Echo, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
+import type { Policy, ResourcePolicy, Timings } from '../../../daemon/core/policy.ts';
+import { deriveTimings } from '../../../daemon/core/policy.ts';
+import type { State } from '../../../daemon/core/state.ts';
 
 export const gridMs = 500;
 

@@ -1,17 +1,10 @@
 // Feeds a daemon of the small world an event, and carries out what its core asks for.
 
-import type { Effect, Event, Ledger } from '../../daemon/core/events.ts';
-import type { State } from '../../daemon/core/state.ts';
-import { step } from '../../daemon/core/step.ts';
-import type { Host, HostIndex, Message, Setup, World } from './exhaustive-model.ts';
-import {
-  carriesFrom,
-  groupName,
-  hostIndexes,
-  noDaemon,
-  otherHost,
-  reachesOutside,
-} from './exhaustive-model.ts';
+import type { Effect, Event, Ledger } from '../../../daemon/core/events.ts';
+import type { State } from '../../../daemon/core/state.ts';
+import { step } from '../../../daemon/core/step.ts';
+import type { Host, HostIndex, Message, Operation, Running, Setup, World } from './model.ts';
+import { carriesFrom, groupName, hostIndexes, noDaemon, otherHost, reachesOutside } from './model.ts';
 
 export interface Stepped {
   readonly at: number;
@@ -126,6 +119,25 @@ function begin(world: World, index: HostIndex, effect: EffectOf<'start-operation
 }
 
 const recordOn = (disk: Ledger) => disk.groups.find(({ name }) => name === groupName);
+
+function runningAfter(before: Running, { action }: Operation, isAddress: boolean): Running {
+  switch (action) {
+    case 'start':
+    case 'resume':
+      return 'up';
+    case 'freeze':
+      return before === 'up' && !isAddress ? 'paused' : before;
+    default:
+      return 'down';
+  }
+}
+
+export function withEffect(host: Host, operation: Operation): readonly Running[] {
+  const isAddress = operation.resource < host.running.length - 1;
+  return host.running.map((was, place) =>
+    place === operation.resource ? runningAfter(was, operation, isAddress) : was,
+  );
+}
 
 /** S1. */
 export function guestRunsTwice({ hosts }: World): boolean {

@@ -1,13 +1,15 @@
 // An explicit-state search through the small world, breadth first: every order in which things can happen, with the
 // real core on both hosts. The first broken promise is the one with the fewest moves.
 
-import { hashWorld } from './exhaustive-canon.ts';
-import { guestRunsTwice, type Play, replayChanges } from './exhaustive-effects.ts';
-import { beginning } from './exhaustive-lead-in.ts';
-import { hostIndexes, names, type Setup, type World } from './exhaustive-model.ts';
-import { apply, type Move, movesOf } from './exhaustive-moves.ts';
-import type { Hash } from './exhaustive-row.ts';
-import { createTable, type Table } from './exhaustive-table.ts';
+import { hashWorld } from './canon.ts';
+import type { Move } from './codes.ts';
+import { guestRunsTwice, type Play, replayChanges } from './effects.ts';
+import { beginning } from './lead-in.ts';
+import { isRight } from './merges.ts';
+import { hostIndexes, names, type Setup, type World } from './model.ts';
+import { apply, movesOf } from './moves.ts';
+import type { Hash } from './row.ts';
+import { createTable, type Table } from './table.ts';
 
 export interface Bound {
   readonly states: number;
@@ -45,15 +47,13 @@ interface Search {
   readonly table: Table;
   readonly bound: Bound;
   readonly from: number;
-  /** For each state that has been expanded: what all its successors come to. */
-  readonly signatures: Uint32Array;
+  /** Where it begins; null: not there yet. */
+  first: World | null;
   transitions: number;
   breach: Breach | null;
   merges: number;
   checked: number;
   wrong: number;
-  /** Worlds that were taken to be a state that was known already. */
-  doubtful: Array<{ readonly world: World; readonly id: number }>;
 }
 
 interface Layer {
@@ -62,9 +62,10 @@ interface Layer {
 }
 
 const hash: Hash = { low: 0, high: 0 };
-const checkedEvery = 512;
+/** Of the worlds that are taken to be a known state, one in so many is examined again (merges.ts). */
+const checkedEvery = 256;
 
-export function explore(setup: Setup, bound: Bound, onLayer?: (states: number) => void): Explored {
+export function explore(setup: Setup, bound: Bound): Explored {
   const search = newSearch({ setup, listen: null }, bound);
   let layer = firstLayer(search);
   let depth = 0;
@@ -73,8 +74,6 @@ export function explore(setup: Setup, bound: Bound, onLayer?: (states: number) =
     if (next === null) break;
     depth += 1;
     layer = next;
-    onLayer?.(layer.worlds.length);
-    checkMerges(search, layer.ids[0] ?? Infinity);
   }
   return {
     name: setup.name,
@@ -93,6 +92,7 @@ export function explore(setup: Setup, bound: Bound, onLayer?: (states: number) =
 function firstLayer(search: Search): Layer {
   try {
     const first = beginning(search.play.setup);
+    search.first = first;
     hashWorld(first, hash);
     search.table.add(hash, 0, 0);
     return { worlds: [first], ids: [0] };
@@ -108,13 +108,12 @@ function newSearch(play: Play, bound: Bound): Search {
     table: createTable(bound.states + 1000),
     bound,
     from: performance.now(),
-    signatures: new Uint32Array(bound.states + 1000),
+    first: null,
     transitions: 0,
     breach: null,
     merges: 0,
     checked: 0,
     wrong: 0,
-    doubtful: [],
   };
 }
 
@@ -138,18 +137,16 @@ function expandLayer(search: Search, { worlds, ids }: Layer): Layer | null {
 
 function expand(search: Search, world: World, id: number, next: Layer): void {
   const { table, play } = search;
-  let signature = 0;
   for (const move of movesOf(world, play.setup)) {
     search.transitions += 1;
     const after = attempt(search, world, id, move);
     if (after === null) return;
     hashWorld(after, hash);
-    signature = (signature + signatureOf(move)) >>> 0;
     const known = table.count();
     const found = table.add(hash, id, move);
     if (found < known) {
       search.merges += 1;
-      if (search.merges % checkedEvery === 0) search.doubtful.push({ world: after, id: found });
+      if (search.merges % checkedEvery === 0) checkMerge(search, after, found);
       continue;
     }
     const broken = brokenIn(world, after);
@@ -160,10 +157,7 @@ function expand(search: Search, world: World, id: number, next: Layer): void {
     next.worlds.push(after);
     next.ids.push(found);
   }
-  search.signatures[id] = signature;
 }
-
-const signatureOf = (move: Move): number => Math.imul(hash.low ^ Math.imul(move + 1, 0x5bd1e995), 0x2545f491);
 
 /** Null: the core threw, or asked for what it may not ask for. */
 function attempt(search: Search, world: World, id: number, move: Move): World | null {
@@ -191,21 +185,9 @@ export function brokenIn(before: World, after: World): Broken | null {
   return null;
 }
 
-/** Worlds that were taken to be a known state must lead to the same states as it did. */
-function checkMerges(search: Search, expandedBelow: number): void {
-  const later: Search['doubtful'] = [];
-  for (const doubt of search.doubtful) {
-    if (doubt.id >= expandedBelow) {
-      later.push(doubt);
-      continue;
-    }
-    let signature = 0;
-    for (const move of movesOf(doubt.world, search.play.setup)) {
-      hashWorld(apply(search.play, doubt.world, move), hash);
-      signature = (signature + signatureOf(move)) >>> 0;
-    }
-    search.checked += 1;
-    if (signature !== search.signatures[doubt.id]) search.wrong += 1;
-  }
-  search.doubtful = later;
+function checkMerge(search: Search, taken: World, id: number): void {
+  const { first, play, table, merges } = search;
+  if (first === null) return;
+  search.checked += 1;
+  if (!isRight(play, { first, way: table.wayTo(id), taken, seed: merges })) search.wrong += 1;
 }

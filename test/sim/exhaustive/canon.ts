@@ -2,63 +2,40 @@
 // written down as a row of small numbers in which that is so, and hashed (64 bits).
 //
 // Times become ages in steps of the grid, no older than the oldest that any rule asks about; what is yet to come is
-// rounded up to the step in which it is noticed. Sequence numbers, runs, revisions and claims are only ever compared, and a
-// new one is above all others of its sender's run: they become ranks. Generations are compared and counted up from
-// the highest known: they are shifted down together, 0 stays 0.
+// rounded up to the step in which it is noticed. Sequence numbers, runs, revisions and claims are only ever compared,
+// and a new one is above all others of its sender's run: they become ranks. Generations are compared and counted up
+// from the highest known: they are shifted down together, 0 stays 0.
 //
-// Dropped, and why that loses nothing:
-// - refusal counts, stalls.count and lastMs, notes, texts of errors and signs, resource.lastError, verdictSince, rule,
-//   startedAt once it is not asked for any more: words for people, or unused. The model lets no daemon stall
-//   (it throws if one does), so forgivenMs, stalledSinceContactMs and stalls.lastAt keep their first values.
-// - now, sequence, nextOperation, nextClaim, ledgerRevision: only what is new is made from them. An operation is told
-//   by its resource. sentContent but for `lan`: it is what the state says of itself at its last step.
-// - resource.starts: matters at eight within an hour (the search throws at six); storage, connectedAt, inSync, ahead,
-//   outdatings, writer, alone, outdated: there is no disk here. carriers, standby, maintenance: nothing in this world changes them.
-// - aliveSince but for null: only automatic failback reads it. group.since but for what reads it (see `sinceOf`).
-// - pace intervals: a daemon here asks at every step whatever it is to ask.
-// The search re-examines a sample of all pairs taken to be the same: their successors must be the same, too.
+// What is dropped, field by field, is in fields.ts. Of what is there in part:
+// - sentContent but for `lan`: it is what the state says of itself at its last step. An operation is told by its
+//   resource. aliveSince but for null: only automatic failback reads it. startedAt: once it is not asked for any more.
+// - resource.starts: matters at eight within an hour (the search throws at six). lastError: whether there is one.
+// - group.since and group.rule but for what reads them (`sinceOf`, `inTimeOf`).
+// - pace intervals: a daemon here asks at every step whatever it is to ask. stalls: the model throws at one.
+// A sample of all pairs taken to be the same is examined again (merges.ts).
 
-import type { Ledger } from '../../daemon/core/events.ts';
-import type { Claim, Echo, GroupReport, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
-import type { GroupState, State } from '../../daemon/core/state.ts';
-import { gridMs, type Host, type HostIndex, hostIndexes, timings, type World } from './exhaustive-model.ts';
-import { rank, rankOf } from './exhaustive-ranks.ts';
+import type { Ledger } from '../../../daemon/core/events.ts';
+import type { Claim, Echo, GroupReport, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
+import type { GroupState, State } from '../../../daemon/core/state.ts';
+import { cutKinds, gridMs, type Host, type HostIndex, hostIndexes, timings, type World } from './model.ts';
+import { rank, rankOf } from './ranks.ts';
+import { age, beginRow, due, flag, generation, type Hash, hashRow, put, side, until } from './row.ts';
 import {
-  age,
-  beginRow,
-  due,
-  flag,
-  generation,
-  type Hash,
-  hashRow,
-  put,
-  side,
-  until,
-} from './exhaustive-row.ts';
-
-const phases = ['observing', 'stopped', 'blocked', 'claiming', 'starting', 'active', 'frozen', 'stopping'];
-const reasons = ['handover', 'yield', 'leave', 'stray', 'discard', 'decline'];
-const claimReasons = ['nobody-runs-it', 'offered', 'operator', 'resume'];
-const verdicts = ['listening', 'alive', 'late', 'departed', 'isolated', 'unresponsive', 'dead', 'fenced'];
-const statuses = ['down', 'up', 'paused', 'unknown'];
-const actions = ['start', 'stop', 'destroy', 'freeze', 'resume'];
-const offers = ['operator', 'standby', 'leave', 'failback', 'no-lan'];
-const obstacles = [
-  'peer-unresponsive',
-  'isolated',
-  'unproven-data',
-  'outdated-data',
-  'unknown-data',
-  'no-lan',
-  'no-watchdog',
-  'not-fenced',
-  'no-lease',
-  'peer-in-maintenance',
-];
+  actions,
+  claimReasons,
+  leaseAnswers,
+  obstacles,
+  offers,
+  phases,
+  statuses,
+  stopReasons,
+  verdicts,
+  vouchers,
+} from './words.ts';
 
 function claimOf(claim: Claim | null, owner: HostIndex): void {
   put(claim === null ? -1 : rankOf.claim(owner, claim.id));
-  put(claim === null ? -1 : claimReasons.indexOf(claim.reason));
+  put(claim === null ? -1 : claimReasons[claim.reason]);
 }
 
 function echoOf(echo: Echo | null, sender: HostIndex): void {
@@ -73,7 +50,7 @@ function grantOf(grant: GroupState['grant'], claimer: HostIndex): void {
 
 function reportOf(report: GroupReport, self: HostIndex): void {
   const peer = self === 0 ? 1 : 0;
-  put(phases.indexOf(report.phase));
+  put(phases[report.phase]);
   generation(report.generation);
   side(report.owner);
   flag(report.holdsAddresses);
@@ -136,19 +113,28 @@ function sinceOf({ phase, since, discards }: GroupState, world: World, self: Hos
   else put(-1);
 }
 
+/** What says whether all of it stood still in time; judged until it has. */
+function inTimeOf({ phase, rule, since, frozenInTime }: GroupState, { peer, lease }: State): void {
+  const isJudged = !frozenInTime && (phase.kind === 'frozen' || rule === 'stop-at-once');
+  flag(isJudged && peer.contactAt !== null && peer.contactAt <= since);
+  flag(isJudged && lease.validUntil !== null && lease.validUntil <= since);
+  flag(isJudged);
+}
+
 function groupOf(group: GroupState, state: State, world: World, self: HostIndex): void {
   const { phase } = group;
-  put(phases.indexOf(phase.kind));
+  put(phases[phase.kind]);
   sinceOf(group, world, self);
+  inTimeOf(group, state);
   generation('generation' in phase ? phase.generation : 0);
   claimOf('claim' in phase ? phase.claim : null, self);
   put(phase.kind === 'starting' && phase.resuming ? 1 : 0);
-  put(phase.kind === 'stopping' ? reasons.indexOf(phase.reason) : -1);
-  put(phase.kind === 'blocked' ? obstacles.indexOf(phase.obstacle) : -1);
+  put(phase.kind === 'stopping' ? stopReasons[phase.reason] : -1);
+  put(phase.kind === 'blocked' ? obstacles[phase.obstacle] : -1);
   put(rankOf.revision(self, group.needsRevision));
   put(rankOf.revision(self, group.soleUntil));
   grantOf(group.grant, self === 0 ? 1 : 0);
-  put(group.offer === null ? -1 : offers.indexOf(group.offer.reason));
+  put(group.offer === null ? -1 : offers[group.offer.reason]);
   if (group.offer !== null && state.leavingSince !== null) age(group.offer.since, offerMs);
   age(group.pullSince, requestMs);
   age(group.pushSince, requestMs);
@@ -157,8 +143,8 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   flag(group.discards);
   for (const resource of group.resources) {
     if (resource.starts.length > 6) throw new Error('the search reached the cap on starts');
-    put(resource.status === null ? -1 : statuses.indexOf(resource.status.kind));
-    put(resource.operation === null ? -1 : actions.indexOf(resource.operation.action));
+    put(resource.status === null ? -1 : statuses[resource.status.kind]);
+    put(resource.operation === null ? -1 : actions[resource.operation.action]);
     flag(resource.operation?.cancelled === true);
     flag(resource.asserted);
     flag(resource.inDoubt);
@@ -174,6 +160,8 @@ function peerOf({ peer, startedAt, probes, fence }: State, self: HostIndex): voi
   flag(peer.proven);
   age(peer.lastHeardAt, timings.soleAfterMs);
   age(peer.unprovenHeardAt, windowMs);
+  // Whether it has come back after its goodbye: of two old times only the order matters.
+  if (peer.content?.leaving) flag((peer.unprovenHeardAt ?? -Infinity) > (peer.lastHeardAt ?? -Infinity));
   flag(peer.aliveSince !== null);
   put(rankOf.packet(other, peer.incarnation ?? 0, peer.lastSequence));
   contentOf(peer.content, other);
@@ -226,8 +214,8 @@ function safeguardsOf({ fence, lease, watchdog }: State, { witness }: World): vo
 }
 
 function stateOf(state: State, world: World, self: HostIndex): void {
-  put(verdicts.indexOf(state.verdict.kind));
-  put(state.verdict.kind === 'fenced' ? state.verdict.by.length : 0);
+  put(verdicts[state.verdict.kind]);
+  put(state.verdict.kind === 'fenced' ? vouchers[state.verdict.by] : -1);
   due(state.nextHeartbeatAt);
   until(state.wakeAt, -4);
   flag(state.sentContent?.lan === true);
@@ -252,7 +240,7 @@ function hostOf(host: Host, world: World, self: HostIndex): void {
   put(rankOf.run(self, host.incarnation));
   flag(host.incarnation > 0);
   age(host.ranAt, gridMs);
-  for (const kind of host.running) put(statuses.indexOf(kind));
+  for (const kind of host.running) put(statuses[kind]);
   put(host.operations.length);
   for (const { resource, since } of host.operations) {
     put(resource);
@@ -268,7 +256,7 @@ function hostOf(host: Host, world: World, self: HostIndex): void {
   for (const errand of [host.fence, host.lease, host.arming]) {
     age(errand?.since ?? null, requestMs);
     const answer = errand?.answer ?? null;
-    put(answer === null ? -1 : answer.kind.length);
+    put(answer === null ? -1 : leaseAnswers[answer.kind]);
     if (answer === null || answer.kind === 'unreachable') continue;
     put(answer.term - world.witness.term);
     flag(answer.term === host.state?.lease.heldTerm);
@@ -280,7 +268,7 @@ function hostOf(host: Host, world: World, self: HostIndex): void {
 
 function worldOf(world: World): void {
   const { cut, budget, witness } = world;
-  put(cut.kind.length * 4 + cut.host);
+  put(cutKinds.indexOf(cut.kind) * 2 + cut.host);
   flag(world.gatewayUp);
   put(witness.holder ?? -1);
   due(witness.holder === null ? null : witness.expiresAt);

@@ -1,6 +1,6 @@
 // A world written down as a row of small numbers, one after the other; and its hash.
 
-import { gridMs } from './exhaustive-model.ts';
+import { gridMs } from './model.ts';
 
 const row = new Int32Array(1024);
 let length = 0;
@@ -66,6 +66,3 @@ function mixed(value: number): number {
   a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
   return (a ^ (a >>> 16)) >>> 0;
 }
-
-/** For a look at what tells two worlds apart. */
-export const lastRow = (): readonly number[] => [...row.subarray(0, length)];

@@ -1,8 +1,9 @@
 // What goes wrong in the small world, and what is outside of it: daemons that are killed, hosts without power, cuts,
 // the fencing device, the witness and the watchdogs, and what a person asks for.
 
-import type { LeaseAnswer, OperatorRequest, Outcome } from '../../daemon/core/events.ts';
-import { feed, type Play, withHost } from './exhaustive-effects.ts';
+import type { LeaseAnswer, OperatorRequest, Outcome } from '../../../daemon/core/events.ts';
+import { code, type FaultKind, type Move } from './codes.ts';
+import { feed, type Play, withEffect, withHost } from './effects.ts';
 import {
   type Budget,
   cutKinds,
@@ -18,25 +19,7 @@ import {
   type Setup,
   unlimited,
   type World,
-} from './exhaustive-model.ts';
-import type { Move, MoveKind } from './exhaustive-moves.ts';
-import { withEffect } from './exhaustive-moves.ts';
-
-export const faultKinds = [
-  'kill',
-  'power-loss',
-  'cut',
-  'mend',
-  'gateway',
-  'fence',
-  'arm',
-  'witness',
-  'lease',
-  'request',
-] as const;
-export type FaultKind = (typeof faultKinds)[number];
-
-type Code = Readonly<Record<MoveKind, Move>>;
+} from './model.ts';
 
 export function isErrandOverdue(
   { now }: World,
@@ -48,12 +31,12 @@ export function isErrandOverdue(
   return [fence, lease, arming].some((errand) => isLate(errand?.since, errandSteps));
 }
 
-export function addFaults(moves: Move[], world: World, setup: Setup, code: Code): void {
+export function addFaults(moves: Move[], world: World, setup: Setup): void {
   const { budget, cut } = world;
   for (const index of hostIndexes) {
     const host = world.hosts[index];
     const at = index * 32;
-    addErrands(moves, world, index, code);
+    addErrands(moves, world, index);
     if (budget.lateness > 0 && mayBeLate(world, host)) moves.push(code.skip + at);
     if (budget.faults > 0) {
       const isBusy = host.operations.length > 0 || host.fence !== null;
@@ -84,7 +67,7 @@ function mayBeLate({ now }: World, { state, ranAt }: Host): boolean {
   return state !== null && ranAt < now && state.wakeAt > now - gridMs;
 }
 
-function addErrands(moves: Move[], world: World, index: HostIndex, code: Code): void {
+function addErrands(moves: Move[], world: World, index: HostIndex): void {
   const { fence, lease, arming, state } = world.hosts[index];
   const { budget } = world;
   const at = index * 32;

@@ -1,7 +1,7 @@
 // The states that a search has met: 64 bits of hash each, and the move that led there, so that the way can be told.
 
-import type { Move } from './exhaustive-moves.ts';
-import type { Hash } from './exhaustive-row.ts';
+import type { Move } from './codes.ts';
+import type { Hash } from './row.ts';
 
 export interface Table {
   /** The state's number; a new one has the next number, which is `count` before the call. */

@@ -1,10 +1,10 @@
 // Numbers that are only ever compared, renamed to their ranks: packets and claims of each node, its runs,
 // revisions of each ledger. And the lowest generation that anything in the world speaks of.
 
-import type { Ledger } from '../../daemon/core/events.ts';
-import type { Grant, HeartbeatContent } from '../../daemon/core/heartbeat.ts';
-import type { State } from '../../daemon/core/state.ts';
-import { gridMs, type Host, type HostIndex, hostIndexes, type World } from './exhaustive-model.ts';
+import type { Ledger } from '../../../daemon/core/events.ts';
+import type { Grant, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
+import type { State } from '../../../daemon/core/state.ts';
+import { gridMs, type Host, type HostIndex, hostIndexes, type World } from './model.ts';
 
 interface Ranks {
   readonly values: Float64Array;
