@@ -291,22 +291,24 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
   };
 }
 
-/** What the ledger says of a group; a group it has never heard of has had no owner. */
+/** The record of a group that has never had an owner. */
+export function noRecord(name: GroupName): LedgerGroup {
+  return {
+    name,
+    generation: 0,
+    owner: null,
+    writer: null,
+    alone: false,
+    sole: false,
+    frozen: false,
+    inTime: false,
+    discards: false,
+  };
+}
+
+/** What the ledger says of a group. */
 export function ledgerGroup(ledger: Ledger, name: GroupName): LedgerGroup {
-  const found = ledger.groups.find((group) => group.name === name);
-  return (
-    found ?? {
-      name,
-      generation: 0,
-      owner: null,
-      writer: null,
-      alone: false,
-      sole: false,
-      frozen: false,
-      inTime: false,
-      discards: false,
-    }
-  );
+  return ledger.groups.find((group) => group.name === name) ?? noRecord(name);
 }
 
 /** What the peer last said of a group; null: nothing. */

@@ -7,7 +7,7 @@ import { ownContent } from '../../../daemon/core/report.ts';
 import type { ResourceState } from '../../../daemon/core/resource.ts';
 import type { FenceState, LeaseState, WatchdogState } from '../../../daemon/core/safeguards.ts';
 import type { GroupState, LinkState, PeerState, ProbeState, State } from '../../../daemon/core/state.ts';
-import { initialState } from '../../../daemon/core/state.ts';
+import { initialState, noRecord } from '../../../daemon/core/state.ts';
 import { groupName, noLedger } from './model.ts';
 
 /**
@@ -211,17 +211,7 @@ function changed<T>(fates: Fates<T>, now: T, first: T): readonly string[] {
   );
 }
 
-const emptyRecord: LedgerGroup = {
-  name: groupName,
-  generation: 0,
-  owner: null,
-  writer: null,
-  alone: false,
-  sole: false,
-  frozen: false,
-  inTime: false,
-  discards: false,
-};
+const emptyRecord = noRecord(groupName);
 
 /** Fields that were to keep their first value, and did not. */
 export function moved(now: State): readonly string[] {

@@ -3,22 +3,8 @@
 
 import { kindOf, type Move, moveOf } from './codes.ts';
 import { type Play, withHost } from './effects.ts';
-import { type Budget, type Host, hostIndexes, noLedger, policyOf, type Setup, type World } from './model.ts';
+import { type Host, hostIndexes, noBudget, noLedger, policyOf, type Setup, type World } from './model.ts';
 import { apply, movesOf } from './moves.ts';
-
-const noBudget: Budget = {
-  faults: 0,
-  crashes: 0,
-  powerLosses: 0,
-  cuts: 0,
-  gateways: 0,
-  failures: 0,
-  boots: 0,
-  losses: 0,
-  delays: 0,
-  lateness: 0,
-  requests: 0,
-};
 
 const steadyMs = 40_000;
 

@@ -131,6 +131,21 @@ export interface Budget {
   readonly requests: number;
 }
 
+/** Nothing more may happen. */
+export const noBudget: Budget = {
+  faults: 0,
+  crashes: 0,
+  powerLosses: 0,
+  cuts: 0,
+  gateways: 0,
+  failures: 0,
+  boots: 0,
+  losses: 0,
+  delays: 0,
+  lateness: 0,
+  requests: 0,
+};
+
 /** As many as there are. */
 export const unlimited = 99;
 

@@ -1,21 +1,7 @@
 // The worlds that are searched, in two sizes. In the evidence tier no more goes wrong than the tier promises to bear:
 // one fault, whatever is lost or late besides; with a guard, faults add up.
 
-import { type Budget, type Setup, unlimited } from './model.ts';
-
-const calm: Budget = {
-  faults: 0,
-  crashes: 0,
-  powerLosses: 0,
-  cuts: 0,
-  gateways: 0,
-  failures: 0,
-  boots: 0,
-  losses: 0,
-  delays: 0,
-  lateness: 0,
-  requests: 0,
-};
+import { type Budget, noBudget, type Setup, unlimited } from './model.ts';
 
 const plain: Setup = {
   name: '',
@@ -26,7 +12,7 @@ const plain: Setup = {
   cuts: ['whole', 'out', 'in', 'heartbeats'],
   mends: true,
   requests: [],
-  budget: calm,
+  budget: noBudget,
   inFlightMax: 1,
   quickSteps: 1,
   slowSteps: 0,
@@ -34,7 +20,15 @@ const plain: Setup = {
 };
 
 /** Any single fault: a daemon killed, a host without power, a cut, a silent gateway. */
-const oneFault: Budget = { ...calm, faults: 1, crashes: 1, powerLosses: 1, cuts: 1, gateways: 1, boots: 1 };
+const oneFault: Budget = {
+  ...noBudget,
+  faults: 1,
+  crashes: 1,
+  powerLosses: 1,
+  cuts: 1,
+  gateways: 1,
+  boots: 1,
+};
 
 const evidence: Setup = {
   ...plain,
@@ -48,7 +42,7 @@ const cold: Setup = {
   name: 'cold',
   what: 'no guard; nothing has ever run, the daemons start at any time of each other; a host loses its power',
   beginning: 'cold',
-  budget: { ...calm, faults: 1, powerLosses: 1 },
+  budget: { ...noBudget, faults: 1, powerLosses: 1 },
 };
 
 const handover: Setup = {
@@ -56,7 +50,7 @@ const handover: Setup = {
   name: 'handover',
   what: 'no guard; a handover, a takeover or a stop is asked for on either node; a daemon is killed, a host off',
   requests: ['handover', 'takeover', 'stop'],
-  budget: { ...calm, faults: 1, crashes: 1, powerLosses: 1, requests: 1 },
+  budget: { ...noBudget, faults: 1, crashes: 1, powerLosses: 1, requests: 1 },
 };
 
 const device: Setup = {
@@ -65,7 +59,7 @@ const device: Setup = {
   what: 'each host can power the other one off; a partition, and a daemon killed at any time of it',
   guard: 'device',
   cuts: ['between'],
-  budget: { ...calm, faults: 2, crashes: 1, cuts: 1 },
+  budget: { ...noBudget, faults: 2, crashes: 1, cuts: 1 },
 };
 
 const lease: Setup = {
@@ -74,7 +68,7 @@ const lease: Setup = {
   what: 'a witness and watchdogs; a partition, and a daemon killed at any time of it',
   guard: 'lease',
   cuts: ['between'],
-  budget: { ...calm, faults: 2, crashes: 1, cuts: 1 },
+  budget: { ...noBudget, faults: 2, crashes: 1, cuts: 1 },
 };
 
 const leaseCut: Setup = {
@@ -83,7 +77,7 @@ const leaseCut: Setup = {
   what: 'a witness and watchdogs; a host cut off, or a partition, that does not end; a daemon killed or a failing operation',
   cuts: ['whole', 'between'],
   mends: false,
-  budget: { ...calm, faults: 2, crashes: 1, cuts: 1, failures: 1 },
+  budget: { ...noBudget, faults: 2, crashes: 1, cuts: 1, failures: 1 },
 };
 
 export const smallSetups: readonly Setup[] = [evidence, cold, handover, device, lease, leaseCut];

@@ -18,7 +18,7 @@ import type { GroupReport, HeartbeatContent } from '../../../daemon/core/heartbe
 import type { Policy } from '../../../daemon/core/policy.ts';
 import { ownContent } from '../../../daemon/core/report.ts';
 import type { ResourceState } from '../../../daemon/core/resource.ts';
-import { type GroupState, initialState, type State } from '../../../daemon/core/state.ts';
+import { type GroupState, initialState, noRecord, type State } from '../../../daemon/core/state.ts';
 import { step } from '../../../daemon/core/step.ts';
 import type { StorageStatus } from '../../../daemon/core/storage.ts';
 import type { Untimed } from '../../../daemon/sim/world.ts';
@@ -57,18 +57,6 @@ export const activeReport: Partial<GroupReport> = {
   generation: 1,
   holdsAddresses: true,
   holdsRest: true,
-};
-
-const noRecord: LedgerGroup = {
-  name: 'office',
-  generation: 0,
-  owner: null,
-  writer: null,
-  alone: false,
-  sole: false,
-  frozen: false,
-  inTime: false,
-  discards: false,
 };
 
 /** A copy that is whole, connected and not in use. */
@@ -134,7 +122,7 @@ const tickMs = 50;
 export function oneCore(options: OneCoreOptions = {}) {
   const { self = 'primary', policy = examplePolicy(self), persists = true } = options;
   const ledger = {
-    groups: [{ ...noRecord, ...options.record }],
+    groups: [{ ...noRecord('office'), ...options.record }],
     peer: null,
     standby: false,
     maintenanceUntil: null,

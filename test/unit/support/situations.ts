@@ -1,9 +1,18 @@
 // One core in a situation that several tests begin with.
 
-import type { GroupReport } from '../../../daemon/core/heartbeat.ts';
+import type { GroupReport, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../../daemon/core/policy.ts';
-import { type Protection, protectedPolicy } from '../../sim/example.ts';
-import { apart, mirrored, type OneCore, oneCore, ownRun } from './one-core.ts';
+import { examplePolicy, type Protection, protectedPolicy } from '../../sim/example.ts';
+import {
+  activeReport,
+  apart,
+  mirrored,
+  type OneCore,
+  type OneCoreOptions,
+  oneCore,
+  ownRun,
+  stoppedReport,
+} from './one-core.ts';
 
 export const ofPrimary = { generation: 3, owner: 'primary', writer: 'primary' } as const;
 export const ofSecondary = { generation: 3, owner: 'secondary', writer: 'secondary' } as const;
@@ -79,3 +88,51 @@ export function seeShop(
     node.feed(at, { kind: 'resource-observed', group: 'shop', resource, status });
   }
 }
+
+/** The secondary, idle, whose peer runs the group, until 2 s. */
+export function idle(options: OneCoreOptions = {}, says: Partial<HeartbeatContent> = {}): OneCore {
+  const node = oneCore({ self: 'secondary', ...options });
+  node.see(1, 'down');
+  node.go(2000, { peer: { ...activeReport, owner: 'primary' }, says, prompt: false });
+  return node;
+}
+
+/** The primary, which runs the group without a disk, until 2 s. */
+export function owner(
+  options: OneCoreOptions = {},
+  peer: Partial<GroupReport> = {},
+  says: Partial<HeartbeatContent> = {},
+): OneCore {
+  const node = oneCore({ record: ofPrimary, ...options });
+  node.see(1, 'up');
+  node.go(2000, { peer: { ...ofPrimary, ...peer }, says });
+  return node;
+}
+
+/** The primary runs both groups, until 2 s; the secondary could. */
+export function ownerOfTwo(peer: { readonly shop?: Partial<GroupReport> } = {}): OneCore {
+  const policy = withShop(examplePolicy('primary'));
+  const node = oneCore({ policy, record: ofPrimary });
+  node.see(1, 'up');
+  seeShop(node, 1, 'up', 'up');
+  const groups = [
+    { ...stoppedReport, ...ofPrimary },
+    { ...stoppedReport, name: 'shop', ...peer.shop },
+  ];
+  node.go(2000, { says: { groups } });
+  return node;
+}
+
+/** The primary has just been granted the group, which has no disk; its drivers have done nothing yet. */
+export function starting(policy: Policy = examplePolicy('primary'), options: OneCoreOptions = {}): OneCore {
+  const node = oneCore({ policy, ...options });
+  node.see(1, 'down');
+  node.go(1000, { prompt: false });
+  const phase = node.phase();
+  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
+  node.go(1050, { peer: { grant: { incarnation: ownRun, claim: phase.claim.id } } });
+  if (node.phase()?.kind !== 'starting') throw new Error('it was not granted');
+  return node;
+}
+
+export const phases = (node: OneCore) => node.state().groups.map(({ phase }) => phase.kind);
