@@ -123,7 +123,7 @@ function isMirroredAgain(state: State, group: GroupState): boolean {
 export function updateWishes(state: State, group: GroupState): GroupState {
   const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
   const holds = group.phase.kind === 'starting' || group.phase.kind === 'active';
-  const gaveAway = group.phase.kind === 'stopping' || group.phase.kind === 'stopped';
+  const gaveAway = group.phase.kind === 'stopping';
   const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;

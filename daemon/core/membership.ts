@@ -147,8 +147,11 @@ export function silenceMs(state: State): number {
 export function patienceMs(state: State): number {
   const { deadtimeMs, initdeadMs } = state.policy.timings;
   if (state.peer.lastHeardAt !== null) return deadtimeMs;
-  const holding = state.groups.some(({ phase }) => phase.kind === 'active' || phase.kind === 'frozen');
-  return holding ? deadtimeMs : initdeadMs;
+  return isHolding(state) ? deadtimeMs : initdeadMs;
+}
+
+function isHolding({ groups }: State): boolean {
+  return groups.some(({ phase }) => phase.kind === 'active' || phase.kind === 'frozen');
 }
 
 /** Refreshes links and the verdict for the present moment. */
@@ -157,7 +160,7 @@ export function judge(state: State): State {
   const links = state.links.map((link) => {
     const silentMs = link.lastHeardAt === null ? Infinity : state.now - link.lastHeardAt;
     const fresh = link.fresh && silentMs - state.peer.forgivenMs < deadtimeMs;
-    return fresh === link.fresh ? link : { ...link, fresh };
+    return { ...link, fresh };
   });
   const verdict = conclude({ ...state, links }, warntimeMs);
   const alive = verdict.kind === 'alive' || (verdict.kind === 'late' && state.peer.aliveSince !== null);
@@ -242,9 +245,7 @@ function within(state: State, at: MonotonicMs | null, windowMs: number): boolean
 /** Addresses of the peer that have answered since. */
 function answering(state: State, since: MonotonicMs): readonly string[] {
   return state.policy.probes
-    .filter(
-      (target) => target.kind !== 'gateway' && !(target.kind === 'floating' && holdsAddress(state, target)),
-    )
+    .filter((target) => target.kind !== 'gateway' && !holdsAddress(state, target))
     .map(({ id }) => id)
     .filter((id) => (state.probes.find(({ target }) => target === id)?.lastAnsweredAt ?? -Infinity) > since);
 }
@@ -317,16 +318,16 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const { takeoverAfterMs } = state.policy.timings;
   const windowMs = evidenceWindowMs(state);
   const unheardMs = contactAgeMs(state) - state.peer.stalledSinceContactMs;
-  const silent = Math.max(silenceMs(state), state.peer.contactAt === null ? 0 : unheardMs);
-  const isHeard = state.verdict.kind === 'alive' && unheardMs < state.policy.timings.warntimeMs;
-  const isPresent = isHeard || state.verdict.kind === 'departed';
-  const near = !isPresent && silent >= patienceMs(state) - windowMs;
+  const silent = Math.max(silenceMs(state), unheardMs);
+  const mayFreezeAtWarntime = state.peer.contactAt === null && isHolding(state);
+  const isDue = mayFreezeAtWarntime || silent >= patienceMs(state) - windowMs;
+  const near = isDue && state.verdict.kind !== 'departed';
   const settled = silent > patienceMs(state) + takeoverAfterMs;
   const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
   return state.policy.probes.flatMap((target) => {
     if (target.kind === 'gateway')
       return [{ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs }];
-    if (!near || (target.kind === 'floating' && holdsAddress(state, target))) return [];
+    if (!near || holdsAddress(state, target)) return [];
     return [{ target: target.id, intervalMs: urgentMs }];
   });
 }

@@ -127,7 +127,7 @@ export interface Drbd {
   /** For good: also after the next powerOn the side is diskless. */
   diskFailure(side: Side): void;
   truth(): DrbdTruth;
-  /** The other replica holds no acknowledged write that this one lacks. */
+  /** Nobody holds an acknowledged write that is missing in what this side reads: its own disk, or its peer's without one. */
   isNewest(side: Side): boolean;
 }
 
@@ -304,7 +304,9 @@ export function createDrbd(options: DrbdOptions): Drbd {
     truth: () => truth(mirror),
     isNewest: (side) => {
       const self = replicas[side];
-      return !self.broken && otherOf(mirror, self).onlyAcknowledged === 0;
+      const other = otherOf(mirror, self);
+      if (!self.broken) return other.onlyAcknowledged === 0;
+      return self.connection === 'connected' && !other.broken && self.onlyAcknowledged === 0;
     },
   };
 }

@@ -183,13 +183,14 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
       const { trace, agenda } = host.model;
       const peer = peerOf(host);
       const peerDisk = drbd.status(peer.side).disk;
+      const now = drbd.status(side);
       trace?.({
         kind: 'promoted',
         at: agenda.now(),
         side,
         group,
         resource: policy.id,
-        disk,
+        disk: now.disk === 'diskless' ? now.peerDisk : disk, // It may have failed meanwhile.
         peerFencedOrOutdated: !peer.powered || peerDisk === 'outdated' || peerDisk === 'inconsistent',
         forced,
         newest: drbd.isNewest(side),

@@ -15,7 +15,8 @@ const isSole = ({ groups }: Ledger, group: string) => groups.some(({ name, sole 
 
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
- * since it started, unless a person has accepted the data there. A group that was handed over counts as run by who took it.
+ * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
+ * either host has what ran last.
  */
 export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
@@ -55,7 +56,8 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
     },
     'ledger-on-disk'({ side, ledger }) {
       if (!runs[side].hasMet) return;
-      for (const { name, owner } of ledger.groups) if (owner === side) lastOn.set(name, side);
+      for (const { name, owner } of ledger.groups)
+        if (owner === side && lastOn.get(name) !== side) lastOn.delete(name);
     },
     running({ side, resource, running }) {
       const group = groupOf.get(resource);
