@@ -37,7 +37,8 @@ export function storageAsResource(storage: StorageStatus): ResourceStatus {
 
 /**
  * A copy counts as the same as the peer's while they are connected, and after that until somebody writes alone. That
- * the peer does, or did, its last words say, or the witness; unless they were connected after those words.
+ * the peer does, or did, its last words say, or the witness; unless they were connected after those words. A goodbye
+ * is newer than what the witness has on record.
  */
 export function noteLoneWrites(state: State): State {
   let next = state;
@@ -45,7 +46,7 @@ export function noteLoneWrites(state: State): State {
     if (!group.resources.some(({ storage }) => storage !== null)) continue;
     const { name } = group.policy;
     const isPeerAlone = peerReport(state, name)?.alone === true;
-    const isMarked = state.lease.peerAlone.includes(name);
+    const isMarked = state.lease.peerAlone.includes(name) && state.verdict.kind !== 'departed';
     const resources = group.resources.map((resource) => {
       const inSync = isInSync(state, resource, isPeerAlone, isMarked);
       return inSync === resource.inSync ? resource : { ...resource, inSync };

@@ -29,6 +29,8 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
     primary: { incarnation: 0, hasMet: false },
     secondary: { incarnation: 0, hasMet: false },
   };
+  /** Started by hand where the group does not belong: what that is worth, the person knows. */
+  const byHand: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   return {
     rule: 'S3',
@@ -59,9 +61,13 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
       for (const { name, owner } of ledger.groups)
         if (owner === side && lastOn.get(name) !== side) lastOn.delete(name);
     },
+    action({ action }) {
+      if (action.kind === 'start-by-hand') byHand[action.host].add(action.resource);
+    },
     running({ side, resource, running }) {
       const group = groupOf.get(resource);
-      if (group !== undefined && running === 'up') lastOn.set(group, side);
+      if (running === 'up' && group !== undefined && !byHand[side].has(resource)) lastOn.set(group, side);
+      if (running === 'up') byHand[side].delete(resource);
     },
   };
 }
