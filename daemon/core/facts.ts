@@ -1,7 +1,7 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
-import { contactAgeMs, echoIsFresh, hasCarrier, isCutOff, isUnheard, silenceMs } from './membership.ts';
+import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
 import { isDown, type ResourceState } from './resource.ts';
@@ -9,6 +9,7 @@ import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
 import { isPromotable, isUnknownToWitness } from './storage.ts';
+import { hasCarrier, isCutOff } from './verdict.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;

@@ -4,13 +4,14 @@
 import type { Effect, LoneMarks, Outcome } from './events.ts';
 import type { Facts } from './facts.ts';
 import { hasRight, isEligible, peerInMaintenance } from './facts.ts';
-import { fenceIsBelied, patienceMs, silenceMs } from './membership.ts';
+import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
 import { isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
 import { isHeldBack, writesAlone } from './storage.ts';
+import { fenceIsBelied } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
 type FactsOf = (group: GroupState) => Facts;

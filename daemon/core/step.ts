@@ -15,13 +15,10 @@ import { runMachine } from './machine.ts';
 import {
   admission,
   countRefusal,
-  holdsNothing,
-  judge,
   measureStall,
   patienceMs,
   receiveHeartbeat,
   receiveUnreadable,
-  wantedPaces,
 } from './membership.ts';
 import { note, notePeerChanges } from './notes.ts';
 import { answerOutdatings, observeResource, seeStorage } from './observations.ts';
@@ -34,6 +31,7 @@ import { isSame } from './same.ts';
 import type { Draft, RefusalReason, State } from './state.ts';
 import { putGroup, putResource } from './state.ts';
 import { noteLoneWrites } from './storage.ts';
+import { holdsNothing, judge, wantedPaces } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;

@@ -142,7 +142,7 @@ const verdicts: readonly Defect[] = [
   {
     name: 'outside-always-reachable',
     what: 'a node that is cut off itself does not know it',
-    file: 'membership.ts',
+    file: 'verdict.ts',
     find: 'if (leaseHasSettled(state)) return true;',
     replace: 'return true;',
     variants: evidence,
@@ -166,7 +166,7 @@ const verdicts: readonly Defect[] = [
   {
     name: 'signs-of-life-ignored',
     what: 'a host that answers is called dead when its daemon is silent',
-    file: 'membership.ts',
+    file: 'verdict.ts',
     find: "if (signs.length > 0) return { kind: 'unresponsive', signs };",
     replace: '',
     variants: evidence,
@@ -182,7 +182,7 @@ const verdicts: readonly Defect[] = [
   {
     name: 'goodbye-ignored',
     what: 'a peer that said goodbye is waited for as if it had died',
-    file: 'membership.ts',
+    file: 'verdict.ts',
     find: "if (hasDeparted(peer)) return { kind: 'departed' };",
     replace: '',
     variants: evidence,
@@ -190,7 +190,7 @@ const verdicts: readonly Defect[] = [
   {
     name: 'goodbye-taken-too-early',
     what: 'a peer that wants to leave counts as gone although it still runs things',
-    file: 'membership.ts',
+    file: 'verdict.ts',
     find: 'if (content === null || !content.leaving || !holdsNothing(content)) return false;',
     replace: 'if (content === null || !content.leaving) return false;',
     variants: evidence,

@@ -1,0 +1,186 @@
+// What is concluded about a silent peer, from what evidence; and how often that evidence is gathered.
+
+import type { ProbePace } from './events.ts';
+import type { HeartbeatContent } from './heartbeat.ts';
+import { contactAgeMs, isHolding, patienceMs, rawSilenceMs, silenceMs } from './membership.ts';
+import type { MonotonicMs, ProbeTarget } from './policy.ts';
+import { leaseHasSettled, leaseProvesAt } from './safeguards.ts';
+import type { PeerState, State, Verdict } from './state.ts';
+
+/** Refreshes links and the verdict for the present moment. */
+export function judge(state: State): State {
+  const { warntimeMs, deadtimeMs } = state.policy.timings;
+  const links = state.links.map((link) => {
+    const silentMs = link.lastHeardAt === null ? Infinity : state.now - link.lastHeardAt;
+    const fresh = link.fresh && silentMs - state.peer.forgivenMs < deadtimeMs;
+    return { ...link, fresh };
+  });
+  const verdict = conclude({ ...state, links }, warntimeMs);
+  const alive = verdict.kind === 'alive' || (verdict.kind === 'late' && state.peer.aliveSince !== null);
+  const aliveSince = alive ? (state.peer.aliveSince ?? state.now) : null;
+  const isStale = verdict.kind === 'isolated' && rawSilenceMs(state) >= state.policy.timings.staleAfterMs;
+  const lostWhileIsolated = state.peer.lostWhileIsolated || isStale;
+  const isolatedAt = isCutOffByNow(state) ? state.now : state.peer.isolatedAt;
+  const peer = { ...state.peer, aliveSince, lostWhileIsolated, isolatedAt };
+  const changed = verdict.kind !== state.verdict.kind;
+  return { ...state, links, peer, verdict, verdictSince: changed ? state.now : state.verdictSince };
+}
+
+/** The outside has been asked since the peer fell silent, and does not answer. */
+function isCutOffByNow(state: State): boolean {
+  if (state.peer.lastHeardAt === null) return false;
+  const askedAfterMs = state.policy.timings.warntimeMs + 2 * urgentProbeMs(state);
+  return silenceMs(state) >= askedAfterMs && !outsideReachable(state);
+}
+
+function conclude(state: State, warntimeMs: number): Verdict {
+  const { peer } = state;
+  if (peer.confirmedOff) return { kind: 'fenced', by: 'operator' };
+  if (hasDeparted(peer)) return { kind: 'departed' };
+  const silent = silenceMs(state);
+  if (silent < patienceMs(state)) {
+    if (peer.lastHeardAt === null) return { kind: 'listening' };
+    return silent < warntimeMs ? { kind: 'alive' } : { kind: 'late' };
+  }
+  if (fenceStands(state)) return { kind: 'fenced', by: 'device' };
+  const signs = signsOfLife(state);
+  const provenAt = leaseProvesAt(state);
+  if (signs.length === 0 && provenAt !== null && state.now >= provenAt)
+    return { kind: 'fenced', by: 'lease' };
+  if (signs.length > 0) return { kind: 'unresponsive', signs };
+  if (!outsideReachable(state)) return { kind: 'isolated' };
+  return peerAsked(state) ? { kind: 'dead' } : { kind: 'unresponsive', signs: [] };
+}
+
+/** It said goodbye and runs nothing, and nothing of it has come since: also what comes unproven says that it is back. */
+function hasDeparted({ content, lastHeardAt, unprovenHeardAt }: PeerState): boolean {
+  if (content === null || !content.leaving || !holdsNothing(content)) return false;
+  return (unprovenHeardAt ?? -Infinity) <= (lastHeardAt ?? -Infinity);
+}
+
+/** The device says off, and the peer's addresses were asked since and did not answer, or could not be asked. */
+function fenceStands(state: State): boolean {
+  const { succeededAt } = state.fence;
+  if (succeededAt === null || fenceIsBelied(state)) return false;
+  return state.policy.probes.every(({ id, kind }) => {
+    const reportAt = state.probes.find(({ target }) => target === id)?.lastReportAt ?? null;
+    return kind !== 'peer' || (reportAt !== null && reportAt > succeededAt);
+  });
+}
+
+/** The device says that the peer is off, but something of it still answers. */
+export function fenceIsBelied(state: State): boolean {
+  const { succeededAt } = state.fence;
+  return succeededAt !== null && signsOfLife(state, succeededAt).length > 0;
+}
+
+export function holdsNothing(content: HeartbeatContent): boolean {
+  return content.groups.every((group) => !group.holdsAddresses && !group.holdsRest);
+}
+
+/** Answers count while younger than this: what came in since evidence gathering began. Must never grow. */
+function evidenceWindowMs(state: State): number {
+  return state.policy.timings.deadtimeMs - state.policy.timings.warntimeMs;
+}
+
+/**
+ * The outside counts as reachable for less long: a node that lost it must freeze before its peer, which may have
+ * been cut off just before, takes over.
+ */
+function outsideWindowMs(state: State): number {
+  return (evidenceWindowMs(state) * 2) / 3;
+}
+
+function within(state: State, at: MonotonicMs | null, windowMs: number): boolean {
+  return at !== null && state.now - at < windowMs;
+}
+
+/** Addresses of the peer that have answered since. */
+function answering(state: State, since: MonotonicMs): readonly string[] {
+  return state.policy.probes
+    .filter((target) => target.kind !== 'gateway' && !holdsAddress(state, target))
+    .map(({ id }) => id)
+    .filter((id) => (state.probes.find(({ target }) => target === id)?.lastAnsweredAt ?? -Infinity) > since);
+}
+
+function signsOfLife(
+  state: State,
+  since: MonotonicMs = state.now - evidenceWindowMs(state),
+): readonly string[] {
+  const signs = answering(state, since).map((id) => `${id} still answers`);
+  if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
+    signs.push('its packets arrive, but it does not read ours, or we cannot read its');
+  }
+  return signs;
+}
+
+function holdsAddress(state: State, target: ProbeTarget): boolean {
+  return state.groups.some(({ resources }) =>
+    resources.some(({ id, status }) => id === target.id && status?.kind !== 'down'),
+  );
+}
+
+/**
+ * Neither the outside nor any address of the peer answers. Both count for the shorter time: a peer that was asked just
+ * before the cables went must not keep this node from freezing for longer than its own takeover takes. That the peer
+ * is heard says nothing of whether it hears us.
+ */
+export function isCutOff(state: State): boolean {
+  const since = state.now - outsideWindowMs(state);
+  return !outsideReachable(state) && answering(state, since).length === 0;
+}
+
+/** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
+function outsideReachable(state: State): boolean {
+  if (leaseHasSettled(state)) return true;
+  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
+  if (gateways.length === 0) return carrierEverywhere(state);
+  const windowMs = outsideWindowMs(state);
+  return gateways.some(({ id }) => {
+    const probe = state.probes.find(({ target }) => target === id);
+    return within(state, probe?.lastAnsweredAt ?? null, windowMs);
+  });
+}
+
+function carrierEverywhere(state: State): boolean {
+  return state.groups.every((group) => hasCarrier(state, group.policy.interfaces));
+}
+
+export function hasCarrier(state: State, interfaces: readonly string[]): boolean {
+  return interfaces.every((name) => state.carriers[name]?.up !== false);
+}
+
+/** Was at least one question to the peer really asked, and left without an answer, since it fell silent? */
+function peerAsked(state: State): boolean {
+  const windowMs = evidenceWindowMs(state);
+  const targets = state.policy.probes.filter(({ kind }) => kind === 'peer');
+  return targets.some(({ id }) => {
+    const probe = state.probes.find(({ target }) => target === id);
+    return within(state, probe?.lastUnansweredAt ?? null, windowMs);
+  });
+}
+
+const steadyProbeMs = 1000;
+
+function urgentProbeMs(state: State): number {
+  return Math.max(20, Math.min(steadyProbeMs / 2, Math.round(evidenceWindowMs(state) / 8)));
+}
+
+/** How often each target is to be asked now: gateways always, the peer's addresses once a verdict is near. */
+export function wantedPaces(state: State): readonly ProbePace[] {
+  const { takeoverAfterMs } = state.policy.timings;
+  const windowMs = evidenceWindowMs(state);
+  const unheardMs = contactAgeMs(state) - state.peer.stalledSinceContactMs;
+  const silent = Math.max(silenceMs(state), unheardMs);
+  const mayFreezeAtWarntime = state.peer.contactAt === null && isHolding(state);
+  const isDue = mayFreezeAtWarntime || silent >= patienceMs(state) - windowMs;
+  const near = isDue && state.verdict.kind !== 'departed';
+  const settled = silent > patienceMs(state) + takeoverAfterMs;
+  const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
+  return state.policy.probes.flatMap((target) => {
+    if (target.kind === 'gateway')
+      return [{ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs }];
+    if (!near || holdsAddress(state, target)) return [];
+    return [{ target: target.id, intervalMs: urgentMs }];
+  });
+}
