@@ -1,8 +1,8 @@
 // Agreement between two living nodes about who runs a group: a claim, and the other's grant of exactly that
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
+import { gatewayAnswers, lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
-import { gatewayAnswers, lanUsable } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
 import { isSame } from './same.ts';
 import type { GroupState, OfferReason, State } from './state.ts';

@@ -1,5 +1,6 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
+import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import type { NodeName } from './policy.ts';
@@ -8,8 +9,8 @@ import { isDown, type ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
-import { isPromotable, isUnknownToWitness } from './storage.ts';
-import { hasCarrier, isCutOff } from './verdict.ts';
+import { isUnknownToWitness } from './storage.ts';
+import { isCutOff } from './verdict.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
@@ -67,30 +68,6 @@ export interface Facts {
   /** Every resource is up, or given up, or keeps failing and is tried again for ever. */
   readonly settled: boolean;
   readonly ledgerFrozen: boolean;
-}
-
-/** Carrier on every interface that the group needs. A gateway is evidence, and a reason to move, but no condition. */
-export function lanUsable(state: State, group: GroupState): boolean {
-  return hasCarrier(state, group.policy.interfaces);
-}
-
-/** Is there a gateway that answers, or none that was asked in vain? What could not be asked proves nothing. */
-export function gatewayAnswers(state: State): boolean {
-  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
-  const failed = gateways.filter(({ id }) => {
-    const probe = state.probes.find(({ target }) => target === id);
-    const silentMs = state.now - (probe?.lastAnsweredAt ?? state.startedAt);
-    const askedMs = state.now - (probe?.lastUnansweredAt ?? -Infinity);
-    const patienceMs = gatewayPatienceMs(state);
-    const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
-    return silentMs > patienceMs && askedMs < patienceMs && stalledMs > patienceMs;
-  });
-  return gateways.length === 0 || failed.length < gateways.length;
-}
-
-/** A gateway is asked once a second while all is well; it is lost after this long without an answer. */
-function gatewayPatienceMs(state: State): number {
-  return Math.max(state.policy.timings.deadtimeMs * 2, 5000);
 }
 
 /** Not before the peer has frozen by its own times, which may differ from ours while a change is under way. */
@@ -188,28 +165,6 @@ function unprovenOff({ verdict, fence, lease, policy }: State): Obstacle | null 
   return lease.lastError === null ? null : 'no-lease';
 }
 
-/** Can every device of the group be promoted here with the data it has, or is it already? */
-export function dataUsable(state: State, group: GroupState, ifPeerWereOff = false): boolean {
-  return group.policy.resources.every(({ id, kind }) => {
-    if (kind !== 'drbd') return true;
-    const resource = group.resources.find((other) => other.id === id);
-    return (
-      resource !== undefined &&
-      (resource.status?.kind !== 'down' || isPromotable(state, group, resource, ifPeerWereOff))
-    );
-  });
-}
-
-/**
- * A node that has not met its peer since it started goes by its ledger: it may start a group that it owned while the
- * peer was known to be gone. Otherwise the peer may have written later; also when there is no record at all.
- */
-function dataProven(state: State, group: GroupState): boolean {
-  if (state.peer.met || group.dataAccepted) return true;
-  const { owner, sole } = ledgerGroup(state.ledger, group.policy.name);
-  return owner === state.policy.self && sole;
-}
-
 function mustFreeze(state: State, group: GroupState): boolean {
   const { witness } = state.policy;
   if (witness !== null) return !hasRight(state) && contactAgeMs(state) >= freezeAfter(state);
@@ -271,20 +226,11 @@ function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, grou
   return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
 }
 
-function canRun({ ledgerFailing, watchdog }: State): boolean {
-  return ledgerFailing === null && watchdog.lastError === null;
-}
-
 /** A promotion under way cannot be taken back, so it is carried through. */
 function isDataUnusable(state: State, group: GroupState): boolean {
   if (group.resources.some(({ storage, operation }) => storage !== null && operation !== null)) return false;
   const isUnknown = isUnknownToWitness(state, group) && state.lease.lastError !== null;
   return isUnknown || !dataUsable(state, group);
-}
-
-export function isEligible(state: State, group: GroupState, ifPeerWereOff = false): boolean {
-  const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
-  return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group, ifPeerWereOff);
 }
 
 const failuresUntilSettled = 3;

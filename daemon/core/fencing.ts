@@ -1,9 +1,10 @@
 // Asks for what protects: powers a silent peer off, keeps the lease, feeds the watchdog. When to ask is decided here;
-// what an answer proves is said in membership and safeguards.
+// what an answer proves is said in verdict.ts and safeguards.ts.
 
+import { isEligible } from './eligibility.ts';
 import type { Effect, LoneMarks, Outcome } from './events.ts';
 import type { Facts } from './facts.ts';
-import { hasRight, isEligible, peerInMaintenance } from './facts.ts';
+import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
 import { isDown } from './resource.ts';

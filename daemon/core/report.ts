@@ -1,6 +1,6 @@
 // What this node says of itself in its heartbeats.
 
-import { gatewayAnswers, isEligible, lanUsable } from './facts.ts';
+import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isDown } from './resource.ts';
 import type { GroupState, State } from './state.ts';

@@ -1,7 +1,7 @@
 // What an operator may ask for, and the answer: accepted with what will happen, or refused with what to do.
 
+import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { OperatorRequest, RequestAnswer } from './events.ts';
-import { dataUsable, isEligible, lanUsable } from './facts.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import type { GroupState, Obstacle, State } from './state.ts';

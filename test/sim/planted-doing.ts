@@ -158,7 +158,7 @@ export const data: readonly Defect[] = [
   {
     name: 'unproven-data-used',
     what: 'a node that has met nobody since it started takes its data for the newest',
-    file: 'facts.ts',
+    file: 'eligibility.ts',
     find: 'return owner === state.policy.self && sole;',
     replace: 'return true;',
     variants: anywhere,
