@@ -14,7 +14,6 @@ import { isCutOff } from './verdict.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
-  readonly preferredSelf: boolean;
   /** What the peer last said of this group; null: never heard. */
   readonly report: GroupReport | null;
   readonly peerMayHoldAddresses: boolean;
@@ -51,7 +50,7 @@ export interface Facts {
   readonly cannotStart: boolean;
   /** A device that the group needs may not be promoted here with the data it has, and nothing of it is. */
   readonly dataUnusable: boolean;
-  /** Somebody vouches for the peer being off: an operator, a device, a lease. */
+  /** Somebody vouches for the peer being off: itself, an operator, a device, a lease. */
   readonly peerProvenOff: boolean;
   /** The lease is ours again, and nobody else has had it since this node froze. */
   readonly leaseRegained: boolean;
@@ -103,8 +102,7 @@ function lastOwner(state: State, group: GroupState, report: GroupReport): NodeNa
   return own.owner === report.owner ? own.owner : preferred;
 }
 
-function isChosen(state: State, group: GroupState, report: GroupReport, eligible: boolean): boolean {
-  if (!eligible) return false;
+function isChosen(state: State, group: GroupState, report: GroupReport): boolean {
   if (!report.willing) return true;
   const { self, peer } = state.policy;
   const owner = lastOwner(state, group, report);
@@ -139,7 +137,7 @@ function findObstacle(state: State, group: GroupState): Obstacle | null {
   if (own !== null) return own;
   if (kind === 'fenced' && isUnknownToWitness(state, group) && state.lease.lastError !== null)
     return 'unknown-data';
-  return isFencedTier || state.policy.witness !== null ? unprovenOff(state) : null;
+  return unprovenOff(state);
 }
 
 /** What keeps this node itself from running the group, if nobody wants that. */
@@ -167,16 +165,12 @@ function unprovenOff({ verdict, fence, lease, policy }: State): Obstacle | null 
 
 function mustFreeze(state: State, group: GroupState): boolean {
   const { witness } = state.policy;
-  if (witness !== null) return !hasRight(state) && contactAgeMs(state) >= freezeAfter(state);
+  if (witness !== null) return !hasRight(state) && contactAgeMs(state) >= state.policy.timings.warntimeMs;
   if (tierOf(state.policy) === 'fenced') return false; // Who is to take over powers this node off first.
   const { kind } = state.verdict;
   if (kind === 'fenced' || kind === 'departed') return false;
   if (ledgerGroup(state.ledger, group.policy.name).sole) return false;
   return isUnheard(state) && isCutOff(state);
-}
-
-function freezeAfter({ peer, policy: { timings } }: State): number {
-  return peer.contactAt === null ? timings.warntimeMs : timings.freezeAfterMs;
 }
 
 /**
@@ -254,7 +248,6 @@ export function factsOf(state: State, group: GroupState): Facts {
   const claimReason = pulled ? 'operator' : offeredToUs ? 'offered' : 'nobody-runs-it';
   return {
     verdict: state.verdict.kind,
-    preferredSelf: group.policy.preferred === state.policy.self,
     report,
     peerMayHoldAddresses: !peerGone && (report === null || report.holdsAddresses),
     peerMayHoldRest: !peerGone && (report === null || report.holdsRest),
@@ -262,7 +255,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     outranked: isOutranked(state, group, report),
     eligible,
     inMaintenance: handsOff(state, freezes),
-    chosen: alive && report !== null && isChosen(state, group, report, eligible),
+    chosen: alive && report !== null && isChosen(state, group, report),
     granted:
       alive &&
       claim !== null &&
@@ -281,7 +274,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),
     leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state) && state.lease.unbroken,
-    peerProvenOff: state.verdict.kind === 'fenced' || (state.policy.witness !== null && peerGone),
+    peerProvenOff: peerGone && (state.verdict.kind !== 'dead' || state.policy.witness !== null),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),

@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts';
 import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
-import { isDown } from './resource.ts';
+import { isComingUp, isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
@@ -192,12 +192,12 @@ function mayFeed(state: State): boolean {
 
 /** Nothing of the group answers or writes here: a promoted device whose guests are paused is not written to. */
 export function isHarmless({ resources, policy }: GroupState): boolean {
-  return resources.every(
-    ({ id, status, inDoubt }) =>
-      (status?.kind === 'down' && !inDoubt) ||
-      status?.kind === 'paused' ||
-      policy.resources.find((other) => other.id === id)?.kind === 'drbd',
-  );
+  return resources.every((resource) => {
+    const { id, status, inDoubt } = resource;
+    if (policy.resources.find((other) => other.id === id)?.kind === 'drbd') return true;
+    if (isComingUp(resource)) return false;
+    return (status?.kind === 'down' && !inDoubt) || status?.kind === 'paused';
+  });
 }
 
 function holdsNothingAtAll(state: State): boolean {

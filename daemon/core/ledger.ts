@@ -15,8 +15,7 @@ const retryMs = 1000;
 function recordOf(state: State, group: GroupState, facts: Facts): LedgerGroup {
   const { phase, discards, frozenInTime: inTime } = group;
   const known = ledgerGroup(state.ledger, group.policy.name);
-  const isDiscarding = phase.kind === 'stopping' && phase.reason === 'discard';
-  const staysFrozen = known.frozen && (phase.kind === 'observing' || isDiscarding);
+  const staysFrozen = known.frozen && (phase.kind === 'observing' || phase.kind === 'stopping');
   const frozen = phase.kind === 'frozen' || staysFrozen;
   return { ...ownershipOf(state, group, facts, known), alone: writesAlone(group), frozen, inTime, discards };
 }
@@ -38,7 +37,8 @@ function ownershipOf(state: State, group: GroupState, facts: Facts, known: Ledge
     const writer = hasPromoted(group) ? self : known.writer;
     return { ...known, generation, owner: self, writer, sole };
   }
-  if (state.verdict.kind === 'alive' && report !== null && isNewer(state, report, known)) {
+  const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'departed';
+  if (isHeard && report !== null && isNewer(state, report, known)) {
     const { generation, owner, writer } = report;
     return { ...known, generation, owner, writer, sole: false };
   }

@@ -43,14 +43,12 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
   const wished = updateWishes(state, group);
   if (wished !== group) {
     if (isForgotten(group, wished)) {
-      emit(
-        note(
-          'warning',
-          'request-expired',
-          group,
-          `the operator's wish was not carried out within a minute and is forgotten`,
-        ),
-      );
+      const { kind } = state.verdict;
+      const isHeard = kind === 'alive' || kind === 'late';
+      const why = isHeard
+        ? 'was not carried out within a minute'
+        : `needs ${state.policy.peer}, which is not heard,`;
+      emit(note('warning', 'request-expired', group, `the operator's wish ${why} and is forgotten`));
     }
     return putGroup(state, wished);
   }
@@ -79,12 +77,6 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
 function blockedNote(state: State, group: GroupState, obstacle: Obstacle): Effect {
   const { why, next } = explainObstacle(obstacle, state.policy.peer, group.policy.name);
   return note('alarm', 'block', group, `not started here: ${why}`, null, next);
-}
-
-/** A new freeze is timed anew; one that was found at the start is the one on record. */
-function keepsFrozenInTime(from: Phase, to: Phase): boolean {
-  if (to.kind === 'frozen') return from.kind === 'observing';
-  return to.kind !== 'starting' && to.kind !== 'active';
 }
 
 /**
@@ -163,7 +155,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     rule: row.id,
     resources,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
-    frozenInTime: group.frozenInTime && keepsFrozenInTime(group.phase, phase),
+    frozenInTime: group.frozenInTime && phase.kind !== 'starting' && phase.kind !== 'active',
     discards: group.discards && phase.kind !== 'starting',
   };
   const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';

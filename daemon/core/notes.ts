@@ -1,6 +1,7 @@
 // The words in which the core says what it saw and decided.
 
 import type { Effect } from './events.ts';
+import type { ResourceId } from './policy.ts';
 import type { GroupState, State } from './state.ts';
 
 export function note(
@@ -12,6 +13,11 @@ export function note(
   next: string | null = null,
 ): Effect {
   return { kind: 'note', note: { severity, code, group: group?.policy.name ?? null, message, next, tookMs } };
+}
+
+export function quarantineNote(group: GroupState, resource: ResourceId, why: string): Effect {
+  const next = `mend the cause, then run \`battito retry ${group.policy.name}\``;
+  return note('alarm', 'quarantined', group, `${resource} is given up: ${why}`, null, next);
 }
 
 /** Says what has changed about the peer, the links and our own pace since the last event; causes first. */

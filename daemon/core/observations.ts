@@ -16,7 +16,7 @@ export function observeResource(state: State, event: EventOf<'resource-observed'
   if (group === undefined || resource === undefined || resource.operation !== null) return state;
   const before = resource.status;
   if (before !== null && isSameStatus(before, event.status)) return state;
-  if (group.phase.kind === 'active' && before !== null) {
+  if (group.phase.kind === 'active') {
     const what = event.status.kind === 'unknown' ? `unknown: ${event.status.message}` : event.status.kind;
     emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
   }

@@ -5,8 +5,9 @@
 import type { Effect, Outcome, ResourceAction, ResourceStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
+import { quarantineNote } from './notes.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
-import type { ResourceState } from './resource.ts';
+import { bringsUp, isComingUp, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
@@ -61,8 +62,6 @@ function startsFrom({ status, asserted, quarantined }: ResourceState, policy: Re
   return status?.kind === 'down' && quarantined === null;
 }
 
-const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
-
 function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, facts: Facts): boolean {
   if (group.needsRevision > state.persistedRevision || facts.unowned) return false;
   if (reliesOnWatchdog(state) && !state.watchdog.armed) return false;
@@ -71,7 +70,7 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
     return false;
   }
   if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
-  if (policy.kind === 'drbd' && isAboutToConnect(state, group, resource)) return false;
+  if (isAboutToConnect(state, group, resource)) return false;
   if (policy.kind === 'drbd' && mustMarkFirst(state, group, resource)) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
   const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
@@ -128,7 +127,8 @@ function guestsLinger(state: State, group: GroupState, id: string): boolean {
   return group.policy.resources.some((other) => {
     const guest = group.resources.find((resource) => resource.id === other.id);
     if (guest === undefined || !other.needs.includes(id)) return false;
-    const isMoving = guest.status?.kind !== 'down' && guest.status?.kind !== 'paused';
+    const isStill = guest.status?.kind === 'down' || guest.status?.kind === 'paused';
+    const isMoving = !isStill || isComingUp(guest);
     const sinceMs = state.now - (guest.operation?.since ?? state.now);
     return isMoving && (guest.failures > 0 || sinceMs >= pausingMs(state.policy) / 2);
   });
@@ -178,7 +178,7 @@ export function reconcile(
     if (resource.operation !== null) {
       const { operation } = resource;
       const isOpposed = bringsUp(operation.action) && wanted !== 'up';
-      const isTooGentle = operation.action === 'stop' && (wanted === 'destroyed' || wanted === 'frozen');
+      const isTooGentle = operation.action === 'stop' && wanted === 'destroyed';
       if ((isOpposed || isTooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
         emit({ kind: 'cancel-operation', operation: operation.id });
         current = putResource(current, { ...resource, operation: { ...operation, cancelled: true } });
@@ -194,6 +194,7 @@ export function reconcile(
     const quarantine =
       action === 'start' && policy.kind === 'guest' ? tooManyStarts(resource, state.now) : null;
     if (quarantine !== null) {
+      emit(quarantineNote(group, policy.id, quarantine));
       current = putResource(current, { ...resource, quarantined: quarantine });
       continue;
     }
@@ -238,7 +239,7 @@ function statusAfter(
   action: ResourceAction,
 ): ResourceStatus {
   if (bringsUp(action)) return { kind: 'up' };
-  if (action === 'freeze' && policy.kind !== 'address') return { kind: 'paused' };
+  if (action === 'freeze') return { kind: 'paused' };
   const isSeen = policy.kind !== 'drbd' || storage?.role === 'secondary';
   return isSeen ? { kind: 'down' } : { kind: 'unknown', message: notSeenSince };
 }

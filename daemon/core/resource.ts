@@ -56,6 +56,13 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
   };
 }
 
+export const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
+
+/** Something is under way that may bring it up at any moment. */
+export function isComingUp({ operation }: ResourceState): boolean {
+  return operation !== null && bringsUp(operation.action);
+}
+
 /** Nothing of it is in use, nor can come into use without a new operation. */
 export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
   return status?.kind === 'down' && operation === null && !inDoubt;

@@ -20,7 +20,7 @@ import {
   receiveHeartbeat,
   receiveUnreadable,
 } from './membership.ts';
-import { note, notePeerChanges } from './notes.ts';
+import { note, notePeerChanges, quarantineNote } from './notes.ts';
 import { answerOutdatings, observeResource, seeStorage } from './observations.ts';
 import { finishOperation, reconcile } from './operations.ts';
 import type { MonotonicMs } from './policy.ts';
@@ -73,10 +73,9 @@ export function step(before: State, event: Event): Draft {
 function reconcileAll(moved: State, emit: Emit): State {
   const facts = moved.groups.map((group) => factsOf(moved, group));
   const recorded = syncLedger(moved, facts, emit);
-  const isUnchanged = recorded === moved;
   return recorded.groups.reduce((state, group, index) => {
-    const known = isUnchanged ? facts[index] : undefined;
-    return reconcile(state, group, known ?? factsOf(recorded, group), emit);
+    const known = facts[index];
+    return known === undefined ? state : reconcile(state, group, known, emit);
   }, recorded);
 }
 
@@ -194,10 +193,7 @@ function finish(state: State, event: EventOf<'operation-finished'>, emit: Emit):
       emit(note('warning', 'operation-failed', group, message, tookMs));
     }
     if (ended.quarantined !== null && resource.quarantined === null) {
-      const next = `mend the cause, then run \`battito retry ${group.policy.name}\``;
-      emit(
-        note('alarm', 'quarantined', group, `${resource.id} is given up: ${ended.quarantined}`, null, next),
-      );
+      emit(quarantineNote(group, resource.id, ended.quarantined));
     }
     return putGroup(state, putResource(group, ended));
   }
@@ -292,7 +288,6 @@ function nextWake(state: State): MonotonicMs {
     if (at !== null && at > now && at < wakeAt) wakeAt = at;
   };
   for (const afterMs of [timings.warntimeMs, timings.freezeAfterMs, patience, timings.takeoverAfterMs]) {
-    consider(heard + afterMs);
     consider(heard + afterMs + peer.forgivenMs);
   }
   consider((peer.contactAt ?? state.startedAt) + timings.freezeAfterMs);

@@ -22,7 +22,7 @@ export interface Transition {
 const mayTakeOver = (f: Facts) =>
   f.peerGone && f.obstacle === null && f.eligible && f.allDown && !f.grantOutstanding;
 
-const peerLetsGo = (f: Facts) => f.report !== null && !f.peerMayHoldAddresses && !f.peerMayHoldRest;
+const peerLetsGo = (f: Facts) => !f.peerMayHoldAddresses && !f.peerMayHoldRest;
 
 /** Alive, and there is a reason to ask the peer for the group. */
 const wantsClaim = (f: Facts) =>

@@ -235,3 +235,16 @@ test('a group that was declined belongs to the peer again', (t) => {
   t.is(node.phase()?.kind, 'claiming', 'so it asks for the group again');
   t.is(node.askedOf(disk).at(-1), 'stop');
 });
+
+test('a goodbye, too, tells of a later generation', (t) => {
+  const node = oneCore({ record: { ...ofPrimary, sole: true } });
+  node.see(1, 'down');
+  node.hear(10, { ...ofSecondary, generation: 5 }, { says: { leaving: true } });
+  t.is(node.state().verdict.kind, 'departed');
+  t.like(node.record(), { generation: 6, owner: 'primary' }, 'it takes over from there');
+  const other = oneCore({ record: { ...ofPrimary, sole: true } });
+  other.see(1, 'down');
+  other.request(2, { kind: 'standby', on: true });
+  other.hear(10, { ...ofSecondary, generation: 5 }, { says: { leaving: true } });
+  t.like(other.record(), { generation: 5, owner: 'secondary', sole: false });
+});

@@ -248,3 +248,24 @@ test('rules that fit at once are a defect of the table, and never chosen from by
   const facts = { ...owner().facts(), granted: true, leaseRegained: true, verdict: 'dead' } as const;
   t.throws(() => matching('frozen', facts), { message: 'rules overlap: resume, resume-by-lease' });
 });
+
+test('a frozen owner whose peer says goodbye starts the group afresh: nobody else can have it', (t) => {
+  const node = owner();
+  node.go(5000, { peer: null, gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'frozen');
+  node.go(5050, { gateway: 'answered' });
+  node.hear(5060, ofPrimary, { says: { leaving: true } });
+  node.go(5200, { peer: null });
+  t.true(node.codes().includes('discard-when-fenced'));
+  t.like(node.phase(), { kind: 'active', generation: ofPrimary.generation + 1 });
+});
+
+test('a wish that needs a peer which falls silent is forgotten for that reason', (t) => {
+  const node = owner();
+  node.request(2000, handover);
+  node.go(6000, { peer: null });
+  t.deepEqual(
+    notes(node, 'request-expired').map(({ message }) => message),
+    [`the operator's wish needs secondary, which is not heard, and is forgotten`],
+  );
+});

@@ -207,3 +207,20 @@ test('the mirror is waited for while a group starts, and not when it runs alread
   node.show(1210, { ...apart, role: 'secondary' });
   t.deepEqual(node.askedOf(disk), ['start', 'start']);
 });
+
+test('a guest whose start hangs while the node is cut off may be running already: the IO under it is held back', (t) => {
+  const node = taking();
+  node.go(2000, { peer: { ...node.peer, holdsRest: false, holdsAddresses: false } });
+  node.show(2000, { role: 'primary' });
+  for (const id of [address, disk]) if (node.resource(id).operation !== null) node.finish(2000, id);
+  node.finish(2010, web);
+  node.show(2020, apart);
+  node.go(6000, { peer: null, gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'frozen');
+  t.is(node.resource(mail).operation?.action, 'start');
+  t.true(node.askedOf(disk).includes('freeze'));
+  node.finish(6010, web);
+  node.show(6020, { suspended: 'user' });
+  node.finish(6020, disk);
+  t.false(node.group().frozenInTime, 'and nothing of it stands still');
+});

@@ -279,6 +279,7 @@ test('a guest that keeps dying is started eight times within an hour, and no mor
   node.seeOne(at, mail, { kind: 'down' });
   t.is(node.askedOf(mail).length, 8);
   t.regex(node.resource(mail).quarantined ?? '', /started 8 times within an hour/);
+  t.true(node.codes().includes('quarantined'), 'and a person is told');
 });
 
 test('an address may be put back any number of times', (t) => {

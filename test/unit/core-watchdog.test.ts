@@ -272,3 +272,24 @@ test('a daemon that ends in maintenance disarms it only if its peer has read of 
     t.is(disarmings(node), hearsUs ? 1 : 0, 'its host is reset otherwise, before the peer takes over');
   }
 });
+
+test('a start that hangs when the right to run ends is no reason to be fed: what it brings up may run already', (t) => {
+  const node = granted();
+  finishArming(node, 1100, { kind: 'done' });
+  for (const id of [address, web]) node.finish(1200, id);
+  t.is(node.resource(mail).operation?.action, 'start');
+  node.go(1300, { peer: null, gateway: 'unanswered', witness: null });
+  const right = Math.max(
+    node.state().lease.validUntil ?? 0,
+    (node.state().peer.contactAt ?? 0) + freezeAfterMs,
+  );
+  node.go(right);
+  t.is(node.phase()?.kind, 'frozen');
+  for (const id of [address, web]) node.finish(right, id);
+  const before = feedings(node);
+  node.go(right + 5000);
+  t.is(feedings(node), before);
+  node.finish(right + 5000, mail, broken);
+  node.go(right + 6000);
+  t.true(feedings(node) > before, 'it came to nothing after all');
+});

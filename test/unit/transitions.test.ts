@@ -46,7 +46,6 @@ const verdicts = [
 const facts: fc.Arbitrary<Facts> = fc
   .record({
     verdict: fc.constantFrom(...verdicts),
-    preferredSelf: fc.boolean(),
     peerMayHoldAddresses: fc.boolean(),
     peerMayHoldRest: fc.boolean(),
     takeoverTime: fc.boolean(),
@@ -102,7 +101,7 @@ const facts: fc.Arbitrary<Facts> = fc
       offeredToUs: alive && free.offeredToUs,
       eligible: free.eligible && !free.inMaintenance && !leaving,
       mustFreeze: free.verdict !== 'departed' && free.verdict !== 'fenced' && free.mustFreeze,
-      peerProvenOff: free.verdict === 'fenced' || (provenByLease && peerGone && free.verdict === 'dead'),
+      peerProvenOff: peerGone && (free.verdict !== 'dead' || provenByLease),
       mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
       obstacle: present ? null : ofVerdict,
       anyPaused: anyPaused && statuses === 'some-up',
