@@ -107,7 +107,7 @@ const freezing: readonly Defect[] = [
     name: 'never-freezes-without-lease',
     what: 'an owner without contact and lease goes on',
     file: 'facts.ts',
-    find: 'return !hasRight(state) && contactAgeMs(state) >= freezeAfter(state);',
+    find: 'return !hasRight(state) && contactAgeMs(state) >= state.policy.timings.warntimeMs;',
     replace: 'return false;',
     variants: ['witnessed'],
   },
