@@ -1,0 +1,69 @@
+// battito(8), made from the table of commands that the program itself prints its help from.
+
+import type { Command, OptionSpecs } from '../../daemon/cli/command.ts';
+import { type Heading, item, paragraph, plain, section, subsection, title } from './roff.ts';
+
+export function renderCommandManual(
+  commands: readonly Command[],
+  globalOptions: OptionSpecs,
+  exitCodes: Readonly<Record<number, string>>,
+  heading: Heading,
+): string {
+  return [
+    title('battito', 8, heading),
+    section('NAME'),
+    'battito \\- two hosts that keep a floating address and its guests alive',
+    section('SYNOPSIS'),
+    '\\fBbattito\\fR [\\fIOPTIONS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]',
+    section('DESCRIPTION'),
+    ...paragraph(
+      'Two Linux hosts watch each other by authenticated heartbeats and keep floating addresses and guests alive. When a host dies, the other one takes the address and starts every guest again; when a person wants the work moved, one command moves it. The daemon of each host is started by systemd, reads `/etc/battito/battito.yaml`, and is asked and told by the commands below.',
+    ),
+    section('COMMANDS'),
+    ...commands.flatMap(renderCommand),
+    section('OPTIONS'),
+    ...paragraph('They may stand before or after the command.'),
+    ...optionItems(globalOptions),
+    section('EXIT STATUS'),
+    ...Object.entries(exitCodes).flatMap(([code, meaning]) => item(code, '', meaning)),
+    section('FILES'),
+    ...files.flatMap(([path, meaning]) => item(path, '', meaning)),
+    section('SIGNALS'),
+    ...item('SIGTERM, SIGINT', '', 'The daemon hands over and ends; a second one ends it at once.'),
+    ...item('SIGHUP', '', 'The daemon reads its configuration and keys again.'),
+    section('SEE ALSO'),
+    '.BR battito.yaml (5),',
+    '.BR systemctl (1),',
+    '.BR drbdadm (8),',
+    '.BR virsh (1)',
+    '',
+  ].join('\n');
+}
+
+const files: readonly (readonly [string, string])[] = [
+  ['/etc/battito/battito.yaml', 'The configuration, the same on both hosts.'],
+  ['/etc/battito/key', 'The shared key, of mode 0600, the same on both hosts.'],
+  ['/var/lib/battito', 'What survives a restart: the state, the history, the journal of events.'],
+  ['/run/battito', 'The control socket, and sockets and pid files of guests.'],
+  ['/usr/share/doc/battito/examples', 'Examples of a configuration and of a DRBD resource.'],
+];
+
+function renderCommand(command: Command): string[] {
+  const { name, summary, usage, description, options, examples, exitCodes } = command;
+  const codes = Object.entries(exitCodes);
+  return [
+    subsection(name),
+    ...usage.flatMap((line, index) => [...(index === 0 ? [] : ['.br']), `\\fBbattito ${plain(line)}\\fR`]),
+    ...paragraph(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`),
+    ...description.flatMap(paragraph),
+    ...optionItems(options),
+    ...(examples.length === 0 ? [] : paragraph('Examples:')),
+    ...examples.flatMap((example) => item(example.command, '', example.meaning)),
+    ...(codes.length === 0 ? [] : paragraph('Exit codes:')),
+    ...codes.flatMap(([code, meaning]) => item(code, '', meaning)),
+  ];
+}
+
+function optionItems(options: OptionSpecs): string[] {
+  return Object.entries(options).flatMap(([name, { value, help }]) => item(`--${name}`, value ?? '', help));
+}
