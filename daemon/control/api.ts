@@ -9,6 +9,7 @@
 
 import type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 import type { PhaseKind } from '../core/heartbeat.ts';
+import type { ResourceKind } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
@@ -32,7 +33,7 @@ export interface LinkView {
 export interface ResourceView {
   /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
   readonly id: string;
-  readonly kind: 'address' | 'drbd' | 'guest';
+  readonly kind: ResourceKind;
   readonly status: 'up' | 'down' | 'paused' | 'unknown';
   /** The operation under way, if any. */
   readonly operation: { readonly action: string; readonly forMs: number } | null;

@@ -229,7 +229,16 @@ function isDataUnusable(state: State, group: GroupState): boolean {
 
 const failuresUntilSettled = 3;
 
-function isSettled({ status, quarantined, failures, operation }: ResourceState): boolean {
+/** Up, or given up, or failing again and again; so is what stands on something that is not up for such a reason. */
+function isSettled(group: GroupState, resource: ResourceState): boolean {
+  if (hasSettled(resource)) return true;
+  const needs = group.policy.resources.find(({ id }) => id === resource.id)?.needs ?? [];
+  return group.resources.some(
+    (other) => needs.includes(other.id) && other.status?.kind !== 'up' && hasSettled(other),
+  );
+}
+
+function hasSettled({ status, quarantined, failures, operation }: ResourceState): boolean {
   const isLeaving = operation !== null && operation.action !== 'start' && operation.action !== 'resume';
   const isUp = status?.kind === 'up' && !isLeaving;
   return isUp || quarantined !== null || failures >= failuresUntilSettled;
@@ -283,7 +292,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     isRunning: group.phase.kind === 'observing' && isRunning(group),
     anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
-    settled: group.resources.every(isSettled),
+    settled: group.resources.every((resource) => isSettled(group, resource)),
     ledgerFrozen: ledgerGroup(state.ledger, group.policy.name).frozen,
   };
 }

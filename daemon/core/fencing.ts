@@ -7,6 +7,7 @@ import type { Facts } from './facts.ts';
 import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
+import { isStorage } from './policy.ts';
 import { isComingUp, isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
@@ -190,11 +191,12 @@ function mayFeed(state: State): boolean {
   return hasRight(state) || state.groups.every(isHarmless);
 }
 
-/** Nothing of the group answers or writes here: a promoted device whose guests are paused is not written to. */
+/** Nothing of the group answers or writes here: a disk whose guests are paused is not written to. */
 export function isHarmless({ resources, policy }: GroupState): boolean {
   return resources.every((resource) => {
     const { id, status, inDoubt } = resource;
-    if (policy.resources.find((other) => other.id === id)?.kind === 'drbd') return true;
+    const kind = policy.resources.find((other) => other.id === id)?.kind;
+    if (kind !== undefined && isStorage(kind)) return true;
     if (isComingUp(resource)) return false;
     return (status?.kind === 'down' && !inDoubt) || status?.kind === 'paused';
   });

@@ -6,7 +6,7 @@ import type { Effect, Outcome, ResourceAction, ResourceStatus } from './events.t
 import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { quarantineNote } from './notes.ts';
-import type { MonotonicMs, ResourcePolicy } from './policy.ts';
+import { isStorage, type MonotonicMs, type ResourcePolicy } from './policy.ts';
 import { bringsUp, isComingUp, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
@@ -51,6 +51,7 @@ function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Want
       return status === 'down' ? null : 'destroy';
     case 'frozen':
       if (status === 'down' || status === 'paused') return null;
+      if (policy.kind === 'filesystem') return null; // Its guests are paused, and the IO under it is held back.
       return policy.kind === 'address' ? 'destroy' : 'freeze';
     case 'as-it-is':
       return null;
@@ -108,7 +109,7 @@ function mayTakeDown(
   action: ResourceAction,
 ): boolean {
   if (action === 'freeze' && policy.kind === 'drbd') return guestsLinger(state, group, policy.id);
-  if (action === 'destroy' && policy.kind === 'drbd') return dependentsAreDown(group, policy.id);
+  if (action === 'destroy' && isStorage(policy.kind)) return dependentsAreDown(group, policy.id);
   if (action !== 'stop') return true;
   const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
   const waitsFor = group.policy.resources.filter(
@@ -126,7 +127,7 @@ function mayTakeDown(
 function guestsLinger(state: State, group: GroupState, id: string): boolean {
   return group.policy.resources.some((other) => {
     const guest = group.resources.find((resource) => resource.id === other.id);
-    if (guest === undefined || !other.needs.includes(id)) return false;
+    if (guest === undefined || other.kind !== 'guest' || !other.needs.includes(id)) return false;
     const isStill = guest.status?.kind === 'down' || guest.status?.kind === 'paused';
     const isMoving = !isStill || isComingUp(guest);
     const sinceMs = state.now - (guest.operation?.since ?? state.now);

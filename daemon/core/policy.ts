@@ -26,12 +26,15 @@ export interface Timings {
   readonly soleAfterMs: number;
 }
 
-export type ResourceKind = 'address' | 'drbd' | 'guest';
+export type ResourceKind = 'address' | 'drbd' | 'filesystem' | 'guest';
+
+/** What holds the group's data: it stands below the guests, and is not itself what writes. */
+export const isStorage = (kind: ResourceKind) => kind === 'drbd' || kind === 'filesystem';
 
 export interface ResourcePolicy {
   readonly id: ResourceId;
   readonly kind: ResourceKind;
-  /** Resources that must be up before this one is started. */
+  /** Resources that must be up before this one is started: all that it stands on, also those under others. */
   readonly needs: readonly ResourceId[];
   /** Longest time an operation may take, milliseconds. */
   readonly startMs: number;

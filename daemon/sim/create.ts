@@ -119,7 +119,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
   }
   for (const thing of things) {
     const { kind, needs } = thing.policy;
-    if (kind === 'guest') {
+    if (kind === 'guest' || kind === 'filesystem') {
       thing.disks = things.filter(
         ({ policy: { id, kind: other } }) => other === 'drbd' && needs.includes(id),
       );

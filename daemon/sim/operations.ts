@@ -2,7 +2,7 @@
 // operation's effect and the word of it are two things: either can come without the other, or long after it.
 
 import type { Effect, Outcome, ResourceAction } from '../core/events.ts';
-import type { ResourcePolicy } from '../core/policy.ts';
+import { isStorage, type ResourcePolicy } from '../core/policy.ts';
 import { post } from './daemon.ts';
 import {
   about,
@@ -23,7 +23,7 @@ const graceMs = 40;
 
 const defaultDurations = (resource: ResourcePolicy, action: ResourceAction): number => {
   if (resource.kind === 'address') return 4;
-  if (resource.kind === 'drbd') return 30;
+  if (isStorage(resource.kind)) return 30;
   return action === 'start' ? 100 : 20;
 };
 

@@ -11,11 +11,34 @@ const writeEveryMs = 300;
 
 /** Null: it is done. */
 export function changeThing(thing: Thing, action: ResourceAction): string | null {
-  return thing.policy.kind === 'address' ? changeAddress(thing, action) : changeGuest(thing, action);
+  switch (thing.policy.kind) {
+    case 'address':
+      return changeAddress(thing, action);
+    case 'filesystem':
+      return changeFilesystem(thing, action);
+    default:
+      return changeGuest(thing, action);
+  }
 }
 
 function changeAddress(thing: Thing, action: ResourceAction): string | null {
   setRunning(thing, action === 'start' || action === 'resume' ? 'up' : 'down');
+  return null;
+}
+
+/** Mounted it holds its device open, and its guests hold it. */
+function changeFilesystem(thing: Thing, action: ResourceAction): string | null {
+  const { host, policy } = thing;
+  if (action === 'start') {
+    if (!disksOpen(thing)) return 'its device is not primary';
+    setRunning(thing, 'up');
+    return null;
+  }
+  const isHeld = host.things.some(
+    ({ policy: { needs }, running }) => running !== 'down' && needs.includes(policy.id),
+  );
+  if (isHeld) return 'it is held open';
+  setRunning(thing, 'down');
   return null;
 }
 
@@ -61,7 +84,7 @@ export function setRunning(thing: Thing, running: Running): void {
     trace({ kind: 'running', at: agenda.now(), side: host.side, group, resource: policy.id, running });
     if (policy.kind === 'address') tellConflict(thing, before === 'up');
   }
-  if (running === 'up' && disks.length > 0 && !thing.writing) {
+  if (running === 'up' && policy.kind === 'guest' && disks.length > 0 && !thing.writing) {
     thing.writing = true;
     agenda.later(about(host.chance, writeEveryMs), write, thing);
   }

@@ -17,6 +17,7 @@ const assumed: Readonly<Record<ResourceKind, Readonly<Record<string, number>> & 
   {
     address: { other: 50 },
     drbd: { start: 500, other: 200 },
+    filesystem: { start: 1000, other: 300 },
     guest: { start: 5000, stop: 10_000, other: 50 },
   };
 

@@ -4,7 +4,7 @@
 import type { Attention } from '../control/api.ts';
 import { attentionOf } from '../control/attention.ts';
 import { explainObstacle } from '../core/obstacles.ts';
-import type { GroupPolicy, ResourcePolicy } from '../core/policy.ts';
+import { type GroupPolicy, isStorage, type ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { type Side, sides } from '../sim/action.ts';
 import type { World } from '../sim/world.ts';
@@ -41,7 +41,7 @@ export interface Beginning {
   readonly groups: readonly { readonly on: Side | null; readonly served: ReadonlySet<string> }[];
 }
 
-const served = ({ resources }: GroupPolicy) => resources.filter(({ kind }) => kind !== 'drbd');
+const served = ({ resources }: GroupPolicy) => resources.filter(({ kind }) => !isStorage(kind));
 
 export function beginningOf(situation: Situation, { world, recording }: Stage): Beginning {
   return {

@@ -12,6 +12,7 @@ export const address = 'address:192.168.1.1/24';
 export const mail = 'guest:mail';
 export const web = 'guest:web';
 export const disk = 'drbd:r0';
+export const mount = 'filesystem:/srv/guests';
 
 export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][number]> = {}): Policy {
   const peer = otherSide(self);
@@ -53,6 +54,8 @@ export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][nu
 export interface Protection {
   /** The guests are on a DRBD device. */
   readonly disk?: boolean;
+  /** And in a file system on it. */
+  readonly mounted?: boolean;
   /** Each host can be powered off by the other one. */
   readonly device?: boolean;
   /** A witness lends a lease, and each host has a watchdog. */
@@ -60,11 +63,11 @@ export interface Protection {
 }
 
 /** The same group with faster times, and with what protects it. */
-export function protectedPolicy(self: Side, { disk: onDisk, device, lease }: Protection): Policy {
+export function protectedPolicy(self: Side, { disk: onDisk, mounted, device, lease }: Protection): Policy {
   const plain = examplePolicy(self);
   const startMs = 3000;
   const stopMs = 3000;
-  const needs = onDisk === true ? [disk] : [];
+  const needs = [...(onDisk === true ? [disk] : []), ...(mounted === true ? [mount] : [])];
   return {
     ...plain,
     timings: deriveTimings({ keepaliveMs: 200, warntimeMs: 600, deadtimeMs: 1500, initdeadMs: 4000 }),
@@ -73,6 +76,9 @@ export function protectedPolicy(self: Side, { disk: onDisk, device, lease }: Pro
       resources: [
         { id: address, kind: 'address', needs: [], startMs, stopMs },
         ...(onDisk === true ? [{ id: disk, kind: 'drbd', needs: [], startMs, stopMs } as const] : []),
+        ...(mounted === true
+          ? [{ id: mount, kind: 'filesystem', needs: [disk], startMs, stopMs } as const]
+          : []),
         { id: mail, kind: 'guest', needs, startMs, stopMs },
         { id: web, kind: 'guest', needs, startMs, stopMs },
       ],

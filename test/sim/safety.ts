@@ -92,7 +92,9 @@ function devicesOf({ groups }: Policy): readonly Device[] {
       .map(({ id }) => ({
         id,
         group: name,
-        guests: resources.filter(({ needs }) => needs.includes(id)).map((guest) => guest.id),
+        guests: resources
+          .filter(({ kind: other, needs }) => other === 'guest' && needs.includes(id))
+          .map((guest) => guest.id),
       })),
   );
 }

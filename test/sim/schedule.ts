@@ -90,7 +90,7 @@ const paces = [
   [250, 700, 1500],
 ] as const;
 
-function drawSetup(chance: Chance, variant: Variant): Setup {
+function drawSetup(chance: Chance, variant: Variant, isMounted: boolean): Setup {
   const guard = guardOf[variant];
   const [keepaliveMs, warntimeMs, deadtimeMs] = pick(chance, paces);
   const hasDisk = chance() < 0.6;
@@ -112,6 +112,7 @@ function drawSetup(chance: Chance, variant: Variant): Setup {
     ]),
     // The fenced tiers' word on data needs IO that stands still until the other copy is known to be older.
     drbd: !hasDisk ? 'none' : isFenced ? 'resource-and-stonith' : pick(chance, drbdFencings),
+    isMounted,
     groups: chance() < 0.2 ? 2 : 1,
     failback: chance() < 0.2 ? 'automatic' : 'manual',
     keepaliveMs,
@@ -259,7 +260,7 @@ function drawMany(draw: Draw, beginsMs: number, extra: readonly Fault[]): Step[]
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
-  const setup = drawSetup(chance, variant);
+  const setup = drawSetup(chance, variant, chanceOf(seed, 'mounted')() < 0.4);
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
   const draw: Draw = { chance, setup, brittle: pick(chance, sides), victim };
   const { steps: beginning, endsMs } = drawBeginning(chance, setup);

@@ -21,6 +21,8 @@ export interface Setup {
   readonly guard: Guard;
   readonly beginning: Beginning;
   readonly drbd: NonNullable<DrbdTimes['fencing']> | 'none';
+  /** Are the guests in a file system on their device? */
+  readonly isMounted: boolean;
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -44,6 +46,7 @@ export const plainSetup: Setup = {
   guard: 'none',
   beginning: 'both',
   drbd: 'none',
+  isMounted: false,
   groups: 1,
   failback: 'manual',
   keepaliveMs: 200,
@@ -62,6 +65,7 @@ export const plainSetup: Setup = {
 };
 
 const promoteMs = 20;
+const mountMs = 30;
 /** How long DRBD asks a dead peer before it lets itself be promoted past it. */
 const pingTimeoutMs = 500;
 const pauseMs = 10;
@@ -77,10 +81,14 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
   const stopMs = 1500;
   const hasDisk = setup.drbd !== 'none';
   const plain = { startMs, stopMs };
+  const isMounted = hasDisk && setup.isMounted;
+  const mount = device.replace('drbd:', 'filesystem:/srv/');
+  const needs = [...(hasDisk ? [device] : []), ...(isMounted ? [mount] : [])];
   return [
     { id: address, kind: 'address', needs: [], ...plain },
     ...(hasDisk ? [{ id: device, kind: 'drbd', needs: [], ...plain } as const] : []),
-    ...guests.map((id) => ({ id, kind: 'guest', needs: hasDisk ? [device] : [], ...plain }) as const),
+    ...(isMounted ? [{ id: mount, kind: 'filesystem', needs: [device], ...plain } as const] : []),
+    ...guests.map((id) => ({ id, kind: 'guest', needs, ...plain }) as const),
   ] as readonly ResourcePolicy[];
 }
 
@@ -142,14 +150,17 @@ export function worldOptionsOf(setup: Setup, seed: number): WorldOptions {
 function durationMs(setup: Setup, { kind }: ResourcePolicy, action: ResourceAction): number {
   if (kind === 'address') return addressMs;
   if (kind === 'drbd') return action === 'freeze' || action === 'resume' ? pauseMs : promoteMs;
+  if (kind === 'filesystem') return mountMs;
   if (action === 'start') return setup.startMs;
   return action === 'stop' ? setup.stopMs : pauseMs;
 }
 
+const storageMs = ({ isMounted }: Setup) => promoteMs + (isMounted ? mountMs : 0);
+
 /** From the word to a daemon that it stop until everything runs on the other host, milliseconds: rule L2. */
 export function departureBoundMs(setup: Setup): number {
   const words = 4 * (setup.keepaliveMs + setup.delayMs) + (setup.loss > 0 ? setup.deadtimeMs : 0);
-  const operationsMs = 1.5 * (setup.startMs + setup.stopMs + 2 * promoteMs + 2 * addressMs);
+  const operationsMs = 1.5 * (setup.startMs + setup.stopMs + 2 * storageMs(setup) + 2 * addressMs);
   return words + operationsMs + 500;
 }
 
@@ -166,6 +177,6 @@ export function takeoverBoundMs(setup: Setup): number {
     both: fenceDelayMs + fenceDeadlineMs,
   };
   const disconnectMs = setup.drbd === 'none' ? 0 : pingTimeoutMs;
-  const operationsMs = 1.5 * (setup.startMs + promoteMs + addressMs) + disconnectMs + 200;
+  const operationsMs = 1.5 * (setup.startMs + storageMs(setup) + addressMs) + disconnectMs + 200;
   return verdictMs + proofMs[setup.guard] + operationsMs;
 }
