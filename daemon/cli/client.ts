@@ -3,6 +3,7 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 
@@ -15,6 +16,8 @@ export interface ControlClient {
   /** @throws BattitoError `refused`, exit code 1, with what the operator can do. */
   readonly request: (request: OperatorRequest) => Promise<string>;
   readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
+  /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
+  readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
 }
 
 interface Answer {
@@ -51,6 +54,15 @@ export function controlClient(
       if (statusCode !== 200 && statusCode !== 202) throw apiError(socketPath, statusCode, body);
       if (answer?.kind !== 'accepted') throw notBattito(socketPath, 'neither accepted nor refused');
       return answer.message;
+    },
+    async fencePeer(resource, patienceMs) {
+      const question = { method: 'POST', path: '/v1/outdatings', body: { resource }, deadlineMs: patienceMs };
+      const { statusCode, body } = await exchange(socketPath, question);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+      const answer = (body as { readonly answer?: unknown } | null)?.answer;
+      if (!outdatingAnswers.some((known) => known === answer))
+        throw notBattito(socketPath, 'an answer about the peer that DRBD does not know');
+      return answer as OutdatingAnswer;
     },
   };
 }

@@ -30,6 +30,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkLinks(file, nodes),
     ...checkGroups(file, nodes),
     ...checkAddresses(file),
+    ...checkStorage(file),
     ...checkGuests(file),
   ];
 }
@@ -245,6 +246,22 @@ function checkAddresses(file: unknown): Finding[] {
     ...findings,
     ...owned(pinged, 'an address beyond both nodes, such as the gateway'),
     ...repeated(floating, 'each floating address once'),
+  ];
+}
+
+function checkStorage(file: unknown): Finding[] {
+  const groups = Object.keys(mappingAt(file, 'groups'));
+  const resources = groups.flatMap((name) => itemsAt(file, 'groups', name, 'drbd'));
+  const filesystems = groups.flatMap((name) => itemsAt(file, 'groups', name, 'filesystems'));
+  const claims = (key: string) =>
+    filesystems.map(([path]) => claim(file, [...path, key], [], posix.normalize));
+  return [
+    ...repeated(
+      resources.map(([path]) => claim(file, path)),
+      'each DRBD resource in one group, once',
+    ),
+    ...repeated(claims('device'), 'each device to be mounted once'),
+    ...repeated(claims('mount'), 'each file system to have its own mount point'),
   ];
 }
 

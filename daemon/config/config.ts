@@ -55,6 +55,17 @@ export interface QemuGuestConfig {
 
 export type GuestConfig = QemuGuestConfig;
 
+/** A file system that is mounted where its group runs. */
+export interface FilesystemConfig {
+  readonly device: string;
+  readonly mount: string;
+  readonly type: string;
+  /** As mount(8) takes them, e.g. `noatime`. */
+  readonly options: string;
+  /** Is it checked (`fsck -p`) before it is mounted? */
+  readonly fsck: boolean;
+}
+
 /** What moves together. */
 export interface GroupConfig {
   readonly name: string;
@@ -63,6 +74,9 @@ export interface GroupConfig {
   /** How long the preferred node must have been back, without a gap, before an automatic failback. */
   readonly failbackDelayMs: number;
   readonly addresses: readonly AddressConfig[];
+  /** Names of DRBD resources. */
+  readonly drbd: readonly string[];
+  readonly filesystems: readonly FilesystemConfig[];
   readonly guests: readonly GuestConfig[];
 }
 

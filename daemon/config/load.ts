@@ -146,6 +146,8 @@ function toGroup(name: string, group: ConfigFile['groups'][string]): GroupConfig
     failback: group.failback,
     failbackDelayMs: group['failback-delay'],
     addresses: group.addresses,
+    drbd: group.drbd,
+    filesystems: group.filesystems,
     guests: group.guests.map(toGuest),
   };
 }

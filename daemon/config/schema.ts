@@ -198,6 +198,26 @@ const guest = mapping({
   'start-timeout': duration(1000).prefault('30s').describe('How long a start may take; at least 1s.'),
 });
 
+const drbdName = nameText(
+  'the name of a DRBD resource such as r0 (letters, digits, dots, dashes and underscores)',
+  namePattern,
+);
+
+const filesystem = mapping({
+  device: absolutePath.describe('Block device, such as /dev/drbd0 or /dev/drbd/by-res/r0/0.'),
+  mount: absolutePath.describe('Where it is mounted; an empty directory on both nodes.'),
+  type: text('a file system type such as ext4 or xfs', /^[a-z0-9_.-]{1,31}$/)
+    .default('ext4')
+    .describe('Type of the file system.'),
+  options: text('options of mount(8) such as noatime,discard', /^[!-~]{1,255}$/)
+    .default('defaults')
+    .describe('Options, as mount -o takes them.'),
+  fsck: z
+    .boolean({ error: 'true or false' })
+    .default(false)
+    .describe('Whether it is checked (fsck -p) before it is mounted; a journal is replayed in any case.'),
+});
+
 const group = mapping({
   preferred: nameText('the name of a node', nodeNamePattern).describe(
     'Node that runs the group when both could.',
@@ -218,6 +238,14 @@ const group = mapping({
     )
     .default([])
     .describe('Floating addresses, IPv4 or IPv6, as `ip address add` takes them.'),
+  drbd: z
+    .array(drbdName, { error: 'a list of DRBD resources such as r0' })
+    .default([])
+    .describe('DRBD resources that are promoted where the group runs, before anything that stands on them.'),
+  filesystems: z
+    .array(filesystem, { error: 'a list of file systems' })
+    .default([])
+    .describe('File systems that are mounted where the group runs, in this order, before its guests.'),
   guests: z
     .array(guest, { error: 'a list of guests' })
     .default([])

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { OutdatingAnswer } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
@@ -18,6 +19,8 @@ export interface ControlSource {
   history(limit: number): readonly HistoryEntry[];
   plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
   readonly request: PostRequest;
+  /** Null: no group has the resource. Resolves when something is proven, however long that takes. */
+  outdating(resource: string): Promise<OutdatingAnswer | null>;
 }
 
 export interface ControlServer {
@@ -25,6 +28,8 @@ export interface ControlServer {
 }
 
 const bodyBytesMax = 64 * 1024;
+const paths = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'];
+const newerCommand = 'the command may be newer than the daemon: restart it';
 const groups = z.array(z.string());
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
@@ -106,10 +111,10 @@ async function answer(
     }
     case 'POST /v1/requests':
       return takeRequest(request, response, source);
+    case 'POST /v1/outdatings':
+      return takeOutdating(request, response, source);
     default: {
-      const known = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests'].includes(
-        url.pathname,
-      );
+      const known = paths.includes(url.pathname);
       const status = known ? 405 : 404;
       return fail(response, status, known ? 'method-not-allowed' : 'not-found', `no ${route} here`, null);
     }
@@ -121,39 +126,60 @@ function countOf(text: string | null): number {
   return Number.isInteger(count) && count > 0 ? count : 100;
 }
 
-async function takeRequest(
+/** The body as the schema has it; null: it is not, and the question is answered. */
+async function readBody<T>(
   request: IncomingMessage,
   response: ServerResponse,
-  source: ControlSource,
-): Promise<void> {
+  schema: z.ZodType<T>,
+): Promise<T | null> {
+  const refuse = (status: number, code: string, message: string, next: string | null = null) => {
+    fail(response, status, code, message, next);
+    return null;
+  };
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > bodyBytesMax) return fail(response, 413, 'too-large', 'the request is too large', null);
+    if (size > bodyBytesMax) return refuse(413, 'too-large', 'the request is too large');
     parts.push(part);
   }
   let body: unknown;
   try {
     body = JSON.parse(Buffer.concat(parts).toString('utf8'));
   } catch {
-    return fail(response, 400, 'not-json', 'the request is not JSON', null);
+    return refuse(400, 'not-json', 'the request is not JSON');
   }
-  const parsed = requestSchema.safeParse(body);
-  if (!parsed.success) {
-    const message = parsed.error.issues
-      .map(({ path, message: why }) => `${path.join('.')}: ${why}`)
-      .join('; ');
-    return fail(
-      response,
-      400,
-      'not-understood',
-      message,
-      'the command may be newer than the daemon: restart it',
-    );
-  }
-  const result = await source.request(parsed.data);
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const message = parsed.error.issues.map(({ path, message: why }) => `${path.join('.')}: ${why}`).join('; ');
+  return refuse(400, 'not-understood', message, newerCommand);
+}
+
+async function takeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  source: ControlSource,
+): Promise<void> {
+  const wish = await readBody(request, response, requestSchema);
+  if (wish === null) return;
+  const result = await source.request(wish);
   return send(response, result.kind === 'refused' ? 409 : 200, result);
+}
+
+const outdatingSchema = z.strictObject({ resource: z.string() });
+
+/** DRBD's handler waits here. One that gave up is answered into the void; DRBD asks again. */
+async function takeOutdating(
+  request: IncomingMessage,
+  response: ServerResponse,
+  source: ControlSource,
+): Promise<void> {
+  const question = await readBody(request, response, outdatingSchema);
+  if (question === null) return;
+  const answer = await source.outdating(question.resource);
+  if (answer !== null) return send(response, 200, { answer });
+  const message = `no group of the configuration has the DRBD resource ${question.resource}`;
+  return fail(response, 404, 'no-such-resource', message, 'name it under drbd: of its group');
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -62,7 +62,8 @@ export type LeaseAnswer =
  * What DRBD is told when it asks that the peer be kept from its data; without an answer its IO stays frozen.
  * `unreachable`: the peer is gone and cannot be promoted without this node.
  */
-export type OutdatingAnswer = 'outdated' | 'fenced' | 'unreachable' | 'primary';
+export const outdatingAnswers = ['outdated', 'fenced', 'unreachable', 'primary'] as const;
+export type OutdatingAnswer = (typeof outdatingAnswers)[number];
 
 export type ProbeResult = 'answered' | 'unanswered' | 'failed';
 

@@ -25,6 +25,7 @@ import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
+import { createOutdatings } from './outdatings.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
@@ -97,6 +98,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       history: (limit) => history.latest(limit),
       plan: (action, group) => planOf(config, action, group),
       request,
+      outdating: (resource) => outdatings.ask(resource),
     },
     logger,
   );
@@ -131,6 +133,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   const resources = createResources({ config, network, runDir: options.runDir, logger, post });
+  const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
@@ -173,6 +176,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         pendingAnswers.get(effect.id)?.(effect.answer);
         pendingAnswers.delete(effect.id);
         return;
+      case 'answer-outdating':
+        return outdatings.answer(effect.id, effect.answer);
       case 'exit':
         return finish(exitCodes.ok);
       case 'fence-peer':
@@ -181,7 +186,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'arm-watchdog':
       case 'pet-watchdog':
       case 'disarm-watchdog':
-      case 'answer-outdating':
         throw new Error(`the configuration knows no ${effect.kind}`);
       default:
         throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);

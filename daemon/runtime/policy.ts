@@ -7,9 +7,18 @@ import { BattitoError, exitCodes } from '../errors.ts';
 
 const addressDeadlineMs = 5000;
 const guestMarginMs = 5000;
+/** DRBD's own fence-peer handler is waited for by `drbdadm primary`. */
+const promoteDeadlineMs = 30_000;
+/** The driver tries for 10 s, then names who holds the device open. */
+const demoteDeadlineMs = 15_000;
+const mountDeadlineMs = 60_000;
+const fsckDeadlineMs = 600_000;
+const unmountDeadlineMs = 15_000;
 const parallelStarts = 4;
 
 export const addressId = (address: AddressConfig) => `address:${address.address}/${address.prefix}`;
+export const drbdId = (resource: string) => `drbd:${resource}`;
+export const filesystemId = (filesystem: { readonly mount: string }) => `filesystem:${filesystem.mount}`;
 export const guestId = (guest: { readonly name: string }) => `guest:${guest.name}`;
 export const gatewayProbeId = (address: string) => `gateway ${address}`;
 export const peerProbeId = (peer: NodeConfig) => `address ${peer.address} of ${peer.name}`;
@@ -73,11 +82,30 @@ function buildGroup(group: GroupConfig): GroupPolicy {
       stopMs: addressDeadlineMs,
     }),
   );
+  const devices = group.drbd.map(
+    (resource): ResourcePolicy => ({
+      id: drbdId(resource),
+      kind: 'drbd',
+      needs: [],
+      startMs: promoteDeadlineMs,
+      stopMs: demoteDeadlineMs,
+    }),
+  );
+  const onDevices = devices.map(({ id }) => id);
+  const filesystems = group.filesystems.map(
+    (filesystem): ResourcePolicy => ({
+      id: filesystemId(filesystem),
+      kind: 'filesystem',
+      needs: onDevices,
+      startMs: filesystem.fsck ? fsckDeadlineMs : mountDeadlineMs,
+      stopMs: unmountDeadlineMs,
+    }),
+  );
   const guests = group.guests.map(
     (guest): ResourcePolicy => ({
       id: guestId(guest),
       kind: 'guest',
-      needs: [],
+      needs: [...onDevices, ...filesystems.map(({ id }) => id)],
       startMs: guest.startTimeoutMs + guestMarginMs,
       stopMs: guest.shutdownTimeoutMs + 2 * guestMarginMs,
     }),
@@ -88,6 +116,6 @@ function buildGroup(group: GroupConfig): GroupPolicy {
     failback: group.failback,
     failbackDelayMs: group.failbackDelayMs,
     interfaces: [...new Set(group.addresses.map((address) => address.interface))],
-    resources: [...addresses, ...guests],
+    resources: [...addresses, ...devices, ...filesystems, ...guests],
   };
 }
