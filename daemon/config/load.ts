@@ -86,9 +86,18 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     nodes: nodes.toSorted(byName),
     heartbeat,
     connectivity,
-    groups: groups.toSorted(byName),
+    groups: groups.toSorted(byName).map(withoutNews),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
+}
+
+/** Keys that came later count only where they are used, so that a new release does not disagree with an old one. */
+function withoutNews({ drbd, filesystems, ...group }: GroupConfig) {
+  return {
+    ...group,
+    ...(drbd.length > 0 && { drbd }),
+    ...(filesystems.length > 0 && { filesystems }),
+  };
 }
 
 function canonicalJson(value: unknown): string {

@@ -5,7 +5,7 @@ import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
 import type { State } from './state.ts';
 import { putGroup, putResource } from './state.ts';
-import { goesAhead, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
+import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
@@ -27,15 +27,24 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   const group = state.groups.find(({ policy }) => policy.name === event.group);
   const resource = group?.resources.find(({ id }) => id === event.resource);
   if (group === undefined || resource === undefined) return state;
-  const wasSplit = resource.storage?.connection === 'standalone';
-  if (event.storage.connection === 'standalone' && !wasSplit && !group.discards) {
-    const next = `run \`battito drbd resolve ${event.resource.replace('drbd:', '')}\``;
-    const message = `${event.resource} has given its connection up: the two copies may have parted`;
-    emit(note('alarm', 'storage-standalone', group, message, null, next));
-  }
   const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage, state.now)));
   const status = storageAsResource(event.storage);
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
+}
+
+/** Says that copies may have parted, once for each time. */
+export function noteSplits(before: State, after: State, emit: Emit): void {
+  for (const group of after.groups) {
+    const was = before.groups.find(({ policy }) => policy.name === group.policy.name);
+    for (const resource of group.resources) {
+      const earlier = was?.resources.find(({ id }) => id === resource.id);
+      if (group.discards || !isSplit(resource, after.now)) continue;
+      if (earlier !== undefined && isSplit(earlier, before.now)) continue;
+      const next = `run \`battito drbd resolve ${resource.id.replace('drbd:', '')}\``;
+      const message = `${resource.id} has given its connection up: the two copies may have parted`;
+      emit(note('alarm', 'storage-standalone', group, message, null, next));
+    }
+  }
 }
 
 /** DRBD's questions about the peer's copy are answered as soon as something is proven. */

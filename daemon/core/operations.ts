@@ -253,7 +253,8 @@ export function finishOperation(
   now: MonotonicMs,
 ): ResourceState {
   const action = resource.operation?.action;
-  const ended = { ...resource, operation: null };
+  const standaloneSince = resource.standaloneSince === null ? null : now;
+  const ended = { ...resource, operation: null, standaloneSince };
   if (action === undefined) return resource;
   const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
   if (keepsRole && outcome.kind === 'done') {

@@ -15,6 +15,8 @@ export interface ResourceState {
   readonly inSync: boolean;
   /** Since when it is written to here without its mirror, as of the last connection; null: it is not. */
   readonly aheadSince: MonotonicMs | null;
+  /** Since when it has stood alone with nothing under way here that could be the reason. */
+  readonly standaloneSince: MonotonicMs | null;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
   readonly outdatings: readonly number[];
   /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
@@ -44,6 +46,7 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
     connectedAt: null,
     inSync: false,
     aheadSince: policy.kind === 'drbd' ? aheadSince : null,
+    standaloneSince: null,
     outdatings: [],
     asserted: false,
     operation: null,

@@ -21,7 +21,7 @@ import {
   receiveUnreadable,
 } from './membership.ts';
 import { note, notePeerChanges, quarantineNote } from './notes.ts';
-import { answerOutdatings, observeResource, seeStorage } from './observations.ts';
+import { answerOutdatings, noteSplits, observeResource, seeStorage } from './observations.ts';
 import { finishOperation, reconcile } from './operations.ts';
 import type { MonotonicMs } from './policy.ts';
 import { ownContent } from './report.ts';
@@ -63,6 +63,7 @@ export function step(before: State, event: Event): Draft {
   notePeerChanges(before, state, emit);
   state = answerOutdatings(runMachine(state, emit), emit);
   state = reconcileAll(state, emit);
+  noteSplits(before, state, emit);
   state = tendSafeguards(state, (group) => factsOf(state, group), emit);
   state = paceProbes(state, emit);
   state = sendHeartbeat(state, emit);

@@ -211,6 +211,13 @@ function mayBeOutdated(state: State, group: GroupState): boolean {
   return !writesAlone(group) && (writer === state.policy.peer || owner === state.policy.peer);
 }
 
+const standalonePatienceMs = 1000;
+
+/** DRBD has given the connection up, and not because of something that is under way here. */
+export function isSplit({ standaloneSince, operation }: ResourceState, now: MonotonicMs): boolean {
+  return standaloneSince !== null && operation === null && now - standaloneSince >= standalonePatienceMs;
+}
+
 /** The state once a device has been seen, and the discarding of its changes has come to its end. */
 export function observeStorage(
   resource: ResourceState,
@@ -225,6 +232,7 @@ export function observeStorage(
     storage,
     connectedAt: isSame ? (resource.connectedAt ?? now) : null,
     aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),
+    standaloneSince: storage.connection === 'standalone' ? (resource.standaloneSince ?? now) : null,
     outdatings: isHeard ? [] : resource.outdatings,
   };
 }

@@ -4,13 +4,18 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Effect, ResourceAction } from '../core/events.ts';
+import type { Effect } from '../core/events.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
+import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
+import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
+import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
+import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
 import { createQemuDriver } from '../drivers/qemu/qemu.ts';
+import { type Driven, mirrored, plainly, type Seen, storageSeen } from './driven.ts';
 import type { Untimed } from './loop.ts';
-import { addressId, guestId } from './policy.ts';
+import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
 
 type StartOperation = Extract<Effect, { readonly kind: 'start-operation' }>;
 
@@ -19,7 +24,7 @@ export interface Resources {
   cancel(operation: number): void;
   /** Looks at everything and reports it. */
   observeAll(): void;
-  driver(group: string, resource: string): ResourceDriver | undefined;
+  driver(group: string, resource: string): Driven | undefined;
   close(): Promise<void>;
 }
 
@@ -32,13 +37,15 @@ export interface ResourcesOptions {
 }
 
 const observeTimeoutMs = 5000;
+/** To load DRBD's module and bring a resource up. */
+const bringUpTimeoutMs = 30_000;
 /** How long a driver may take to end after it was told to, before its outcome is called unknown. */
 const graceMs = 1000;
 
 interface Entry {
   readonly group: string;
   readonly id: string;
-  readonly driver: ResourceDriver;
+  readonly driver: Driven;
   /** Counts operations begun and ended; an observation that spans a change is out of date. */
   epoch: number;
   running: boolean;
@@ -49,38 +56,70 @@ export function createResources(options: ResourcesOptions): Resources {
   const entries: Entry[] = [];
   const aborts = new Map<number, AbortController>();
 
-  const report = (group: string, resource: string, status: ResourceStatus) => {
+  /** What DRBD shows is told also while an operation runs: a promotion may wait for what follows from it. */
+  const report = (group: string, resource: string, seen: Seen) => {
+    if (seen.kind === 'storage') {
+      post({ kind: 'storage-observed', group, resource, storage: seen.storage });
+      return;
+    }
     const entry = entries.find((other) => other.group === group && other.id === resource);
     if (entry?.running === true) return;
-    post({ kind: 'resource-observed', group, resource, status });
+    post({ kind: 'resource-observed', group, resource, status: seen.status });
   };
 
+  const hasDrbd = options.config.groups.some(({ drbd }) => drbd.length > 0);
+  const hasFilesystems = options.config.groups.some(({ filesystems }) => filesystems.length > 0);
+  const drbdMonitor = hasDrbd ? createDrbdMonitor({ logger }) : null;
+  const mounts = hasFilesystems ? createMountMonitor({ logger }) : null;
+  const devices: DrbdDriver[] = [];
+
   for (const group of options.config.groups) {
-    const add = (id: string, create: (onStatus: (status: ResourceStatus) => void) => ResourceDriver) => {
-      const driver = create((status) => report(group.name, id, status));
+    const add = (id: string, driver: Driven) =>
       entries.push({ group: group.name, id, driver, epoch: 0, running: false });
-    };
+    const addPlain = (id: string, create: (onStatus: (status: ResourceStatus) => void) => ResourceDriver) =>
+      add(id, plainly(create((status) => report(group.name, id, { kind: 'status', status }))));
     for (const address of group.addresses) {
-      add(addressId(address), (onStatus) =>
+      addPlain(addressId(address), (onStatus) =>
         createAddressDriver(address, { network: options.network, logger, onStatus }),
       );
     }
+    for (const name of drbdMonitor === null ? [] : group.drbd) {
+      const device = createDrbdDriver(name, { monitor: drbdMonitor as DrbdMonitor, logger });
+      add(drbdId(name), mirrored(device));
+      devices.push(device);
+      device.onStorage((storage, trouble) =>
+        report(group.name, drbdId(name), { kind: 'storage', storage: storageSeen(storage, trouble) }),
+      );
+    }
+    for (const filesystem of mounts === null ? [] : group.filesystems) {
+      addPlain(filesystemId(filesystem), (onStatus) =>
+        createFilesystemDriver(filesystem, { mounts: mounts as MountMonitor, logger, onStatus }),
+      );
+    }
     for (const guest of group.guests) {
-      add(guestId(guest), (onStatus) =>
+      addPlain(guestId(guest), (onStatus) =>
         createQemuDriver(guest, { group: group.name, runDir: options.runDir, logger, onStatus }),
       );
     }
   }
 
-  const observe = async (entry: Entry) => {
-    const { epoch } = entry;
-    const status = await entry.driver
-      .observe(AbortSignal.timeout(observeTimeoutMs))
-      .catch((): ResourceStatus => ({ kind: 'unknown', message: 'it could not be looked at in time' }));
-    if (entry.epoch === epoch) report(entry.group, entry.id, status);
+  /** A resource that is not up comes up as soon as it can; what stands in the way is said, and tried again later. */
+  const bringUp = async (device: DrbdDriver) => {
+    const outcome = await device.ensureUp(AbortSignal.timeout(bringUpTimeoutMs));
+    if (outcome.kind !== 'done')
+      logger.error({ resource: device.resource, outcome }, `DRBD: ${outcome.message}`);
   };
 
-  const perform = async (entry: Entry, { operation, action, deadlineMs }: StartOperation) => {
+  const observe = async (entry: Entry) => {
+    const { epoch } = entry;
+    const status = { kind: 'unknown', message: 'it could not be looked at in time' } as const;
+    const seen = await entry.driver
+      .observe(AbortSignal.timeout(observeTimeoutMs))
+      .catch((): Seen => ({ kind: 'status', status }));
+    if (entry.epoch === epoch) report(entry.group, entry.id, seen);
+  };
+
+  const perform = async (entry: Entry, { operation, action, forced, deadlineMs }: StartOperation) => {
     const abort = new AbortController();
     aborts.set(operation, abort);
     entry.epoch += 1;
@@ -95,7 +134,7 @@ export function createResources(options: ResourcesOptions): Resources {
       abort.signal.addEventListener('abort', giveUp, { once: true });
     });
     const outcome = await Promise.race([
-      carryOut(entry.driver, action, abort.signal).catch((error: unknown): Outcome => {
+      entry.driver.perform(action, forced, abort.signal).catch((error: unknown): Outcome => {
         logger.error({ err: error, resource: entry.id, action }, 'a driver threw');
         return { kind: 'unknown', message: String(error) };
       }),
@@ -117,6 +156,7 @@ export function createResources(options: ResourcesOptions): Resources {
     },
     cancel: (operation) => aborts.get(operation)?.abort('it was cancelled'),
     observeAll() {
+      for (const device of devices) if (device.trouble() !== null) void bringUp(device);
       for (const entry of entries) if (!entry.running) void observe(entry);
     },
     driver: (group, resource) =>
@@ -124,18 +164,7 @@ export function createResources(options: ResourcesOptions): Resources {
     async close() {
       for (const abort of aborts.values()) abort.abort('the daemon ends');
       await Promise.all(entries.map(({ driver }) => driver.close()));
+      await Promise.all([drbdMonitor?.close(), mounts?.close()]);
     },
   };
-}
-
-/** Addresses and guests know nothing of what is done to a mirrored disk. */
-async function carryOut(
-  driver: ResourceDriver,
-  action: ResourceAction,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  if (action === 'outdate' || action === 'connect' || action === 'discard') {
-    throw new Error(`${action} is for storage only`);
-  }
-  return driver.perform(action, signal);
 }

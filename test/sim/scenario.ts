@@ -39,6 +39,7 @@ const words: { readonly [K in keyof Setup]?: readonly unknown[] } = {
   beginning: beginnings,
   drbd: [...drbdFencings, 'none'],
   failback: ['manual', 'automatic'],
+  guestsOn: ['device', 'filesystem'],
 };
 
 function readSetting(setup: Setup, key: string, value: string): Setup {

@@ -90,7 +90,7 @@ const paces = [
   [250, 700, 1500],
 ] as const;
 
-function drawSetup(chance: Chance, variant: Variant, isMounted: boolean): Setup {
+function drawSetup(chance: Chance, variant: Variant, guestsOn: Setup['guestsOn']): Setup {
   const guard = guardOf[variant];
   const [keepaliveMs, warntimeMs, deadtimeMs] = pick(chance, paces);
   const hasDisk = chance() < 0.6;
@@ -112,7 +112,7 @@ function drawSetup(chance: Chance, variant: Variant, isMounted: boolean): Setup 
     ]),
     // The fenced tiers' word on data needs IO that stands still until the other copy is known to be older.
     drbd: !hasDisk ? 'none' : isFenced ? 'resource-and-stonith' : pick(chance, drbdFencings),
-    isMounted,
+    guestsOn,
     groups: chance() < 0.2 ? 2 : 1,
     failback: chance() < 0.2 ? 'automatic' : 'manual',
     keepaliveMs,
@@ -260,7 +260,7 @@ function drawMany(draw: Draw, beginsMs: number, extra: readonly Fault[]): Step[]
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
-  const setup = drawSetup(chance, variant, chanceOf(seed, 'mounted')() < 0.4);
+  const setup = drawSetup(chance, variant, chanceOf(seed, 'guestsOn')() < 0.4 ? 'filesystem' : 'device');
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
   const draw: Draw = { chance, setup, brittle: pick(chance, sides), victim };
   const { steps: beginning, endsMs } = drawBeginning(chance, setup);

@@ -21,8 +21,8 @@ export interface Setup {
   readonly guard: Guard;
   readonly beginning: Beginning;
   readonly drbd: NonNullable<DrbdTimes['fencing']> | 'none';
-  /** Are the guests in a file system on their device? */
-  readonly isMounted: boolean;
+  /** Are the guests in a file system on their device, or on the device itself? */
+  readonly guestsOn: 'device' | 'filesystem';
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -46,7 +46,7 @@ export const plainSetup: Setup = {
   guard: 'none',
   beginning: 'both',
   drbd: 'none',
-  isMounted: false,
+  guestsOn: 'device',
   groups: 1,
   failback: 'manual',
   keepaliveMs: 200,
@@ -81,7 +81,7 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
   const stopMs = 1500;
   const hasDisk = setup.drbd !== 'none';
   const plain = { startMs, stopMs };
-  const isMounted = hasDisk && setup.isMounted;
+  const isMounted = hasDisk && setup.guestsOn === 'filesystem';
   const mount = device.replace('drbd:', 'filesystem:/srv/');
   const needs = [...(hasDisk ? [device] : []), ...(isMounted ? [mount] : [])];
   return [
@@ -155,7 +155,7 @@ function durationMs(setup: Setup, { kind }: ResourcePolicy, action: ResourceActi
   return action === 'stop' ? setup.stopMs : pauseMs;
 }
 
-const storageMs = ({ isMounted }: Setup) => promoteMs + (isMounted ? mountMs : 0);
+const storageMs = ({ guestsOn }: Setup) => promoteMs + (guestsOn === 'filesystem' ? mountMs : 0);
 
 /** From the word to a daemon that it stop until everything runs on the other host, milliseconds: rule L2. */
 export function departureBoundMs(setup: Setup): number {

@@ -91,6 +91,8 @@ test('the configuration of an office becomes these values', (t) => {
         failback: 'manual',
         failbackDelayMs: 60_000,
         addresses: [{ address: '192.168.1.1', prefix: 24, family: 4, interface: 'eth0' }],
+        drbd: [],
+        filesystems: [],
         guests: [
           {
             name: 'mail',
@@ -127,6 +129,8 @@ test('what a minimal file leaves out has the documented defaults', (t) => {
       failback: 'manual',
       failbackDelayMs: 60_000,
       addresses: [],
+      drbd: [],
+      filesystems: [],
       guests: [],
     },
   ]);

@@ -24,6 +24,7 @@ function meetsAfterwards<N extends OneCore>(node: N, at: number): N {
   node.hear(at, { ...activeReport, generation: 4, owner: 'secondary', writer: 'secondary' });
   node.obey(at + 10);
   node.show(at + 20, { connection: 'standalone' });
+  node.go(at + 1100, { prompt: true });
   return node;
 }
 
@@ -49,7 +50,9 @@ for (const lateMs of [pausingMs - 1, pausingMs]) {
 test('a split that a person has to resolve says how', (t) => {
   const node = runningOwner();
   node.show(2010, { connection: 'standalone' });
-  node.show(2020, { peerDisk: 'unknown' });
+  node.go(3000);
+  t.false(node.codes().includes('storage-standalone'), 'it may be about to connect again');
+  node.go(4000);
   const said = node.ofKind('note').filter(({ note }) => note.code === 'storage-standalone');
   t.is(said.length, 1);
   t.like(said[0]?.note, { severity: 'alarm', group: 'office', next: 'run `battito drbd resolve r0`' });

@@ -22,11 +22,8 @@ const backingDevice = '/dev/vdb';
 const port = 7788;
 const connectTimeoutSeconds = 60;
 
-/** Battito's own handlers, where its package puts them. */
-export const battitoHandlers = {
-  'fence-peer': '/usr/lib/battito/fence-peer',
-  'after-resync-target': '/usr/lib/battito/unfence-peer',
-} as const;
+/** Battito's own handler. */
+export const battitoHandlers = { 'fence-peer': '/usr/bin/battito drbd fence-peer' } as const;
 
 export function mirrorConfig(options: MirrorOptions = {}): string {
   const { resource = 'r0', fencing = 'dont-care', handlers = {}, net = [], disk = [] } = options;

@@ -98,6 +98,7 @@ const resource: Fates<ResourceState> = {
   connectedAt: 'still',
   inSync: 'still',
   aheadSince: 'still',
+  standaloneSince: 'still',
   outdatings: 'still',
   asserted: 'row',
   operation: 'row',

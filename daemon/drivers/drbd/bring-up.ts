@@ -1,0 +1,42 @@
+// Brings a resource up at the daemon's start: the module loaded, `drbdadm up` where it is not up, a forgotten
+// allow-two-primaries put back.
+// Must not: adjust (it may cut a running connection), promote, or make metadata.
+
+import { runCommand } from '../command.ts';
+import type { Outcome } from '../driver.ts';
+import { parseConfigText, settingOf } from './config-text.ts';
+import { loadDrbdModule } from './kernel.ts';
+import { aborted, carryOut, type DrbdContext, done, seen } from './tool.ts';
+import { troubleText } from './types.ts';
+
+const showTimeoutMs = 5000;
+
+export async function ensureUp(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  const { monitor, logger, resource } = context;
+  const missing = await loadDrbdModule(signal, context.procFile);
+  if (signal.aborted) return aborted(context, 'loading the module');
+  if (missing !== null) return { kind: 'failed', code: missing.code, message: troubleText(missing) };
+  monitor.nudge();
+  const { trouble } = await seen(context, signal);
+  if (trouble?.code === 'drbd-resource-not-up') {
+    const up = await carryOut(context, ['up'], signal);
+    if (up.kind !== 'done') return up;
+    logger.info('brought up');
+  } else if (trouble !== null) {
+    if (signal.aborted) return aborted(context, 'the look at it');
+    return { kind: 'failed', code: trouble.code, message: troubleText(trouble) };
+  }
+  const { storage, detail } = await seen(context, signal);
+  if (storage.disk === 'diskless') {
+    const next = `mend the disk under it, then: drbdadm attach ${resource}`;
+    logger.error({ disks: detail?.disks, next }, 'it is up, but has no local disk');
+  }
+  if (!(await allowsTwoPrimaries(resource, signal))) return done;
+  logger.warn('allow-two-primaries was left on, by a live migration that broke off; it is put back to no');
+  return await carryOut(context, ['net-options', '--protocol=C', '--allow-two-primaries=no'], signal);
+}
+
+async function allowsTwoPrimaries(resource: string, signal: AbortSignal): Promise<boolean> {
+  const result = await runCommand(['drbdsetup', 'show', resource], { timeoutMs: showTimeoutMs, signal });
+  return settingOf(parseConfigText(result.stdout), 'net', 'allow-two-primaries') === 'yes';
+}

@@ -1,0 +1,110 @@
+// Which DRBD this host has: the kernel module, its generation, and the tools.
+// 8.4 and 9 share drbd-utils; only the kernel says which of the two runs (first line of /proc/drbd).
+
+import { readFile, stat } from 'node:fs/promises';
+import { describeFailure, runCommand } from '../command.ts';
+import type { Trouble } from './types.ts';
+
+export type DrbdKernel =
+  | { readonly kind: 'loaded'; readonly version: string; readonly generation: '8.4' | '9' }
+  | { readonly kind: 'not-loaded' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+const procFile = '/proc/drbd';
+const commandTimeoutMs = 10_000;
+/** Block devices of DRBD, Documentation/admin-guide/devices.txt of the kernel. */
+const drbdMajor = 147;
+
+export async function readDrbdKernel(file: string = procFile): Promise<DrbdKernel> {
+  try {
+    return parseKernelVersion(await readFile(file, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'not-loaded' };
+    return { kind: 'unknown', message: `${file}: ${String(error)}` };
+  }
+}
+
+/** `version: 8.4.11 (api:1/proto:86-101)`. */
+export function parseKernelVersion(text: string): DrbdKernel {
+  const version = /^version: ((\d+)\.(\d+)[^\s]*)/.exec(text);
+  if (version === null) return { kind: 'unknown', message: `${procFile} does not begin with a version` };
+  const [, full = '', major, minor] = version;
+  if (Number(major) >= 9) return { kind: 'loaded', version: full, generation: '9' };
+  if (major === '8' && minor === '4') return { kind: 'loaded', version: full, generation: '8.4' };
+  return { kind: 'unknown', message: `DRBD ${full} is too old; 8.4 or 9 is needed` };
+}
+
+export const toolsMissing: Trouble = {
+  code: 'drbd-utils-missing',
+  what: 'drbdadm and drbdsetup are not installed',
+  next: 'apt-get install drbd-utils',
+};
+
+export function moduleMissing(said: string): Trouble {
+  return {
+    code: 'drbd-module-not-loaded',
+    what: `the kernel module of DRBD is not loaded${said === '' ? '' : ` (${said})`}`,
+    next: 'modprobe drbd',
+  };
+}
+
+/** Loads the module if it is not there. Null: it is loaded. Never rejects. */
+export async function loadDrbdModule(signal: AbortSignal, file: string = procFile): Promise<Trouble | null> {
+  const before = await readDrbdKernel(file);
+  if (before.kind === 'loaded') return null;
+  if (before.kind === 'unknown') return unusable(before.message);
+  const argv = ['modprobe', 'drbd'];
+  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  const after = await readDrbdKernel(file);
+  if (after.kind === 'loaded') return null;
+  if (after.kind === 'unknown') return unusable(after.message);
+  return {
+    code: 'drbd-module-not-loadable',
+    what: `the kernel module of DRBD cannot be loaded: ${describeFailure(argv, result)}`,
+    next: 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), reboot into it, then: modprobe drbd',
+  };
+}
+
+function unusable(message: string): Trouble {
+  return { code: 'drbd-kernel-unusable', what: message, next: 'modinfo -F version drbd' };
+}
+
+/** For `check`, which must not load anything. Null: loaded, or it could be. */
+export async function checkDrbdModule(signal: AbortSignal, file: string = procFile): Promise<Trouble | null> {
+  const kernel = await readDrbdKernel(file);
+  if (kernel.kind === 'loaded') return null;
+  if (kernel.kind === 'unknown') return unusable(kernel.message);
+  const argv = ['modinfo', '-F', 'version', 'drbd'];
+  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  if (result.exitCode === 0) return null;
+  return {
+    code: 'drbd-module-not-loadable',
+    what: `this kernel has no module drbd: ${describeFailure(argv, result)}`,
+    next: 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), then reboot into it',
+  };
+}
+
+/** Is this path a block device of DRBD? Null: yes. */
+export async function checkDrbdDevice(path: string): Promise<Trouble | null> {
+  const code = 'no-drbd-device';
+  const next = 'drbdadm sh-dev all   # shows the devices of DRBD';
+  try {
+    const { rdev, isBlock } = await stat(path).then((stats) => ({
+      rdev: stats.rdev,
+      isBlock: stats.isBlockDevice(),
+    }));
+    if (isBlock && majorOf(rdev) === drbdMajor) return null;
+    return { code, what: `${path} is not a device of DRBD`, next };
+  } catch (error) {
+    return { code, what: `${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, next };
+  }
+}
+
+/** Linux's makedev(3), as `stat` gives it. */
+export function majorOf(rdev: number): number {
+  return Number((BigInt(rdev) >> 8n) & 0xfffn) + Number((BigInt(rdev) >> 32n) & 0xfffff000n);
+}
+
+export function minorOf(rdev: number): number {
+  return Number(BigInt(rdev) & 0xffn) + Number((BigInt(rdev) >> 12n) & 0xffffff00n);
+}

@@ -1,0 +1,144 @@
+// drbdadm for one resource: runs it, tries again where DRBD says that its state is just changing, and knows of
+// promotions that still hang in the kernel. Nothing here decides what should be done.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { CommandResult } from '../command.ts';
+import type { Outcome } from '../driver.ts';
+import { explainRefusal, refusalOf } from './failure.ts';
+import type { DrbdMonitor } from './monitor.ts';
+import { runTool } from './run.ts';
+import type { DrbdView } from './types.ts';
+
+/** What the actions of one resource work with. */
+export interface DrbdContext {
+  readonly resource: string;
+  readonly monitor: DrbdMonitor;
+  readonly logger: Logger;
+  readonly procFile: string;
+  /** The path of a volume's device. */
+  readonly deviceOf: (minor: number) => string;
+  /** What this driver took away and has not given back yet. */
+  readonly debts: { attach: boolean; connect: boolean };
+}
+
+export const done: Outcome = { kind: 'done' };
+
+const transientPauseMs = 250;
+const transientTriesMax = 6;
+const progressTimeoutMs = 1000;
+const showTimeoutMs = 500;
+
+/** `drbdadm WORDS RESOURCE`. */
+export async function drbdadm(
+  { resource, logger }: DrbdContext,
+  words: readonly string[],
+  signal: AbortSignal,
+): Promise<CommandResult & { readonly argv: readonly string[] }> {
+  const argv = drbdadmArgv(resource, words);
+  for (let tries = 1; ; tries += 1) {
+    const result = await runTool(argv, signal);
+    logger.debug({ argv, exitCode: result.exitCode, stderr: result.stderr.trim() }, 'drbdadm');
+    const isTransient = result.exitCode !== 0 && refusalOf(result) === 'transient';
+    if (!isTransient || tries === transientTriesMax || signal.aborted) return { ...result, argv };
+    await sleep(transientPauseMs, undefined, { signal }).catch(() => {}); // The next try tells of the abort.
+  }
+}
+
+export function drbdadmArgv(resource: string, words: readonly string[]): readonly string[] {
+  return ['drbdadm', ...words, resource];
+}
+
+/** Runs it and tells how it ended; `fine`: refusals that mean that there was nothing to do. */
+export async function carryOut(
+  context: DrbdContext,
+  words: readonly string[],
+  signal: AbortSignal,
+  fine: readonly string[] = [],
+): Promise<Outcome> {
+  const result = await drbdadm(context, words, signal);
+  if (result.exitCode === 0) return done;
+  if (result.exitCode !== null && fine.includes(refusalOf(result))) return done;
+  return await refusal(context, result, signal);
+}
+
+export async function refusal(
+  context: DrbdContext,
+  result: CommandResult & { readonly argv: readonly string[] },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { resource, monitor } = context;
+  const view = signal.aborted ? monitor.current(resource) : await seen(context, signal);
+  const progress = await monitor.progress(resource, AbortSignal.timeout(progressTimeoutMs));
+  return explainRefusal({ resource, argv: result.argv, result, view, progress });
+}
+
+/** A look of its own; where that does not say anything, what the stream has. */
+export async function seen({ resource, monitor }: DrbdContext, signal: AbortSignal): Promise<DrbdView> {
+  const view = await monitor.look(resource, signal);
+  const isBlind = view.trouble !== null && view.trouble.code !== 'drbd-resource-not-up';
+  return isBlind ? monitor.current(resource) : view;
+}
+
+/** Until the stream shows it too, so that nobody sees the state of before after `done`. */
+export async function shown(
+  { resource, monitor }: DrbdContext,
+  isSo: (view: DrbdView) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  await monitor.waitFor(resource, isSo, { timeoutMs: showTimeoutMs, signal });
+}
+
+/** Looks again and again. False: not so within `timeoutMs`, or aborted. */
+export async function becomes(
+  context: DrbdContext,
+  isSo: (view: DrbdView) => boolean,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!signal.aborted) {
+    const view = await context.monitor.look(context.resource, signal);
+    if (view.trouble === null && isSo(view)) return true;
+    if (performance.now() >= deadline) return false;
+    await sleep(100, undefined, { signal }).catch(() => {});
+  }
+  return false;
+}
+
+const tools: ReadonlySet<string> = new Set(['drbdadm', 'drbdadm-84', 'drbdsetup', 'drbdsetup-84']);
+
+/**
+ * Processes that promote this resource right now, whoever started them: ours that was given up, one of an earlier
+ * daemon, a person's. While the kernel runs the fence-peer handler for them they cannot be killed, and may succeed.
+ */
+export async function promotionsUnderWay({ resource, monitor }: DrbdContext): Promise<readonly number[]> {
+  const minors = monitor.current(resource).detail?.minors ?? [];
+  const names = new Set([resource, ...minors.flatMap((minor) => [`${minor}`, `/dev/drbd${minor}`])]);
+  const pids = (await readdir('/proc').catch((): string[] => [])).filter((entry) => /^\d+$/.test(entry));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      // Never the command line of just any process: reading that waits for one that hangs in a page fault.
+      const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
+      if (!tools.has(name)) return [];
+      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      const isOurs = words.includes('primary') && words.some((word) => names.has(word));
+      return isOurs ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** False: aborted before the last of them had ended. */
+export async function noPromotionUnderWay(context: DrbdContext, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    if ((await promotionsUnderWay(context)).length === 0) return true;
+    if (signal.aborted) return false;
+    await sleep(100, undefined, { signal }).catch(() => {});
+  }
+}
+
+export function aborted({ resource }: DrbdContext, what: string): Outcome {
+  return { kind: 'unknown', message: `${resource}: ${what} did not end in time` };
+}

@@ -1,0 +1,65 @@
+// What the runtime does with one resource, whatever its driver: a mirrored disk tells more than whether it is up, and
+// knows actions that the others do not.
+
+import type { ResourceAction } from '../core/events.ts';
+import type { StorageStatus } from '../core/storage.ts';
+import type { DrbdDriver } from '../drivers/drbd/drbd.ts';
+import type { Trouble } from '../drivers/drbd/types.ts';
+import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
+
+export type Seen =
+  | { readonly kind: 'status'; readonly status: ResourceStatus }
+  | { readonly kind: 'storage'; readonly storage: StorageStatus };
+
+export interface Driven {
+  observe(signal: AbortSignal): Promise<Seen>;
+  perform(action: ResourceAction, forced: boolean, signal: AbortSignal): Promise<Outcome>;
+  commands(action: 'start' | 'stop'): readonly string[];
+  close(): Promise<void>;
+}
+
+/** Addresses, file systems and guests. */
+export function plainly(driver: ResourceDriver): Driven {
+  return {
+    observe: async (signal) => ({ kind: 'status', status: await driver.observe(signal) }),
+    async perform(action, _forced, signal) {
+      if (action === 'outdate' || action === 'connect' || action === 'discard')
+        throw new Error(`${action} is for storage only`);
+      return driver.perform(action, signal);
+    },
+    commands: (action) => driver.commands(action),
+    close: () => driver.close(),
+  };
+}
+
+/** A device that DRBD does not have up here is certainly not in use here. */
+const notThere: StorageStatus = {
+  role: 'secondary',
+  disk: 'diskless',
+  connection: 'unknown',
+  peerRole: 'unknown',
+  peerDisk: 'unknown',
+  suspended: 'no',
+  resync: null,
+};
+const absences: ReadonlySet<string> = new Set([
+  'drbd-resource-not-up',
+  'drbd-module-not-loaded',
+  'drbd-module-not-loadable',
+]);
+
+export function storageSeen(storage: StorageStatus, trouble: Trouble | null): StorageStatus {
+  return trouble !== null && absences.has(trouble.code) ? notThere : storage;
+}
+
+export function mirrored(driver: DrbdDriver): Driven {
+  return {
+    async observe(signal) {
+      const storage = await driver.observe(signal);
+      return { kind: 'storage', storage: storageSeen(storage, driver.trouble()) };
+    },
+    perform: (action, forced, signal) => driver.perform(action, forced, signal),
+    commands: (action) => driver.commands(action, false),
+    close: () => driver.close(),
+  };
+}

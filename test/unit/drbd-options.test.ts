@@ -1,0 +1,242 @@
+// How DRBD is set up, how far a resync is, which kernel runs: readers of recorded output, and what `check` finds.
+
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import { parseConfigText, sections } from '../../daemon/drivers/drbd/config-text.ts';
+import {
+  checkDrbdDevice,
+  checkDrbdModule,
+  parseKernelVersion,
+  readDrbdKernel,
+} from '../../daemon/drivers/drbd/kernel.ts';
+import { optionsOf, parseDevices, readDrbdOptions } from '../../daemon/drivers/drbd/options.ts';
+import { checkDrbdOptions } from '../../daemon/drivers/drbd/options-check.ts';
+import { parseProcDrbd, parseStatusJson, progressText } from '../../daemon/drivers/drbd/progress.ts';
+import { fakeDrbd, soon } from './support/drbd-tools.ts';
+
+const place = (name: string) => new URL(`fixtures/drbd/${name}`, import.meta.url).pathname;
+const fixture = (name: string) => readFileSync(new URL(`fixtures/drbd/${name}`, import.meta.url), 'utf8');
+const options = (name: string) => optionsOf(parseConfigText(fixture(name)));
+
+const good = {
+  protocol: 'C',
+  fencing: 'resource-and-stonith',
+  allowTwoPrimaries: false,
+  autoPromote: true,
+  afterSplitBrain: 'disconnect',
+  pingIntMs: 1000,
+  pingTimeoutMs: 500,
+  timeoutMs: 3000,
+  fencePeer: '/usr/lib/battito/fence-peer',
+};
+
+for (const name of ['dump-8.4.txt', 'dump-9.txt']) {
+  test(`${name}: the configured settings, wherever their generation has them`, (t) => {
+    t.deepEqual(options(name), good);
+  });
+}
+
+test('what 8.4 shows of the kernel, where the defaults are left out', (t) => {
+  t.deepEqual(options('show-8.4.txt'), {
+    protocol: 'C',
+    fencing: 'dont-care',
+    allowTwoPrimaries: true,
+    autoPromote: true,
+    afterSplitBrain: 'disconnect',
+    pingIntMs: 10_000,
+    pingTimeoutMs: 500,
+    timeoutMs: 6000,
+    fencePeer: null,
+  });
+});
+
+test('a quoted word may hold what ends a setting or a section', (t) => {
+  const [net] = sections(parseConfigText(fixture('show-8.4.txt')), 'net');
+  const secret = net?.body?.find(({ words }) => words[0] === 'shared-secret');
+  t.deepEqual(secret?.words, ['shared-secret', 'a } quoted; "secret" # word']);
+});
+
+test('no configuration throws, and no brace goes on for ever', (t) => {
+  const token = fc.constantFrom('{', '}', ';', '"', '#', '\n', ' ', 'net', 'ping-int', '1', '\\');
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 60 }), (tokens) => {
+      optionsOf(parseConfigText(tokens.join('')));
+    }),
+  );
+  t.pass();
+});
+
+const office = { deadtimeMs: 2000, generation: '8.4' } as const;
+
+test('good settings are not found fault with', (t) => {
+  t.deepEqual(checkDrbdOptions('r0', { live: { ...good, fencePeer: null }, configured: good }, office), []);
+  t.deepEqual(checkDrbdOptions('r0', { live: null, configured: good }, office), []);
+});
+
+const faults = {
+  'drbd-protocol': { protocol: 'A' },
+  'drbd-fencing': { fencing: 'dont-care' },
+  'drbd-no-fence-peer': { fencePeer: null },
+  'drbd-two-primaries': { allowTwoPrimaries: true },
+  'drbd-after-split-brain': { afterSplitBrain: 'discard-zero-changes' },
+  'drbd-ping-int': { pingIntMs: 10_000 },
+  'drbd-timeout': { timeoutMs: 6000 },
+} as const;
+
+for (const [code, fault] of Object.entries(faults)) {
+  test(`${code}: said with what, why and what to do next`, (t) => {
+    const configured = { ...good, ...fault };
+    const [finding, ...others] = checkDrbdOptions('r0', { live: configured, configured }, office);
+    t.deepEqual(others, []);
+    t.is(finding?.code, code);
+    t.regex(finding?.what ?? '', /r0/);
+    t.regex(finding?.next ?? '', /drbdadm .*r0$/);
+    t.truthy(finding?.why);
+  });
+}
+
+test('with DRBD 9 nobody but Battito is to promote', (t) => {
+  const check = (autoPromote: boolean) =>
+    checkDrbdOptions(
+      'r0',
+      { live: null, configured: { ...good, autoPromote } },
+      { ...office, generation: '9' },
+    );
+  t.deepEqual(
+    check(true).map(({ code }) => code),
+    ['drbd-auto-promote'],
+  );
+  t.deepEqual(check(false), []);
+});
+
+test('what runs counts; files that say something else are found, too', (t) => {
+  const live = { ...good, fencing: 'dont-care', pingIntMs: 10_000, fencePeer: null };
+  const findings = checkDrbdOptions('r0', { live, configured: good }, office);
+  t.deepEqual(
+    findings.map(({ code }) => code),
+    ['drbd-fencing', 'drbd-ping-int', 'drbd-not-adjusted'],
+  );
+  t.regex(findings[2]?.what ?? '', /fencing, ping-int$/);
+});
+
+test('the devices of a resource', (t) => {
+  t.deepEqual(parseDevices('/dev/drbd0\n/dev/drbd17\n'), [
+    { path: '/dev/drbd0', minor: 0 },
+    { path: '/dev/drbd17', minor: 17 },
+  ]);
+  t.deepEqual(parseDevices("'r9' not defined in your config (for this host).\n"), []);
+});
+
+test('8.4: a resync in /proc/drbd, of the volumes that are asked for', (t) => {
+  const text = fixture('proc-drbd-8.4.txt');
+  const two = { direction: 'target', percent: 48.8, leftKib: 536_576, leftS: 71 } as const;
+  t.deepEqual(parseProcDrbd(text, [2]), two);
+  t.is(progressText(two), '48 %, 524 MiB left, about 71 s');
+  const three = { direction: 'source', percent: 3.5, leftKib: 99_000_000, leftS: null } as const;
+  t.deepEqual(parseProcDrbd(text, [3]), three);
+  t.is(progressText(three), '3 %, 94.4 GiB left');
+  t.deepEqual(parseProcDrbd(text, [2, 3]), {
+    direction: 'target',
+    percent: 3.5,
+    leftKib: 99_536_576,
+    leftS: null,
+  });
+  t.is(parseProcDrbd(text, [1]), null);
+  t.is(parseProcDrbd('', [0]), null);
+});
+
+test('9: a resync in the status', (t) => {
+  const found = parseStatusJson(fixture('status-9.json'), 'r0');
+  t.deepEqual(found, { direction: 'target', percent: 18.48, leftKib: 819_200, leftS: 103 });
+  t.is(parseStatusJson(fixture('status-9.json'), 'r1'), null);
+  for (const json of ['', '{}', '[1]', '[{"name":"r0","connections":7}]', 'null']) {
+    t.is(parseStatusJson(json, 'r0'), null);
+  }
+});
+
+test('the kernel says which generation runs', async (t) => {
+  t.deepEqual(parseKernelVersion(fixture('proc-drbd-8.4.txt')), {
+    kind: 'loaded',
+    version: '8.4.11',
+    generation: '8.4',
+  });
+  t.like(parseKernelVersion('version: 9.2.8 (api:2/proto:86-122)\n'), { generation: '9' });
+  t.is(parseKernelVersion('version: 8.3.16 (api:88)\n').kind, 'unknown');
+  t.is(parseKernelVersion('').kind, 'unknown');
+  const directory = await mkdtemp(join(tmpdir(), 'battito-drbd-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  t.is((await readDrbdKernel(join(directory, 'drbd'))).kind, 'not-loaded');
+  t.is((await readDrbdKernel(directory)).kind, 'unknown');
+  await writeFile(join(directory, 'drbd'), fixture('proc-drbd-8.4.txt'));
+  t.is((await readDrbdKernel(join(directory, 'drbd'))).kind, 'loaded');
+});
+
+test('a device that is none of DRBD is told apart', async (t) => {
+  t.like(await checkDrbdDevice('/dev/null'), { what: '/dev/null is not a device of DRBD' });
+  t.like(await checkDrbdDevice('/nowhere/drbd0'), { what: '/nowhere/drbd0: ENOENT' });
+});
+
+const dumping = `case "$tool $*" in
+  "drbdadm dump r0") cat "${place('dump-8.4.txt')}"; exit 0 ;;
+  "drbdsetup show r0") cat "${place('show-8.4.txt')}"; exit 0 ;;
+  "drbdadm sh-dev r0") echo /dev/drbd0; exit 0 ;;
+esac
+`;
+
+test.serial('the settings are read from the kernel and from the files', async (t) => {
+  const fake = await fakeDrbd(t);
+  await fake.override(dumping);
+  t.like(await readDrbdOptions('r0', soon()), {
+    kind: 'read',
+    live: { fencing: 'dont-care', pingIntMs: 10_000 },
+    configured: good,
+    devices: [{ path: '/dev/drbd0', minor: 0 }],
+  });
+  await fake.override(
+    `[[ "$tool $1" = "drbdsetup show" ]] && { echo "r0: No such resource" >&2; exit 10; }\n${dumping}`,
+  );
+  t.like(await readDrbdOptions('r0', soon()), { kind: 'read', live: null, configured: good });
+});
+
+const unreadable = {
+  'drbd-not-configured': ["'r0' not defined in your config (for this host).", 1, /sh-resources/],
+  'drbd-not-readable': [
+    "/etc/drbd.d/r0.res:5: Parse error: 'a' expected, but got 'fencing'",
+    10,
+    /modprobe drbd/,
+  ],
+} as const;
+
+for (const [code, [stderr, exitCode, next]] of Object.entries(unreadable)) {
+  test.serial(`settings that cannot be read: ${code}`, async (t) => {
+    const fake = await fakeDrbd(t);
+    await fake.override(`[[ "$tool $1" = "drbdadm dump" ]] && { echo "${stderr}" >&2; exit ${exitCode}; }\n`);
+    const reading = await readDrbdOptions('r0', soon());
+    t.like(reading, { kind: 'failed', trouble: { code } });
+    t.regex(reading.kind === 'failed' ? reading.trouble.next : '', next);
+  });
+}
+
+test.serial(
+  'without the tools, their package is named; without a module, that it cannot be loaded',
+  async (t) => {
+    const fake = await fakeDrbd(t);
+    const { PATH } = process.env;
+    process.env['PATH'] = '/nonexistent';
+    const reading = await readDrbdOptions('r0', soon()).finally(() => {
+      process.env['PATH'] = PATH;
+    });
+    t.like(reading, { kind: 'failed', trouble: { code: 'drbd-utils-missing' } });
+    t.is(await checkDrbdModule(soon(), fake.procFile), null);
+    await rm(fake.procFile);
+    t.is(await checkDrbdModule(soon(), fake.procFile), null, 'it could be loaded');
+    await fake.override(
+      '[[ $tool = modinfo ]] && { echo "modinfo: ERROR: Module drbd not found." >&2; exit 1; }\n',
+    );
+    t.like(await checkDrbdModule(soon(), fake.procFile), { code: 'drbd-module-not-loadable' });
+  },
+);
