@@ -7,7 +7,7 @@ import type { Claim, GroupReport } from './heartbeat.ts';
 import { isSame } from './same.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
-import { writesAlone } from './storage.ts';
+import { isUnmirrored, writesAlone } from './storage.ts';
 
 /** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
 export const requestPatienceMs = 60_000;
@@ -119,6 +119,15 @@ function isMirroredAgain(state: State, group: GroupState): boolean {
   return group.resources.every(({ storage, connectedAt }) => storage === null || connectedAt !== null);
 }
 
+/** For so long it is tried to give up what was written here; if DRBD still refuses, a person must look at it. */
+const discardPatienceMs = 30_000;
+
+function discardsInVain(state: State, group: GroupState): boolean {
+  const { aliveSince } = state.peer;
+  if (group.phase.kind !== 'stopped' || aliveSince === null) return false;
+  return isUnmirrored(group) && state.now - Math.max(group.since, aliveSince) > discardPatienceMs;
+}
+
 /** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
 export function updateWishes(state: State, group: GroupState): GroupState {
   const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
@@ -129,8 +138,9 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
   const dataAccepted = group.dataAccepted && !(state.verdict.kind === 'alive' && peerCanRun(state, group));
   const isMirrored = isMirroredAgain(state, group);
-  const discards = !isMirrored && (group.discards || mayDiscard(state, group));
-  const frozenInTime = group.frozenInTime && !isMirrored;
+  const isOver = isMirrored || discardsInVain(state, group);
+  const discards = !isOver && (group.discards || mayDiscard(state, group));
+  const frozenInTime = group.frozenInTime && !isOver;
   const wished = { ...group, pullSince, pushSince, dataAccepted, discards, frozenInTime };
   return isSame(wished, group) ? group : wished;
 }

@@ -89,7 +89,9 @@ export function syncLedger(state: State, facts: readonly Facts[], emit: (effect:
     const was = ledgerGroup(state.ledger, group.policy.name);
     const is = ledgerGroup(ledger, group.policy.name);
     const isOurs = is.owner === state.policy.self;
-    const becameOurs = isOurs && (was.owner !== is.owner || was.generation !== is.generation);
+    // Its disks were promoted here: no guest writes before that is on record.
+    const isNews = was.owner !== is.owner || was.generation !== is.generation || was.writer !== is.writer;
+    const becameOurs = isOurs && isNews;
     return {
       ...group,
       needsRevision: becameOurs ? ledgerRevision : group.needsRevision,

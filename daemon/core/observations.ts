@@ -32,19 +32,20 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
 }
 
-/** Says that copies may have parted, once for each time. */
-export function noteSplits(before: State, after: State, emit: Emit): void {
-  for (const group of after.groups) {
-    const was = before.groups.find(({ policy }) => policy.name === group.policy.name);
+/** Says that copies may have parted, once until they are connected again. */
+export function noteSplits(state: State, emit: Emit): State {
+  let next = state;
+  for (const group of state.groups) {
     for (const resource of group.resources) {
-      const earlier = was?.resources.find(({ id }) => id === resource.id);
-      if (group.discards || !isSplit(resource, after.now)) continue;
-      if (earlier !== undefined && isSplit(earlier, before.now)) continue;
-      const next = `run \`battito drbd resolve ${resource.id.replace('drbd:', '')}\``;
+      if (group.discards || resource.splitTold || !isSplit(resource, state.now)) continue;
+      const what = `run \`battito drbd resolve ${resource.id.replace('drbd:', '')}\``;
       const message = `${resource.id} has given its connection up: the two copies may have parted`;
-      emit(note('alarm', 'storage-standalone', group, message, null, next));
+      emit(note('alarm', 'storage-standalone', group, message, null, what));
+      const now = next.groups.find(({ policy }) => policy.name === group.policy.name) ?? group;
+      next = putGroup(next, putResource(now, { ...resource, splitTold: true }));
     }
   }
+  return next;
 }
 
 /** DRBD's questions about the peer's copy are answered as soon as something is proven. */

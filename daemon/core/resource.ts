@@ -17,6 +17,8 @@ export interface ResourceState {
   readonly aheadSince: MonotonicMs | null;
   /** Since when it has stood alone with nothing under way here that could be the reason. */
   readonly standaloneSince: MonotonicMs | null;
+  /** A person has been told of it, since they were last connected. */
+  readonly splitTold: boolean;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
   readonly outdatings: readonly number[];
   /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
@@ -47,6 +49,7 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
     inSync: false,
     aheadSince: policy.kind === 'drbd' ? aheadSince : null,
     standaloneSince: null,
+    splitTold: false,
     outdatings: [],
     asserted: false,
     operation: null,

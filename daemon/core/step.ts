@@ -63,7 +63,7 @@ export function step(before: State, event: Event): Draft {
   notePeerChanges(before, state, emit);
   state = answerOutdatings(runMachine(state, emit), emit);
   state = reconcileAll(state, emit);
-  noteSplits(before, state, emit);
+  state = noteSplits(state, emit);
   state = tendSafeguards(state, (group) => factsOf(state, group), emit);
   state = paceProbes(state, emit);
   state = sendHeartbeat(state, emit);

@@ -75,6 +75,10 @@ function isInSync(
 const unmirrored = (group: GroupState) =>
   group.resources.filter(({ storage }) => storage !== null && storage.connection !== 'connected');
 
+export function isUnmirrored(group: GroupState): boolean {
+  return unmirrored(group).length > 0;
+}
+
 /** Written to here without the mirror, now or since they were last connected. */
 export function writesAlone(group: GroupState): boolean {
   return group.resources.some(({ aheadSince }) => aheadSince !== null);
@@ -141,7 +145,8 @@ export function isUnknownToWitness(state: State, group: GroupState): boolean {
 function peerCannotWrite(state: State, group: GroupState): boolean {
   const { verdict } = state;
   if (verdict.kind === 'alive') return peerReport(state, group.policy.name)?.outdated === true;
-  return verdict.kind === 'fenced' && verdict.by !== 'lease';
+  // What a peer that is proven off by the lease has written alone, the witness would say.
+  return verdict.kind === 'fenced' && (verdict.by !== 'lease' || leaseIsValid(state));
 }
 
 /** DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. */
@@ -151,8 +156,7 @@ export function isHeldBack({ outdatings, storage }: ResourceState): boolean {
 
 /** This node has the newest data and cannot use them before the peer's copy is marked as the older one. */
 export function wantsPeerOutdated(state: State, group: GroupState): boolean {
-  if (group.resources.some(isHeldBack)) return true;
-  return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
+  return group.resources.some(isHeldBack) || hasOnlyConsistent(state, group);
 }
 
 /** What DRBD may be told of the peer's copy; null: nothing is proven, its IO stays frozen. */
@@ -170,11 +174,17 @@ export function outdatingAnswer(state: State, group: GroupState, peerGone: boole
       return 'unreachable';
     case 'fenced':
       if (verdict.by !== 'lease') return 'fenced';
-      return loneMarkStands(state, group) ? 'unreachable' : null;
+      if (!loneMarkStands(state, group)) return null;
+      return hasOnlyConsistent(state, group) ? 'fenced' : 'unreachable';
     default:
       if (loneMarkStands(state, group)) return 'unreachable';
       return peerGone && state.policy.witness === null ? 'unreachable' : null;
   }
+}
+
+/** The newest data, in a copy that DRBD takes for usable only when its peer is known to be off. */
+function hasOnlyConsistent(state: State, group: GroupState): boolean {
+  return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
 }
 
 /** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
@@ -186,23 +196,27 @@ export function loneMarkStands(state: State, group: GroupState): boolean {
 export function storageAction(
   state: State,
   group: GroupState,
-  { storage, status, outdatings }: ResourceState,
+  resource: ResourceState,
   facts: Facts,
 ): ResourceAction | null {
+  const { storage, status, outdatings } = resource;
   if (storage === null || storage.connection === 'connected') return null;
   const { phase } = group;
-  const isStandalone = storage.connection === 'standalone';
+  const isRetried = storage.connection === 'standalone' && isReconnectDue(resource, state.now);
   if (phase.kind === 'active') {
     const isUnasked = storage.suspended === 'fencing' && outdatings.length === 0;
     if (isUnasked && outdatingAnswer(state, group, facts.peerGone) !== null) return 'resume';
-    return isStandalone && facts.report?.discarding === true && status?.kind === 'up' ? 'connect' : null;
+    const isWanted = storage.connection === 'standalone' && facts.report?.discarding === true;
+    const isAlive = facts.verdict === 'alive' && status?.kind === 'up';
+    return isAlive && (isWanted || isRetried) ? 'connect' : null;
   }
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';
   const wants = facts.report?.wantsOutdated === true && isUsable;
   if (wants && (group.discards || mayBeOutdated(state, group))) return 'outdate';
-  return group.discards ? 'discard' : null;
+  if (group.discards) return 'discard';
+  return isRetried ? 'connect' : null;
 }
 
 /** The peer has the newest data, or owns the group now and has all that was written here. */
@@ -212,6 +226,12 @@ function mayBeOutdated(state: State, group: GroupState): boolean {
 }
 
 const standalonePatienceMs = 1000;
+/** A connection that was given up for no lasting reason comes back; where copies have parted DRBD refuses again. */
+const reconnectAfterMs = 20_000;
+
+function isReconnectDue({ standaloneSince }: ResourceState, now: MonotonicMs): boolean {
+  return standaloneSince !== null && now - standaloneSince >= reconnectAfterMs;
+}
 
 /** DRBD has given the connection up, and not because of something that is under way here. */
 export function isSplit({ standaloneSince, operation }: ResourceState, now: MonotonicMs): boolean {
@@ -233,6 +253,7 @@ export function observeStorage(
     connectedAt: isSame ? (resource.connectedAt ?? now) : null,
     aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),
     standaloneSince: storage.connection === 'standalone' ? (resource.standaloneSince ?? now) : null,
+    splitTold: resource.splitTold && !isHeard,
     outdatings: isHeard ? [] : resource.outdatings,
   };
 }

@@ -12,12 +12,12 @@ export function describeTally(tally: Tally, wallMs: number, workers: number): st
     `${tally.schedules} schedules, ${hours.toFixed(1)} hours of the world, ${tally.steps} events in ${(wallMs / 1000).toFixed(1)} s` +
       ` (${Math.round(perMinute)} schedules a minute, ${Math.round(perMinute / workers)} a worker)`,
     '',
-    'variant          schedules  broken  takeovers  longest  longest to rest',
+    'variant          schedules  broken  left to a person  takeovers  longest  longest to rest',
   ];
   for (const [variant, part] of Object.entries(tally.variants) as Array<[Variant, VariantTally]>) {
     lines.push(
       `${variant.padEnd(17)}${`${part.schedules}`.padStart(9)}${`${part.broken}`.padStart(8)}` +
-        `${`${part.takeovers}`.padStart(11)}${`${Math.round(part.longestTakeoverMs)} ms`.padStart(9)}` +
+        `${`${part.parted}`.padStart(18)}${`${part.takeovers}`.padStart(11)}${`${Math.round(part.longestTakeoverMs)} ms`.padStart(9)}` +
         `${`${Math.round(part.longestConvergenceMs)} ms`.padStart(17)}`,
     );
   }

@@ -39,6 +39,8 @@ export interface Result {
   /** What a takeover after the owner's loss of power took, milliseconds. */
   readonly takeoversMs: readonly number[];
   readonly convergedMs: number | null;
+  /** Two copies have parted, and a person was told how to choose between them. */
+  readonly isParted: boolean;
 }
 
 export interface RunOptions {
@@ -53,6 +55,7 @@ interface Run {
   readonly takeoversMs: number[];
   /** Has anything been done to the world since it was calm? */
   isDisturbed: boolean;
+  isParted: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
   /** Until when a host or a daemon stands still. */
@@ -79,6 +82,7 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     report,
     takeoversMs: [],
     isDisturbed: true,
+    isParted: false,
     isArmed: false,
     stillUntil: 0,
     lateMs: 0,
@@ -101,6 +105,7 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     steps: world.steps(),
     takeoversMs: run.takeoversMs,
     convergedMs,
+    isParted: run.isParted,
   };
 }
 
@@ -170,16 +175,19 @@ function isTrue(world: World, action: Action): boolean {
 /** L2 is about a world that was calm, and a loss of power, or an orderly departure, that is alone. */
 function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   if (run.world.now() < run.stillUntil) return false;
-  if (whenCalm !== true || run.isDisturbed || run.isArmed || hasFailedDisk(run.world, run.schedule.setup))
+  if (whenCalm !== true || run.isDisturbed || run.isArmed || hasWorseCopy(run.world, run.schedule.setup))
     return false;
   if (action.kind === 'stop-daemon') return true;
   if (action.kind !== 'power-loss') return false;
   return groupsOf(run.schedule.setup).some((group) => ownerOf(run.world, group) === action.host);
 }
 
-function hasFailedDisk(world: World, setup: Setup): boolean {
+/** A copy that was not up-to-date when the owner was lost may have to wait for it. */
+function hasWorseCopy(world: World, setup: Setup): boolean {
   return groupsOf(setup).some(({ resources }) =>
-    resources.some(({ id }) => sides.some((side) => world.storage(side, id)?.disk === 'diskless')),
+    resources.some(({ id, kind }) =>
+      sides.some((side) => kind === 'drbd' && world.storage(side, id)?.disk !== 'up-to-date'),
+    ),
   );
 }
 
@@ -256,33 +264,24 @@ function isBlockedByData(state: State | null, name: string): boolean {
 }
 
 const lookMs = 2500;
-/** After this time copies that have parted are not coming together by themselves. */
+/** After this time copies that both nodes refuse are accepted by a person. */
 const partedMs = 12_000;
-
-/** Copies part for good only where no promise holds, a disk or a record was lost, or a person accepted older data. */
-function mayHaveParted({ schedule: { variant, steps } }: Run): boolean {
-  if (measuredVariants.has(variant)) return true;
-  return steps.some(
-    ({ action }) =>
-      action.kind === 'disk-failure' ||
-      action.kind === 'state-file' ||
-      (action.kind === 'operator' && action.request.kind === 'accept-data'),
-  );
-}
 
 /** L1. Returns how long it took, milliseconds. */
 function converge(run: Run): number | null {
   const { world, schedule, report } = run;
   const groups = groupsOf(schedule.setup);
   const isCalm = () => unrest(world, groups) === null;
-  const mayPart = mayHaveParted(run);
   heal(run);
   const from = world.now();
   while (world.now() - from < convergenceMs) {
     attend(world);
     if (world.runUntil(isCalm, lookMs)) return world.now() - from;
     if (world.now() - from > partedMs) acceptData(world, groups);
-    if (world.now() - from > partedMs && mayPart && waitsForDecision(world, groups)) return null;
+  }
+  if (waitsForDecision(world, groups)) {
+    run.isParted = true;
+    return null;
   }
   report(
     'L1',

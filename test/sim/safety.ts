@@ -178,9 +178,17 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
     const isIdle = guests.every((guest) => running.get(guest, other) !== 'up');
     return isIdle && hosts.goesOn(other) && at - heardAt[side] >= policy.timings.deadtimeMs;
   };
+  /** Promotions that were begun then; one that is under way cannot be taken back. */
+  const cutOffAtStart = new Set<string>();
   return {
     rule: 'S3',
-    stepped({ at, side, event }) {
+    stepped({ at, side, event, effects }) {
+      for (const effect of effects) {
+        if (effect.kind !== 'start-operation' || !devices.has(effect.resource)) continue;
+        const key = `${side} ${effect.resource}`;
+        if (effect.action === 'start' && isCutOff(effect.resource, side, at)) cutOffAtStart.add(key);
+        else cutOffAtStart.delete(key);
+      }
       if (event.kind === 'heartbeat-received') heardAt[side] = at;
     },
     running({ side, resource, running: now }) {
@@ -203,7 +211,8 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       const isPeerIdle = newest && running.get(resource, otherSide(side)) === 'down';
       const isProven = disk === 'up-to-date' || (disk === 'consistent' && (isPeerOlder || isPeerIdle));
       if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
-      const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || isCutOff(resource, side, at));
+      const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(`${side} ${resource}`);
+      const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
       const isGone = failed.has(otherSide(side));
       if (!newest && !isGivenUp && !isGone)
         report('S3', at, side, `${resource} was promoted, but lacks later writes`);

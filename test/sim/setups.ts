@@ -177,6 +177,8 @@ export function takeoverBoundMs(setup: Setup): number {
     both: fenceDelayMs + fenceDeadlineMs,
   };
   const disconnectMs = setup.drbd === 'none' ? 0 : pingTimeoutMs;
+  // With lost packets the outside may fall silent for a moment, and then has to be there for as long again.
+  const lossMs = setup.loss > 0 ? timings.takeoverAfterMs : 0;
   const operationsMs = 1.5 * (setup.startMs + storageMs(setup) + addressMs) + disconnectMs + 200;
-  return verdictMs + proofMs[setup.guard] + operationsMs;
+  return verdictMs + proofMs[setup.guard] + operationsMs + lossMs;
 }

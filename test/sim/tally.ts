@@ -24,6 +24,8 @@ export interface Measured {
 export interface VariantTally {
   schedules: number;
   broken: number;
+  /** Two copies have parted, and a person was told how to choose between them. */
+  parted: number;
   /** Takeovers after the loss of the owner's power, and the longest of them, milliseconds. */
   takeovers: number;
   longestTakeoverMs: number;
@@ -45,6 +47,7 @@ function variantTally(tally: Tally, variant: Variant): VariantTally {
   tally.variants[variant] ??= {
     schedules: 0,
     broken: 0,
+    parted: 0,
     takeovers: 0,
     longestTakeoverMs: 0,
     longestConvergenceMs: 0,
@@ -60,6 +63,7 @@ export function addResult(tally: Tally, result: Result): void {
   tally.simulatedMs += result.simulatedMs;
   tally.steps += result.steps;
   mine.schedules += 1;
+  if (result.isParted) mine.parted += 1;
   mine.takeovers += result.takeoversMs.length;
   mine.longestTakeoverMs = Math.max(mine.longestTakeoverMs, ...result.takeoversMs);
   mine.longestConvergenceMs = Math.max(mine.longestConvergenceMs, result.convergedMs ?? 0);
@@ -100,6 +104,7 @@ export function addTally(sum: Tally, more: Tally): void {
     const mine = variantTally(sum, variant);
     mine.schedules += part.schedules;
     mine.broken += part.broken;
+    mine.parted += part.parted;
     mine.takeovers += part.takeovers;
     mine.longestTakeoverMs = Math.max(mine.longestTakeoverMs, part.longestTakeoverMs);
     mine.longestConvergenceMs = Math.max(mine.longestConvergenceMs, part.longestConvergenceMs);

@@ -248,3 +248,21 @@ test('a goodbye, too, tells of a later generation', (t) => {
   other.hear(10, { ...ofSecondary, generation: 5 }, { says: { leaving: true } });
   t.like(other.record(), { generation: 5, owner: 'secondary', sole: false });
 });
+
+test('no guest is started before it is on record that the disks were promoted here', (t) => {
+  const node = oneCore({
+    policy: protectedPolicy('primary', { disk: true }),
+    record: { ...ofSecondary, owner: 'primary', sole: true },
+    persists: false,
+  });
+  node.see(1, 'down');
+  node.show(1, { connection: 'connected' });
+  node.go(6000, { peer: null, prompt: false });
+  written(node, 6000);
+  node.show(6010, { role: 'primary' });
+  node.finish(6010, disk);
+  t.is(node.record()?.writer, 'primary');
+  t.deepEqual(node.askedOf(mail), []);
+  written(node, 6020);
+  t.deepEqual(node.askedOf(mail), ['start']);
+});

@@ -355,3 +355,40 @@ test('a copy whose changes are to be given up is first marked as the older one, 
   node.hear(2100, { ...peer, wantsOutdated: true });
   t.deepEqual(node.askedOf(disk), ['outdate', 'discard'], 'and then its changes go');
 });
+
+test('what DRBD refuses to give up for half a minute is left to a person', (t) => {
+  const node = restarted({ discards: true });
+  node.show(10, { connection: 'standalone' });
+  const peer = { ...activeReport, generation: 4, owner: 'secondary' };
+  node.go(1000, { peer, prompt: false });
+  t.true(node.group().discards);
+  for (let at = 1000; at <= 30_000; at += 1000) {
+    node.go(at);
+    if (node.resource(disk).operation !== null) node.finish(at, disk);
+  }
+  t.true(node.group().discards);
+  t.false(node.codes().includes('storage-standalone'));
+  for (let at = 31_000; at <= 34_000; at += 1000) {
+    node.go(at);
+    if (node.resource(disk).operation !== null) node.finish(at, disk);
+  }
+  t.false(node.group().discards);
+  t.true(node.codes().includes('storage-standalone'));
+});
+
+test('a connection that was given up is tried again every twenty seconds while the peer lives, and told of once', (t) => {
+  const node = runningOwner();
+  node.show(2000, { connection: 'standalone' });
+  node.go(21_900, { peer: ofPrimary });
+  t.deepEqual(node.askedOf(disk), []);
+  node.go(22_000, { prompt: false });
+  t.deepEqual(node.askedOf(disk), ['connect']);
+  node.show(22_050, { connection: 'connecting' });
+  node.finish(22_050, disk);
+  node.show(22_100, { connection: 'standalone' });
+  node.go(42_000);
+  t.deepEqual(node.askedOf(disk), ['connect']);
+  node.go(42_200);
+  t.deepEqual(node.askedOf(disk), ['connect', 'connect']);
+  t.is(node.codes().filter((code) => code === 'storage-standalone').length, 1);
+});

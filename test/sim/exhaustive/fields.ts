@@ -99,6 +99,7 @@ const resource: Fates<ResourceState> = {
   inSync: 'still',
   aheadSince: 'still',
   standaloneSince: 'still',
+  splitTold: 'still',
   outdatings: 'still',
   asserted: 'row',
   operation: 'row',
