@@ -67,12 +67,14 @@ export class Lab {
     return setOutsider(this.places, who, true);
   }
 
-  /** Both nodes as after a fresh boot, with fresh disks; every cable mended. Nothing of a test is left. */
-  async reset(): Promise<void> {
+  /**
+   * Both nodes as after a fresh boot, with fresh disks; every cable mended. Nothing of a test is left.
+   * `state`: another state that was kept, in which more is installed.
+   */
+  async reset(state = this.savedState): Promise<void> {
     await this.both((node) => node.powerOff());
     await mendAll(this.places);
     await forgetConsoles(this.places);
-    const state = this.savedState;
     await this.both(async (node) => {
       await makeDisks(this, node.name, (disk) => [diskFile(state, node.name, disk), 'qcow2']);
       await node.resume(stateFile(state, node.name));

@@ -36,7 +36,7 @@ export async function makeSavedState(lab: Lab, { tell, signal }: SaveOptions): P
   tell(
     `booting both nodes for the first time (${lab.accelerator}); their state is kept, so this is done once`,
   );
-  const { places, image } = lab;
+  const { image } = lab;
   await lab.both(async (node) => {
     await makeDisks(lab, node.name, (disk) => (disk === 'root' ? [image.root, 'raw'] : undefined));
     await node.beginBoot();
@@ -46,16 +46,24 @@ export async function makeSavedState(lab: Lab, { tell, signal }: SaveOptions): P
     await disconnect(node.machine);
   });
   tell('keeping their state');
-  const scratch = join(places.folder, 'booted');
+  await keepState(lab, lab.savedState);
+}
+
+/** Both nodes go off; a lab can go on from here as often as it likes. `folder` is beside the state this one is built on. */
+export async function keepState(lab: Lab, folder: string): Promise<void> {
+  const { places } = lab;
+  const scratch = join(places.folder, 'kept');
   await mkdir(scratch);
   await lab.both(async ({ machine, name }) => {
+    await disconnect(machine);
     await saveMachine(machine, stateFile(scratch, name));
     for (const disk of disks) {
       await rename(diskFile(places.folder, name, disk), diskFile(scratch, name, disk));
     }
   });
-  await rename(scratch, lab.savedState).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // Another lab was faster.
+  await rename(scratch, folder).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    await rm(scratch, { recursive: true, force: true }); // Another lab was faster; theirs is as good.
   });
 }
 
