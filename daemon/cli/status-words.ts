@@ -123,6 +123,16 @@ const actionWords: Readonly<Record<string, string>> = {
   resume: 'resuming',
 };
 
+/** A mirrored disk in DRBD's words. */
+export function storageWords({ storage }: ResourceView): string {
+  if (storage === null) return '';
+  const { disk, connection, peerDisk, resync, suspended } = storage;
+  const words = [`here ${disk}`, connection === 'connected' ? `there ${peerDisk}` : connection];
+  if (resync !== null) words.push(`resync ${resync.percent} %`);
+  if (suspended !== 'no') words.push('IO held back');
+  return `, ${words.join(', ')}`;
+}
+
 export function resourceWords(resource: ResourceView): ResourceWords {
   const { status, operation, quarantined, lastError } = resource;
   const because = lastError === null ? '' : `: ${lastError}`;
@@ -133,11 +143,15 @@ export function resourceWords(resource: ResourceView): ResourceWords {
   }
   switch (status) {
     case 'up':
-      return { mark: 'up', text: 'up', colour: 'green' };
+      return { mark: 'up', text: `up${storageWords(resource)}`, colour: 'green' };
     case 'paused':
       return { mark: 'paused', text: `paused${because}`, colour: 'yellow' };
     case 'down':
-      return { mark: 'down', text: `down${because}`, colour: lastError === null ? 'dim' : 'red' };
+      return {
+        mark: 'down',
+        text: `down${storageWords(resource)}${because}`,
+        colour: lastError === null ? 'dim' : 'red',
+      };
     case 'unknown':
       return { mark: 'unknown', text: `unknown${because}`, colour: 'yellow' };
   }

@@ -11,6 +11,7 @@ import type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/eve
 import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
+import type { StorageStatus } from '../core/storage.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 
@@ -39,6 +40,8 @@ export interface ResourceView {
   readonly operation: { readonly action: string; readonly forMs: number } | null;
   readonly quarantined: string | null;
   readonly lastError: string | null;
+  /** Of a DRBD resource: what is seen of it; null: nothing yet. */
+  readonly storage: StorageStatus | null;
 }
 
 export interface GroupView {

@@ -3,6 +3,7 @@
 import { factsOf } from '../core/facts.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
+import type { ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
@@ -151,6 +152,7 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     );
   }
   for (const resource of group.resources) {
+    list.push(...ofStorage(state, resource));
     if (resource.quarantined !== null) {
       list.push(
         item(
@@ -190,6 +192,31 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     }
   }
   return list;
+}
+
+/** A mirror that is not whole. */
+function ofStorage(
+  { policy, verdict }: State,
+  { id, storage, splitTold }: ResourceState,
+): readonly Attention[] {
+  if (storage === null || storage.connection === 'unknown') return [];
+  const name = id.replace('drbd:', '');
+  const left = storage.resync === null ? '' : `, ${storage.resync.percent} % done`;
+  if (splitTold) {
+    const message = `the two copies of ${id} may have parted: they are not connected any more`;
+    return [item('alarm', 'storage-standalone', message, `battito drbd resolve ${name}`)];
+  }
+  if (storage.connection !== 'connected') {
+    if (verdict.kind !== 'alive') return []; // That the peer is not there is said already.
+    const message = `${id} is not connected to its mirror on ${policy.peer}`;
+    return [
+      item('warning', 'unmirrored', message, `mend the network between the disks; drbdadm status ${name}`),
+    ];
+  }
+  if (storage.resync === null) return [];
+  const to = storage.resync.direction === 'source' ? policy.peer : policy.self;
+  const message = `${id} is being copied to ${to}${left}; until then nothing protects it`;
+  return [item('warning', 'resync', message, 'wait; `battito status` shows how far it is')];
 }
 
 function nobodyNext(state: State): string {

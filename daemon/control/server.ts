@@ -34,6 +34,7 @@ const groups = z.array(z.string());
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
   z.strictObject({ kind: z.literal('accept-data'), groups }),
+  z.strictObject({ kind: z.literal('discard-data'), groups }),
   z.strictObject({ kind: z.literal('confirm-peer-off'), node: z.string(), force: z.boolean() }),
   z.strictObject({ kind: z.literal('handover'), groups }),
   z.strictObject({ kind: z.literal('standby'), on: z.boolean() }),

@@ -157,5 +157,6 @@ function resourceView(group: GroupState, resource: ResourceState, nowMs: number)
     operation: operation === null ? null : { action: operation.action, forMs: nowMs - operation.since },
     quarantined: resource.quarantined,
     lastError: resource.lastError,
+    storage: resource.storage,
   };
 }

@@ -124,8 +124,8 @@ const discardPatienceMs = 30_000;
 
 function discardsInVain(state: State, group: GroupState): boolean {
   const { aliveSince } = state.peer;
-  if (group.phase.kind !== 'stopped' || aliveSince === null) return false;
-  return isUnmirrored(group) && state.now - Math.max(group.since, aliveSince) > discardPatienceMs;
+  if (!group.discards || aliveSince === null || !isUnmirrored(group)) return false;
+  return state.now - Math.max(group.discardsSince, aliveSince) > discardPatienceMs;
 }
 
 /** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
@@ -141,6 +141,8 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const isOver = isMirrored || discardsInVain(state, group);
   const discards = !isOver && (group.discards || mayDiscard(state, group));
   const frozenInTime = group.frozenInTime && !isOver;
-  const wished = { ...group, pullSince, pushSince, dataAccepted, discards, frozenInTime };
+  const discardsSince = group.discards ? group.discardsSince : state.now;
+  const given = discards ? { discards, discardsSince } : { discards };
+  const wished = { ...group, pullSince, pushSince, dataAccepted, ...given, frozenInTime };
   return isSame(wished, group) ? group : wished;
 }

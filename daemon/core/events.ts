@@ -71,6 +71,8 @@ export type ProbeResult = 'answered' | 'unanswered' | 'failed';
 export type OperatorRequest =
   | { readonly kind: 'takeover'; readonly groups: readonly GroupName[] }
   | { readonly kind: 'accept-data'; readonly groups: readonly GroupName[] }
+  /** What was written here since the copies parted is to be given up for what the peer has. */
+  | { readonly kind: 'discard-data'; readonly groups: readonly GroupName[] }
   /** `force`: also when an address of the peer still answers. */
   | { readonly kind: 'confirm-peer-off'; readonly node: NodeName; readonly force: boolean }
   | { readonly kind: 'handover'; readonly groups: readonly GroupName[] }

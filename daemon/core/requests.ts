@@ -6,6 +6,7 @@ import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { assertNever, peerReport } from './state.ts';
+import { isUnmirrored } from './storage.ts';
 
 interface Answered {
   readonly state: State;
@@ -34,6 +35,8 @@ export function answerRequest(state: State, request: OperatorRequest): Answered 
       return takeover(state, request.groups);
     case 'accept-data':
       return acceptData(state, request.groups);
+    case 'discard-data':
+      return discardData(state, request.groups);
     case 'confirm-peer-off':
       return confirmPeerOff(state, request.node, request.force);
     case 'handover':
@@ -153,6 +156,35 @@ function acceptData(state: State, names: readonly GroupName[]): Answered {
   );
   const list = blocked.map(({ policy }) => policy.name).join(', ');
   return accepted({ ...state, groups }, `the data of ${list} on ${state.policy.self} is accepted as it is`);
+}
+
+function discardData(state: State, names: readonly GroupName[]): Answered {
+  const { self, peer } = state.policy;
+  const wanted = state.groups.filter(({ policy }) => names.includes(policy.name));
+  if (wanted.length === 0)
+    return refused(state, 'no group was named', 'name the group whose changes here are to be given up');
+  if (state.verdict.kind !== 'alive')
+    return refused(state, `${peer} is not heard`, `start ${peer} first: its copy is the one that stays`);
+  const held = wanted.find(({ phase }) => phase.kind !== 'stopped' && phase.kind !== 'blocked');
+  if (held !== undefined) {
+    const { name } = held.policy;
+    return refused(
+      state,
+      `${name} is in use on ${self}`,
+      `run \`battito handover ${name}\`, or give up what ${peer} wrote instead: the same command there`,
+    );
+  }
+  const whole = wanted.find((group) => !isUnmirrored(group));
+  if (whole !== undefined)
+    return refused(state, `the disks of ${whole.policy.name} have not parted`, 'nothing is to be given up');
+  const groups = state.groups.map((group) =>
+    wanted.includes(group) ? { ...group, discards: true, discardsSince: state.now } : group,
+  );
+  const list = wanted.map(({ policy }) => policy.name).join(', ');
+  return accepted(
+    { ...state, groups },
+    `what ${self} wrote to ${list} since the copies parted is given up for the copy of ${peer}`,
+  );
 }
 
 function confirmPeerOff(state: State, node: string, force: boolean): Answered {

@@ -133,6 +133,8 @@ export interface GroupState {
   readonly frozenInTime: boolean;
   /** What was written here since the copies parted is to be given up, as soon as the disks can be connected again. */
   readonly discards: boolean;
+  /** Since when, in this run. */
+  readonly discardsSince: MonotonicMs;
   /** The ledger revision from which on its record no longer says "sole"; 0: it never did. */
   readonly soleUntil: number;
 }
@@ -273,6 +275,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       dataAccepted: false,
       frozenInTime: ledgerGroup(ledger, group.name).inTime,
       discards: ledgerGroup(ledger, group.name).discards,
+      discardsSince: at,
       soleUntil: 0,
     })),
     standby: ledger.standby,

@@ -113,7 +113,7 @@ const request: Codec<OperatorRequest> = {
   read: readRequest,
   write: writeRequest,
   possible: (names) =>
-    'takeover, handover, accept-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
+    'takeover, handover, accept-data, discard-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
     `or confirm-peer-off ${names.secondary} [force]`,
 };
 
@@ -123,6 +123,7 @@ function readRequest(words: string[], names: HostNames): OperatorRequest | undef
     case 'takeover':
     case 'handover':
     case 'accept-data':
+    case 'discard-data':
     case 'retry':
       return { kind, groups: words.splice(0) };
     case 'standby': {
@@ -150,6 +151,7 @@ function writeRequest(value: OperatorRequest): string {
     case 'takeover':
     case 'handover':
     case 'accept-data':
+    case 'discard-data':
     case 'retry':
       return [value.kind, ...value.groups].join(' ');
     case 'standby':

@@ -392,3 +392,24 @@ test('a connection that was given up is tried again every twenty seconds while t
   t.deepEqual(node.askedOf(disk), ['connect', 'connect']);
   t.is(node.codes().filter((code) => code === 'storage-standalone').length, 1);
 });
+
+test('a person may give up what was written here, where the group does not run and the peer lives', (t) => {
+  const node = restarted({ owner: 'secondary' });
+  node.show(10, apart);
+  const peer = { ...activeReport, generation: 3, owner: 'secondary' };
+  const discard = { kind: 'discard-data', groups: ['office'] } as const;
+  t.like(node.request(20, discard), { kind: 'refused', message: 'secondary is not heard' });
+  node.go(60_000, { peer, prompt: false });
+  t.false(node.askedOf(disk).includes('discard'));
+  t.is(node.request(60_000, discard).kind, 'accepted');
+  t.true(node.report()?.discarding);
+  node.go(60_100, { prompt: true });
+  t.true(node.askedOf(disk).includes('discard'), 'although they parted long ago');
+  node.go(70_000);
+  t.like(node.request(70_000, discard), { message: 'the disks of office have not parted' });
+  t.like(node.request(70_000, { ...discard, groups: [] }), { message: 'no group was named' });
+
+  const owner = runningOwner();
+  owner.show(2000, { connection: 'standalone' });
+  t.like(owner.request(2000, discard), { message: 'office is in use on primary' });
+});

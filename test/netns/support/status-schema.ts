@@ -44,6 +44,7 @@ const resourceView = z.strictObject({
   operation: z.strictObject({ action: z.string(), forMs: z.number().nonnegative() }).nullable(),
   quarantined: z.string().nullable(),
   lastError: z.string().nullable(),
+  storage: z.null(), // No mirrored disk is to be had here.
 });
 const peerGroupView = z.looseObject({
   phase: phaseKind,

@@ -88,6 +88,7 @@ const group: Fates<GroupState> = {
   dataAccepted: 'row',
   frozenInTime: 'row',
   discards: 'row',
+  discardsSince: 'said',
   soleUntil: 'row',
 };
 
