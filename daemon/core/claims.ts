@@ -78,7 +78,16 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   if (state.standby) return 'standby';
   if (group.pushSince !== null) return 'operator';
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
+  if (hasLostDisk(group)) return 'no-disk';
   return failbackIsDue(state, group, report) ? 'failback' : null;
+}
+
+/** The disk here has failed, and the work goes on by the peer's, which is whole. */
+function hasLostDisk({ resources }: GroupState): boolean {
+  return resources.some(
+    ({ storage }) =>
+      storage?.disk === 'diskless' && storage.connection === 'connected' && storage.peerDisk === 'up-to-date',
+  );
 }
 
 /** A group does not follow a gateway that comes and goes more often than this. */

@@ -108,6 +108,7 @@ const offerText = {
   leave: 'the daemon here is stopping',
   failback: 'the preferred node is back',
   'no-lan': 'this node has lost the LAN, the other one has not',
+  'no-disk': 'the disk here has failed',
 } as const;
 
 const rowsOf = (phase: PhaseKind) => transitions.filter(({ from }) => from === phase);

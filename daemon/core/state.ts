@@ -111,7 +111,7 @@ export type Phase =
   | { readonly kind: 'frozen'; readonly generation: number; readonly claim: Claim }
   | { readonly kind: 'stopping'; readonly generation: number; readonly reason: StopReason };
 
-export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan';
+export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk';
 
 export interface GroupState {
   readonly policy: GroupPolicy;

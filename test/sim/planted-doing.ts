@@ -191,9 +191,9 @@ export const data: readonly Defect[] = [
     name: 'lone-writes-forgotten',
     what: 'a node that was promoted without its mirror does not say so',
     file: 'storage.ts',
-    find: 'aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),',
-    replace: 'aheadSince: null,',
-    variants: lease,
+    find: 'return group.resources.some(({ aheadSince }) => aheadSince !== null);',
+    replace: 'return false;',
+    variants: evidence,
   },
   {
     name: 'outdated-without-proof',

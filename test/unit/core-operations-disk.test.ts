@@ -224,3 +224,18 @@ test('a guest whose start hangs while the node is cut off may be running already
   node.finish(6020, disk);
   t.false(node.group().frozenInTime, 'and nothing of it stands still');
 });
+
+test('a group whose disk has failed here is offered to the peer, whose copy is whole', (t) => {
+  const node = runningOwner();
+  node.show(2010, { disk: 'diskless' });
+  node.go(2100, { peer: ofPrimary });
+  t.true(node.report()?.offer);
+  const apartFromIt = runningOwner();
+  apartFromIt.show(2010, { ...apart, disk: 'diskless' });
+  apartFromIt.go(2100, { peer: ofPrimary });
+  t.false(apartFromIt.report()?.offer);
+  const inDoubt = runningOwner();
+  inDoubt.show(2010, { disk: 'diskless', peerDisk: 'inconsistent' });
+  inDoubt.go(2100, { peer: ofPrimary });
+  t.false(inDoubt.report()?.offer);
+});

@@ -129,7 +129,7 @@ test.serial(
     abort.abort();
     t.like(await outcome, { kind: 'unknown' });
     clearInterval(ticking);
-    t.true(monotonicMs() - started < 10_000);
+    t.true(monotonicMs() - started < 20_000, 'the handler has not ended yet');
     t.true(ticks > 10);
     t.is((await fake.calls()).at(-1), 'drbdadm connect r0', 'the peer has its way back');
   },
@@ -205,11 +205,11 @@ test.serial('stop: drbdadm that loses its patience has not failed for certain', 
   const { fake, driver } = await drivenDrbd(t, { ROLE: 'Primary' });
   // It leaves its drbdsetup behind, which keeps the pipes open.
   await fake.override(
-    `[[ "$tool $1" = "drbdadm secondary" ]] && { sleep 5 & echo "Command 'drbdsetup-84 secondary 0' did not terminate within 5 seconds" >&2; exit 20; }\n`,
+    `[[ "$tool $1" = "drbdadm secondary" ]] && { sleep 30 & echo "Command 'drbdsetup-84 secondary 0' did not terminate within 5 seconds" >&2; exit 20; }\n`,
   );
   const started = monotonicMs();
   t.like(await driver.perform('stop', false, soon()), { kind: 'unknown' });
-  t.true(monotonicMs() - started < 4000);
+  t.true(monotonicMs() - started < 20_000, 'what it left behind still runs');
 });
 
 test.serial('stop: told to end while it is held open, it says so', async (t) => {

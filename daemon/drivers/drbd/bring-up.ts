@@ -19,7 +19,10 @@ export async function ensureUp(context: DrbdContext, signal: AbortSignal): Promi
   monitor.nudge();
   const { trouble } = await seen(context, signal);
   if (trouble?.code === 'drbd-resource-not-up') {
-    const up = await carryOut(context, ['up'], signal);
+    context.rising = true;
+    const up = await carryOut(context, ['up'], signal).finally(() => {
+      context.rising = false;
+    });
     if (up.kind !== 'done') return up;
     logger.info('brought up');
   } else if (trouble !== null) {

@@ -170,9 +170,10 @@ async function failHeldBack(
 
 /**
  * A demoted resource whose disk was taken away here gets it back; not one whose disk has failed. That it is demoted is
- * what counts for the caller, so what goes wrong here is said in the log and tried again with the next destroy.
+ * what counts for the caller, so what goes wrong here, or does not end in the caller's time, is said in the log and tried
+ * again every few seconds: nobody asks for another destroy.
  */
-async function bringBack(context: DrbdContext, signal: AbortSignal): Promise<void> {
+export async function bringBack(context: DrbdContext, signal: AbortSignal): Promise<void> {
   if (!context.debts.attach) return;
   const { storage, trouble } = await seen(context, signal);
   if (trouble?.code !== 'drbd-resource-not-up') {

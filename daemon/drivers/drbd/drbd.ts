@@ -7,7 +7,7 @@
 import type { Logger } from 'pino';
 import type { Outcome } from '../driver.ts';
 import { ensureUp } from './bring-up.ts';
-import { demote, throwAway } from './demote.ts';
+import { bringBack, demote, throwAway } from './demote.ts';
 import type { DrbdMonitor } from './monitor.ts';
 import { promote, promoteWords, reconnect, seekPeer } from './promote.ts';
 import { aborted, carryOut, type DrbdContext, done, drbdadmArgv, seen, shown } from './tool.ts';
@@ -47,7 +47,9 @@ export interface DrbdDriverOptions {
   readonly deviceOf?: (minor: number) => string;
 }
 
-const reconnectEveryMs = 5000;
+const debtsEveryMs = 5000;
+/** `down` and `up`, on a host that is busy with a failover. */
+const attachTimeoutMs = 30_000;
 
 type Act = (context: DrbdContext, forced: boolean, signal: AbortSignal) => Promise<Outcome>;
 
@@ -74,7 +76,13 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     procFile: options.procFile ?? '/proc/drbd',
     deviceOf: options.deviceOf ?? ((minor) => `/dev/drbd${minor}`),
     debts,
+    rising: false,
   };
+  /** `drbdadm up` makes the connection last, and what has none looks as if it stood alone. */
+  const asRising = (storage: StorageStatus): StorageStatus =>
+    context.rising && storage.connection === 'standalone'
+      ? { ...storage, connection: 'connecting' }
+      : storage;
   const endings = new Set<() => void>();
   let tail: Promise<unknown> = Promise.resolve();
   let told: string | null = null;
@@ -96,35 +104,48 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
   };
   endings.add(monitor.subscribe(resource, sayTrouble));
 
-  const reconnecting = setInterval(() => {
-    if (debts.connect) void inTurn(() => reconnect(context).then(() => done));
-  }, reconnectEveryMs);
-  reconnecting.unref();
+  let isPaying = false;
+  const payDebts = async () => {
+    // While it is primary, a destroy has not come to its end, and takes care of it.
+    const isDown = monitor.current(resource).storage.role !== 'primary';
+    if (isPaying || !(debts.connect || (debts.attach && isDown))) return;
+    isPaying = true;
+    await inTurn(async () => {
+      if (debts.attach && isDown) await bringBack(context, AbortSignal.timeout(attachTimeoutMs));
+      else if (debts.connect) await reconnect(context);
+      return done;
+    });
+    isPaying = false;
+  };
+  const paying = setInterval(() => void payDebts(), debtsEveryMs);
+  paying.unref();
 
   return {
     resource,
     async observe(signal) {
       const { storage } = await seen(context, signal);
       signal.throwIfAborted();
-      return storage;
+      return asRising(storage);
     },
     perform: (action, forced, signal) =>
       inTurn(async () =>
         signal.aborted ? aborted(context, action) : await actions[action](context, forced, signal),
       ),
     commands: (action, forced) => commandLines(resource, action, forced, monitor.current(resource)),
-    status: () => monitor.current(resource).storage,
+    status: () => asRising(monitor.current(resource).storage),
     detail: () => monitor.current(resource).detail,
     trouble: () => monitor.current(resource).trouble,
     progress: (signal) => monitor.progress(resource, signal),
     onStorage(listener) {
-      const unsubscribe = monitor.subscribe(resource, ({ storage, trouble }) => listener(storage, trouble));
+      const unsubscribe = monitor.subscribe(resource, ({ storage, trouble }) =>
+        listener(asRising(storage), trouble),
+      );
       endings.add(unsubscribe);
       return unsubscribe;
     },
     ensureUp: (signal) => inTurn(() => ensureUp(context, signal)),
     async close() {
-      clearInterval(reconnecting);
+      clearInterval(paying);
       for (const end of endings) end();
       await tail;
     },

@@ -54,7 +54,14 @@ export const actions: Words<ResourceAction> = {
   discard: 7,
 };
 
-export const offers: Words<OfferReason> = { operator: 0, standby: 1, leave: 2, failback: 3, 'no-lan': 4 };
+export const offers: Words<OfferReason> = {
+  operator: 0,
+  standby: 1,
+  leave: 2,
+  failback: 3,
+  'no-lan': 4,
+  'no-disk': 5,
+};
 
 export const obstacles: Words<Obstacle> = {
   'peer-unresponsive': 0,

@@ -1,0 +1,250 @@
+// A cluster as a test has it: what its daemons say, what is so on its hosts, whether its guest counts, and what is done to
+// it. What is asserted of hosts is looked at on the hosts; the daemons' word is used to wait.
+
+import type { GroupView, HistoryEntry, Status } from '../../../daemon/control/api.ts';
+import { waitFor } from '../../support.ts';
+import { floatingAddress, groupName, guestSerial, mountPoint, resetToInstalled } from './installed.ts';
+import type { Lab } from './lab.ts';
+import { mirrorDevice, mirrorIs } from './mirror.ts';
+import type { LabNode } from './node.ts';
+import { cardAddress, type NodeName, otherNode } from './plan.ts';
+
+export { mountPoint } from './installed.ts';
+
+const guestWatch = '/run/counter.watch';
+
+/** Generous: an emulated node under load is slow, and no test is about speed. */
+export const patience = { timeoutMs: 180_000, intervalMs: 250 } as const;
+
+// ---- the cluster ----
+
+export interface ClusterOptions {
+  /** False: the daemons are not started. */
+  readonly start?: boolean;
+}
+
+/** A cluster whose group is active on the primary, and its guest counts there. */
+export async function useCluster(lab: Lab, { start = true }: ClusterOptions = {}): Promise<Cluster> {
+  await resetToInstalled(lab);
+  const cluster = new Cluster(lab);
+  if (!start) return cluster;
+  // DRBD first: a daemon whose device is not up yet is not willing, and the other node would take the group.
+  await lab.both((node) => node.run('drbdadm up r0 && drbdadm wait-connect r0'));
+  await lab.both((node) => node.run('systemctl start battito'));
+  await cluster.settled('primary');
+  return cluster;
+}
+
+export class Cluster {
+  readonly lab: Lab;
+
+  constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  // ---- what the daemons say ----
+
+  async status(node: LabNode): Promise<Status> {
+    // It ends with 3 when something needs attention.
+    const { stdout, stderr } = await node.tryRun('battito status --json');
+    if (!stdout.startsWith('{')) throw new Error(stderr.trim() || 'no status');
+    return JSON.parse(stdout) as Status;
+  }
+
+  async group(node: LabNode): Promise<GroupView> {
+    const found = (await this.status(node)).groups.find(({ name }) => name === groupName);
+    if (found === undefined) throw new Error(`no group ${groupName}`);
+    return found;
+  }
+
+  /** Waits until the status of a node is as wanted; tells what it was at last when it does not get so. */
+  async says<T>(
+    node: LabNode,
+    description: string,
+    look: (status: Status) => T,
+    timeoutMs: number = patience.timeoutMs,
+  ) {
+    return await waitFor(
+      `${node.name}: ${description}`,
+      async () => {
+        const status = await this.status(node);
+        const seen = look(status);
+        if (!seen) throw new Error(summary(status));
+        return seen;
+      },
+      { ...patience, timeoutMs },
+    );
+  }
+
+  async phaseIs(node: LabNode, phase: GroupView['phase'], timeoutMs?: number): Promise<void> {
+    await this.says(node, `${groupName} is ${phase}`, ({ groups }) => groups[0]?.phase === phase, timeoutMs);
+  }
+
+  /** What the daemon has noted since its state directory was made, oldest first. */
+  async history(node: LabNode): Promise<readonly HistoryEntry[]> {
+    return JSON.parse(await node.run('battito history --json')) as readonly HistoryEntry[];
+  }
+
+  /** The service's own log. */
+  log(node: LabNode): Promise<string> {
+    return node.run('journalctl --no-pager --quiet -o short-precise -u battito');
+  }
+
+  kernelLog(node: LabNode): Promise<string> {
+    return node.run('journalctl --no-pager --quiet -o short-precise -k');
+  }
+
+  // ---- what is so ----
+
+  /** Everything of the group is up on `active` and the guest counts; the other node is a standby in step. */
+  async settled(active: NodeName): Promise<void> {
+    const standby = this.lab.node(otherNode(active));
+    await this.runsOn(this.lab.node(active));
+    await this.inStep(active);
+    await this.says(standby, 'standby', ({ groups, verdict }) => {
+      const [group] = groups;
+      return verdict.kind === 'alive' && group?.phase === 'stopped' && group.runsOn === active;
+    });
+  }
+
+  /** Active, all up, and the guest counts. */
+  async runsOn(node: LabNode): Promise<void> {
+    await this.says(node, 'active, everything up', ({ groups }) => {
+      const [group] = groups;
+      return group?.phase === 'active' && group.resources.every(({ status }) => status === 'up');
+    });
+    await this.counts(node);
+  }
+
+  async inStep(active: NodeName): Promise<void> {
+    const roles = { connection: 'Connected', disks: 'UpToDate/UpToDate' };
+    await mirrorIs(this.lab.node(active), { ...roles, roles: 'Primary/Secondary' }, 'r0', patience.timeoutMs);
+  }
+
+  /** Nothing of the group is here: address, role, mount, guest. */
+  async holdsNothing(node: LabNode): Promise<boolean> {
+    const held = await this.held(node);
+    return !held.address && !held.mounted && held.guestPid === undefined && !held.primary;
+  }
+
+  /** What a look at the host itself shows, whatever the daemon says. */
+  async held(node: LabNode) {
+    const text = await node.run(
+      [
+        `ip -o addr show | grep -c 'inet ${floatingAddress}/' || true`,
+        `grep -c '^${mirrorDevice} ${mountPoint} ' /proc/mounts || true`,
+        `{ drbdadm role r0 2>/dev/null || echo none; } | cut -d/ -f1`,
+        `pgrep -f '[q]emu-system.*counter' || echo none`,
+      ].join('; '),
+    );
+    const [address, mounted, role, pid] = text.trim().split('\n');
+    return {
+      address: address !== '0',
+      mounted: mounted !== '0',
+      primary: role === 'Primary',
+      guestPid: pid === 'none' ? undefined : Number(pid),
+    };
+  }
+
+  /** The node whose card answers for the floating address; null: nobody does. */
+  async answersFrom(): Promise<NodeName | null> {
+    const argv = ['arping', '-c', '1', '-w', '2', '-I', 'eth0', floatingAddress];
+    const { stdout } = await this.lab.outside('client', argv);
+    const card = /\[([0-9A-Fa-f:]{17})\]/.exec(stdout)?.[1]?.toLowerCase();
+    const names = ['primary', 'secondary'] as const;
+    return names.find((name) => cardAddress('lan', name) === card) ?? null;
+  }
+
+  // ---- the guest ----
+
+  /** What the guest has shown on this node, oldest first. */
+  async shown(node: LabNode): Promise<readonly { readonly what: string; readonly count: number }[]> {
+    const text = await node.run(`cat ${guestSerial} 2>/dev/null || true`);
+    return [...text.matchAll(/(start|count|stop|fail) (\d+)\r\n/g)].map(([, what = '', count]) => ({
+      what,
+      count: Number(count),
+    }));
+  }
+
+  /** The last count that the guest has shown on this node; it was on the disk before. */
+  async lastCount(node: LabNode): Promise<number> {
+    return (await this.shown(node)).findLast(({ what }) => what === 'count')?.count ?? 0;
+  }
+
+  /** What it went on from when it was last started on this node. */
+  async startedFrom(node: LabNode): Promise<number> {
+    return (await this.shown(node)).findLast(({ what }) => what === 'start')?.count ?? -1;
+  }
+
+  /** Waits until the guest has counted on from here; returns how far. */
+  async counts(node: LabNode, more = 3): Promise<number> {
+    const lines = async () => (await this.shown(node)).filter(({ what }) => what === 'count');
+    const before = (await lines()).length;
+    const seen = await waitFor(
+      `${node.name}: the guest counts on`,
+      async () => {
+        const now = await lines();
+        if (now.length < before + more) throw new Error(`${now.length - before} more counts`);
+        return now;
+      },
+      patience,
+    );
+    return seen.at(-1)?.count ?? 0;
+  }
+
+  // ---- did two copies run? ----
+
+  /** Notes on the node, by its clock, how much the guest has shown; to be read by {@link ranAt}. */
+  async watchGuest(node: LabNode): Promise<void> {
+    const loop = `while :; do echo "$EPOCHREALTIME $(wc -c <${guestSerial})"; sleep 0.2; done >>${guestWatch} 2>/dev/null`;
+    await node.run(['systemd-run', '--quiet', '--collect', 'bash', '-c', loop]);
+  }
+
+  /** The times, in seconds since 1970, at which the guest was seen to have gone on since the look before. */
+  async ranAt(node: LabNode): Promise<readonly number[]> {
+    const lines = (await node.run(`cat ${guestWatch}`)).trim().split('\n');
+    const looks = lines.map((line) => line.split(' ').map(Number) as [at: number, bytes: number]);
+    return looks.flatMap(([at, bytes], index) => (bytes > (looks[index - 1]?.[1] ?? bytes) ? [at] : []));
+  }
+
+  // ---- faults ----
+
+  /** No cable of the node leads anywhere. */
+  async cutOff(node: LabNode): Promise<void> {
+    await Promise.all([node.cut('lan'), node.cut('heartbeat')]);
+  }
+
+  async mend(node: LabNode): Promise<void> {
+    await Promise.all([node.mend('lan'), node.mend('heartbeat')]);
+  }
+
+  /** So much on the file system that a resync of it can be met half way. */
+  async write(node: LabNode, mebibytes: number): Promise<void> {
+    await node.run(
+      `dd if=/dev/urandom of=${mountPoint}/bulk bs=1M count=${mebibytes} conv=fsync status=none`,
+      { timeoutMs: patience.timeoutMs },
+    );
+  }
+
+  /** What people are told: alarms and warnings of the status. */
+  async complaints(node: LabNode): Promise<readonly string[]> {
+    const { attention } = await this.status(node);
+    return attention
+      .filter(({ severity }) => severity !== 'info')
+      .map(({ code, message, next }) => `${code}: ${message}; ${next}`);
+  }
+}
+
+function summary({ verdict, groups, attention }: Status): string {
+  const [group] = groups;
+  const resources = group?.resources.map(
+    ({ id, status, operation, quarantined, lastError }) =>
+      `${id} ${status}${operation === null ? '' : ` (${operation.action})`}${quarantined === null ? '' : ` given up: ${quarantined}`}${lastError === null ? '' : `: ${lastError}`}`,
+  );
+  const notes = attention.map(({ code, message }) => `${code}: ${message}`);
+  return [
+    `peer ${verdict.kind}; ${group?.name} ${group?.phase}, runs on ${group?.runsOn}: ${group?.reason}`,
+    ...(resources ?? []),
+    ...notes,
+  ].join('; ');
+}

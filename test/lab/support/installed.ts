@@ -1,0 +1,110 @@
+// Battito on both nodes as an administrator sets it up: the package, the key, the configuration, a mirror that asks it,
+// a file system with the counting guest's disk, the service enabled. Done once for a package: the state of both nodes is
+// kept beside the image, and every test goes on from there within seconds.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readdir, rm, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { writeGuestDisk } from './guest.ts';
+import type { Lab } from './lab.ts';
+import { battitoHandlers, createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
+import { packageFile } from './package.ts';
+import { keepState } from './saved-state.ts';
+
+export const floatingAddress = '192.168.1.1';
+export const mountPoint = '/srv/guests';
+export const groupName = 'office';
+export const guestDisk = `${mountPoint}/counter.raw`;
+/** On each node's own disk: what the guest has shown there. */
+export const guestSerial = '/var/lib/counter.serial';
+const keptUnusedMs = 24 * 3600 * 1000;
+
+/** Times that hold when both hosts are emulated on two busy processors. */
+const configText = `cluster: office
+nodes:
+  primary: { address: 192.168.1.2 }
+  secondary: { address: 192.168.1.3 }
+heartbeat:
+  key-file: /etc/battito/key
+  keepalive: 500ms
+  warntime: 2s
+  deadtime: 5s
+  initdead: 20s
+  links:
+    - { interface: eth1 }
+    - { interface: eth0, mode: unicast }
+connectivity:
+  ping: [192.168.1.254]
+groups:
+  ${groupName}:
+    preferred: primary
+    addresses: [${floatingAddress}/24 dev eth0]
+    drbd: [r0]
+    filesystems: [{ device: ${mirrorDevice}, mount: ${mountPoint} }]
+    guests:
+      - name: counter
+        driver: qemu
+        memory: 32M
+        accel: tcg
+        disk: { file: ${guestDisk}, format: raw }
+        serial: ${guestSerial}
+        start-timeout: 60s
+`;
+
+const mirrorOptions = { fencing: 'resource-and-stonith', handlers: battitoHandlers } as const;
+
+const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+
+function installedStateFolder(lab: Lab, deb: string): string {
+  const recipe = ['installed.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'].map((name) =>
+    digest(readFileSync(join(import.meta.dirname, name))),
+  );
+  const key = digest(JSON.stringify([basename(lab.savedState), digest(readFileSync(deb)), recipe]));
+  return join(dirname(lab.savedState), `cluster-${key}`);
+}
+
+/** The package, the key, the configuration, the mirror with its file system; the service enabled and not started. */
+async function installAll(lab: Lab, deb: string): Promise<void> {
+  const { primary } = lab;
+  await lab.both((node) => node.install(deb));
+  await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText));
+  await primary.run('battito keygen');
+  const key = await primary.run('cat /etc/battito/key');
+  await lab.secondary.writeFile('/etc/battito/key', key, '0600');
+  await createMirror(lab, mirrorOptions);
+  await primary.run(
+    `drbdadm primary r0 && mkfs.ext4 -q ${mirrorDevice} && mkdir -p ${mountPoint} && ` +
+      `mount ${mirrorDevice} ${mountPoint} && truncate -s 1M ${guestDisk}`,
+  );
+  await lab.secondary.run(`mkdir -p ${mountPoint}`);
+  await writeGuestDisk(primary, guestDisk);
+  await primary.run(`umount ${mountPoint} && drbdadm secondary r0`);
+  await lab.both(async (node) => {
+    await mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' });
+  });
+  await lab.both((node) => node.run('drbdadm down r0; systemctl enable --quiet battito; sync'));
+}
+
+/** Both nodes as after a boot, everything installed, nothing started. */
+export async function resetToInstalled(lab: Lab): Promise<void> {
+  const deb = await packageFile();
+  const folder = installedStateFolder(lab, deb);
+  if (!existsSync(folder)) {
+    await removeUnused(dirname(folder));
+    await lab.reset();
+    await installAll(lab, deb);
+    await keepState(lab, folder);
+  }
+  await utimes(folder, new Date(), new Date());
+  await lab.reset(folder);
+}
+
+/** States of packages that nobody has used for a while. */
+async function removeUnused(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!name.startsWith('cluster-') || Date.now() - statSync(path).mtimeMs < keptUnusedMs) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
