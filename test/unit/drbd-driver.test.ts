@@ -82,7 +82,7 @@ test.serial('start: forced, DRBD is told so', async (t) => {
 const refusals: Readonly<Record<string, readonly [number: number, text: string, said: RegExp]>> = {
   'drbd-multiple-primaries': [-1, 'Multiple primaries not allowed by config', /peer is primary.*handover/],
   'drbd-need-up-to-date': [-2, 'Need access to UpToDate data', /no up-to-date data.*UpToDate.*--force/],
-  'drbd-peer-not-outdated': [-7, 'Refusing to be Primary while peer is not outdated', /fence confirm/],
+  'drbd-peer-not-outdated': [-7, 'Refusing to be Primary while peer is not outdated', /--peer-is-off NODE/],
   'drbd-refused-by-peer': [-10, 'State change was refused by peer node', /refused.*battito retry/],
   'drbd-no-quorum': [-25, 'No quorum', /quorum off/],
   'drbd-other': [-99, 'Something new', /drbdadm primary r0: exit 11: .*Something new.*dmesg/],
@@ -292,6 +292,15 @@ test.serial(
   },
 );
 
+test.serial('destroy: a disk that could not be attached again is attached later', async (t) => {
+  const { fake, driver } = await drivenDrbd(t, { ...alone, ROLE: 'Primary', SUSP: 'fencing' });
+  await fake.override('[[ "$tool $1" = "drbdadm up" ]] && { echo "busy" >&2; exit 10; }\n');
+  t.deepEqual(await driver.perform('destroy', false, soon()), { kind: 'done' });
+  t.true(fake.complaints().some((line) => /the disk was not attached again/.test(line)));
+  await rm(join(fake.directory, 'override'));
+  t.true(await waitFor('it is back', () => driver.status().disk === 'consistent'));
+});
+
 test.serial('destroy: DRBD 9 has a command for it', async (t) => {
   const { fake, driver } = await drivenDrbd(t, { ...alone, ROLE: 'Primary', SUSP: 'fencing' });
   await writeFile(fake.procFile, 'version: 9.2.8 (api:2/proto:86-122)\n');
@@ -450,6 +459,18 @@ test.serial('ensureUp: loads the module, brings it up, and puts allow-two-primar
     'drbdadm net-options --protocol=C --allow-two-primaries=no r0',
   ]);
   await waitFor('seen', () => driver.status().role === 'secondary');
+});
+
+test.serial('ensureUp: while it comes up, a connection that is not made yet is none given up', async (t) => {
+  const { fake, driver } = await drivenDrbd(t, { ...standalone, UP: 'no' });
+  const told: string[] = [];
+  driver.onStorage(({ connection }) => told.push(connection));
+  await fake.override(
+    '[[ "$tool $1" = "drbdadm up" ]] && { become UP yes; sleep 0.3; become CONN Connecting; exit 0; }\n',
+  );
+  t.deepEqual(await driver.ensureUp(soon()), { kind: 'done' });
+  await waitFor('connecting', () => driver.status().connection === 'connecting');
+  t.false(told.includes('standalone'));
 });
 
 test.serial(
