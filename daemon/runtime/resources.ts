@@ -37,6 +37,8 @@ export interface ResourcesOptions {
 }
 
 const observeTimeoutMs = 5000;
+/** After a look that did not end in time: a daemon that has just started decides nothing before it has seen everything. */
+const observeAgainMs = 2000;
 /** To load DRBD's module and bring a resource up. */
 const bringUpTimeoutMs = 30_000;
 /** How long a driver may take to end after it was told to, before its outcome is called unknown. */
@@ -55,6 +57,7 @@ export function createResources(options: ResourcesOptions): Resources {
   const { post, logger } = options;
   const entries: Entry[] = [];
   const aborts = new Map<number, AbortController>();
+  let closed = false;
 
   /** What DRBD shows is told also while an operation runs: a promotion may wait for what follows from it. */
   const report = (group: string, resource: string, seen: Seen) => {
@@ -113,10 +116,17 @@ export function createResources(options: ResourcesOptions): Resources {
   const observe = async (entry: Entry) => {
     const { epoch } = entry;
     const status = { kind: 'unknown', message: 'it could not be looked at in time' } as const;
-    const seen = await entry.driver
-      .observe(AbortSignal.timeout(observeTimeoutMs))
-      .catch((): Seen => ({ kind: 'status', status }));
+    let isLate = false;
+    const seen = await entry.driver.observe(AbortSignal.timeout(observeTimeoutMs)).catch((): Seen => {
+      isLate = true;
+      return { kind: 'status', status };
+    });
     if (entry.epoch === epoch) report(entry.group, entry.id, seen);
+    if (!isLate || closed) return;
+    logger.warn({ group: entry.group, resource: entry.id }, 'it could not be looked at in time');
+    setTimeout(() => {
+      if (!closed && !entry.running) void observe(entry);
+    }, observeAgainMs).unref();
   };
 
   const perform = async (entry: Entry, { operation, action, forced, deadlineMs }: StartOperation) => {
@@ -162,6 +172,7 @@ export function createResources(options: ResourcesOptions): Resources {
     driver: (group, resource) =>
       entries.find((entry) => entry.group === group && entry.id === resource)?.driver,
     async close() {
+      closed = true;
       for (const abort of aborts.values()) abort.abort('the daemon ends');
       await Promise.all(entries.map(({ driver }) => driver.close()));
       await Promise.all([drbdMonitor?.close(), mounts?.close()]);

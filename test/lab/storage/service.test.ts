@@ -35,6 +35,7 @@ labTest(
     const cluster = await useCluster(lab);
     const watch = startStopwatch(t);
     const before = await cluster.held(primary);
+    const { daemon } = await cluster.status(primary);
     const newer = await packageFile('+lab1');
     await primary.run('battito maintenance on --for 10m');
     watch.restart('maintenance is on');
@@ -42,9 +43,10 @@ labTest(
     watch.lap('installed');
     t.deepEqual(await cluster.held(primary), before, 'installing touches nothing');
     await primary.run('systemctl restart battito', { timeoutMs: 240_000 });
-    await cluster.says(primary, 'the new one is active', ({ self, groups }) => {
-      return self.software === '0.1.0+lab1' && groups[0]?.phase === 'active';
+    await cluster.says(primary, 'the new one is active', (status) => {
+      return status.daemon.pid !== daemon.pid && status.groups[0]?.phase === 'active';
     });
+    t.regex(await primary.run(['dpkg-query', '-W', 'battito']), /[+]lab1$/m);
     watch.lap('the new daemon is active');
     t.deepEqual(await cluster.held(primary), before, 'restarting under maintenance touches nothing');
     await primary.run('battito maintenance off');

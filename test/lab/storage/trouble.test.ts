@@ -25,7 +25,7 @@ labTest('a split brain made by hand: an alarm, and the guest goes on where it is
   await lab.both((node) => node.run('battito maintenance off'));
   await lab.both((node) =>
     cluster.says(node, 'an alarm about the split brain', ({ attention }) =>
-      attention.some(({ severity, code }) => severity === 'alarm' && /split/.test(code)),
+      attention.some(({ severity, code }) => severity === 'alarm' && code === 'storage-standalone'),
     ),
   );
   watch.lap('both nodes say so');
