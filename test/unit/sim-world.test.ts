@@ -492,12 +492,14 @@ test('DRBD asks the daemon what became of the peer, and stays frozen when nobody
   t.is(other.storage('primary', disk)?.suspended, 'no');
 });
 
-test('a disk that fails is gone, and the other copy is written to', (t) => {
+test('a disk that fails is gone, and the group goes on where the copy is whole', (t) => {
   const world = running({ disk: true });
   world.does('disk-failure primary');
   world.run(3000);
   t.is(world.storage('primary', disk)?.disk, 'diskless');
-  t.is(world.storage('primary', disk)?.role, 'primary');
+  t.is(world.phase('primary'), 'stopped');
+  t.is(world.phase('secondary'), 'active');
+  t.is(world.storage('secondary', disk)?.role, 'primary');
   t.true(world.isNewest('secondary', disk));
   t.true(world.isNewest('primary', disk), 'it reads what its peer has');
 });
