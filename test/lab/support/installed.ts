@@ -18,7 +18,8 @@ export const groupName = 'office';
 export const guestDisk = `${mountPoint}/counter.raw`;
 /** On each node's own disk: what the guest has shown there. */
 export const guestSerial = '/var/lib/counter.serial';
-const keptUnusedMs = 24 * 3600 * 1000;
+/** More than a gigabyte each. */
+const keptUnusedMs = 2 * 3600 * 1000;
 
 /** Times that hold when both hosts are emulated on two busy processors. */
 const configText = `cluster: office
