@@ -249,8 +249,10 @@ export class TestNetwork {
       ifname: string;
     }[];
     const foreign = links.map(({ ifname }) => ifname).filter((link) => !ownLinks.includes(link));
+    // A guest's tap goes by itself when the kernel is done with its process.
+    const deletions = foreign.map((link) => `link del ${link}`);
+    await ipBatch(namespace, deletions, { force: true });
     await ipBatch(namespace, [
-      ...foreign.map((link) => `link del ${link}`),
       ...ownLinks.flatMap((link) => [`addr flush dev ${link}`, `link set ${link} down`]),
       'neigh flush all',
     ]);
