@@ -7,11 +7,10 @@
 //   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
 //   anything else: 404, 405 or 400 with an ApiError
 
-import type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
+import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } from '../core/events.ts';
 import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
-import type { StorageStatus } from '../core/storage.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 

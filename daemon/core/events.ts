@@ -4,7 +4,6 @@
 
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
-import type { StorageStatus } from './storage.ts';
 
 /**
  * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
@@ -34,6 +33,20 @@ export type ResourceStatus =
   | { readonly kind: 'up' }
   | { readonly kind: 'paused' }
   | { readonly kind: 'unknown'; readonly message: string };
+
+export type Disk = 'up-to-date' | 'consistent' | 'outdated' | 'inconsistent' | 'diskless' | 'unknown';
+
+/** What `drbdsetup events2` shows of one device on this node; kernel 8.4 and 9 alike. */
+export interface StorageStatus {
+  readonly role: 'primary' | 'secondary' | 'unknown';
+  readonly disk: Disk;
+  readonly connection: 'connected' | 'connecting' | 'standalone' | 'unknown';
+  readonly peerRole: 'primary' | 'secondary' | 'unknown';
+  readonly peerDisk: Disk;
+  /** Is IO held back: by us (suspend-io), or by DRBD until the peer is known to be fenced. */
+  readonly suspended: 'no' | 'user' | 'fencing';
+  readonly resync: { readonly direction: 'source' | 'target'; readonly percent: number } | null;
+}
 
 /**
  * With the lease the witness keeps, for each node, the groups whose disks that node wrote to without their mirror.

@@ -1,8 +1,7 @@
 // What the core remembers of one resource of a group.
 
-import type { ResourceAction, ResourceStatus } from './events.ts';
+import type { ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { MonotonicMs, ResourceId, ResourcePolicy } from './policy.ts';
-import type { StorageStatus } from './storage.ts';
 
 export interface ResourceState {
   readonly id: ResourceId;

@@ -1,7 +1,7 @@
 // A DRBD device as the core sees it, and what may be done with its data. Nothing but up-to-date data is used
 // without a person saying so.
 
-import type { OutdatingAnswer, ResourceAction, ResourceStatus } from './events.ts';
+import type { Disk, OutdatingAnswer, ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
 import type { MonotonicMs } from './policy.ts';
@@ -9,20 +9,6 @@ import type { ResourceState } from './resource.ts';
 import { leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
-
-export type Disk = 'up-to-date' | 'consistent' | 'outdated' | 'inconsistent' | 'diskless' | 'unknown';
-
-/** What `drbdsetup events2` shows of one device on this node; kernel 8.4 and 9 alike. */
-export interface StorageStatus {
-  readonly role: 'primary' | 'secondary' | 'unknown';
-  readonly disk: Disk;
-  readonly connection: 'connected' | 'connecting' | 'standalone' | 'unknown';
-  readonly peerRole: 'primary' | 'secondary' | 'unknown';
-  readonly peerDisk: Disk;
-  /** Is IO held back: by us (suspend-io), or by DRBD until the peer is known to be fenced. */
-  readonly suspended: 'no' | 'user' | 'fencing';
-  readonly resync: { readonly direction: 'source' | 'target'; readonly percent: number } | null;
-}
 
 const statusOf: Readonly<Record<StorageStatus['role'], (storage: StorageStatus) => ResourceStatus>> = {
   primary: ({ suspended }) => ({ kind: suspended === 'user' ? 'paused' : 'up' }),

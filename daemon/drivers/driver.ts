@@ -2,7 +2,14 @@
 
 import type { BasicAction, Outcome, ResourceStatus } from '../core/events.ts';
 
-export type { BasicAction, Outcome, ResourceStatus } from '../core/events.ts';
+export type {
+  BasicAction,
+  Disk,
+  Outcome,
+  ResourceAction,
+  ResourceStatus,
+  StorageStatus,
+} from '../core/events.ts';
 
 /** One floating address or one guest. */
 export interface ResourceDriver {

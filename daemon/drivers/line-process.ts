@@ -3,6 +3,7 @@
 // A child whose daemon was killed gets SIGPIPE at its next line, so it does not outlive the daemon for long.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Logger } from 'pino';
 
 /** How the command ended by itself. `stderr` is the last of what it said there, trimmed. */
 export interface LineProcessEnd {
@@ -19,6 +20,8 @@ export interface LineProcess {
   stop(): Promise<void>;
 }
 
+const restartDelayMinMs = 100;
+const restartDelayMaxMs = 5000;
 const lineLengthMax = 64 * 1024;
 const stderrLengthMax = 2048;
 
@@ -98,4 +101,53 @@ export function describeEnd(argv: readonly string[], end: LineProcessEnd): strin
   const said = end.stderr.split('\n').slice(-3).join('; ');
   const how = end.exitCode === null ? `was killed by ${end.signal}` : `ended with exit code ${end.exitCode}`;
   return said === '' ? `${argv.join(' ')} ${how}` : `${argv.join(' ')} ${how}: ${said}`;
+}
+
+export interface KeptProcessOptions {
+  /** In the log, e.g. `ip monitor`. */
+  readonly name: string;
+  readonly logger: Logger;
+  readonly onLine: (line: string) => void;
+  /** A new one runs; what happened while nobody listened has to be looked for. */
+  readonly onStart: () => void;
+  /** Some end by themselves after so long, and are no news. */
+  readonly endsAfterMs?: number;
+}
+
+/** One of them at a time; a new one, after a growing pause, whenever it ends. */
+export function keepRunning(
+  argv: readonly string[],
+  options: KeptProcessOptions,
+): { close(): Promise<void> } {
+  const { name, logger, onLine, onStart, endsAfterMs = Infinity } = options;
+  let child: LineProcess | undefined;
+  let delayMs = restartDelayMinMs;
+  let restartTimer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  function start(): void {
+    const startedMs = performance.now();
+    child = startLineProcess(argv, {
+      onLine,
+      onEnd(end) {
+        if (closed) return;
+        const ranMs = performance.now() - startedMs;
+        if (ranMs > endsAfterMs) return start();
+        if (ranMs > restartDelayMaxMs) delayMs = restartDelayMinMs;
+        logger.warn({ reason: describeEnd(argv, end), delayMs }, `${name} ended; starting it again`);
+        restartTimer = setTimeout(start, delayMs);
+        delayMs = Math.min(delayMs * 2, restartDelayMaxMs);
+      },
+    });
+    onStart();
+  }
+
+  start();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(restartTimer);
+      await child?.stop();
+    },
+  };
 }

@@ -4,7 +4,8 @@
 
 import type { Logger } from 'pino';
 import { describeFailure, runCommand } from './command.ts';
-import { describeEnd, type LineProcess, startLineProcess } from './line-process.ts';
+import { keepRunning } from './line-process.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** One address on an interface. */
 export interface InterfaceAddress {
@@ -120,8 +121,6 @@ const debounceMs = 20;
 const rereadMs = 10_000;
 /** After a failed reading, and after a new monitor child had time to subscribe to the kernel. */
 const soonMs = 250;
-const restartDelayMinMs = 100;
-const restartDelayMaxMs = 5000;
 
 /** Starts watching at once; the first reading is on its way when this returns. */
 export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions): NetworkMonitor {
@@ -131,8 +130,6 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
   let snapshot: NetworkSnapshot;
   let fingerprint = ''; // Of `snapshot`; '' while unknown.
   let failing = false;
-  let reading: Promise<void> | undefined;
-  let queued: Promise<void> | undefined;
   let soonTimer: NodeJS.Timeout | undefined;
   let debounceTimer: NodeJS.Timeout | undefined;
 
@@ -163,20 +160,10 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
     for (const listener of [...listeners]) listener(next);
   }
 
-  function refresh(): Promise<void> {
-    if (closing.signal.aborted) return Promise.resolve();
-    if (reading === undefined) {
-      reading = read().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    }
-    queued ??= reading.then(() => {
-      queued = undefined;
-      return refresh();
-    });
-    return queued;
-  }
+  const readings = oneAtATime(async () => {
+    if (!closing.signal.aborted) await read();
+  });
+  const { refresh } = readings;
 
   function readSoon(): void {
     clearTimeout(soonTimer);
@@ -190,7 +177,12 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
     }, debounceMs);
   }
 
-  const watcher = keepMonitorRunning({ logger, onLine: trigger, onStart: readSoon });
+  const watcher = keepRunning(monitorArgv, {
+    name: 'ip monitor',
+    logger,
+    onLine: trigger,
+    onStart: readSoon,
+  });
   const rereadTimer = setInterval(() => void refresh(), rereadMs);
   void refresh();
 
@@ -207,44 +199,7 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
       clearInterval(rereadTimer);
       clearTimeout(soonTimer);
       clearTimeout(debounceTimer);
-      await Promise.all([watcher.close(), reading]);
-    },
-  };
-}
-
-/** One `ip monitor` child at a time; a new one, after a growing pause, whenever it ends. */
-function keepMonitorRunning(options: { logger: Logger; onLine(): void; onStart(): void }): {
-  close(): Promise<void>;
-} {
-  let child: LineProcess | undefined;
-  let delayMs = restartDelayMinMs;
-  let restartTimer: NodeJS.Timeout | undefined;
-  let closed = false;
-
-  function start(): void {
-    const startedMs = performance.now();
-    child = startLineProcess(monitorArgv, {
-      onLine: options.onLine,
-      onEnd(end) {
-        if (closed) return;
-        if (performance.now() - startedMs > restartDelayMaxMs) delayMs = restartDelayMinMs;
-        options.logger.warn(
-          { reason: describeEnd(monitorArgv, end), delayMs },
-          'ip monitor ended; starting it again',
-        );
-        restartTimer = setTimeout(start, delayMs);
-        delayMs = Math.min(delayMs * 2, restartDelayMaxMs);
-      },
-    });
-    options.onStart(); // What happened while nobody listened is read again.
-  }
-
-  start();
-  return {
-    async close() {
-      closed = true;
-      clearTimeout(restartTimer);
-      await child?.stop();
+      await Promise.all([watcher.close(), readings.settled()]);
     },
   };
 }

@@ -1,8 +1,7 @@
 // What the runtime does with one resource, whatever its driver: a mirrored disk tells more than whether it is up, and
 // knows actions that the others do not.
 
-import type { ResourceAction } from '../core/events.ts';
-import type { StorageStatus } from '../core/storage.ts';
+import type { ResourceAction, StorageStatus } from '../core/events.ts';
 import type { DrbdDriver } from '../drivers/drbd/drbd.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';

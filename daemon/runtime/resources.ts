@@ -70,10 +70,8 @@ export function createResources(options: ResourcesOptions): Resources {
     post({ kind: 'resource-observed', group, resource, status: seen.status });
   };
 
-  const hasDrbd = options.config.groups.some(({ drbd }) => drbd.length > 0);
-  const hasFilesystems = options.config.groups.some(({ filesystems }) => filesystems.length > 0);
-  const drbdMonitor = hasDrbd ? createDrbdMonitor({ logger }) : null;
-  const mounts = hasFilesystems ? createMountMonitor({ logger }) : null;
+  let drbdMonitor: DrbdMonitor | undefined;
+  let mountMonitor: MountMonitor | undefined;
   const devices: DrbdDriver[] = [];
 
   for (const group of options.config.groups) {
@@ -86,17 +84,20 @@ export function createResources(options: ResourcesOptions): Resources {
         createAddressDriver(address, { network: options.network, logger, onStatus }),
       );
     }
-    for (const name of drbdMonitor === null ? [] : group.drbd) {
-      const device = createDrbdDriver(name, { monitor: drbdMonitor as DrbdMonitor, logger });
+    for (const name of group.drbd) {
+      drbdMonitor ??= createDrbdMonitor({ logger });
+      const device = createDrbdDriver(name, { monitor: drbdMonitor, logger });
       add(drbdId(name), mirrored(device));
       devices.push(device);
       device.onStorage((storage, trouble) =>
         report(group.name, drbdId(name), { kind: 'storage', storage: storageSeen(storage, trouble) }),
       );
     }
-    for (const filesystem of mounts === null ? [] : group.filesystems) {
+    for (const filesystem of group.filesystems) {
+      mountMonitor ??= createMountMonitor({ logger });
+      const mounts = mountMonitor;
       addPlain(filesystemId(filesystem), (onStatus) =>
-        createFilesystemDriver(filesystem, { mounts: mounts as MountMonitor, logger, onStatus }),
+        createFilesystemDriver(filesystem, { mounts, logger, onStatus }),
       );
     }
     for (const guest of group.guests) {
@@ -175,7 +176,7 @@ export function createResources(options: ResourcesOptions): Resources {
       closed = true;
       for (const abort of aborts.values()) abort.abort('the daemon ends');
       await Promise.all(entries.map(({ driver }) => driver.close()));
-      await Promise.all([drbdMonitor?.close(), mounts?.close()]);
+      await Promise.all([drbdMonitor?.close(), mountMonitor?.close()]);
     },
   };
 }

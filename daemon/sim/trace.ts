@@ -2,6 +2,7 @@
 // Emitted only when somebody listens.
 
 import type {
+  Disk,
   Effect,
   Event,
   Ledger,
@@ -13,7 +14,6 @@ import type {
 } from '../core/events.ts';
 import type { GroupName, ResourceId } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
-import type { Disk } from '../core/storage.ts';
 import type { Action, Side } from './action.ts';
 
 /** What a resource really is on a host: a process that runs or is paused, an address that is set, a device promoted. */

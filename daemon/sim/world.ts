@@ -2,10 +2,17 @@
 // policies and the actions; the same ones give the same world, event by event.
 // It knows nothing of what ought to be: checkers listen to its trace. The wall clock exists nowhere in it.
 
-import type { Effect, Event, Ledger, Note, RequestAnswer, ResourceAction } from '../core/events.ts';
+import type {
+  Effect,
+  Event,
+  Ledger,
+  Note,
+  RequestAnswer,
+  ResourceAction,
+  StorageStatus,
+} from '../core/events.ts';
 import type { Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
-import type { StorageStatus } from '../core/storage.ts';
 import { act } from './acting.ts';
 import type { Action, Segment, Side } from './action.ts';
 import { beginWith, createModel } from './create.ts';

@@ -1,9 +1,9 @@
 // Makes a modelled world of a situation, and brings it to where the story begins. What then is not as it should be is
 // told, never passed over.
 
+import type { StorageStatus } from '../core/events.ts';
 import type { Policy } from '../core/policy.ts';
 import { initialState, ledgerGroup, peerReport, type State } from '../core/state.ts';
-import type { StorageStatus } from '../core/storage.ts';
 import { type Side, sides } from '../sim/action.ts';
 import { createWorld, type World } from '../sim/world.ts';
 import { type Durations, withRoom } from './durations.ts';

@@ -1,7 +1,7 @@
 // `battito drbd` against a scripted daemon: what it shows of two copies, what it asks for, and with which code it ends.
 
 import test from 'ava';
-import type { StorageStatus } from '../../daemon/core/storage.ts';
+import type { StorageStatus } from '../../daemon/core/events.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
 import { type RunOptions, run } from './fixtures/cli/terminal.ts';

@@ -2,7 +2,7 @@
 // of a disk survives a restart. docs/decisions/0008-data-before-promotion.md.
 
 import test from 'ava';
-import type { StorageStatus } from '../../daemon/core/storage.ts';
+import type { StorageStatus } from '../../daemon/core/events.ts';
 import { address, disk, mail, protectedPolicy, type Side, web } from '../sim/example.ts';
 import {
   activeReport,

@@ -1,10 +1,9 @@
 // Marking a copy as the older one, and what DRBD is told when it asks before it writes alone.
 
 import test from 'ava';
-import type { OutdatingAnswer } from '../../daemon/core/events.ts';
+import type { Disk, OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
 import type { GroupReport } from '../../daemon/core/heartbeat.ts';
 import type { Verdict } from '../../daemon/core/state.ts';
-import type { Disk, StorageStatus } from '../../daemon/core/storage.ts';
 import { outdatingAnswer } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy } from '../sim/example.ts';
 import { createWorld } from '../sim/world.ts';

@@ -1,9 +1,9 @@
 // Which copy of a mirrored disk may be promoted: docs/decisions/0008-data-before-promotion.md, case by case.
 
 import test from 'ava';
+import type { Disk, StorageStatus } from '../../daemon/core/events.ts';
 import { leaseProvesAt } from '../../daemon/core/safeguards.ts';
 import type { Verdict } from '../../daemon/core/state.ts';
-import type { Disk, StorageStatus } from '../../daemon/core/storage.ts';
 import { isPromotable } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';

@@ -3,8 +3,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
-import type { ResourceAction } from '../../daemon/core/events.ts';
-import type { StorageStatus as CoreStorage } from '../../daemon/core/storage.ts';
+import type { StorageStatus as CoreStorage, ResourceAction } from '../../daemon/core/events.ts';
 import { applyEvent, type DrbdState, emptyState, parseEventLine } from '../../daemon/drivers/drbd/events2.ts';
 import { detailOf, storageOf } from '../../daemon/drivers/drbd/status.ts';
 import type { DrbdAction, StorageStatus } from '../../daemon/drivers/drbd/types.ts';

@@ -1,23 +1,9 @@
-// The words of the DRBD drivers: what is seen of a resource, what may be done to it, what stands in the way.
-// StorageStatus is the core's, written down a second time because drivers know nothing of the core; a test holds
-// the two together.
+// The words of the DRBD drivers: what is seen of a resource (of several volumes the worst), what may be done to it, what
+// stands in the way.
 
-import type { BasicAction } from '../driver.ts';
+import type { Disk, StorageStatus } from '../driver.ts';
 
-export type DrbdAction = BasicAction | 'outdate' | 'connect' | 'discard';
-
-export type Disk = 'up-to-date' | 'consistent' | 'outdated' | 'inconsistent' | 'diskless' | 'unknown';
-
-/** What is seen of one resource on this node; of several volumes the worst. */
-export interface StorageStatus {
-  readonly role: 'primary' | 'secondary' | 'unknown';
-  readonly disk: Disk;
-  readonly connection: 'connected' | 'connecting' | 'standalone' | 'unknown';
-  readonly peerRole: 'primary' | 'secondary' | 'unknown';
-  readonly peerDisk: Disk;
-  readonly suspended: 'no' | 'user' | 'fencing';
-  readonly resync: { readonly direction: 'source' | 'target'; readonly percent: number } | null;
-}
+export type { Disk, ResourceAction as DrbdAction, StorageStatus } from '../driver.ts';
 
 /** What is known beyond that, for people and for the drivers themselves. */
 export interface DrbdDetail {

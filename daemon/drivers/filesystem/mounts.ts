@@ -4,7 +4,8 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { describeEnd, type LineProcess, startLineProcess } from '../line-process.ts';
+import { keepRunning } from '../line-process.ts';
+import { oneAtATime } from '../one-at-a-time.ts';
 import { type Mount, parseMountinfo } from './mountinfo.ts';
 
 /** `undefined`: not known, because nothing was read yet or the last reading failed. */
@@ -44,8 +45,6 @@ const rereadMsDefault = 2000;
 const debounceMs = 20;
 /** After a new child had time to begin to listen. */
 const soonMs = 250;
-const restartDelayMinMs = 100;
-const restartDelayMaxMs = 5000;
 
 /** Starts watching at once; the first reading is on its way when this returns. One is enough for all filesystems. */
 export function createMountMonitor({
@@ -57,8 +56,6 @@ export function createMountMonitor({
   let text = '';
   let failing = false;
   let closed = false;
-  let reading: Promise<void> | undefined;
-  let queued: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   async function read(): Promise<void> {
@@ -90,20 +87,10 @@ export function createMountMonitor({
     for (const listener of [...listeners]) listener();
   }
 
-  function refresh(): Promise<void> {
-    if (closed) return Promise.resolve();
-    if (reading === undefined) {
-      reading = read().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    }
-    queued ??= reading.then(() => {
-      queued = undefined;
-      return refresh();
-    });
-    return queued;
-  }
+  const readings = oneAtATime(async () => {
+    if (!closed) await read();
+  });
+  const { refresh } = readings;
 
   function readIn(delayMs: number): void {
     timer ??= setTimeout(() => {
@@ -112,7 +99,13 @@ export function createMountMonitor({
     }, delayMs);
   }
 
-  const watcher = keepPolling({ logger, onLine: () => readIn(debounceMs), onStart: () => readIn(soonMs) });
+  const watcher = keepRunning(pollArgv, {
+    name: 'findmnt',
+    logger,
+    onLine: () => readIn(debounceMs),
+    onStart: () => readIn(soonMs),
+    endsAfterMs: quietMs,
+  });
   const rereadTimer = setInterval(() => void refresh(), rereadMs);
   void refresh();
 
@@ -128,43 +121,7 @@ export function createMountMonitor({
       listeners.clear();
       clearInterval(rereadTimer);
       clearTimeout(timer);
-      await Promise.all([watcher.close(), reading]);
-    },
-  };
-}
-
-/** One `findmnt --poll` at a time; a new one, after a growing pause, whenever it ends. */
-function keepPolling(options: { logger: Logger; onLine(): void; onStart(): void }): {
-  close(): Promise<void>;
-} {
-  let child: LineProcess | undefined;
-  let delayMs = restartDelayMinMs;
-  let restartTimer: NodeJS.Timeout | undefined;
-  let closed = false;
-
-  function start(): void {
-    const startedMs = performance.now();
-    child = startLineProcess(pollArgv, {
-      onLine: options.onLine,
-      onEnd(end) {
-        if (closed) return;
-        if (performance.now() - startedMs > quietMs) return start();
-        if (performance.now() - startedMs > restartDelayMaxMs) delayMs = restartDelayMinMs;
-        const reason = describeEnd(pollArgv, end);
-        options.logger.warn({ reason, delayMs }, 'findmnt ended; starting it again');
-        restartTimer = setTimeout(start, delayMs);
-        delayMs = Math.min(delayMs * 2, restartDelayMaxMs);
-      },
-    });
-    options.onStart(); // What happened while nobody listened is read again.
-  }
-
-  start();
-  return {
-    async close() {
-      closed = true;
-      clearTimeout(restartTimer);
-      await child?.stop();
+      await Promise.all([watcher.close(), readings.settled()]);
     },
   };
 }

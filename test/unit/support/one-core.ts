@@ -11,6 +11,7 @@ import type {
   RequestAnswer,
   ResourceAction,
   ResourceStatus,
+  StorageStatus,
 } from '../../../daemon/core/events.ts';
 import type { Facts } from '../../../daemon/core/facts.ts';
 import { factsOf } from '../../../daemon/core/facts.ts';
@@ -20,7 +21,6 @@ import { ownContent } from '../../../daemon/core/report.ts';
 import type { ResourceState } from '../../../daemon/core/resource.ts';
 import { type GroupState, initialState, noRecord, type State } from '../../../daemon/core/state.ts';
 import { step } from '../../../daemon/core/step.ts';
-import type { StorageStatus } from '../../../daemon/core/storage.ts';
 import type { Untimed } from '../../../daemon/sim/world.ts';
 import { disk, examplePolicy, type Side } from '../../sim/example.ts';
 
