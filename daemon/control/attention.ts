@@ -3,10 +3,11 @@
 import { factsOf } from '../core/facts.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
-import type { ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
+import { item } from './attention-item.ts';
+import { attentionOfStorage } from './attention-storage.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
 
@@ -23,10 +24,6 @@ export function attentionOf(
     ...ofLinks(state),
   ];
   return all.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
-}
-
-function item(severity: Severity, code: string, message: string, next: string): Attention {
-  return { severity, code, message, next };
 }
 
 /** Reasons that mean: the other node is there, but does not speak our language. */
@@ -141,6 +138,16 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
       : ['dead', 'departed', 'fenced'].includes(state.verdict.kind);
   const nobody = group.phase.kind === 'stopped' && isPeerIdle;
   if (nobody) list.push(item('alarm', 'nobody-runs-it', `${name} runs on neither node`, nobodyNext(state)));
+  if (group.takenBack !== null) {
+    list.push(
+      item(
+        'alarm',
+        'taken-back',
+        `the handover of ${name} was undone, it goes on here: ${group.takenBack}`,
+        `put that right, then: battito handover ${name}`,
+      ),
+    );
+  }
   if (group.phase.kind === 'active' && group.phase.generation === 0) {
     list.push(
       item(
@@ -152,7 +159,7 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     );
   }
   for (const resource of group.resources) {
-    list.push(...ofStorage(state, resource));
+    list.push(...attentionOfStorage(state, resource));
     if (resource.quarantined !== null) {
       list.push(
         item(
@@ -192,31 +199,6 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     }
   }
   return list;
-}
-
-/** A mirror that is not whole. */
-function ofStorage(
-  { policy, verdict }: State,
-  { id, storage, splitTold }: ResourceState,
-): readonly Attention[] {
-  if (storage === null || storage.connection === 'unknown') return [];
-  const name = id.replace('drbd:', '');
-  const left = storage.resync === null ? '' : `, ${storage.resync.percent} % done`;
-  if (splitTold) {
-    const message = `the two copies of ${id} may have parted: they are not connected any more`;
-    return [item('alarm', 'storage-standalone', message, `battito drbd resolve ${name}`)];
-  }
-  if (storage.connection !== 'connected') {
-    if (verdict.kind !== 'alive') return []; // That the peer is not there is said already.
-    const message = `${id} is not connected to its mirror on ${policy.peer}`;
-    return [
-      item('warning', 'unmirrored', message, `mend the network between the disks; drbdadm status ${name}`),
-    ];
-  }
-  if (storage.resync === null) return [];
-  const to = storage.resync.direction === 'source' ? policy.peer : policy.self;
-  const message = `${id} is being copied to ${to}${left}; until then nothing protects it`;
-  return [item('warning', 'resync', message, 'wait; `battito status` shows how far it is')];
 }
 
 function nobodyNext(state: State): string {

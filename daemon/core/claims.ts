@@ -75,8 +75,9 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   const report = peerReport(state, group.policy.name);
   if (report === null || !report.willing || facts.unowned || writesAlone(group)) return null;
   if (state.leavingSince !== null) return 'leave';
-  if (state.standby) return 'standby';
   if (group.pushSince !== null) return 'operator';
+  if (group.takenBack !== null) return null;
+  if (state.standby) return 'standby';
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
   if (hasLostDisk(group)) return 'no-disk';
   return failbackIsDue(state, group, report) ? 'failback' : null;

@@ -3,9 +3,10 @@
 import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
+import { isStuck } from './operations.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import { isDown, type ResourceState } from './resource.ts';
+import { isDown, isGoingDown, type ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
@@ -44,6 +45,9 @@ export interface Facts {
   readonly mustFreeze: boolean;
   /** The daemon is to stop, and the peer cannot take the group. */
   readonly mustLeaveAlone: boolean;
+  /** It was to be handed over, and this node / the peer, alive, cannot let go of it. */
+  readonly stuck: boolean;
+  readonly peerStuck: boolean;
   /** Stopping, and in no hurry: a handover, or a daemon that leaves. */
   readonly stopsInOrder: boolean;
   /** The generation that this phase needs on disk could not be written, or the watchdog not be armed. */
@@ -109,11 +113,11 @@ function isChosen(state: State, group: GroupState, report: GroupReport): boolean
   return owner === self || (owner !== peer && group.policy.preferred === self);
 }
 
-/** Who runs it goes before who is frozen, unless it is known to be older. */
+/** Who runs it goes before who is frozen, unless it is older, or runs without a record. */
 function isOutranked(state: State, group: GroupState, report: GroupReport | null): boolean {
   if (report === null || !('generation' in group.phase) || state.verdict.kind !== 'alive') return false;
   const own = group.phase.generation;
-  if (report.phase === 'frozen') return own > 0 && report.generation > own;
+  if (report.phase === 'frozen') return report.generation > own;
   if (report.phase !== 'starting' && report.phase !== 'active') return false;
   const isFirst = group.phase.kind !== 'frozen' && group.policy.preferred === state.policy.self;
   return report.generation > own || (report.generation === own && !isFirst);
@@ -239,8 +243,7 @@ function isSettled(group: GroupState, resource: ResourceState): boolean {
 }
 
 function hasSettled({ status, quarantined, failures, operation }: ResourceState): boolean {
-  const isLeaving = operation !== null && operation.action !== 'start' && operation.action !== 'resume';
-  const isUp = status?.kind === 'up' && !isLeaving;
+  const isUp = status?.kind === 'up' && !isGoingDown(operation);
   return isUp || quarantined !== null || failures >= failuresUntilSettled;
 }
 
@@ -279,6 +282,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     claimIsStale: group.phase.kind === 'claiming' && group.phase.claim.reason !== claimReason,
     mustFreeze: freezes,
     mustLeaveAlone: mustLeaveAlone(state, group, report),
+    stuck: isStuck(state, group),
+    peerStuck: alive && report?.stuck === true,
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),

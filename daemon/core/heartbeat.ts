@@ -57,6 +57,8 @@ export interface GroupReport {
   readonly wantsOutdated: boolean;
   /** The sender gives up what it wrote while it was cut off; the receiver is to connect its disks again. */
   readonly discarding: boolean;
+  /** The sender was to hand the group over, and cannot let go of it. */
+  readonly stuck: boolean;
   /** The sender's record on disk still says that it may start the group alone. */
   readonly sole: boolean;
   /** Resources up, resources in all, resources given up. */

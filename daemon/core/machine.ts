@@ -155,12 +155,19 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     since: state.now,
     rule: row.id,
     resources,
+    takenBack:
+      row.id === 'take-back' ? whatIsStuck(group) : phase.kind === 'stopped' ? null : group.takenBack,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
     frozenInTime: group.frozenInTime && phase.kind !== 'starting' && phase.kind !== 'active',
     discards: group.discards && phase.kind !== 'starting',
   };
   const usesClaim = phase.kind === 'claiming' || phase.kind === 'frozen';
   return putGroup({ ...state, nextClaim: state.nextClaim + (usesClaim ? 1 : 0) }, moved);
+}
+
+function whatIsStuck({ resources }: GroupState): string {
+  const errors = resources.filter(({ failures }) => failures > 0).map(({ lastError }) => lastError);
+  return errors.filter((error) => error !== null).join('; ');
 }
 
 function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transition): Phase {

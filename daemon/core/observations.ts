@@ -3,8 +3,8 @@
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
-import type { State } from './state.ts';
-import { putGroup, putResource } from './state.ts';
+import type { GroupState, State } from './state.ts';
+import { peerReport, putGroup, putResource } from './state.ts';
 import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
@@ -32,12 +32,18 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
 }
 
+/** One side gives up what it wrote: the copies come together by themselves. */
+function isGivenUp(state: State, { discards, policy }: GroupState): boolean {
+  const isPeerDiscarding = peerReport(state, policy.name)?.discarding === true;
+  return discards || (isPeerDiscarding && state.verdict.kind === 'alive');
+}
+
 /** Says that copies may have parted, once until they are connected again. */
 export function noteSplits(state: State, emit: Emit): State {
   let next = state;
   for (const group of state.groups) {
     for (const resource of group.resources) {
-      if (group.discards || resource.splitTold || !isSplit(resource, state.now)) continue;
+      if (isGivenUp(state, group) || resource.splitTold || !isSplit(resource, state.now)) continue;
       const what = `run \`battito drbd resolve ${resource.id.replace('drbd:', '')}\``;
       const message = `${resource.id} has given its connection up: the two copies may have parted`;
       emit(note('alarm', 'storage-standalone', group, message, null, what));

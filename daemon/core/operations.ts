@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { quarantineNote } from './notes.ts';
 import { isStorage, type MonotonicMs, type ResourcePolicy } from './policy.ts';
-import { bringsUp, isComingUp, type ResourceState } from './resource.ts';
+import { bringsUp, isComingUp, isGoingDown, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
@@ -74,8 +74,9 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (isAboutToConnect(state, group, resource)) return false;
   if (policy.kind === 'drbd' && mustMarkFirst(state, group, resource)) return false;
   if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
-  const isUp = (id: string) => group.resources.find((other) => other.id === id)?.status?.kind === 'up';
-  if (!policy.needs.every(isUp)) return false;
+  const isUp = ({ status, operation }: ResourceState) => status?.kind === 'up' && !isGoingDown(operation);
+  const needed = group.resources.filter(({ id }) => policy.needs.includes(id));
+  if (!needed.every(isUp)) return false;
   const starting = group.resources.filter(({ id, operation }) => {
     const kind = group.policy.resources.find((other) => other.id === id)?.kind;
     return kind === 'guest' && operation?.action === 'start';
@@ -109,7 +110,9 @@ function mayTakeDown(
   action: ResourceAction,
 ): boolean {
   if (action === 'freeze' && policy.kind === 'drbd') return guestsLinger(state, group, policy.id);
-  if (action === 'destroy' && isStorage(policy.kind)) return dependentsAreDown(group, policy.id);
+  if (action === 'destroy' && isStorage(policy.kind)) {
+    return dependentsAreDown(group, policy.id) || holdsUpIO(group, policy.id);
+  }
   if (action !== 'stop') return true;
   const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
   const waitsFor = group.policy.resources.filter(
@@ -145,8 +148,20 @@ function dependentsAreDown(group: GroupState, id: string): boolean {
   );
 }
 
+/** Whoever waits for IO that is held back cannot be ended: it fails first. */
+function holdsUpIO({ resources }: GroupState, id: string): boolean {
+  const storage = resources.find((resource) => resource.id === id)?.storage ?? null;
+  return storage !== null && storage.suspended !== 'no';
+}
+
 function stuck(group: GroupState, id: string): boolean {
   return (group.resources.find((resource) => resource.id === id)?.failures ?? 0) > 1;
+}
+
+/** What is to be handed over cannot be let go of: neither in order nor by force. */
+export function isStuck({ leavingSince }: State, { phase, resources }: GroupState): boolean {
+  if (phase.kind !== 'stopping' || phase.reason !== 'handover' || leavingSince !== null) return false;
+  return resources.some(({ failures }) => failures > 2);
 }
 
 function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
@@ -256,9 +271,11 @@ export function finishOperation(
   const standaloneSince = resource.standaloneSince === null ? null : now;
   const ended = { ...resource, operation: null, standaloneSince };
   if (action === undefined) return resource;
+  const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
+  const reconnects = ended.reconnects + (isInVain ? 1 : 0);
   const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
   if (keepsRole && outcome.kind === 'done') {
-    return { ...ended, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
+    return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
   }
   if (outcome.kind === 'done') {
     const status = statusAfter(resource, policy, action);

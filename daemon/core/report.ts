@@ -2,6 +2,7 @@
 
 import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
+import { isStuck } from './operations.ts';
 import { isDown } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
@@ -41,6 +42,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     outdated: isOutdated(group),
     wantsOutdated: wantsPeerOutdated(state, group),
     discarding: group.discards,
+    stuck: isStuck(state, group),
     sole: known.sole || group.soleUntil > state.persistedRevision,
     up: group.resources.filter(({ status }) => status?.kind === 'up').length,
     total: group.resources.length,

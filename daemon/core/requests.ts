@@ -258,7 +258,8 @@ function standby(state: State, on: boolean): Answered {
   const message = on
     ? `${self} hands everything over and takes nothing until \`battito standby off\``
     : `${self} may run groups again`;
-  return accepted({ ...state, standby: on }, message);
+  const groups = state.groups.map((group) => ({ ...group, takenBack: null }));
+  return accepted({ ...state, groups, standby: on }, message);
 }
 
 /** With a witness, a peer that has not read of the maintenance may take over once the lease is free. */
@@ -295,6 +296,7 @@ function retry(state: State, names: readonly GroupName[]): Answered {
     meant(group, names)
       ? {
           ...group,
+          takenBack: null,
           resources: group.resources.map((resource) => ({
             ...resource,
             failures: 0,

@@ -16,6 +16,8 @@ export interface ResourceState {
   readonly aheadSince: MonotonicMs | null;
   /** Since when it has stood alone with nothing under way here that could be the reason. */
   readonly standaloneSince: MonotonicMs | null;
+  /** How often it has been connected again in vain since it was last connected. */
+  readonly reconnects: number;
   /** A person has been told of it, since they were last connected. */
   readonly splitTold: boolean;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
@@ -48,6 +50,7 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
     inSync: false,
     aheadSince: policy.kind === 'drbd' ? aheadSince : null,
     standaloneSince: null,
+    reconnects: 0,
     splitTold: false,
     outdatings: [],
     asserted: false,
@@ -62,6 +65,13 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
 }
 
 export const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
+
+/** `operation`: what is under way. */
+export function isGoingDown(operation: ResourceState['operation']): boolean {
+  return operation !== null && takesDown.has(operation.action);
+}
+
+const takesDown: ReadonlySet<ResourceAction> = new Set(['stop', 'destroy', 'freeze']);
 
 /** Something is under way that may bring it up at any moment. */
 export function isComingUp({ operation }: ResourceState): boolean {

@@ -127,6 +127,8 @@ export interface GroupState {
   /** The operator asked for the group here (pull) / to send it away (push); until done or too old. */
   readonly pullSince: MonotonicMs | null;
   readonly pushSince: MonotonicMs | null;
+  /** What stood in the way of a handover that was undone; none is tried then without an operator's word. */
+  readonly takenBack: string | null;
   /** The operator accepted this node's data although the ledger cannot vouch for it. */
   readonly dataAccepted: boolean;
   /** Everything had stopped here before the peer could have started it: what was written meanwhile may be given up. */
@@ -272,6 +274,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       offer: null,
       pullSince: null,
       pushSince: null,
+      takenBack: null,
       dataAccepted: false,
       frozenInTime: ledgerGroup(ledger, group.name).inTime,
       discards: ledgerGroup(ledger, group.name).discards,

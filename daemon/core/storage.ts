@@ -214,9 +214,11 @@ function mayBeOutdated(state: State, group: GroupState): boolean {
 const standalonePatienceMs = 1000;
 /** A connection that was given up for no lasting reason comes back; where copies have parted DRBD refuses again. */
 const reconnectAfterMs = 20_000;
+const reconnectAfterMsMax = 600_000;
 
-function isReconnectDue({ standaloneSince }: ResourceState, now: MonotonicMs): boolean {
-  return standaloneSince !== null && now - standaloneSince >= reconnectAfterMs;
+function isReconnectDue({ standaloneSince, reconnects }: ResourceState, now: MonotonicMs): boolean {
+  const afterMs = Math.min(reconnectAfterMs * 2 ** reconnects, reconnectAfterMsMax);
+  return standaloneSince !== null && now - standaloneSince >= afterMs;
 }
 
 /** DRBD has given the connection up, and not because of something that is under way here. */
@@ -239,6 +241,7 @@ export function observeStorage(
     connectedAt: isSame ? (resource.connectedAt ?? now) : null,
     aheadSince: isHeard ? null : (resource.aheadSince ?? (isPrimary ? now : null)),
     standaloneSince: storage.connection === 'standalone' ? (resource.standaloneSince ?? now) : null,
+    reconnects: isHeard ? 0 : resource.reconnects,
     splitTold: resource.splitTold && !isHeard,
     outdatings: isHeard ? [] : resource.outdatings,
   };

@@ -302,6 +302,42 @@ export const transitions: readonly Transition[] = [
     next: 'mend the connection of the disks between the nodes',
   },
   {
+    id: 'decline-stuck',
+    from: 'starting',
+    to: 'stopping',
+    when: (f) =>
+      f.peerStuck &&
+      f.peerMayHoldRest &&
+      !f.dataUnusable &&
+      !f.cannotStart &&
+      !f.settled &&
+      !f.mustLeaveAlone &&
+      !f.outranked &&
+      !f.mustFreeze &&
+      !f.inMaintenance,
+    stop: 'decline',
+    severity: 'alarm',
+    reason: 'the peer cannot let go of the group: left to it',
+    next: 'see with `battito status` on the peer what holds it',
+  },
+  {
+    id: 'take-back',
+    from: 'stopping',
+    to: 'starting',
+    when: (f) =>
+      f.stuck &&
+      (f.verdict === 'alive' || f.peerGone) &&
+      !f.peerMayHoldAddresses &&
+      !f.peerMayHoldRest &&
+      !f.grantOutstanding &&
+      !f.allDown &&
+      !f.mustFreeze &&
+      !f.inMaintenance,
+    severity: 'alarm',
+    reason: 'a part of the group cannot be let go of, so the handover is undone: it goes on here',
+    next: 'close what `battito status` names as the holder, then run `battito handover` again',
+  },
+  {
     id: 'stopped',
     from: 'stopping',
     to: 'stopped',

@@ -31,10 +31,10 @@ export function plainly(driver: ResourceDriver): Driven {
   };
 }
 
-/** A device that DRBD does not have up here is certainly not in use here. */
+/** A device that DRBD does not have up here is certainly not in use here; of its data that says nothing. */
 const notThere: StorageStatus = {
   role: 'secondary',
-  disk: 'diskless',
+  disk: 'unknown',
   connection: 'unknown',
   peerRole: 'unknown',
   peerDisk: 'unknown',

@@ -25,6 +25,7 @@ const groupFlags = [
   'wantsOutdated',
   'discarding',
   'sole',
+  'stuck',
 ] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 

@@ -105,6 +105,11 @@ const meetings: readonly (readonly [string, Meeting, boolean])[] = [
   [
     'a frozen peer with a record, itself without',
     { own: 0, theirs: { phase: 'frozen', generation: 3 } },
+    true,
+  ],
+  [
+    'a frozen peer, both of them without a record',
+    { own: 0, theirs: { phase: 'frozen', generation: 0 } },
     false,
   ],
 ];
@@ -159,12 +164,12 @@ test('frozen guests are thrown away when the peer knows of a later generation, t
   }
 });
 
-test('a group that is frozen at the peer and runs here with no record of it is owned from then on', (t) => {
+test('a group that is frozen at the peer and runs here, of which neither has a record, is owned from then on', (t) => {
   const node = oneCore();
   node.see(1, 'up');
-  node.hear(10, { phase: 'frozen', generation: 3, holdsRest: true });
+  node.hear(10, { phase: 'frozen', generation: 0, holdsRest: true });
   t.true(node.codes().includes('own-stray'));
-  t.deepEqual(node.phase(), { kind: 'active', generation: 4 });
+  t.deepEqual(node.phase(), { kind: 'active', generation: 1 });
   t.is(node.record()?.owner, 'primary');
 });
 

@@ -376,7 +376,7 @@ test('what DRBD refuses to give up for half a minute is left to a person', (t) =
   t.true(node.codes().includes('storage-standalone'));
 });
 
-test('a connection that was given up is tried again every twenty seconds while the peer lives, and told of once', (t) => {
+test('a connection that was given up is tried again while the peer lives, more and more seldom, and told of once', (t) => {
   const node = runningOwner();
   node.show(2000, { connection: 'standalone' });
   node.go(21_900, { peer: ofPrimary });
@@ -386,11 +386,34 @@ test('a connection that was given up is tried again every twenty seconds while t
   node.show(22_050, { connection: 'connecting' });
   node.finish(22_050, disk);
   node.show(22_100, { connection: 'standalone' });
-  node.go(42_000);
+  node.go(62_000);
   t.deepEqual(node.askedOf(disk), ['connect']);
-  node.go(42_200);
+  node.go(62_200);
   t.deepEqual(node.askedOf(disk), ['connect', 'connect']);
+  const again: number[] = [];
+  for (let tries = 0; tries < 7; tries += 1) {
+    const since = node.state().now + 10;
+    node.show(since, { connection: 'connecting' });
+    node.finish(since, disk);
+    node.show(since + 10, { connection: 'standalone' });
+    while (node.resource(disk).operation === null) node.go(node.state().now + 1000);
+    again.push(Math.round((node.state().now - since) / 10_000) * 10);
+  }
+  t.deepEqual(again, [80, 160, 320, 600, 600, 600, 600]);
   t.is(node.codes().filter((code) => code === 'storage-standalone').length, 1);
+  node.show(node.state().now + 10, { connection: 'connected' });
+  node.finish(node.state().now + 10, disk);
+  t.is(node.resource(disk).reconnects, 0);
+});
+
+test('while the peer gives up what it wrote, nobody is told that the copies have parted', (t) => {
+  const node = runningOwner();
+  node.show(2000, { connection: 'standalone' });
+  node.go(5000, { peer: { ...ofPrimary, discarding: true }, prompt: false });
+  t.false(node.codes().includes('storage-standalone'));
+  if (node.resource(disk).operation !== null) node.finish(5000, disk);
+  node.go(7000, { peer: ofPrimary });
+  t.true(node.codes().includes('storage-standalone'));
 });
 
 test('a person may give up what was written here, where the group does not run and the peer lives', (t) => {

@@ -64,6 +64,8 @@ const facts: fc.Arbitrary<Facts> = fc
     mustFreeze: fc.boolean(),
     leaving: fc.boolean(),
     unowned: fc.boolean(),
+    stuck: fc.boolean(),
+    peerStuck: fc.boolean(),
     stopsInOrder: fc.boolean(),
     cannotStart: fc.boolean(),
     blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
@@ -95,6 +97,7 @@ const facts: fc.Arbitrary<Facts> = fc
       peerMayHoldRest: !peerGone && free.peerMayHoldRest,
       outranked: alive && free.outranked,
       superseded: alive && free.superseded,
+      peerStuck: alive && free.peerStuck,
       peerFrozen: alive && free.peerFrozen,
       chosen: alive && free.chosen,
       granted: alive && free.granted,
@@ -143,6 +146,12 @@ test('nothing is started while the peer may be alive, unless it granted that, an
       for (const row of transitions.filter(({ from, to }) => from === phase && to === 'starting')) {
         if (!row.when(given)) continue;
         const isVouchedFor = given.granted || given.peerGone || given.leaseRegained;
+        const mayRunThere =
+          given.verdict !== 'alive' ||
+          given.peerMayHoldAddresses ||
+          given.peerMayHoldRest ||
+          given.grantOutstanding;
+        if (phase === 'stopping' && !given.allDown && given.stuck && !mayRunThere) continue; // It never let go of it.
         if (!isVouchedFor && phase !== 'active') throw new Error(row.id);
         if (given.leaseRegained && phase === 'frozen') continue; // The witness vouches for it.
         if (given.verdict === 'isolated' || given.verdict === 'unresponsive') throw new Error(row.id);

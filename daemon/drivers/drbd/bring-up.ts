@@ -7,11 +7,23 @@ import type { Outcome } from '../driver.ts';
 import { parseConfigText, settingOf } from './config-text.ts';
 import { loadDrbdModule } from './kernel.ts';
 import { aborted, carryOut, type DrbdContext, done, seen } from './tool.ts';
-import { troubleText } from './types.ts';
+import { type DrbdView, troubleText } from './types.ts';
 
 const showTimeoutMs = 5000;
 
+/** Only with its peer does DRBD know what the data here are worth; a peer that is there is found in this time. */
+const seekingMs = 5000;
+
 export async function ensureUp(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  context.rising = true;
+  try {
+    return await bringUp(context, signal);
+  } finally {
+    context.rising = false;
+  }
+}
+
+async function bringUp(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
   const { monitor, logger, resource } = context;
   const missing = await loadDrbdModule(signal, context.procFile);
   if (signal.aborted) return aborted(context, 'loading the module');
@@ -19,16 +31,16 @@ export async function ensureUp(context: DrbdContext, signal: AbortSignal): Promi
   monitor.nudge();
   const { trouble } = await seen(context, signal);
   if (trouble?.code === 'drbd-resource-not-up') {
-    context.rising = true;
-    const up = await carryOut(context, ['up'], signal).finally(() => {
-      context.rising = false;
-    });
+    const up = await carryOut(context, ['up'], signal);
     if (up.kind !== 'done') return up;
     logger.info('brought up');
   } else if (trouble !== null) {
     if (signal.aborted) return aborted(context, 'the look at it');
     return { kind: 'failed', code: trouble.code, message: troubleText(trouble) };
   }
+  const isSettled = ({ storage }: DrbdView) =>
+    storage.role === 'primary' || storage.connection === 'connected';
+  await monitor.waitFor(resource, isSettled, { timeoutMs: seekingMs, signal });
   const { storage, detail } = await seen(context, signal);
   if (storage.disk === 'diskless') {
     const next = `mend the disk under it, then: drbdadm attach ${resource}`;

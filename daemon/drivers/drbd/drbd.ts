@@ -12,7 +12,7 @@ import type { DrbdMonitor } from './monitor.ts';
 import { promote, promoteWords, reconnect, seekPeer } from './promote.ts';
 import { aborted, carryOut, type DrbdContext, done, drbdadmArgv, seen, shown } from './tool.ts';
 import type { DrbdAction, DrbdDetail, DrbdView, ResyncProgress, StorageStatus, Trouble } from './types.ts';
-import { isResourceName, troubleText } from './types.ts';
+import { isResourceName, troubleText, unknownStorage } from './types.ts';
 
 export interface DrbdDriver {
   readonly resource: string;
@@ -32,7 +32,10 @@ export interface DrbdDriver {
   progress(signal: AbortSignal): Promise<ResyncProgress | null>;
   /** Once when it is first known, then at every change; of a resync's percents whole ones. The result ends that. */
   onStorage(listener: (storage: StorageStatus, trouble: Trouble | null) => void): () => void;
-  /** Loads the module and brings the resource up where it is not; puts a forgotten `allow-two-primaries` back. */
+  /**
+   * Loads the module, brings the resource up where it is not, and gives it a few seconds to find its peer, which decides
+   * what its data are worth; until then it is unknown, unless it is primary. Puts a forgotten `allow-two-primaries` back.
+   */
   ensureUp(signal: AbortSignal): Promise<Outcome>;
   /** Stops telling. Leaves the resource, and the shared monitor, as they are. */
   close(): Promise<void>;
@@ -78,11 +81,13 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     debts,
     rising: false,
   };
-  /** `drbdadm up` makes the connection last, and what has none looks as if it stood alone. */
-  const asRising = (storage: StorageStatus): StorageStatus =>
-    context.rising && storage.connection === 'standalone'
-      ? { ...storage, connection: 'connecting' }
-      : storage;
+  /** `drbdadm up` attaches the disk and makes the connection last: until then nothing of it says anything. */
+  const asRising = ({ storage, trouble }: Pick<DrbdView, 'storage' | 'trouble'>) =>
+    context.rising && storage.role !== 'primary'
+      ? { storage: unknownStorage, trouble: null }
+      : { storage, trouble };
+  const current = () => asRising(monitor.current(resource));
+  const tellings = new Set<() => void>();
   const endings = new Set<() => void>();
   let tail: Promise<unknown> = Promise.resolve();
   let told: string | null = null;
@@ -123,27 +128,39 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
   return {
     resource,
     async observe(signal) {
-      const { storage } = await seen(context, signal);
+      const view = await seen(context, signal);
       signal.throwIfAborted();
-      return asRising(storage);
+      return asRising(view).storage;
     },
     perform: (action, forced, signal) =>
       inTurn(async () =>
         signal.aborted ? aborted(context, action) : await actions[action](context, forced, signal),
       ),
     commands: (action, forced) => commandLines(resource, action, forced, monitor.current(resource)),
-    status: () => asRising(monitor.current(resource).storage),
+    status: () => current().storage,
     detail: () => monitor.current(resource).detail,
-    trouble: () => monitor.current(resource).trouble,
+    trouble: () => current().trouble,
     progress: (signal) => monitor.progress(resource, signal),
     onStorage(listener) {
-      const unsubscribe = monitor.subscribe(resource, ({ storage, trouble }) =>
-        listener(asRising(storage), trouble),
-      );
-      endings.add(unsubscribe);
-      return unsubscribe;
+      const tell = (view: DrbdView) => {
+        const { storage, trouble } = asRising(view);
+        listener(storage, trouble);
+      };
+      const tellAgain = () => tell(monitor.current(resource));
+      const unsubscribe = monitor.subscribe(resource, tell);
+      tellings.add(tellAgain);
+      const end = () => {
+        tellings.delete(tellAgain);
+        unsubscribe();
+      };
+      endings.add(end);
+      return end;
     },
-    ensureUp: (signal) => inTurn(() => ensureUp(context, signal)),
+    async ensureUp(signal) {
+      const outcome = await inTurn(() => ensureUp(context, signal));
+      for (const tell of tellings) tell();
+      return outcome;
+    },
     async close() {
       clearInterval(paying);
       for (const end of endings) end();

@@ -21,7 +21,7 @@ export interface DrbdContext {
   readonly deviceOf: (minor: number) => string;
   /** What this driver took away and has not given back yet. */
   readonly debts: { attach: boolean; connect: boolean };
-  /** It is being brought up: for moments it has no connection, which is not one that was given up. */
+  /** It is being brought up, or looks for its peer: what it shows before is worth nothing. */
   rising: boolean;
 }
 

@@ -45,6 +45,7 @@ export const stoppedReport: GroupReport = {
   outdated: false,
   wantsOutdated: false,
   discarding: false,
+  stuck: false,
   sole: false,
   up: 0,
   total: 3,
