@@ -1,12 +1,20 @@
 // What of a mirrored disk needs a person. A pure reading of the state.
 
+import { mendDisk } from '../core/observations.ts';
 import type { ResourceState } from '../core/resource.ts';
 import type { State } from '../core/state.ts';
 import type { Attention } from './api.ts';
 import { item } from './attention-item.ts';
 
+export function attentionOfStorage(state: State, resource: ResourceState): readonly Attention[] {
+  const { diskTrouble } = resource;
+  const ofDisk =
+    diskTrouble === null ? [] : [item('alarm', 'disk-trouble', diskTrouble, mendDisk(state, resource))];
+  return [...ofDisk, ...ofMirror(state, resource)];
+}
+
 /** A mirror that is not whole. */
-export function attentionOfStorage(
+function ofMirror(
   { policy, verdict }: State,
   { id, storage, splitTold }: ResourceState,
 ): readonly Attention[] {

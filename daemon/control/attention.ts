@@ -105,7 +105,7 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
   const { peer } = state.policy;
   const list: Attention[] = [];
   if (group.phase.kind === 'blocked') {
-    const { why, next } = explainObstacle(group.phase.obstacle, peer, name);
+    const { why, next } = explainObstacle(group.phase.obstacle, state, group);
     list.push(item('alarm', `blocked-${group.phase.obstacle}`, `${name} is not started here: ${why}`, next));
   }
   if (group.phase.kind === 'frozen') {

@@ -157,6 +157,13 @@ export type Event = Timed &
         readonly resource: ResourceId;
         readonly storage: StorageStatus;
       }
+    /** The disk of a device in use was read. `trouble`: what is wrong with it; null: it answers again. */
+    | {
+        readonly kind: 'disk-probed';
+        readonly group: GroupName;
+        readonly resource: ResourceId;
+        readonly trouble: string | null;
+      }
     /** DRBD's fence-peer handler asks; it waits for `answer-outdating` with the same id. */
     | {
         readonly kind: 'outdating-requested';

@@ -75,7 +75,7 @@ function runOnce(state: State, group: GroupState, emit: Emit): State | null {
 }
 
 function blockedNote(state: State, group: GroupState, obstacle: Obstacle): Effect {
-  const { why, next } = explainObstacle(obstacle, state.policy.peer, group.policy.name);
+  const { why, next } = explainObstacle(obstacle, state, group);
   return note('alarm', 'block', group, `not started here: ${why}`, null, next);
 }
 

@@ -3,6 +3,7 @@
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
+import type { ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
 import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
@@ -30,6 +31,37 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage, state.now)));
   const status = storageAsResource(event.storage);
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
+}
+
+/** A disk that hangs or fails while it is in use; what can be done about it only a person knows. */
+export function noteDisk(state: State, event: EventOf<'disk-probed'>, emit: Emit): State {
+  const group = state.groups.find(({ policy }) => policy.name === event.group);
+  const resource = group?.resources.find(({ id }) => id === event.resource);
+  if (group === undefined || resource === undefined || resource.diskTrouble === event.trouble) return state;
+  const probed = { ...resource, diskTrouble: event.trouble };
+  if (event.trouble === null)
+    emit(
+      note(
+        'info',
+        'disk-answers',
+        group,
+        `the disk of ${resource.id} answers again, or is not in use any more`,
+      ),
+    );
+  else emit(note('alarm', 'disk-trouble', group, event.trouble, null, mendDisk(state, probed)));
+  return putGroup(state, putResource(group, probed));
+}
+
+/**
+ * Guests whose IO hangs cannot be ended, so the group is not moved before the disk has been given up; with it given up,
+ * the work goes on by the peer's, and the group is handed over.
+ */
+export function mendDisk({ policy }: State, { id, storage }: ResourceState): string {
+  const isMirrored = storage?.connection === 'connected' && storage.peerDisk === 'up-to-date';
+  const name = id.replace('drbd:', '');
+  return isMirrored
+    ? `give the disk up with \`drbdadm detach --force ${name}\`: the work goes on by the copy of ${policy.peer}, which then takes the group over`
+    : `mend the disk (\`dmesg\` says more); the copy of ${policy.peer} is not up to date, so nothing can go on there`;
 }
 
 /** One side gives up what it wrote: the copies come together by themselves. */

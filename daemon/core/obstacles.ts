@@ -1,15 +1,33 @@
 // Why a group is not started although its peer is silent, in words, and what a person can do. Shown in status and
 // in every refusal, so that both say the same.
 
-import type { GroupName, NodeName } from './policy.ts';
-import type { Obstacle } from './state.ts';
+import type { ResourceState } from './resource.ts';
+import type { GroupState, Obstacle, State } from './state.ts';
+import { isPromotable } from './storage.ts';
 
 export interface ObstacleText {
   readonly why: string;
   readonly next: string;
 }
 
-export function explainObstacle(obstacle: Obstacle, peer: NodeName, group: GroupName): ObstacleText {
+/** The copies here that may not be used as they are: `drbd:r0 is inconsistent (its resync is 34 % done)`. */
+export function unusableCopies(state: State, group: GroupState): string {
+  const copies = group.resources.filter(
+    (resource) => resource.storage !== null && !isPromotable(state, group, resource),
+  );
+  return copies.map(describeCopy).join(', ');
+}
+
+function describeCopy({ id, storage }: ResourceState): string {
+  const disk = storage === null || storage.disk === 'unknown' ? 'not up' : storage.disk;
+  const resync = storage?.resync ?? null;
+  const apart = storage?.connection === 'connected' ? '' : ', without its mirror';
+  return `${id} is ${disk}${resync === null ? apart : ` (its resync is ${resync.percent} % done)`}`;
+}
+
+export function explainObstacle(obstacle: Obstacle, state: State, of: GroupState): ObstacleText {
+  const { peer } = state.policy;
+  const group = of.policy.name;
   const whenOff = `\`battito takeover --peer-is-off ${peer}\``;
   switch (obstacle) {
     case 'peer-unresponsive':
@@ -26,7 +44,7 @@ export function explainObstacle(obstacle: Obstacle, peer: NodeName, group: Group
       };
     case 'outdated-data':
       return {
-        why: `the copy of its disks here is not up to date: ${peer} has newer data, or may have`,
+        why: `${unusableCopies(state, of)}: ${peer} has newer data, or may have`,
         next: `start ${peer} and let the disks resync; or, if its newer data may be lost, run \`battito takeover --accept-data ${group}\``,
       };
     case 'unknown-data':

@@ -20,6 +20,8 @@ export interface ResourceState {
   readonly reconnects: number;
   /** A person has been told of it, since they were last connected. */
   readonly splitTold: boolean;
+  /** What is wrong with the disk under it, while it is in use; null: nothing is known to be. */
+  readonly diskTrouble: string | null;
   /** Questions of DRBD's fence-peer handler that are not answered yet. */
   readonly outdatings: readonly number[];
   /** Brought up by this run of the daemon; an adopted address must be started once to be announced. */
@@ -52,6 +54,7 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
     standaloneSince: null,
     reconnects: 0,
     splitTold: false,
+    diskTrouble: null,
     outdatings: [],
     asserted: false,
     operation: null,

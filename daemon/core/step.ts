@@ -21,7 +21,7 @@ import {
   receiveUnreadable,
 } from './membership.ts';
 import { note, notePeerChanges, quarantineNote } from './notes.ts';
-import { answerOutdatings, noteSplits, observeResource, seeStorage } from './observations.ts';
+import { answerOutdatings, noteDisk, noteSplits, observeResource, seeStorage } from './observations.ts';
 import { finishOperation, reconcile } from './operations.ts';
 import type { MonotonicMs } from './policy.ts';
 import { ownContent } from './report.ts';
@@ -115,6 +115,7 @@ const handlers: Handlers = {
   }),
   'resource-observed': observeResource,
   'storage-observed': seeStorage,
+  'disk-probed': noteDisk,
   'outdating-requested': (state, event) => {
     const group = state.groups.find(({ policy }) => policy.name === event.group);
     const resource = group?.resources.find(({ id }) => id === event.resource);

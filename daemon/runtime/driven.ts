@@ -5,6 +5,7 @@ import type { ResourceAction, StorageStatus } from '../core/events.ts';
 import type { DrbdDriver } from '../drivers/drbd/drbd.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
+import { createDiskWatch } from './disk-watch.ts';
 
 export type Seen =
   | { readonly kind: 'status'; readonly status: ResourceStatus }
@@ -51,14 +52,47 @@ export function storageSeen(storage: StorageStatus, trouble: Trouble | null): St
   return trouble !== null && absences.has(trouble.code) ? notThere : storage;
 }
 
-export function mirrored(driver: DrbdDriver): Driven {
+export interface MirrorListeners {
+  readonly onStorage: (storage: StorageStatus) => void;
+  /** What is wrong with the disk under it, while it is in use; null: it answers again. */
+  readonly onDiskTrouble: (trouble: string | null) => void;
+}
+
+const letsGo: ReadonlySet<ResourceAction> = new Set(['stop', 'destroy', 'freeze']);
+
+export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: MirrorListeners): Driven {
+  const watch = createDiskWatch({ onTrouble: onDiskTrouble });
+  let acting = 0;
+  const follow = () => {
+    const { role, suspended } = driver.status();
+    const isInUse = role === 'primary' && suspended === 'no' && acting === 0;
+    const minors = driver.detail()?.minors ?? [];
+    watch.follow(isInUse ? minors.map((minor) => `/dev/drbd${minor}`) : []);
+  };
+  driver.onStorage((storage, trouble) => {
+    follow();
+    onStorage(storageSeen(storage, trouble));
+  });
   return {
     async observe(signal) {
       const storage = await driver.observe(signal);
       return { kind: 'storage', storage: storageSeen(storage, driver.trouble()) };
     },
-    perform: (action, forced, signal) => driver.perform(action, forced, signal),
+    async perform(action, forced, signal) {
+      if (!letsGo.has(action)) return await driver.perform(action, forced, signal);
+      acting += 1;
+      await watch.letGo();
+      try {
+        return await driver.perform(action, forced, signal);
+      } finally {
+        acting -= 1;
+        follow();
+      }
+    },
     commands: (action) => driver.commands(action, false),
-    close: () => driver.close(),
+    async close() {
+      await watch.letGo();
+      await driver.close();
+    },
   };
 }

@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Effect } from '../core/events.ts';
+import type { Effect, StorageStatus } from '../core/events.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
@@ -13,7 +13,7 @@ import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
 import { createQemuDriver } from '../drivers/qemu/qemu.ts';
-import { type Driven, mirrored, plainly, type Seen, storageSeen } from './driven.ts';
+import { type Driven, mirrored, plainly, type Seen } from './driven.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
 
@@ -87,11 +87,13 @@ export function createResources(options: ResourcesOptions): Resources {
     for (const name of group.drbd) {
       drbdMonitor ??= createDrbdMonitor({ logger });
       const device = createDrbdDriver(name, { monitor: drbdMonitor, logger });
-      add(drbdId(name), mirrored(device));
+      const resource = drbdId(name);
+      const onDiskTrouble = (trouble: string | null) =>
+        post({ kind: 'disk-probed', group: group.name, resource, trouble });
+      const onStorage = (storage: StorageStatus) =>
+        report(group.name, resource, { kind: 'storage', storage });
+      add(resource, mirrored(device, { onStorage, onDiskTrouble }));
       devices.push(device);
-      device.onStorage((storage, trouble) =>
-        report(group.name, drbdId(name), { kind: 'storage', storage: storageSeen(storage, trouble) }),
-      );
     }
     for (const filesystem of group.filesystems) {
       mountMonitor ??= createMountMonitor({ logger });

@@ -184,11 +184,11 @@ function hindrancesOf({ names }: Situation, world: World, group: string): readon
 }
 
 function hindranceOf(state: State, name: string): Omit<Hindrance, 'node'> {
-  const { self, peer } = state.policy;
-  const phase = state.groups.find(({ policy }) => policy.name === name)?.phase;
-  if (phase?.kind === 'blocked') {
-    const { why, next } = explainObstacle(phase.obstacle, peer, name);
-    return { code: phase.obstacle, why: inTheirWords(why, self), next: `on ${self}: ${next}` };
+  const { self } = state.policy;
+  const group = state.groups.find(({ policy }) => policy.name === name);
+  if (group?.phase.kind === 'blocked') {
+    const { why, next } = explainObstacle(group.phase.obstacle, state, group);
+    return { code: group.phase.obstacle, why: inTheirWords(why, self), next: `on ${self}: ${next}` };
   }
   if (state.standby) {
     const why = `${self} is in standby and takes nothing over`;

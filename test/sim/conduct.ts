@@ -151,7 +151,7 @@ export function reasonsGiven({ report }: Context): Checker {
       after.groups.forEach((group, index) => {
         const { phase, policy } = group;
         if (phase.kind !== 'blocked' || before.groups[index]?.phase === phase) return;
-        const { why, next } = explainObstacle(phase.obstacle, after.policy.peer, policy.name);
+        const { why, next } = explainObstacle(phase.obstacle, after, group);
         if (why.trim() === '' || next.trim() === '')
           report('L3', at, side, `${policy.name} is blocked by ${phase.obstacle}, unexplained`);
       });

@@ -164,7 +164,7 @@ const hindered: readonly (readonly [what: string, life: Life, code: string, why:
     'with a disk that is not mirrored',
     { protection: { disk: true }, story: ['cut primary dedicated @4s'] },
     'outdated-data',
-    /not up to date/,
+    /drbd:r0 is outdated, without its mirror/,
     /battito takeover --accept-data office/,
   ],
 ];

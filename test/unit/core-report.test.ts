@@ -6,7 +6,7 @@ import { explainObstacle } from '../../daemon/core/obstacles.ts';
 import { ownContent } from '../../daemon/core/report.ts';
 import type { Obstacle } from '../../daemon/core/state.ts';
 import { address, examplePolicy, mail, protectedPolicy } from '../sim/example.ts';
-import { activeReport, type OneCore, oneCore, ownRun, peerRun } from './support/one-core.ts';
+import { activeReport, apart, mirrored, type OneCore, oneCore, ownRun, peerRun } from './support/one-core.ts';
 import { freezingOwner, ofPrimary, runningOwner, seeShop, shop, withShop } from './support/situations.ts';
 
 const said = (node: OneCore) => ownContent(node.state());
@@ -325,16 +325,24 @@ const obstacles: Readonly<Record<Obstacle, { readonly why: RegExp; readonly next
   'no-lease': { why: /witness.*primary may still run it/, next: takeover },
   'peer-in-maintenance': { why: /primary is in maintenance/, next: takeover },
   'unproven-data': { why: /primary may have written/, next: acceptance },
-  'outdated-data': { why: /copy of its disks here.*primary has newer data/, next: acceptance },
+  'outdated-data': {
+    why: /^drbd:r0 is outdated, without its mirror: primary has newer data/,
+    next: acceptance,
+  },
   'unknown-data': { why: /witness.*whether primary has newer data/, next: acceptance },
   'no-watchdog': { why: /watchdog/, next: /modprobe/ },
   'no-lan': { why: /LAN/, next: /cable or gateway/ },
 };
 
 test('each obstacle says why nothing is started, and the command that a person may run', (t) => {
+  const node = oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { disk: true }) });
+  node.show(1, { disk: 'outdated', ...apart });
   for (const [obstacle, expected] of Object.entries(obstacles)) {
-    const { why, next } = explainObstacle(obstacle as Obstacle, 'primary', 'office');
+    const { why, next } = explainObstacle(obstacle as Obstacle, node.state(), node.group());
     t.regex(why, expected.why, obstacle);
     t.regex(next, expected.next, obstacle);
   }
+  node.show(2, { ...mirrored, disk: 'inconsistent', resync: { direction: 'target', percent: 34 } });
+  const { why } = explainObstacle('outdated-data', node.state(), node.group());
+  t.regex(why, /^drbd:r0 is inconsistent \(its resync is 34 % done\): primary/);
 });

@@ -88,7 +88,7 @@ for (const [why, wanted, happens] of ownObstacles) {
 test('a takeover is refused while the peer lives and the copy of the disks here is behind', (t) => {
   const node = idle({ policy: protectedPolicy('secondary', { disk: true }) });
   node.show(2000, { disk: 'inconsistent' });
-  t.regex(words(node.request(2000, takeover)), /not up to date => wait for the end of the resync/);
+  t.regex(words(node.request(2000, takeover)), /drbd:r0 is inconsistent => wait for the end of the resync/);
   node.show(2010, { disk: 'up-to-date' });
   t.is(node.request(2010, takeover).kind, 'accepted');
 });
@@ -162,7 +162,7 @@ test('a takeover of a group that is blocked although the peer is off is refused 
   t.is(answer.kind, 'refused');
   t.regex(
     words(answer),
-    /^office may not be started here: .* not up to date.* => start primary .*--accept-data office/,
+    /^office may not be started here: drbd:r0 is outdated: primary has newer data.* => start primary .*--accept-data office/,
   );
   t.is(node.request(3500, { kind: 'takeover', groups: ['shop'] }).kind, 'accepted', 'the other one is not');
 });

@@ -7,6 +7,7 @@ import type { Verdict } from '../../daemon/core/state.ts';
 import { isPromotable } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
+import { runningOwner } from './support/situations.ts';
 
 type Setting = Omit<OneCoreOptions, 'policy'> &
   Protection & { readonly shown?: Partial<StorageStatus>; readonly heardBefore?: boolean };
@@ -403,4 +404,25 @@ test('a peer that has died since is not waited for', (t) => {
   node.go(2600, { peer: null });
   t.is(node.state().verdict.kind, 'late');
   t.deepEqual(node.askedOf(disk), ['start']);
+});
+
+test('a disk that hangs while it is in use is an alarm that says what would help, once, and the group stays', (t) => {
+  const node = runningOwner();
+  const hang = { kind: 'disk-probed', group: 'office', resource: disk, trouble: '/dev/drbd0 hangs' } as const;
+  const notes = () => node.ofKind('note').filter(({ note }) => note.code.startsWith('disk-'));
+  node.feed(2010, hang);
+  node.feed(2020, hang);
+  t.like(notes()[0]?.note, { severity: 'alarm', code: 'disk-trouble', message: '/dev/drbd0 hangs' });
+  t.regex(notes()[0]?.note.next ?? '', /drbdadm detach --force r0.* secondary/);
+  t.is(node.phase()?.kind, 'active');
+  t.is(node.group().offer, null);
+  node.feed(2030, { ...hang, trouble: null });
+  t.like(notes()[1]?.note, { severity: 'info', code: 'disk-answers' });
+  t.is(notes().length, 2);
+
+  const alone = runningOwner();
+  alone.show(2010, apart);
+  alone.feed(2020, hang);
+  const [alarm] = alone.ofKind('note').filter(({ note }) => note.code === 'disk-trouble');
+  t.regex(alarm?.note.next ?? '', /not up to date/);
 });

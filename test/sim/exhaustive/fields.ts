@@ -103,6 +103,7 @@ const resource: Fates<ResourceState> = {
   standaloneSince: 'still',
   reconnects: 'still',
   splitTold: 'still',
+  diskTrouble: 'words',
   outdatings: 'still',
   asserted: 'row',
   operation: 'row',
