@@ -176,6 +176,22 @@ test('A guest that ran on both nodes for a moment is not hidden, either', async 
   t.is(only(short).doubledFor, null);
 });
 
+test('A host that goes on while its guest is being started on the other one is warned of', async (t) => {
+  const [told] = (await report(t, fault('pause-host alpha 4s @2s'))).scenarios;
+  t.is(told?.ending.groups[0]?.doubledFor, null);
+  const { lowMs = 0, highMs = 0 } = told?.ending.groups[0]?.overlapFor ?? {};
+  t.true(lowMs > 0 && highMs < 500, `${lowMs} to ${highMs} ms`);
+  t.regex(
+    told?.ending.verdict ?? '',
+    /; BUT for about .* while the other one was starting it, .*the tier evidence/,
+  );
+  for (const text of ['operator beta takeover @2s', 'power-loss alpha @2s', 'cut alpha lan0 @2s']) {
+    const [calm] = (await report(t, fault(text))).scenarios;
+    t.is(calm?.ending.groups[0]?.overlapFor, null, text);
+    t.is(calm?.ending.groups[0]?.to, 'beta', text);
+  }
+});
+
 test('The same seed gives the same answer, and durations are taken as told', async (t) => {
   const words = [...fault('power-loss alpha @1s'), '--seed', '7', '--durations', 'guest:mail=20s,guest=2s'];
   const answer = await report(t, words);
