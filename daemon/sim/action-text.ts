@@ -61,7 +61,7 @@ function oneOf<const W extends string>(values: readonly W[], fallback?: W): Code
 const duration: Codec<number> = {
   read: (words) => readDuration(words.shift() ?? ''),
   write: writeDuration,
-  possible: () => 'a duration such as 1500ms or 2s',
+  possible: () => 'a duration such as 1500ms, 2s or 5m',
 };
 
 function number(pattern: RegExp, unit: string, possible: string): Codec<number> {
@@ -88,7 +88,7 @@ function named(name: string, codec: Codec<number>): Codec<number> {
       return codec.read([word.slice(name.length + 1)], names);
     },
     write: (value, names) => (value === 0 ? '' : `${name}=${codec.write(value, names)}`),
-    possible: (names) => `${name}= and ${codec.possible(names)}`,
+    possible: (names) => `${name}= and ${codec.possible(names)}, or nothing of it`,
   };
 }
 
@@ -114,7 +114,7 @@ const request: Codec<OperatorRequest> = {
   write: writeRequest,
   possible: (names) =>
     'takeover, handover, accept-data, discard-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
-    `or confirm-peer-off ${names.secondary} [force]`,
+    `or confirm-peer-off ${names.primary}|${names.secondary} [force]`,
 };
 
 function readRequest(words: string[], names: HostNames): OperatorRequest | undefined {

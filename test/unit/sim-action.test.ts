@@ -91,7 +91,7 @@ for (const [line, problem, next] of [
   ['power-loss primary @', /does not say when/, /@10s/],
   ['power-loss primary @-5s', /"-5s" is not a time/, /@10s/],
   ['cut primary eth7 out @1s', /: "eth7" does not fit$/, /dedicated, lan/],
-  ['pause-host primary long @1s', /"long" does not fit/, /1500ms or 2s/],
+  ['pause-host primary long @1s', /"long" does not fit/, /1500ms, 2s or 5m/],
   ['@5s', /there is no action ""/, /power-loss/],
 ] as const) {
   test(`${line}: what was not understood is named, and what is possible`, (t) => {
