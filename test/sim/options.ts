@@ -169,6 +169,9 @@ function wholeNumber(text: string | undefined, name: OptionName, least: number, 
   if (text === undefined) return undefined;
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
-  const range = `from ${least} to ${most}`;
-  throw refusal(`--${name} is a whole number, not "${text}"`, `say one ${range}, such as --${name} 1000`);
+  const range = most === seedMax ? `from ${least} on` : `from ${least} to ${most}`;
+  throw refusal(
+    `--${name} is a whole number ${range}, not "${text}"`,
+    `say such as --${name} ${Math.min(most, 1000)}`,
+  );
 }

@@ -30,15 +30,16 @@ test('options are read into numbers, flags and texts', (t) => {
 });
 
 const misread: readonly (readonly [words: string, message: RegExp, next: RegExp])[] = [
-  ['--schedules -5', /^--schedules is a whole number, not "-5"$/, /from 1 to/],
-  ['--schedules 0', /^--schedules is a whole number, not "0"$|from 1/, /from 1 to/],
+  ['--schedules -5', /^--schedules is a whole number from 1 on, not "-5"$/, /--schedules 1000/],
+  ['--schedules 0', /^--schedules is a whole number from 1 on, not "0"$/, /--schedules 1000/],
   ['--schedules 1.5', /not "1.5"/, /--schedules 1000/],
-  ['--seed 1e3', /not "1e3"/, /from 0 to/],
+  ['--seed 1e3', /^--seed is a whole number from 0 on, not "1e3"$/, /--seed 1000/],
+  ['--seed 99999999999999999999', /a whole number from 0 on/, /--seed 1000/],
   ['--seed --json', /^--seed needs a value$/, /^say --seed S$/],
   ['--seed=', /^--seed needs a value$/, /^say --seed S$/],
   ['--seed', /^--seed needs a value$/, /^say --seed S$/],
   ['--seed 1 --seed 2', /^--seed is said twice$/, /once/],
-  ['--workers 1000', /--workers/, /from 1 to 64/],
+  ['--workers 1000', /^--workers is a whole number from 1 to 64, not "1000"$/, /--workers 64/],
   ['--json=yes', /^--json takes no value/, /--help/],
   ['--schedule 5', /^there is no option --schedule$/, /did you mean --schedules\?/],
   ['-x', /^there is no option -x$/, /--help/],
@@ -51,7 +52,7 @@ const misread: readonly (readonly [words: string, message: RegExp, next: RegExp]
     /goes with .*--defects.*; --shrink with --rule, --name$/,
   ],
   ['--accept one --seed 3', /^--seed means nothing with --accept$/, /--accept alone$/],
-  ['--shrink x', /^--shrink is a whole number, not "x"$/, /--shrink 1000/],
+  ['--shrink x', /^--shrink is a whole number from 0 on, not "x"$/, /--shrink 1000/],
 ];
 
 for (const [words, message, next] of misread) {
