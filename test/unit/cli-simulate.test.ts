@@ -228,6 +228,10 @@ const mistakes: readonly (readonly [words: readonly string[], message: RegExp, n
   [fault('disk-failure alpha'), /the configuration has no mirrored disk/, /drbd: \[r0\]/],
   [fault('operator alpha takeover shop'), /there is no group shop/, /the groups are office$/],
   [['--seed', 'many', ...fault('partition')], /--seed takes a whole number/, /battito simulate --help/],
+  [['--seed', '-5'], /--seed takes a whole number from 0 to 999999999, not "-5"/, /battito simulate --help/],
+  [['power', ...fault('partition')], /--fault and the word "power" do not go together/, /simulate --help/],
+  [['--durations', 'guest=5s,guest=6s'], /--durations says twice how long guest takes/, /once/],
+  [[''], /empty word/, /simulate --help/],
   [['--durations', 'guest=soon'], /--durations does not understand "guest=soon"/, /guest:web=40s/],
   [['nonsense'], /there is no "nonsense" to ask about/, /power alpha, power beta/],
 ];
