@@ -55,18 +55,23 @@ export interface Asked {
   readonly limit: number;
 }
 
-export function describeHunted(hunted: Hunted, asked: Asked): string {
-  const { defect, catch: caught, isAgain, first } = hunted;
+export function describeHunted(hunted: Hunted, { seed, limit }: Asked): string {
+  const { defect, catch: caught, isAgain, first, anew } = hunted;
   const name = defect.name.padEnd(32);
-  const span = (from: number) => `within ${asked.limit} schedules from seed ${from} on`;
-  if (caught === null || first === null) return `${name} NOT FOUND ${span(asked.seed)}`;
-  const found = `${name} ${caught.rule.padEnd(5)} `;
-  const isLarge = first.schedules > asked.limit;
-  const larger = `not found ${span(first.from)}, found in a larger search of ${first.schedules}`;
-  if (isAgain) return `${found}found again in seed ${caught.seed}; ${isLarge ? larger : costOf(first)}`;
-  if (!isLarge) return `${found}found in seed ${caught.seed}, after ${first.schedules} schedules`;
-  return `${found}found in seed ${caught.seed}; ${larger}`;
+  const within = (count: number, from: number) => `within ${schedulesOf(count)} from seed ${from} on`;
+  if (caught === null || first === null) return `${name} NOT FOUND ${within(anew ?? limit, seed)}`;
+  const found = `${name} ${caught.rule.padEnd(5)} found`;
+  const isLarge = first.schedules > limit;
+  const larger = `not found ${within(limit, first.from)}, found in a larger search of ${first.schedules}`;
+  if (isAgain) {
+    const inVain = anew === null ? '' : `, not found anew ${within(anew, seed)}`;
+    return `${found} again in seed ${caught.seed}${inVain}; ${isLarge ? larger : costOf(first)}`;
+  }
+  const cost = isLarge ? `; ${larger}` : `, after ${schedulesOf(first.schedules)}`;
+  return `${found} in seed ${caught.seed}${cost}`;
 }
 
+const schedulesOf = (count: number) => (count === 1 ? '1 schedule' : `${count} schedules`);
+
 const costOf = ({ from, schedules }: FirstSearch) =>
-  `the first search took ${schedules} schedules from seed ${from} on`;
+  `the first search took ${schedulesOf(schedules)} from seed ${from} on`;

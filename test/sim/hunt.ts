@@ -61,6 +61,8 @@ export interface Hunted {
   readonly isAgain: boolean;
   /** What the search cost that found it first; null: none did. */
   readonly first: FirstSearch | null;
+  /** How many schedules were to be searched anew; null: that was not necessary. */
+  readonly anew: number | null;
 }
 
 export interface HuntAllOptions extends HuntOptions {
@@ -75,20 +77,22 @@ export interface HuntAllOptions extends HuntOptions {
 async function huntAgain(defect: Defect, first: FirstSearch | undefined): Promise<Hunted | null> {
   if (first === undefined) return null;
   const caught = await hunt(defect, { seedFrom: first.seed, limit: 1 });
-  return caught?.seed === first.seed ? { defect, catch: caught, isAgain: true, first } : null;
+  return caught?.seed === first.seed ? { defect, catch: caught, isAgain: true, first, anew: null } : null;
 }
 
 async function huntAnew(defect: Defect, { seedFrom, limit, anewUpTo }: HuntAllOptions): Promise<Hunted> {
-  const caught = await hunt(defect, { seedFrom, limit: Math.max(limit, anewUpTo ?? 0) });
+  const anew = Math.max(limit, anewUpTo ?? 0);
+  const caught = await hunt(defect, { seedFrom, limit: anew });
   const first = caught && { seed: caught.seed, from: seedFrom, schedules: caught.schedules };
-  return { defect, catch: caught, isAgain: false, first };
+  return { defect, catch: caught, isAgain: false, first, anew };
 }
 
 async function huntOne(defect: Defect, options: HuntAllOptions): Promise<Hunted> {
   const known = options.known[defect.name];
   if (options.anewUpTo === null) return (await huntAgain(defect, known)) ?? (await huntAnew(defect, options));
-  const anew = await huntAnew(defect, options);
-  return anew.catch === null ? ((await huntAgain(defect, known)) ?? anew) : anew;
+  const hunted = await huntAnew(defect, options);
+  const again = hunted.catch === null ? await huntAgain(defect, known) : null;
+  return again === null ? hunted : { ...again, anew: hunted.anew };
 }
 
 /** All of them, a few at a time, in the order of the list. */

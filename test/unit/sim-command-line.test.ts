@@ -141,7 +141,7 @@ test('a defect that no longer shows where it was found is searched for, and coun
   t.regex(describeHunted(hunted, { seed: 1, limit: 20_000 }), /found in seed 21, after \d+ schedules$/);
   t.regex(
     describeHunted(anew, { seed: 1, limit: 1 }),
-    /found in seed 21; not found within 1 schedules from seed 1 on, found in a larger search of \d+$/,
+    /found in seed 21; not found within 1 schedule from seed 1 on, found in a larger search of \d+$/,
   );
 });
 
@@ -149,8 +149,20 @@ test('a defect that is not found says so, with how far it was looked for', async
   const [hunted] = await huntAll(taken, { ...options, known: {}, limit: 1 });
   t.is(hunted?.catch, null);
   if (hunted !== undefined) {
-    t.regex(describeHunted(hunted, { seed: 1, limit: 1 }), /NOT FOUND within 1 schedules from seed 1 on$/);
+    t.regex(describeHunted(hunted, { seed: 1, limit: 1 }), /NOT FOUND within 1 schedule from seed 1 on$/);
   }
+});
+
+test('a defect that is found only where it was known is not said to be found anew', async (t) => {
+  const known = { 'takeover-without-proof': { seed: 21, from: 1, schedules: 3 } };
+  const [hunted] = await huntAll(taken, { ...options, known, limit: 1, anewUpTo: 2 });
+  t.like(hunted, { isAgain: true, anew: 2, first: { schedules: 3 } });
+  if (hunted === undefined) return;
+  const said = describeHunted(hunted, { seed: 1, limit: 4 });
+  t.regex(
+    said,
+    /again in seed 21, not found anew within 2 schedules from seed 1 on; the first search took 3 /,
+  );
 });
 
 test('an exhaustive search that sees nothing of a planted defect says where it shows', (t) => {
