@@ -47,6 +47,9 @@ export async function parseCommandLine(words: readonly string[]): Promise<Comman
   if (options['help'] === true) return { kind: 'help', command };
   if (options['version'] === true) return { kind: 'version' };
   const args = { positionals: positionals.slice(1), options };
+  if (args.positionals.includes('')) {
+    throw usageError(`${command.name} does not know what to do with an empty word`, command);
+  }
   const tooMany = args.positionals[command.positionalsMax];
   if (tooMany !== undefined) {
     throw usageError(`${command.name} does not know what to do with "${tooMany}"`, command);
@@ -56,9 +59,10 @@ export async function parseCommandLine(words: readonly string[]): Promise<Comman
 
 function tokenize(words: readonly string[], specs: OptionSpecs): Token[] {
   const options = Object.fromEntries(Object.entries(specs).map(([name, { type }]) => [name, { type }]));
-  const args = words.map((word) =>
-    /^-[a-zA-Z]$/.test(word) ? `--${shortOptions[word[1] ?? ''] ?? word.slice(1)}` : word,
-  );
+  const args = words.map((word) => {
+    const long = /^-[a-zA-Z]$/.test(word) ? shortOptions[word[1] ?? ''] : undefined;
+    return long === undefined ? word : `--${long}`;
+  });
   return parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
@@ -110,7 +114,7 @@ function readTokens(tokens: readonly Token[], specs: OptionSpecs, command: Comma
     if (spec.type === 'boolean') {
       if (value !== undefined) throw usageError(`--${name} takes no value`, command);
       options[name] = true;
-    } else if (value === undefined || value === '' || (!token.inlineValue && value.startsWith('-'))) {
+    } else if (value === undefined || value === '' || (!token.inlineValue && isOptionWord(value))) {
       throw usageError(`--${name} needs a value: --${name} ${spec.value ?? 'VALUE'}`, command);
     } else if (spec.multiple === true) {
       options[name] = [...((options[name] as string[] | undefined) ?? []), value];
@@ -120,6 +124,9 @@ function readTokens(tokens: readonly Token[], specs: OptionSpecs, command: Comma
   }
   return { positionals, options };
 }
+
+/** A number below nothing is no option: whoever takes the value says what is wrong with it. */
+const isOptionWord = (word: string) => word.startsWith('-') && !/^-[0-9]/.test(word);
 
 function settingsFrom(options: Arguments['options']): Settings {
   const value = (name: string, otherwise: string) => {

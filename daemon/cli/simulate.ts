@@ -56,6 +56,11 @@ export const simulateCommand: Command = {
     const policies = { primary: policyOf(first.name), secondary: policyOf(second.name) };
     const situation = healthySituation(policies);
     const faults = texts(args, 'fault');
+    const [word] = args.positionals;
+    if (faults.length > 0 && word !== undefined) {
+      const message = `--fault and the word "${word}" do not go together: a story, or one of the usual faults`;
+      throw usageError(message, simulateCommand);
+    }
     const given = text(args, 'durations');
     const report = explore({
       situation,
@@ -76,5 +81,5 @@ export const simulateCommand: Command = {
 function seedOf(args: Arguments): number {
   const given = text(args, 'seed') ?? '1';
   if (/^[0-9]{1,9}$/.test(given)) return Number(given);
-  throw usageError(`--seed takes a whole number, not "${given}"`, simulateCommand);
+  throw usageError(`--seed takes a whole number from 0 to 999999999, not "${given}"`, simulateCommand);
 }

@@ -8,7 +8,7 @@ import type {
   TimelineEntry,
   WhatIfReport,
 } from '../whatif/report.ts';
-import { plainName, spanOf } from '../whatif/words.ts';
+import { isAtRisk, plainName, spanOf } from '../whatif/words.ts';
 import { type Colour, type Look, paint } from './output.ts';
 import { hanging } from './status-picture.ts';
 
@@ -71,7 +71,9 @@ function renderScenario(scenario: ScenarioReport, look: Look, isDetailed: boolea
 const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 function colourOf({ groups }: Ending): Colour {
-  const colours = groups.map(({ fate, doubledFor }) => (doubledFor === null ? fateColours[fate] : 'red'));
+  const colours = groups.map((group) =>
+    isAtRisk(group) && group.fate !== 'doubled' ? 'red' : fateColours[group.fate],
+  );
   const worst = (['alarm', 'red', 'yellow'] as const).find((colour) => colours.includes(colour));
   return worst ?? 'green';
 }

@@ -89,6 +89,7 @@ function createReader(path: string, visitors: readonly Visitor[]) {
   let place: Place | null = null;
   let first: SegmentHeader | null = null;
   let segments = 0;
+  let lines = 0;
   let torn = 0;
   let skipped = 0;
   /** Lines since the damaged one in this segment; null: it is sound so far. */
@@ -140,11 +141,15 @@ function createReader(path: string, visitors: readonly Visitor[]) {
   };
 
   return {
-    line: (line: string) => visit(decode(line)),
+    line(line: string) {
+      lines += 1;
+      visit(decode(line));
+    },
     end() {
       endSegment();
       for (const visitor of visitors) visitor.ended?.();
       if (first === null && foreign.size > 0) throw otherFormat(path, [...foreign], foreignFormat ?? null);
+      if (first === null && lines === 0) throw empty(path);
       if (first === null) throw notAJournal(path);
       return { segments, torn, skipped, foreign: [...foreign], first };
     },
@@ -246,6 +251,12 @@ function unreadable(path: string, cause: unknown): BattitoError {
   return new BattitoError('journal-not-readable', `${path} ${what}`, {
     next: isCut ? 'copy it again, whole' : 'take another copy of it, with `battito incident export`',
     cause,
+  });
+}
+
+function empty(path: string): BattitoError {
+  return new BattitoError('journal-empty', `the journal ${path} is empty`, {
+    next: 'a daemon that runs has written to its journal within a second; an exported file is never empty: copy it again',
   });
 }
 

@@ -61,7 +61,7 @@ function oneOf<const W extends string>(values: readonly W[], fallback?: W): Code
 const duration: Codec<number> = {
   read: (words) => readDuration(words.shift() ?? ''),
   write: writeDuration,
-  possible: () => 'a duration such as 1500ms or 2s',
+  possible: () => 'a duration such as 1500ms, 2s or 5m',
 };
 
 function number(pattern: RegExp, unit: string, possible: string): Codec<number> {
@@ -88,7 +88,7 @@ function named(name: string, codec: Codec<number>): Codec<number> {
       return codec.read([word.slice(name.length + 1)], names);
     },
     write: (value, names) => (value === 0 ? '' : `${name}=${codec.write(value, names)}`),
-    possible: (names) => `${name}= and ${codec.possible(names)}`,
+    possible: (names) => `${name}= and ${codec.possible(names)}, or nothing of it`,
   };
 }
 
@@ -114,7 +114,7 @@ const request: Codec<OperatorRequest> = {
   write: writeRequest,
   possible: (names) =>
     'takeover, handover, accept-data, discard-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
-    `or confirm-peer-off ${names.secondary} [force]`,
+    `or confirm-peer-off ${names.primary}|${names.secondary} [force]`,
 };
 
 function readRequest(words: string[], names: HostNames): OperatorRequest | undefined {
@@ -224,10 +224,11 @@ export function parseAction(text: string, names: HostNames = plainNames): Action
   }
   const action: Record<string, unknown> = { kind };
   for (const [field, codec] of Object.entries(grammar[kind as ActionKind] as AnyFields)) {
-    const given = words.join(' ');
+    const given = [...words];
     const value = codec.read(words, names);
     if (value === undefined) {
-      const problem = given === '' ? `${kind} needs more words` : `${JSON.stringify(given)} does not fit`;
+      const read = given.filter((one) => !words.includes(one)).join(' ');
+      const problem = read === '' ? `${kind} needs more words` : `${JSON.stringify(read)} does not fit`;
       throw notUnderstood(text, problem, `here it takes ${codec.possible(names)}`);
     }
     action[field] = value;
@@ -240,10 +241,15 @@ export function parseAction(text: string, names: HostNames = plainNames): Action
 
 /** `power-loss primary @10s`. Throws BattitoError `fault-not-understood`. */
 export function parseTimedAction(text: string, names: HostNames = plainNames): TimedAction {
-  const [, what = text, when = ''] = /^(.*\S)\s*@\s*(\S+)\s*$/.exec(text) ?? [];
-  const atMs = readDuration(when);
+  const [, what = text, when] = /^(.*?)\s*@\s*(\S*)\s*$/.exec(text) ?? [];
+  const atMs = readDuration(when ?? '');
   if (atMs === undefined) {
-    throw notUnderstood(text, 'it does not say when', 'end it with the time, such as @10s or @1500ms');
+    const problem = when ? `${JSON.stringify(when)} is not a time` : 'it does not say when';
+    throw notUnderstood(
+      text,
+      problem,
+      'end it with the time in milliseconds, seconds or minutes, such as @1500ms, @10s or @2m',
+    );
   }
   return { atMs, action: parseAction(what, names) };
 }

@@ -92,6 +92,12 @@ export function readDurations(text: string, policy: Policy): Readonly<Record<Res
         next: `write such as ${known.at(-1) ?? 'guest'}=40s; the names are ${known.join(', ')}`,
       });
     }
+    if (given[name] !== undefined) {
+      throw new BattitoError('usage', `--durations says twice how long ${name} takes`, {
+        exitCode: exitCodes.usage,
+        next: 'say it once',
+      });
+    }
     given[name] = ms;
   }
   return given;

@@ -155,8 +155,8 @@ function secondOf(
 /** Runs that differ in nothing but times have the same. */
 function signatureOf(groups: readonly GroupEnd[]): string {
   return JSON.stringify(
-    groups.map(({ fate, from, to, addresses, guests, hindrances, doubledMs }) => [
-      [fate, from, to, doubledMs > 0],
+    groups.map(({ fate, from, to, addresses, guests, hindrances, doubledMs, overlapMs }) => [
+      [fate, from, to, doubledMs > 0, overlapMs > 0],
       [...addresses, ...guests].map(({ isUp, untouched }) => [isUp, untouched]),
       hindrances.map(({ node, code }) => [node, code]),
     ]),
@@ -178,11 +178,12 @@ function mergeGroups(runs: readonly (readonly GroupEnd[])[]): readonly GroupOutc
   const [first = []] = runs;
   return first.map((group, index) => {
     const all = runs.flatMap((groups) => groups[index] ?? []);
-    const { takenAfterMs: _time, doubledMs: _doubled, ...rest } = group;
-    const doubled = all.map(({ doubledMs }) => (doubledMs > 0 ? doubledMs : null));
+    const { takenAfterMs: _time, doubledMs: _doubled, overlapMs: _overlap, ...rest } = group;
+    const positive = (ms: number) => (ms > 0 ? ms : null);
     return {
       ...rest,
-      doubledFor: rangeOf(doubled),
+      doubledFor: rangeOf(all.map(({ doubledMs }) => positive(doubledMs))),
+      overlapFor: rangeOf(all.map(({ overlapMs }) => positive(overlapMs))),
       takenAfter: rangeOf(all.map(({ takenAfterMs }) => takenAfterMs)),
       addresses: mergeResources(all.map(({ addresses }) => addresses)),
       guests: mergeResources(all.map(({ guests }) => guests)),

@@ -1,9 +1,10 @@
 // Faults as a person writes them for a configuration: the words of daemon/sim/action-text.ts, with the names of this
 // cluster's interfaces and guests in place of the model's. Pure.
 
-import { BattitoError, exitCodes } from '../errors.ts';
-import type { Action, TimedAction } from '../sim/action.ts';
-import { type HostNames, parseTimedAction } from '../sim/action-text.ts';
+import type { Policy } from '../core/policy.ts';
+import { sides, type TimedAction } from '../sim/action.ts';
+import { type HostNames, parseTimedAction, writeDuration } from '../sim/action-text.ts';
+import { impossibleFault, withRealParts } from './fault-checks.ts';
 import { interfaceOf, modelPolicy } from './modelled.ts';
 import type { Scenario } from './scenarios.ts';
 import type { Situation } from './situation.ts';
@@ -24,47 +25,40 @@ export function readFaults({ policies, names }: Situation, texts: readonly strin
   };
 }
 
-function readFault(policy: Situation['policies']['primary'], names: HostNames, text: string): TimedAction {
-  const { links } = modelPolicy(policy);
-  const segmentOf = (word: string) => {
-    if (links.dedicated.some((link) => interfaceOf(link) === word)) return 'dedicated';
-    const served = policy.groups.flatMap(({ interfaces }) => interfaces);
-    return links.lan.some((link) => interfaceOf(link) === word) || served.includes(word) ? 'lan' : word;
-  };
-  const [kind = '', ...words] = text.trim().split(/\s+/);
-  const isOfCable = kind === 'cut' || kind === 'mend' || kind === 'network';
-  const modelled = [kind, ...(isOfCable ? words.map(segmentOf) : words)].join(' ');
-  try {
-    const timed = parseTimedAction(modelled.includes('@') ? modelled : `${modelled} @0s`, names);
-    return { ...timed, action: withRealResource(policy, text, timed.action) };
-  } catch (error) {
-    if (!(error instanceof BattitoError) || !isOfCable) throw error;
-    const cables = (['dedicated', 'lan'] as const).flatMap((segment) =>
-      links[segment].map((link) => `${segment} is ${interfaceOf(link)}`),
-    );
-    const { code, exitCode, message, next = '', cause } = error;
-    throw new BattitoError(code, message, { exitCode, next: `${next}; ${cables.join(', ')}`, cause });
+/** A story is played from its beginning, in steps of a heartbeat: longer ones take too long. */
+const atMsMax = 60 * 60_000;
+
+function readFault(policy: Policy, names: HostNames, text: string): TimedAction {
+  const modelled = withSegment(policy, names, text);
+  const timed = parseTimedAction(modelled.includes('@') ? modelled : `${modelled} @0s`, names);
+  if (timed.atMs > atMsMax) {
+    const problem = `${writeDuration(timed.atMs)} is too late`;
+    throw impossibleFault(text, problem, `everything happens within ${writeDuration(atMsMax)}, such as @10s`);
   }
+  return { ...timed, action: withRealParts(policy, text, timed.action) };
 }
 
-function withRealResource(policy: Situation['policies']['primary'], text: string, action: Action): Action {
-  const ids = policy.groups.flatMap(({ resources }) => resources.map(({ id }) => id));
-  const real = (name: string) => {
-    const found = ids.find((id) => id === name) ?? ids.find((id) => id.endsWith(`:${name}`));
-    if (found !== undefined) return found;
-    throw new BattitoError('fault-not-understood', `cannot do ${JSON.stringify(text)}: there is no ${name}`, {
-      exitCode: exitCodes.usage,
-      next: `there is ${ids.join(', ')}`,
-    });
-  };
-  switch (action.kind) {
-    case 'break':
-    case 'start-by-hand':
-    case 'stop-by-hand':
-      return { ...action, resource: real(action.resource) };
-    case 'guest-dies':
-      return { ...action, guest: real(action.guest) };
-    default:
-      return action;
+/** Where an action names a cable: after the host, or at once. */
+const segmentAt: Readonly<Record<string, number>> = { cut: 2, mend: 2, network: 1 };
+
+/** An interface becomes the segment that it is on. Throws BattitoError `fault-not-understood` where it is on none. */
+function withSegment(policy: Policy, names: HostNames, text: string): string {
+  const [what = '', ...when] = text.trim().split(/(?=@)/);
+  const words = what.trim().split(/\s+/);
+  const index = segmentAt[words[0] ?? ''];
+  const word = index === undefined ? undefined : words[index];
+  if (index === undefined || word === undefined) return text;
+  const { links } = modelPolicy(policy);
+  const onLan = [...links.lan.map(interfaceOf), ...policy.groups.flatMap(({ interfaces }) => interfaces)];
+  const cables = { dedicated: links.dedicated.map(interfaceOf), lan: onLan };
+  const segments = ['dedicated', 'lan'] as const;
+  const segment = segments.find((one) => one === word || cables[one].includes(word));
+  const isHostKnown = index === 1 || sides.some((side) => names[side] === words[1]);
+  if (segment === undefined && isHostKnown) {
+    const known = segments
+      .filter((one) => cables[one].length > 0)
+      .map((one) => `${one} (${[...new Set(cables[one])].join(', ')})`);
+    throw impossibleFault(text, `there is no cable ${word}`, `the cables are ${known.join(' and ')}`);
   }
+  return [...words.with(index, segment ?? word), ...when].join(' ');
 }

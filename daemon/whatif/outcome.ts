@@ -27,6 +27,7 @@ export interface GroupEnd {
   readonly to: string | null;
   readonly attended: boolean;
   readonly doubledMs: number;
+  readonly overlapMs: number;
   readonly takenAfterMs: number | null;
   readonly addresses: readonly ResourceEnd[];
   readonly guests: readonly ResourceEnd[];
@@ -77,7 +78,8 @@ export function groupEnds(
       fate,
       from: nameOf(before.on),
       to: nameOf(to),
-      doubledMs: doubledMs(stage, group, beginning),
+      doubledMs: longestOf(stage, group, beginning, 'doubledMs'),
+      overlapMs: longestOf(stage, group, beginning, 'overlapMs'),
       attended: to !== null && stage.world.daemonRuns(to),
       takenAfterMs: to === null ? null : takenAfter(stage.world, to, group, beginning, measuredMs),
       addresses: plain('address'),
@@ -139,10 +141,18 @@ function resourceEnd(
   };
 }
 
-/** A guest on both nodes at once, be it for a moment, has two writers on its disk. */
-function doubledMs({ recording, world }: Stage, { resources }: GroupPolicy, { atMs }: Beginning): number {
+/**
+ * A guest on both nodes at once, be it for a moment, has two writers on its disk; one that runs here while it is being
+ * started there may have them any moment. Of the guest with most of it.
+ */
+function longestOf(
+  { recording, world }: Stage,
+  { resources }: GroupPolicy,
+  { atMs }: Beginning,
+  what: 'doubledMs' | 'overlapMs',
+): number {
   const guests = resources.filter(({ kind }) => kind === 'guest');
-  return Math.max(0, ...guests.map(({ id }) => recording.service.doubledMs(id, atMs, world.now())));
+  return Math.max(0, ...guests.map(({ id }) => recording.service[what](id, atMs, world.now())));
 }
 
 const beginnings = new Set(['take-over', 'claim-granted', 'resume', 'resume-by-lease', 'own-stray']);

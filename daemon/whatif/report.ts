@@ -54,6 +54,8 @@ export interface GroupOutcome {
   readonly to: NodeName | null;
   /** For how long a guest of it ran on both nodes at once, which must never be; null: it never did. */
   readonly doubledFor: Range | null;
+  /** For how long a guest of it ran on one node while the other one was starting it; null: it never did. */
+  readonly overlapFor: Range | null;
   /** Does a daemon look after it where it runs? */
   readonly attended: boolean;
   /** When the new owner began to start it; null: nobody did. */

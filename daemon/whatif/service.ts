@@ -2,7 +2,7 @@
 // thing serves where it runs, on a host that does not stand still and whose LAN cable is whole.
 
 import type { ResourceId } from '../core/policy.ts';
-import { type Action, type Side, sides } from '../sim/action.ts';
+import { type Action, otherSide, type Side, sides } from '../sim/action.ts';
 import type { Running, Trace } from '../sim/trace.ts';
 
 /** Milliseconds of the world's time. */
@@ -19,19 +19,24 @@ export interface Service {
   gaps(resource: ResourceId, sinceMs: number): readonly Span[];
   /** For how long it ran on both hosts from then on, milliseconds. */
   doubledMs(resource: ResourceId, sinceMs: number, untilMs: number): number;
+  /** For how long it ran on one host while a start of it was under way on the other one, milliseconds. */
+  overlapMs(resource: ResourceId, sinceMs: number, untilMs: number): number;
 }
 
 interface Change {
   readonly at: number;
   readonly served: boolean;
   readonly doubled: boolean;
+  readonly overlaps: boolean;
 }
 
-const unknown: Change = { at: 0, served: false, doubled: false };
+const unknown: Change = { at: 0, served: false, doubled: false, overlaps: false };
 
 export function createService(): Service {
   const running = new Map<ResourceId, Record<Side, Running>>();
   const changes = new Map<ResourceId, Change[]>();
+  /** What is being started on a host. */
+  const starting: Record<Side, Set<ResourceId>> = { primary: new Set(), secondary: new Set() };
   const lan: Record<Side, boolean> = { primary: true, secondary: true };
   const pausedUntil: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
   let seenAt = -Infinity;
@@ -42,10 +47,14 @@ export function createService(): Service {
       const runs = (side: Side) => on[side] === 'up' && pausedUntil[side] <= at;
       const served = sides.some((side) => runs(side) && lan[side]);
       const doubled = sides.every(runs);
+      const isStarting = (side: Side) =>
+        starting[side].has(resource) && on[side] !== 'up' && pausedUntil[side] <= at;
+      const overlaps = sides.some((side) => runs(side) && isStarting(otherSide(side)));
       const list = changes.get(resource) ?? [];
       changes.set(resource, list);
       const last = list.at(-1) ?? unknown;
-      if (last.served !== served || last.doubled !== doubled) list.push({ at, served, doubled });
+      const isNew = last.served !== served || last.doubled !== doubled || last.overlaps !== overlaps;
+      if (isNew) list.push({ at, served, doubled, overlaps });
     }
   };
   /** Hosts that have gone on by now, at the time at which they did. */
@@ -62,6 +71,13 @@ export function createService(): Service {
         const on = running.get(trace.resource) ?? { primary: 'down', secondary: 'down' };
         running.set(trace.resource, { ...on, [trace.side]: trace.running });
         refresh(trace.at);
+      } else if (trace.kind === 'operation' && trace.action === 'start') {
+        if (trace.outcome === 'started') starting[trace.side].add(trace.resource);
+        else if (trace.outcome !== 'cancelled') starting[trace.side].delete(trace.resource);
+        refresh(trace.at);
+      } else if (trace.kind === 'powered' || (trace.kind === 'daemon' && !trace.runs)) {
+        starting[trace.side].clear(); // A daemon that dies tells no more of what it had begun.
+        refresh(trace.at);
       } else if (trace.kind === 'action') {
         const { action, at } = trace;
         noteCables(lan, action);
@@ -72,11 +88,20 @@ export function createService(): Service {
     isServed: (resource) => changesOf(resource).at(-1)?.served ?? false,
     gaps: (resource, sinceMs) => spans(changesOf(resource), sinceMs, ({ served }) => !served),
     doubledMs: (resource, sinceMs, untilMs) =>
-      spans(changesOf(resource), sinceMs, ({ doubled }) => doubled)
-        .map(({ from, to }) => (to ?? untilMs) - from)
-        .reduce((sum, ms) => sum + ms, 0),
+      total(
+        spans(changesOf(resource), sinceMs, ({ doubled }) => doubled),
+        untilMs,
+      ),
+    overlapMs: (resource, sinceMs, untilMs) =>
+      total(
+        spans(changesOf(resource), sinceMs, ({ overlaps }) => overlaps),
+        untilMs,
+      ),
   };
 }
+
+const total = (list: readonly Span[], untilMs: number): number =>
+  list.reduce((sum, { from, to }) => sum + (to ?? untilMs) - from, 0);
 
 function noteCables(lan: Record<Side, boolean>, action: Action): void {
   if ((action.kind === 'cut' || action.kind === 'mend') && action.segment === 'lan') {

@@ -28,11 +28,12 @@ export function listWords(words: readonly string[]): string {
 /** `address:192.168.1.1/24` is 192.168.1.1 to a person, `guest:mail` is mail. */
 export const plainName = (id: string): string => id.replace(/^[a-z]+:/, '').replace(/\/[0-9]+$/, '');
 
+/** Has a guest had two writers, or might it have had them? */
+export const isAtRisk = ({ doubledFor, overlapFor }: GroupOutcome): boolean =>
+  doubledFor !== null || overlapFor !== null;
+
 export function verdictOf(groups: readonly GroupOutcome[], tier: Tier): string {
-  if (
-    groups.length > 0 &&
-    groups.every(({ fate, doubledFor }) => fate === 'untouched' && doubledFor === null)
-  ) {
+  if (groups.length > 0 && groups.every((group) => group.fate === 'untouched' && !isAtRisk(group))) {
     const alone = groups.filter(({ attended }) => !attended);
     return ['nothing moves', ...alone.map(unattendedWords)].join(', but ');
   }
@@ -44,7 +45,8 @@ export function verdictOf(groups: readonly GroupOutcome[], tier: Tier): string {
 export function shortVerdictOf(groups: readonly GroupOutcome[], tier: Tier): string {
   const moved = groups.filter(({ fate }) => fate === 'moved');
   const allUp = moved.every((group) => [...group.addresses, ...group.guests].every(({ isUp }) => isUp));
-  if (moved.length === 0 || moved.length < groups.length || !allUp) return verdictOf(groups, tier);
+  if (moved.length === 0 || moved.length < groups.length || !allUp || groups.some(isAtRisk))
+    return verdictOf(groups, tier);
   const each = moved.map(({ name, to }) => `${to} still takes ${name} over`);
   return listWords(each);
 }
@@ -85,10 +87,17 @@ const doubledWords: Readonly<Record<Tier, string>> = {
   fenced: 'the tier fenced promises that this cannot be, so it is a defect to report',
 };
 
-/** It came right in the end, but for a moment it was not. */
-function momentWords({ fate, doubledFor }: GroupOutcome, tier: Tier): string {
-  if (doubledFor === null || fate === 'doubled') return '';
-  return `; BUT for ${about(doubledFor)} a guest ran on BOTH nodes: ${doubledWords[tier]}`;
+/** It came right in the end, but for a moment it was not, or might not have been. */
+function momentWords({ fate, doubledFor, overlapFor }: GroupOutcome, tier: Tier): string {
+  if (fate === 'doubled') return '';
+  if (doubledFor !== null) {
+    return `; BUT for ${about(doubledFor)} a guest ran on BOTH nodes: ${doubledWords[tier]}`;
+  }
+  if (overlapFor === null) return '';
+  return (
+    `; BUT for ${about(overlapFor)} a guest ran on one node while the other one was starting it, and with a quicker ` +
+    `start it would have run on BOTH: ${doubledWords[tier]}`
+  );
 }
 
 const after = (range: Range | null) => (range === null ? '' : ` after ${about(range)}`);

@@ -1,135 +1,120 @@
-// What `npm run sim` does with fault schedules: runs them, tells one, looks for planted defects, makes one small. Each
+// What `npm run sim` does with fault schedules: runs them, tells one, makes one small, keeps one as a scenario. Each
 // command prints what it found; its answer is the exit code.
 
 import { randomInt } from 'node:crypto';
-import { defectNamed, rememberSeeds } from './defects.ts';
-import { huntAll } from './hunt.ts';
-import { plantedDefects } from './planted.ts';
+import { type Rule, rules, type Violation } from './checkers.ts';
+import { type CommandLine, refusal } from './options.ts';
 import { runInWorkers } from './pool.ts';
-import { describeHunted, describeTally } from './report.ts';
-import { runSchedule } from './run.ts';
-import { writeScenario } from './scenario.ts';
-import { makeSchedule, type Variant, variantShare, variants } from './schedule.ts';
+import { asideOf, print } from './printing.ts';
+import { describeTally } from './report.ts';
+import { isPromised, runSchedule } from './run.ts';
+import { acceptScenario, checkNewName, writeScenario } from './scenario.ts';
+import { makeSchedule, type Variant, variantOf, variants } from './schedule.ts';
 import { shrink } from './shrink.ts';
 import { tell } from './story.ts';
-
-export interface Options {
-  /** Undefined: a fresh one. */
-  readonly seed: number | undefined;
-  readonly schedules: number | undefined;
-  readonly workers: number;
-  readonly isJson: boolean;
-}
-
-const print = (text: string) => void process.stdout.write(`${text}\n`);
+import type { Tally } from './tally.ts';
 
 /** The seed, which is said first. A fresh one has room for a million seeds after it. */
-function announced({ seed, isJson }: Pick<Options, 'seed' | 'isJson'>): number {
+function announced(seed: number | undefined, isJson: boolean): number {
   const chosen = seed ?? randomInt(2 ** 31);
-  if (!isJson) print(`seed ${chosen}`);
+  asideOf(isJson)(`seed ${chosen}`);
   return chosen;
 }
 
-/** `variant`: of this kind only. */
-export async function simulate(options: Options & { readonly variant: string | undefined }): Promise<number> {
-  const { workers, isJson } = options;
-  const variant = variants.find((one) => one === options.variant) ?? null;
-  if (options.variant !== undefined && variant === null)
-    throw new Error(`the variants are ${variants.join(', ')}`);
-  const seed = announced(options);
-  const schedules = options.schedules ?? 1000;
-  const only: readonly Variant[] | null = variant === null ? null : [variant];
-  const seeds = variant === null ? schedules : Math.ceil(schedules / variantShare(variant));
-  const from = performance.now();
+function variantNamed(name: string | undefined): Variant | null {
+  if (name === undefined) return null;
+  const variant = variants.find((one) => one === name);
+  if (variant === undefined) {
+    throw refusal(`there is no variant "${name}"`, `the variants are ${variants.join(', ')}`);
+  }
+  return variant;
+}
+
+/** How many seeds there are until so many of them are of the variant. */
+function seedsWith(variant: Variant, from: number, schedules: number): number {
+  let found = 0;
+  let seed = from;
+  for (; found < schedules; seed += 1) if (variantOf(seed) === variant) found += 1;
+  return seed - from;
+}
+
+export async function simulate({ seed: given, workers, flags, ...line }: CommandLine): Promise<number> {
+  const variant = variantNamed(line.texts.variant);
+  const isJson = flags.has('json');
+  const seed = announced(given, isJson);
+  const schedules = line.schedules ?? 1000;
+  const startedAt = performance.now();
   const tally = await runInWorkers({
     seedFrom: seed,
-    count: seeds,
-    variants: only,
+    count: variant === null ? schedules : seedsWith(variant, seed, schedules),
+    variants: variant === null ? null : [variant],
     workers,
     stopsAtFirst: false,
   });
-  const wallMs = performance.now() - from;
-  if (isJson) {
-    print(
-      JSON.stringify({
-        seed,
-        schedules: tally.schedules,
-        simulatedHours: tally.simulatedMs / 3_600_000,
-        violations: tally.found,
-        variants: tally.variants,
-        workers,
-        wallSeconds: wallMs / 1000,
-      }),
-    );
-  } else {
-    for (const line of describeTally(tally, wallMs, workers)) print(line);
-  }
+  const wallMs = performance.now() - startedAt;
+  if (isJson) print(JSON.stringify({ ...figuresOf(seed, tally, wallMs), workers }));
+  else for (const text of describeTally(tally, wallMs, workers)) print(text);
   return tally.found.length === 0 ? 0 : 1;
 }
 
-export function tellStory(seed: number | undefined, detailed: boolean): number {
-  const schedule = makeSchedule(announced({ seed, isJson: false }));
+/** In this order, so that the seed from which all follows comes first. */
+const figuresOf = (seed: number, tally: Tally, wallMs: number) => ({
+  seed,
+  schedules: tally.schedules,
+  simulatedHours: tally.simulatedMs / 3_600_000,
+  violations: tally.found,
+  wallSeconds: wallMs / 1000,
+  variants: tally.variants,
+});
+
+export function tellStory({ seed, flags }: CommandLine): number {
+  const schedule = makeSchedule(announced(seed, false));
   print(`${schedule.variant} ${JSON.stringify(schedule.setup)}`);
-  for (const line of tell(schedule, { detailed }).lines) print(line);
+  for (const line of tell(schedule, { detailed: flags.has('verbose') }).lines) print(line);
   return 0;
 }
 
-/** `remember`: write down in which seeds they were found. */
-export async function findDefects(
-  names: readonly string[],
-  options: Options & { readonly remember: boolean },
-): Promise<number> {
-  const { workers, isJson, remember } = options;
-  const wanted = names.length === 0 ? plantedDefects : names.map(defectNamed);
-  const seed = announced(options);
-  const limit = options.schedules ?? 20_000;
-  const from = performance.now();
-  const hunted = await huntAll(wanted, {
-    seedFrom: seed,
-    limit,
-    workers,
-    onHunted: (one) => {
-      if (!isJson) print(describeHunted(one));
-    },
-  });
-  if (remember) {
-    const found = hunted.flatMap(({ defect, catch: caught }) =>
-      caught === null ? [] : [[defect.name, caught.seed]],
-    );
-    rememberSeeds(Object.fromEntries(found));
-  }
-  const missed = hunted.filter((one) => one.catch === null).length;
-  const wallSeconds = (performance.now() - from) / 1000;
-  if (isJson) {
-    const table = hunted.map(({ defect, catch: caught }) => ({
-      defect: defect.name,
-      what: defect.what,
-      ...caught,
-    }));
-    print(JSON.stringify({ seed, limit, defects: table, missed, wallSeconds }));
-  } else
-    print(
-      `${hunted.length - missed} of ${hunted.length} planted defects found in ${wallSeconds.toFixed(1)} s`,
-    );
-  return missed === 0 ? 0 : 1;
+function ruleNamed(name: string | undefined): Rule | null {
+  if (name === undefined) return null;
+  if (Object.hasOwn(rules, name)) return name as Rule;
+  throw refusal(`there is no rule "${name}"`, `the rules are ${Object.keys(rules).join(', ')}`);
 }
 
-/** Writes a failing schedule as a short story; `rule`: which of the promises that it breaks. */
-export function shrinkSeed(seed: number, wanted: { readonly rule?: string; readonly name?: string }): number {
+/** The one that is to be shown by a small schedule. */
+function violationIn(seed: number, broken: readonly Violation[], wanted: Rule | null): Violation {
+  const violation = broken.find(({ rule }) => wanted === null || rule === wanted);
+  if (violation !== undefined) return violation;
+  const others = [...new Set(broken.map(({ rule }) => rule))].join(', ');
+  const next =
+    others === ''
+      ? '`npm run sim` names seeds that break one'
+      : `it breaks ${others}; name one of them with --rule`;
+  throw refusal(`seed ${seed} does not break ${wanted ?? 'any rule'}`, next);
+}
+
+/** Writes a failing schedule as a short story. */
+export function shrinkSeed({ seed = 0, texts }: CommandLine): number {
+  const wanted = ruleNamed(texts.rule);
+  if (texts.name !== undefined) checkNewName(texts.name);
   const schedule = makeSchedule(seed);
-  const broken = runSchedule(schedule).violations;
-  const violation = broken.find(({ rule }) => wanted.rule === undefined || rule === wanted.rule);
-  if (violation === undefined) {
-    print(`seed ${seed} breaks ${wanted.rule ?? 'no rule'}`);
-    return 1;
-  }
+  const violation = violationIn(seed, runSchedule(schedule).violations, wanted);
   const { rule, message } = violation;
+  const words = message.split(/[^a-z0-9]+/i).filter((word) => word !== '');
+  const name = texts.name ?? [rule, ...words.slice(0, 6), seed].join('-').toLowerCase();
+  checkNewName(name);
   const { schedule: small, tries } = shrink(schedule, rule);
   print(
     `${rule}: ${message}: from ${schedule.steps.length} steps to ${small.steps.length} in ${tries} tries`,
   );
-  const words = message.split(/[^a-z0-9]+/i).slice(0, 6);
-  const name = wanted.name ?? [rule, ...words, seed].join('-').toLowerCase();
-  print(`written to ${writeScenario(name, small, violation)}`);
+  print(`written to ${writeScenario(name, small, rule)}`);
   return 0;
+}
+
+export function accept({ texts: { accept: name = '' } }: CommandLine): number {
+  const { path, scenario, violations } = acceptScenario(name);
+  const { variant } = scenario.schedule;
+  print(`written to ${path}`);
+  const broken = violations.filter(({ rule }) => isPromised(rule, variant));
+  for (const { rule, message } of broken) print(`BROKEN ${rule} (${rules[rule]}): ${message}`);
+  return broken.length === 0 ? 0 : 1;
 }

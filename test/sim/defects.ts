@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BattitoError } from '../../daemon/errors.ts';
 import { plantedDefects } from './planted.ts';
 import type { Variant } from './schedule.ts';
 
@@ -23,20 +24,43 @@ export interface Defect {
 
 const seedsPath = resolve(import.meta.dirname, 'planted-seeds.json');
 
-/** In which seed each was found when that was last written down: where to look first. */
-export function knownSeeds(): Readonly<Record<string, number>> {
-  return JSON.parse(readFileSync(seedsPath, 'utf8')) as Record<string, number>;
+/** The search that found a defect first, and what it cost. */
+export interface FirstSearch {
+  /** In which it was found. */
+  readonly seed: number;
+  /** Where the search began. */
+  readonly from: number;
+  /** That were run until then, the one that shows it among them. */
+  readonly schedules: number;
 }
 
-export function rememberSeeds(seeds: Readonly<Record<string, number>>): void {
-  writeFileSync(seedsPath, `${JSON.stringify({ ...knownSeeds(), ...seeds }, null, 2)}\n`);
+export type FirstSearches = Readonly<Record<string, FirstSearch>>;
+
+/** By the names of the defects. In the seed of each it is looked for first. */
+export function knownSearches(): FirstSearches {
+  return JSON.parse(readFileSync(seedsPath, 'utf8')) as FirstSearches;
+}
+
+/** In the order of the list; what is on it no longer is dropped. */
+export function rememberSearches(searches: FirstSearches): void {
+  const all = { ...knownSearches(), ...searches };
+  const names = plantedDefects.map(({ name }) => name).filter((name) => Object.hasOwn(all, name));
+  const lines = names.map((name) => {
+    const { seed, from, schedules } = all[name] as FirstSearch;
+    return `  "${name}": { "seed": ${seed}, "from": ${from}, "schedules": ${schedules} }`;
+  });
+  writeFileSync(seedsPath, `{\n${lines.join(',\n')}\n}\n`);
 }
 
 const coreDirectory = resolve(import.meta.dirname, '../../daemon/core');
 
 export function defectNamed(name: string): Defect {
   const defect = plantedDefects.find((one) => one.name === name);
-  if (defect === undefined) throw new Error(`there is no planted defect ${JSON.stringify(name)}`);
+  if (defect === undefined) {
+    const names = plantedDefects.map((one) => one.name).join(', ');
+    const message = `there is no planted defect ${JSON.stringify(name)}`;
+    throw new BattitoError('usage', message, { next: `the planted defects are ${names}` });
+  }
   return defect;
 }
 

@@ -1,7 +1,7 @@
 // Looks for a planted defect: runs schedules with it until one breaks a promise that the core without it keeps.
 
 import type { Rule } from './checkers.ts';
-import { type Defect, knownSeeds, patched, sourceOf } from './defects.ts';
+import { type Defect, type FirstSearch, type FirstSearches, patched, sourceOf } from './defects.ts';
 import { startWorker } from './pool.ts';
 import { runSchedule } from './run.ts';
 import { makeSchedule } from './schedule.ts';
@@ -30,7 +30,7 @@ export async function hunt(defect: Defect, { seedFrom, limit }: HuntOptions): Pr
   let seed = seedFrom;
   try {
     while (schedules < limit) {
-      const count = Math.min(chunk, limit);
+      const count = Math.min(chunk, limit - schedules);
       const tally = await worker.run({ seedFrom: seed, count, variants, stopsAtFirst: true });
       schedules += tally.schedules;
       const found = newlyBroken(tally);
@@ -55,32 +55,57 @@ function newlyBroken({ found }: Tally): { readonly rule: Rule; readonly seed: nu
 
 export interface Hunted {
   readonly defect: Defect;
-  readonly catch: Catch | null;
+  /** Where it shows; null: it was not found. */
+  readonly catch: Pick<Catch, 'rule' | 'seed'> | null;
+  /** Was it found where it had been found before? */
+  readonly isAgain: boolean;
+  /** What the search cost that found it first; null: none did. */
+  readonly first: FirstSearch | null;
+  /** How many schedules were to be searched anew; null: that was not necessary. */
+  readonly anew: number | null;
 }
 
-/** First where it was found before, then from the beginning. */
-async function huntFrom(
-  defect: Defect,
-  known: number | undefined,
-  options: HuntOptions,
-): Promise<Catch | null> {
-  const again = known === undefined ? null : await hunt(defect, { seedFrom: known, limit: 1 });
-  return again ?? (await hunt(defect, options));
+export interface HuntAllOptions extends HuntOptions {
+  /** The searches that have found them before: there it is looked first. */
+  readonly known: FirstSearches;
+  /** Also where it was found before, search from the beginning, and if need be on up to so many schedules. */
+  readonly anewUpTo: number | null;
+  readonly workers: number;
+  readonly onHunted?: (hunted: Hunted) => void;
+}
+
+async function huntAgain(defect: Defect, first: FirstSearch | undefined): Promise<Hunted | null> {
+  if (first === undefined) return null;
+  const caught = await hunt(defect, { seedFrom: first.seed, limit: 1 });
+  return caught?.seed === first.seed ? { defect, catch: caught, isAgain: true, first, anew: null } : null;
+}
+
+async function huntAnew(defect: Defect, { seedFrom, limit, anewUpTo }: HuntAllOptions): Promise<Hunted> {
+  const anew = Math.max(limit, anewUpTo ?? 0);
+  const caught = await hunt(defect, { seedFrom, limit: anew });
+  const first = caught && { seed: caught.seed, from: seedFrom, schedules: caught.schedules };
+  return { defect, catch: caught, isAgain: false, first, anew };
+}
+
+async function huntOne(defect: Defect, options: HuntAllOptions): Promise<Hunted> {
+  const known = options.known[defect.name];
+  if (options.anewUpTo === null) return (await huntAgain(defect, known)) ?? (await huntAnew(defect, options));
+  const hunted = await huntAnew(defect, options);
+  const again = hunted.catch === null ? await huntAgain(defect, known) : null;
+  return again === null ? hunted : { ...again, anew: hunted.anew };
 }
 
 /** All of them, a few at a time, in the order of the list. */
 export async function huntAll(
   defects: readonly Defect[],
-  options: HuntOptions & { readonly workers: number; readonly onHunted?: (hunted: Hunted) => void },
+  options: HuntAllOptions,
 ): Promise<readonly Hunted[]> {
   for (const defect of defects) patched(sourceOf(defect), defect); // All at once, before the first long hunt.
-  const known = knownSeeds();
   const results: Hunted[] = [];
   let next = 0;
   const work = async () => {
     for (let index = next++; index < defects.length; index = next++) {
-      const defect = defects[index] as Defect;
-      const hunted = { defect, catch: await huntFrom(defect, known[defect.name], options) };
+      const hunted = await huntOne(defects[index] as Defect, options);
       results[index] = hunted;
       options.onHunted?.(hunted);
     }

@@ -1,7 +1,6 @@
 // The figures of a run in words.
 
 import { type Rule, rules } from './checkers.ts';
-import type { Hunted } from './hunt.ts';
 import type { Variant } from './schedule.ts';
 import type { Found, Tally, VariantTally } from './tally.ts';
 
@@ -57,12 +56,4 @@ function describeBroken({ found }: Tally): string[] {
 
 function describeFound({ seed, variant, rule, at, message }: Found): string {
   return `BROKEN ${rule} (${rules[rule]}): seed ${seed}, ${variant}, at ${(at / 1000).toFixed(3)} s: ${message}`;
-}
-
-export function describeHunted({ defect, catch: caught }: Hunted): string {
-  const how =
-    caught === null
-      ? 'NOT FOUND'
-      : `${caught.rule.padEnd(5)} ${`${caught.schedules}`.padStart(6)} schedules, seed ${caught.seed}`;
-  return `${defect.name.padEnd(32)} ${how}`;
 }

@@ -5,7 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAction, parseTimedAction, readDuration, writeDuration } from '../../daemon/sim/action-text.ts';
-import { rules, type Violation } from './checkers.ts';
+import { type Rule, rules, type Violation } from './checkers.ts';
+import { refusal } from './options.ts';
+import { isPromised } from './run.ts';
 import { type Schedule, type Step, startMs, variants } from './schedule.ts';
 import { beginnings, drbdFencings, guards, plainSetup, type Setup } from './setups.ts';
 import { tell } from './story.ts';
@@ -54,6 +56,11 @@ function readSetting(setup: Setup, key: string, value: string): Setup {
   return { ...setup, [key]: value };
 }
 
+function readSeed(word: string): number {
+  if (/^[0-9]{1,16}$/.test(word)) return Number(word);
+  throw new Error(`the seed is a whole number, not ${JSON.stringify(word)}`);
+}
+
 /** Lines that begin with # are comments. */
 export function parseCommands(text: string): Schedule {
   let seed = 1;
@@ -64,7 +71,7 @@ export function parseCommands(text: string): Schedule {
   for (const line of text.split('\n').map((one) => one.trim())) {
     if (line === '' || line.startsWith('#')) continue;
     const [first = '', second = '', third = ''] = line.split(/\s+/);
-    if (first === 'seed') seed = Number(second);
+    if (first === 'seed') seed = readSeed(second);
     else if (first === 'variant') {
       const known = variants.find((one) => one === second);
       if (known === undefined) throw new Error(`the variants are ${variants.join(', ')}`);
@@ -89,9 +96,38 @@ export function scenarioNames(): readonly string[] {
     .toSorted();
 }
 
+const kebab = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+
+function checkName(name: string): void {
+  if (kebab.test(name)) return;
+  const next = 'a scenario has a name of small letters, figures and single hyphens, such as one-host-cut-off';
+  throw refusal(`"${name}" cannot be the name of a scenario`, next);
+}
+
+/** Throws where it is no name, or is taken. */
+export function checkNewName(name: string): void {
+  checkName(name);
+  if (!existsSync(join(scenariosDirectory, name))) return;
+  throw refusal(
+    `there is a scenario ${name} already, in ${join(scenariosDirectory, name)}`,
+    'say another --name',
+  );
+}
+
+function checkExists(name: string): void {
+  checkName(name);
+  if (scenarioNames().includes(name)) return;
+  throw refusal(`there is no scenario ${name}`, `the scenarios are ${scenarioNames().join(', ')}`);
+}
+
 export function readScenario(name: string): Scenario {
+  checkExists(name);
   const file = (part: string) => join(scenariosDirectory, name, part);
   const expected = file('expected.log');
+  for (const part of ['README.md', 'commands']) {
+    if (existsSync(file(part))) continue;
+    throw refusal(`the scenario ${name} lacks ${file(part)}`, 'put it back, or take the folder away');
+  }
   return {
     name,
     readme: readFileSync(file('README.md'), 'utf8'),
@@ -110,26 +146,69 @@ export function tellScenario({ schedule }: Pick<Scenario, 'schedule'>): Told {
   return { log: `${lines.join('\n')}\n`, violations: result.violations };
 }
 
-/** What happens now is what is expected from now on. */
-export function acceptScenario(name: string): void {
-  const scenario = readScenario(name);
-  writeFileSync(join(scenariosDirectory, name, 'expected.log'), tellScenario(scenario).log);
+export interface Accepted {
+  /** What was written. */
+  readonly path: string;
+  readonly scenario: Scenario;
+  readonly violations: readonly Violation[];
 }
 
-/** A folder for a schedule that was found and made small. Its story is for a person to complete. */
-export function writeScenario(name: string, schedule: Schedule, violation: Violation): string {
+/** What happens now is what is expected from now on. */
+export function acceptScenario(name: string): Accepted {
+  const scenario = readScenario(name);
+  const { log, violations } = tellScenario(scenario);
+  const path = join(scenariosDirectory, name, 'expected.log');
+  writeFileSync(path, log);
+  return { path, scenario, violations };
+}
+
+/** A folder for a schedule that was found and made small to show how `rule` breaks. */
+export function writeScenario(name: string, schedule: Schedule, rule: Rule): string {
+  checkNewName(name);
   const directory = join(scenariosDirectory, name);
-  if (existsSync(directory)) throw new Error(`${directory} is there already`);
+  const { log, violations } = tellScenario({ schedule });
   mkdirSync(directory, { recursive: true });
-  const { rule, message } = violation;
-  const readme = `# ${name}
-
-Found by seed ${schedule.seed} (${schedule.variant}) and made small: ${message}.
-
-Must hold: ${rule}, ${rules[rule]}.
-`;
-  writeFileSync(join(directory, 'README.md'), readme);
+  writeFileSync(join(directory, 'README.md'), readmeOf(name, schedule, rule, violations));
   writeFileSync(join(directory, 'commands'), formatCommands(schedule));
-  writeFileSync(join(directory, 'expected.log'), tellScenario({ schedule }).log);
+  writeFileSync(join(directory, 'expected.log'), log);
   return directory;
+}
+
+/** What the scenario shows; its story is for a person to complete. */
+export function readmeOf(
+  name: string,
+  { seed, variant }: Schedule,
+  rule: Rule,
+  violations: readonly Violation[],
+): string {
+  const shown = violations.find((one) => one.rule === rule);
+  const measured = violations.filter((one) => !isPromised(one.rule, variant));
+  const parts = [
+    `# ${name}`,
+    `Found by seed ${seed} (${variant}) and made small: ${shown?.message ?? rule}.`,
+    ...(measured.length > 0
+      ? [`Shows what is not promised: ${brokenWords(measured)}. ${whyMeasured(variant)}`]
+      : []),
+    isPromised(rule, variant)
+      ? `Must hold: ${rule}, ${rules[rule]}.`
+      : `Must hold: whatever else is promised in ${variant}.`,
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** `S1 (no guest runs on two hosts at once) is broken for 40 ms`, and so on for each rule. */
+function brokenWords(violations: readonly Violation[]): string {
+  const byRule = Map.groupBy(violations, ({ rule }) => rule);
+  return [...byRule]
+    .map(([rule, same]) => {
+      const ms = Math.round(Math.max(...same.map(({ lastedMs }) => lastedMs ?? 0)));
+      return `${rule} (${rules[rule]}) is broken${ms === 0 ? '' : ` for ${ms} ms`}`;
+    })
+    .join(', ');
+}
+
+function whyMeasured(variant: Schedule['variant']): string {
+  return variant === 'lying'
+    ? 'Where a device says that it has powered a host off, and has not, this is measured only.'
+    : 'Where several faults add up and there is no fencing, this is measured only.';
 }

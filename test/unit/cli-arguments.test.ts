@@ -66,7 +66,7 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
   ['status --jsno', 'status has no option "--jsno"', 'did you mean `--json`?'],
   ['takeover --peer-off x', 'takeover has no option "--peer-off"', 'did you mean `--peer-is-off`?'],
   ['status --dry-run', 'status has no option "--dry-run"', '`battito status --help` lists what is possible'],
-  ['status -x', 'status has no option "--x"', '`battito status --help` lists what is possible'],
+  ['status -x', 'status has no option "-x"', '`battito status --help` lists what is possible'],
   ['--confg /c', 'there is no option "--confg"', 'did you mean `--config`?'],
   ['--confg /c status', 'there is no option "--confg"', 'did you mean `--config`?'],
   [
@@ -78,6 +78,17 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
     'status --socket --watch',
     '--socket needs a value: --socket FILE',
     '`battito status --help` lists what is possible',
+  ],
+  [
+    'history --limit -5',
+    '--limit takes a number from 1 to 100000, not "-5"',
+    '`battito history --help` lists what is possible',
+  ],
+  ['incident show -3', 'incident has no option "-3"', '`battito incident --help` lists what is possible'],
+  [
+    'incident replay ',
+    'incident does not know what to do with an empty word',
+    '`battito incident --help` lists what is possible',
   ],
   ['status --node=', '--node needs a value: --node NAME', '`battito status --help` lists what is possible'],
   ['status --json=yes', '--json takes no value', '`battito status --help` lists what is possible'],

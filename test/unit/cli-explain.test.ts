@@ -191,6 +191,18 @@ test('What nothing moves at may still be what protects: a second fault tells', a
   t.is(scenario(plain, 'link eth1').secondFault?.verdict, 'secondary still takes office over');
 });
 
+test('In no usual fault does a guest run while it is being started on the other node', async (t) => {
+  for (const protection of [{}, { disk: true }, { device: true }, { lease: true }]) {
+    for (const { id, ending, otherEndings } of (await report(t, { protection })).scenarios) {
+      const groups = [ending, ...otherEndings].flatMap((one) => one.groups);
+      t.true(
+        groups.every(({ overlapFor, doubledFor }) => overlapFor === null && doubledFor === null),
+        `${JSON.stringify(protection)}: ${id}`,
+      );
+    }
+  }
+});
+
 test('A device and a witness are asked about where there are some', async (t) => {
   const ids = (await report(t, { protection: { device: true, lease: true } })).scenarios.map(({ id }) => id);
   for (const id of ['witness', 'fence-device primary', 'fence-device secondary'])

@@ -284,7 +284,12 @@ const unreadable: readonly (readonly [string, string, (t: ExecutionContext) => s
     /there is no .*\nnext: name the state directory/,
   ],
   ['a text', 'journal-foreign', (t) => fileWith(t, 'cluster: office\n'), /is not a journal of Battito/],
-  ['an empty file', 'journal-foreign', (t) => fileWith(t, ''), /is not a journal of Battito/],
+  [
+    'an empty file',
+    'journal-empty',
+    (t) => fileWith(t, ''),
+    /^battito: the journal .* is empty\nnext: .*copy it again/,
+  ],
   [
     'JSON of something else',
     'journal-foreign',

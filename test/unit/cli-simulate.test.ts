@@ -176,6 +176,22 @@ test('A guest that ran on both nodes for a moment is not hidden, either', async 
   t.is(only(short).doubledFor, null);
 });
 
+test('A host that goes on while its guest is being started on the other one is warned of', async (t) => {
+  const [told] = (await report(t, fault('pause-host alpha 4s @2s'))).scenarios;
+  t.is(told?.ending.groups[0]?.doubledFor, null);
+  const { lowMs = 0, highMs = 0 } = told?.ending.groups[0]?.overlapFor ?? {};
+  t.true(lowMs > 0 && highMs < 500, `${lowMs} to ${highMs} ms`);
+  t.regex(
+    told?.ending.verdict ?? '',
+    /; BUT for about .* while the other one was starting it, .*the tier evidence/,
+  );
+  for (const text of ['operator beta takeover @2s', 'power-loss alpha @2s', 'cut alpha lan0 @2s']) {
+    const [calm] = (await report(t, fault(text))).scenarios;
+    t.is(calm?.ending.groups[0]?.overlapFor, null, text);
+    t.is(calm?.ending.groups[0]?.to, 'beta', text);
+  }
+});
+
 test('The same seed gives the same answer, and durations are taken as told', async (t) => {
   const words = [...fault('power-loss alpha @1s'), '--seed', '7', '--durations', 'guest:mail=20s,guest=2s'];
   const answer = await report(t, words);
@@ -197,10 +213,25 @@ test('Words choose among the usual faults', async (t) => {
 const mistakes: readonly (readonly [words: readonly string[], message: RegExp, next: RegExp])[] = [
   [fault('powr-loss alpha @1s'), /there is no action "powr-loss"/, /power-loss, power-on/],
   [fault('power-loss gamma @1s'), /"gamma" does not fit/, /alpha or beta/],
-  [fault('power-loss alpha @soon'), /does not say when/, /@10s/],
-  [fault('cut alpha eth9 @1s'), /"eth9" does not fit/, /dedicated, lan; dedicated is cross0, lan is lan0$/],
-  [fault('guest-dies alpha shop @1s'), /there is no shop/, /guest:mail, guest:web/],
+  [fault('power-loss alpha @soon'), /"soon" is not a time/, /@10s/],
+  [fault('power-loss alpha @10000h'), /"10000h" is not a time/, /milliseconds, seconds or minutes, .*@2m/],
+  [fault('power-loss alpha @99999m'), /99999m is too late/, /within 60m/],
+  [fault('cut alpha eth9 @1s'), /there is no cable eth9$/, /dedicated \(cross0\) and lan \(lan0\)$/],
+  [fault('network eth9 loss=1'), /there is no cable eth9$/, /dedicated \(cross0\) and lan \(lan0\)$/],
+  [fault('cut primary eth9'), /"primary" does not fit/, /alpha or beta/],
+  [fault('cut alpha @5s'), /cut needs more words/, /dedicated, lan/],
+  [fault('guest-dies alpha shop @1s'), /there is no guest shop/, /guest:mail, guest:web/],
+  [fault('guest-dies alpha address:192.168.1.1/24'), /there is no guest address/, /guest:mail, guest:web/],
+  [fault('break alpha shop fails'), /there is no shop/, /address:192.168.1.1\/24, guest:mail, guest:web/],
+  [fault('witness down'), /the configuration has no witness/, /without --fault/],
+  [fault('fence-device alpha failing @2s'), /has no device that powers a node off/, /without --fault/],
+  [fault('disk-failure alpha'), /the configuration has no mirrored disk/, /drbd: \[r0\]/],
+  [fault('operator alpha takeover shop'), /there is no group shop/, /the groups are office$/],
   [['--seed', 'many', ...fault('partition')], /--seed takes a whole number/, /battito simulate --help/],
+  [['--seed', '-5'], /--seed takes a whole number from 0 to 999999999, not "-5"/, /battito simulate --help/],
+  [['power', ...fault('partition')], /--fault and the word "power" do not go together/, /simulate --help/],
+  [['--durations', 'guest=5s,guest=6s'], /--durations says twice how long guest takes/, /once/],
+  [[''], /empty word/, /simulate --help/],
   [['--durations', 'guest=soon'], /--durations does not understand "guest=soon"/, /guest:web=40s/],
   [['nonsense'], /there is no "nonsense" to ask about/, /power alpha, power beta/],
 ];
@@ -215,6 +246,15 @@ for (const [words, message, next] of mistakes) {
     t.regex(advice, next);
   });
 }
+
+test('A cable that the configuration lacks cannot be cut', async (t) => {
+  const config = configText({ links: '    - { interface: lan0, mode: unicast }' });
+  const { exitCode, stderr } = await simulate(t, fault('cut alpha dedicated'), config);
+  t.is(exitCode, exitCodes.usage);
+  t.regex(stderr, /has no dedicated cable\nnext: its heartbeat links are all on the LAN, lan0/);
+  const cut = await report(t, fault('cut beta dedicated', 'mend beta cross0 @20s'));
+  t.is(only(cut).fate, 'untouched');
+});
 
 test('A wrong configuration is refused as by every command', async (t) => {
   const { exitCode, stderr } = await simulate(t, [], configText().replace('ping:', 'pings:'));

@@ -6,6 +6,7 @@ import test from 'ava';
 import type { Setup } from '../sim/exhaustive/model.ts';
 import { bounds, searchIn } from '../sim/exhaustive/run.ts';
 import { smallSetups } from '../sim/exhaustive/setups.ts';
+import { shownIn } from '../sim/exhaustive/shown.ts';
 
 for (const setup of smallSetups) {
   test(`every interleaving: ${setup.name}: ${setup.what}`, (t) => {
@@ -47,6 +48,13 @@ const planted = [
   { defect: 'goodbye-taken-too-early', world: 'handover', rule: 'S1' },
   { defect: 'takeover-without-proof', world: 'device', rule: 'S1' },
   { defect: 'watchdog-not-waited-for', world: 'lease-cut', rule: 'S1' },
+  { defect: 'lease-not-needed', world: 'lease-cut', rule: 'crash' },
+  { defect: 'lease-never-ends', world: 'lease-cut', rule: 'S1' },
+  { defect: 'freezes-too-late', world: 'evidence', rule: 'S1' },
+  { defect: 'unproven-peer-believed', world: 'cold', rule: 'S6' },
+  { defect: 'claims-what-it-granted', world: 'handover', rule: 'crash' },
+  { defect: 'starts-before-release', world: 'handover', rule: 'S1' },
+  { defect: 'generation-not-raised', world: 'device', rule: 'S5' },
 ] as const;
 
 for (const { defect, world, rule } of planted) {
@@ -61,12 +69,17 @@ for (const { defect, world, rule } of planted) {
   });
 }
 
+test('what is said of where planted defects show is what was searched here', (t) => {
+  t.deepEqual(Object.keys(shownIn).toSorted(), planted.map(({ defect }) => defect).toSorted());
+  for (const { defect, world } of planted) t.true(shownIn[defect]?.includes(world), defect);
+});
+
 const mistakes = [
   { args: ['--bound', 'huge'], says: 'sim: --bound is small or large, not "huge"' },
   { args: ['--only', 'moon'], says: 'sim: --only names one of the small worlds: evidence, cold, handover' },
   { args: ['--defect', 'none-such'], says: 'sim: there is no planted defect "none-such"' },
   { args: ['--seed', '1'], says: 'sim: --seed means nothing with --exhaustive' },
-  { args: ['--bigger'], says: "sim: Unknown option '--bigger'" },
+  { args: ['--bigger'], says: 'sim: there is no option --bigger' },
 ] as const;
 
 for (const { args, says } of mistakes) {
@@ -74,6 +87,6 @@ for (const { args, says } of mistakes) {
     const { stdout, stderr, status } = sim(...args);
     t.deepEqual([stdout, status], ['', 2]);
     t.true(stderr.startsWith(says), stderr);
-    t.is(stderr.trimEnd().split('\n').length, 1);
+    t.is(stderr.trimEnd().split('\n').length, 2, 'what, and what next');
   });
 }

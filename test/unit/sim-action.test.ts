@@ -86,7 +86,13 @@ for (const [line, problem, next] of [
   ['network lan loss=2 @1s', /"loss=2" does not fit/, /a chance from 0 to 1/],
   ['operator primary dance @1s', /"dance" does not fit/, /takeover, handover/],
   ['power-loss primary', /does not say when/, /@10s/],
-  ['power-loss primary @soon', /does not say when/, /@10s/],
+  ['power-loss primary @soon', /"soon" is not a time/, /@10s/],
+  ['power-loss primary @10000h', /"10000h" is not a time/, /milliseconds, seconds or minutes/],
+  ['power-loss primary @', /does not say when/, /@10s/],
+  ['power-loss primary @-5s', /"-5s" is not a time/, /@10s/],
+  ['cut primary eth7 out @1s', /: "eth7" does not fit$/, /dedicated, lan/],
+  ['pause-host primary long @1s', /"long" does not fit/, /1500ms, 2s or 5m/],
+  ['@5s', /there is no action ""/, /power-loss/],
 ] as const) {
   test(`${line}: what was not understood is named, and what is possible`, (t) => {
     const error = t.throws(() => parseTimedAction(line), { instanceOf: BattitoError });

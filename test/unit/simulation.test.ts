@@ -4,7 +4,8 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import test from 'ava';
-import { patched, sourceOf } from '../sim/defects.ts';
+import { knownSearches, patched, sourceOf } from '../sim/defects.ts';
+import { describeHunted } from '../sim/find-defects.ts';
 import { huntAll } from '../sim/hunt.ts';
 import { plantedDefects } from '../sim/planted.ts';
 import { runInWorkers } from '../sim/pool.ts';
@@ -40,9 +41,18 @@ test.serial('5,000 schedules of fresh seeds break no promise', async (t) => {
 test.serial('every planted defect is found', async (t) => {
   t.timeout(900_000);
   t.true(plantedDefects.length >= 25);
-  const hunted = await huntAll(plantedDefects, { seedFrom: 1, limit: 40_000, workers });
-  for (const { defect, catch: caught } of hunted) {
-    t.not(caught, null, `${defect.name}: ${defect.what}`);
+  const asked = { seed: 1, limit: 40_000 };
+  const hunted = await huntAll(plantedDefects, {
+    seedFrom: asked.seed,
+    limit: asked.limit,
+    anewUpTo: null,
+    known: knownSearches(),
+    workers,
+  });
+  t.is(hunted.length, plantedDefects.length);
+  for (const one of hunted) {
+    t.log(describeHunted(one, asked));
+    t.not(one.catch, null, `${one.defect.name}: ${one.defect.what}`);
   }
 });
 
