@@ -55,6 +55,11 @@ export function dryRunRemark({ peer }: Status, groups: readonly GroupView[]): st
 export function judgeGivenAway(status: Status, given: readonly GroupView[]): Judgement {
   const groups = sameGroups(status, given);
   const { self, peer, verdict } = status;
+  const undone = groups.find(({ undone, phase }) => undone !== null && phase !== 'stopping');
+  if (undone !== undefined) {
+    const message = `the handover of ${undone.name} was undone, ${self.name} runs it: ${undone.undone}`;
+    return { kind: 'stuck', message, next: `put that right, then: battito handover ${undone.name}` };
+  }
   const missing = groups.filter((group) => group.phase !== 'stopped' || group.peer?.phase !== 'active');
   if (missing.length === 0) {
     const message = `${peer.name} runs ${listNames(groups)} now`;

@@ -64,6 +64,8 @@ export interface GroupView {
   } | null;
   /** Node that runs it as far as this node knows; null: nobody. */
   readonly runsOn: string | null;
+  /** What stood in the way of its last handover, which was undone; null: nothing. */
+  readonly undone: string | null;
 }
 
 /** Something that needs a person, most urgent first. */

@@ -137,6 +137,7 @@ function groupView(state: State, group: GroupState, nowMs: number): GroupView {
     resources: group.resources.map((resource) => resourceView(group, resource, nowMs)),
     peer: report === null ? null : { ...report },
     runsOn: runsOn(state, group),
+    undone: group.takenBack,
   };
 }
 

@@ -218,7 +218,7 @@ function handover(state: State, names: readonly GroupName[]): Answered {
   const obstacle = peerObstacle(state, held);
   if (obstacle !== null) return refused(state, ...obstacle);
   const groups = state.groups.map((group) =>
-    held.includes(group) ? { ...group, pushSince: state.now } : group,
+    held.includes(group) ? { ...group, pushSince: state.now, takenBack: null } : group,
   );
   return accepted(
     { ...state, groups },

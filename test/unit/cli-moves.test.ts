@@ -125,6 +125,16 @@ test('A takeover of a group that stays blocked ends at once with the reason and 
   t.is(stderr, 'battito: office is blocked on primary: it may not be started\nnext: start secondary\n');
 });
 
+test('A handover that is undone ends with what stood in its way', async (t) => {
+  const undone = status({ groups: [group({ undone: 'r0: held open by 4711 (sh)' })] });
+  const { exitCode, stderr } = await battito(t, 'handover', { statuses: [here, stopping, undone] });
+  t.is(exitCode, exitCodes.failed);
+  t.is(
+    stderr,
+    'battito: the handover of office was undone, primary runs it: r0: held open by 4711 (sh)\nnext: put that right, then: battito handover office\n',
+  );
+});
+
 test('A group that is blocked only for a moment does not end the wait', async (t) => {
   const blocked = status({ groups: [groupAtPeer({ phase: 'blocked', runsOn: null })] });
   const { exitCode } = await battito(t, 'takeover', {

@@ -64,6 +64,7 @@ const groupView = z.strictObject({
   reason: z.string().min(1),
   resources: z.array(resourceView),
   peer: peerGroupView.nullable(),
+  undone: z.string().nullable(),
   runsOn: z.string().nullable(),
 });
 export const statusSchema: z.ZodType<Status> = z.strictObject({
