@@ -5,14 +5,15 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { applyEvent, type DrbdState, emptyState, parseEventLine, rememberWhy } from './events2.ts';
+import { readDump } from './dump.ts';
+import { type DrbdState, emptyState, rememberWhy } from './events2.ts';
 import { readDrbdKernel } from './kernel.ts';
 import { parseProcDrbd, parseStatusJson } from './progress.ts';
 import { runTool } from './run.ts';
 import { storageOf, wholePercent } from './status.ts';
 import { createEventStream } from './stream.ts';
 import type { DrbdView, ResyncProgress, Trouble } from './types.ts';
-import { notReadYet, sameShape, sameView, troubleOf, viewOf } from './view.ts';
+import { notReadYet, sameShape, sameView, viewOf } from './view.ts';
 
 export interface DrbdMonitor {
   /** As the stream has it. */
@@ -43,7 +44,6 @@ export interface DrbdMonitorOptions {
   readonly dumpTimeoutMs?: number;
 }
 
-const lookArgv = ['drbdsetup', 'events2', '--now', 'all'];
 /** A change of state comes as several lines; what lies between the first and the last never was. */
 const settleMs = 5;
 /** A stream that is back this soon has not been missed. */
@@ -143,12 +143,8 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
   }
 
   async function dump(signal: AbortSignal): Promise<DrbdState | Trouble> {
-    const result = await runTool(lookArgv, signal);
-    const state = result.stdout
-      .split('\n')
-      .reduce((sum, line) => applyEvent(sum, parseEventLine(line)), emptyState);
-    const isWhole = result.exitCode === 0 && state.complete;
-    return isWhole ? rememberWhy(state, before) : troubleOf({ ...result, argv: lookArgv });
+    const found = await readDump(signal);
+    return 'code' in found ? found : rememberWhy(found, before);
   }
 
   async function look(resource: string, signal: AbortSignal): Promise<DrbdView> {
