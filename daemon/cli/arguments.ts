@@ -55,7 +55,13 @@ export async function parseCommandLine(words: readonly string[]): Promise<Comman
 }
 
 function tokenize(words: readonly string[], specs: OptionSpecs): Token[] {
-  const options = Object.fromEntries(Object.entries(specs).map(([name, { type }]) => [name, { type }]));
+  // What need not have a value never takes the next word for it.
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, { type, valueOptional }]) => [
+      name,
+      { type: valueOptional === true ? ('boolean' as const) : type },
+    ]),
+  );
   const args = words.map((word) =>
     /^-[a-zA-Z]$/.test(word) ? `--${shortOptions[word[1] ?? ''] ?? word.slice(1)}` : word,
   );
@@ -110,6 +116,8 @@ function readTokens(tokens: readonly Token[], specs: OptionSpecs, command: Comma
     if (spec.type === 'boolean') {
       if (value !== undefined) throw usageError(`--${name} takes no value`, command);
       options[name] = true;
+    } else if (spec.valueOptional === true && value === undefined) {
+      options[name] = [...((options[name] as string[] | undefined) ?? []), ''];
     } else if (value === undefined || value === '' || (!token.inlineValue && value.startsWith('-'))) {
       throw usageError(`--${name} needs a value: --${name} ${spec.value ?? 'VALUE'}`, command);
     } else if (spec.multiple === true) {

@@ -65,5 +65,7 @@ function renderCommand(command: Command): string[] {
 }
 
 function optionItems(options: OptionSpecs): string[] {
-  return Object.entries(options).flatMap(([name, { value, help }]) => item(`--${name}`, value ?? '', help));
+  return Object.entries(options).flatMap(([name, { value, valueOptional, help }]) =>
+    valueOptional === true ? item(`--${name}[=${value}]`, '', help) : item(`--${name}`, value ?? '', help),
+  );
 }
