@@ -62,6 +62,10 @@ test('what 8.4 shows of the kernel, where the defaults are left out', (t) => {
   });
 });
 
+test('what 9 shows of the kernel, with its net section within the connection', (t) => {
+  t.deepEqual(options('show-9.txt'), { ...good, autoPromote: false, fencePeer: null });
+});
+
 test('a quoted word may hold what ends a setting or a section', (t) => {
   const [net] = sections(parseConfigText(fixture('show-8.4.txt')), 'net');
   const secret = net?.body?.find(({ words }) => words[0] === 'shared-secret');
