@@ -60,6 +60,8 @@ async function checkDrbd(
   for (const name of names) {
     const reading = await readDrbdOptions(name, signal, procFile);
     if (reading.kind === 'failed') {
+      // Without a module the tools take the files for another generation's; that it is missing is said already.
+      if (missing !== null && reading.trouble.code === 'drbd-not-readable') continue;
       report.problem(reading.trouble.what, reading.trouble.next);
       // Without the tools nothing more can be asked, of any resource.
       if (reading.trouble.code === 'drbd-utils-missing') break;
