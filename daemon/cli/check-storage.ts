@@ -1,11 +1,12 @@
 // What would make a takeover fail in storage: DRBD's tools, its module, each resource's settings and state, and what is
 // mounted on them. It asks DRBD's own tools what they say, and changes nothing: nothing is brought up, loaded or mounted.
 
+import { existsSync } from 'node:fs';
 import type { Config, GroupConfig } from '../config/config.ts';
 import { readDump } from '../drivers/drbd/dump.ts';
 import { checkEndpoints, type HostFacts } from '../drivers/drbd/endpoints.ts';
 import { nextForData, stateText } from '../drivers/drbd/failure.ts';
-import { checkDrbdDevice, checkDrbdModule, drbdGeneration } from '../drivers/drbd/kernel.ts';
+import { checkDrbdDevice, checkDrbdModule, checkMirrored, drbdGeneration } from '../drivers/drbd/kernel.ts';
 import { type OptionsReading, readDrbdOptions } from '../drivers/drbd/options.ts';
 import { checkDrbdOptions } from '../drivers/drbd/options-check.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
@@ -181,9 +182,12 @@ async function checkDevice(
   device: string,
   mount: string,
 ): Promise<void> {
-  const trouble = await checkDrbdDevice(device);
-  if (trouble === null) return;
-  const isMissing = trouble.what.endsWith('ENOENT');
+  const past = await checkMirrored(device, drbd);
+  if (past !== null) {
+    report.problem(past.what, past.next);
+    return;
+  }
+  const isMissing = !existsSync(device);
   const looksLikeDrbd = /^\/dev\/drbd(\d|[/_])/.test(device);
   if (drbd.length > 0 && isMissing && looksLikeDrbd) {
     report.warning(
@@ -194,11 +198,6 @@ async function checkDevice(
     report.problem(
       `there is no device ${device}, to be mounted at ${mount}`,
       `lsblk -p   # shows the devices there are; correct \`device\` under filesystems of ${name}`,
-    );
-  } else if (drbd.length > 0) {
-    report.problem(
-      `${trouble.what}, but ${name} has DRBD: what is mounted from there goes past the mirror`,
-      `name a device of ${drbd.join(' or ')}, which \`drbdadm sh-dev ${drbd[0]}\` shows, under filesystems of ${name}`,
     );
   }
 }

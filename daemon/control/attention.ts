@@ -164,6 +164,7 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
   }
   for (const resource of group.resources) {
     const inStorage = attentionOfStorage(state, resource, notes.get(resource.id));
+    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why.
     list.push(...inStorage);
     if (resource.quarantined !== null) {
       list.push(
@@ -183,7 +184,7 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
           'it is tried again; battito history shows each attempt',
         ),
       );
-    } else if (resource.status?.kind === 'unknown' && inStorage.length === 0) {
+    } else if (resource.status?.kind === 'unknown' && !isUnseen) {
       list.push(
         item(
           'alarm',

@@ -8,6 +8,7 @@ import type { StorageNotes } from '../control/storage.ts';
 import type { Effect } from '../core/events.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
+import { checkMirrored } from '../drivers/drbd/kernel.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
@@ -101,6 +102,10 @@ export function createResources(options: ResourcesOptions): Resources {
     for (const filesystem of group.filesystems) {
       mountMonitor ??= createMountMonitor({ logger });
       const mounts = mountMonitor;
+      void checkMirrored(filesystem.device, group.drbd).then((trouble) => {
+        if (trouble !== null)
+          logger.error({ group: group.name, mount: filesystem.mount, next: trouble.next }, trouble.what);
+      });
       addPlain(filesystemId(filesystem), (onStatus) =>
         createFilesystemDriver(filesystem, { mounts, logger, onStatus }),
       );

@@ -216,7 +216,7 @@ test.serial('a file system on what is no DRBD, or is not there', async (t) => {
       .map(({ level, message }) => `${level}: ${message}`);
   };
   t.deepEqual(await told('/dev/null'), [
-    'problem: /dev/null is not a device of DRBD, but office has DRBD: what is mounted from there goes past the mirror',
+    'problem: /dev/null is not a device of DRBD, though its group has r0: what is mounted from there goes past the mirror',
   ]);
   t.deepEqual(await told('/dev/vg9/nothing'), [
     `problem: there is no device /dev/vg9/nothing, to be mounted at ${mount}`,

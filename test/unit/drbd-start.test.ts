@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { createDrbdDriver } from '../../daemon/drivers/drbd/drbd.ts';
+import { checkMirrored } from '../../daemon/drivers/drbd/kernel.ts';
 import { createDrbdMonitor } from '../../daemon/drivers/drbd/monitor.ts';
 import { drivenDrbd, type FakeDrbd, type FakeState, fakeDrbd, soon } from './support/drbd-tools.ts';
 
@@ -75,4 +76,13 @@ test.serial('drbd-utils that are missing: one message, and nothing is touched', 
   });
   t.is(driver.trouble()?.code, 'drbd-utils-missing');
   t.deepEqual(await fake.calls(), []);
+});
+
+test('a device that is none of DRBD, of a group that has one, is told; one that is not there yet is not', async (t) => {
+  t.like(await checkMirrored('/dev/null', ['r0', 'r1']), {
+    what: '/dev/null is not a device of DRBD, though its group has r0, r1: what is mounted from there goes past the mirror',
+    next: 'name a device of r0 or r1 under filesystems; drbdadm sh-dev r0   # shows it',
+  });
+  t.is(await checkMirrored('/dev/null', []), null);
+  t.is(await checkMirrored('/nowhere/drbd0', ['r0']), null);
 });

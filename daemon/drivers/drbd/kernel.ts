@@ -113,6 +113,22 @@ export async function checkDrbdDevice(path: string): Promise<Trouble | null> {
   }
 }
 
+/**
+ * Of a group with these resources: does what is mounted from this device go past the mirror, e.g. from the disk under
+ * it? Null: no, or the device is not there (yet).
+ */
+export async function checkMirrored(path: string, resources: readonly string[]): Promise<Trouble | null> {
+  const [first] = resources;
+  if (first === undefined) return null;
+  const found = await stat(path).catch(() => null);
+  if (found === null || (await checkDrbdDevice(path)) === null) return null;
+  return {
+    code: 'no-drbd-device',
+    what: `${path} is not a device of DRBD, though its group has ${resources.join(', ')}: what is mounted from there goes past the mirror`,
+    next: `name a device of ${resources.join(' or ')} under filesystems; drbdadm sh-dev ${first}   # shows it`,
+  };
+}
+
 /** Linux's makedev(3), as `stat` gives it. */
 export function majorOf(rdev: number): number {
   return Number((BigInt(rdev) >> 8n) & 0xfffn) + Number((BigInt(rdev) >> 32n) & 0xfffff000n);
