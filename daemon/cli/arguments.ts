@@ -58,7 +58,13 @@ export async function parseCommandLine(words: readonly string[]): Promise<Comman
 }
 
 function tokenize(words: readonly string[], specs: OptionSpecs): Token[] {
-  const options = Object.fromEntries(Object.entries(specs).map(([name, { type }]) => [name, { type }]));
+  // What need not have a value never takes the next word for it.
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, { type, valueOptional }]) => [
+      name,
+      { type: valueOptional === true ? ('boolean' as const) : type },
+    ]),
+  );
   const args = words.map((word) => {
     const long = /^-[a-zA-Z]$/.test(word) ? shortOptions[word[1] ?? ''] : undefined;
     return long === undefined ? word : `--${long}`;
@@ -114,6 +120,8 @@ function readTokens(tokens: readonly Token[], specs: OptionSpecs, command: Comma
     if (spec.type === 'boolean') {
       if (value !== undefined) throw usageError(`--${name} takes no value`, command);
       options[name] = true;
+    } else if (spec.valueOptional === true && value === undefined) {
+      options[name] = [...((options[name] as string[] | undefined) ?? []), ''];
     } else if (value === undefined || value === '' || (!token.inlineValue && isOptionWord(value))) {
       throw usageError(`--${name} needs a value: --${name} ${spec.value ?? 'VALUE'}`, command);
     } else if (spec.multiple === true) {

@@ -1,22 +1,51 @@
 // What the guests of this node need: their images, bridges, and a processor that helps.
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Config, GuestConfig } from '../config/config.ts';
+import { parseMountinfo, topMountAt } from '../drivers/filesystem/mountinfo.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 
-export function checkGuests(config: Config, node: string): readonly Finding[] {
+export function checkGuests(
+  config: Config,
+  node: string,
+  isMounted: (place: string) => boolean = mountedPlaces(),
+): readonly Finding[] {
   const report = reporter('guests');
   const guests = config.groups.flatMap((group) => group.guests);
-  for (const guest of guests) checkGuest(report, guest, node);
+  for (const group of config.groups) {
+    // Where the group does not run its images are not to be seen, and need not be.
+    const away = group.filesystems.map(({ mount }) => mount).filter((mount) => !isMounted(mount));
+    for (const guest of group.guests) {
+      checkGuest(report, guest, node, (file) => away.find((mount) => file.startsWith(`${mount}/`)));
+    }
+  }
   const wantsKvm = guests.filter(({ accel }) => accel !== 'tcg');
   if (wantsKvm.length > 0) checkKvm(report, wantsKvm);
   return report.findings;
 }
 
-function checkGuest(report: Reporter, guest: GuestConfig, node: string): void {
+/** By what the kernel lists: a file system that hangs would keep whoever enters it. */
+function mountedPlaces(): (place: string) => boolean {
+  const parsed = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+  if (parsed.kind !== 'parsed') return () => true;
+  return (place) => topMountAt(parsed.mounts, resolve(place)) !== undefined;
+}
+
+function checkGuest(
+  report: Reporter,
+  guest: GuestConfig,
+  node: string,
+  unmounted: (file: string) => string | undefined,
+): void {
   const before = report.findings.length;
-  const disk = diskFault(guest.disk.file);
+  const place = unmounted(guest.disk.file);
+  const disk = place === undefined ? diskFault(guest.disk.file) : null;
+  if (place !== undefined) {
+    report.info(
+      `${guest.name}: ${guest.disk.file} is to be seen only where the group runs: ${place} is not mounted here`,
+    );
+  }
   if (disk !== null) {
     report.problem(
       `${guest.name}: ${guest.disk.file} ${disk}`,

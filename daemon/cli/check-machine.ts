@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import type { Config, LinkConfig, NodeConfig } from '../config/config.ts';
 import { type InterfaceView, readInterface, resolveEndpoint } from '../drivers/link/interface.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
@@ -13,6 +13,7 @@ export interface Machine {
   readonly interfaceView: (name: string) => InterfaceView;
   /** Every address of this host. */
   readonly addresses: readonly string[];
+  /** By its name, or by its path. */
   readonly hasProgram: (name: string) => boolean;
 }
 
@@ -29,12 +30,19 @@ export function thisMachine(): Machine {
 
 /** Where the daemon looks, whatever the PATH of the person who asks. */
 const systemDirectories = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** For the tools that a check asks: an ordinary user's PATH has none of the directories for root. */
+export function searchSystemDirectories(): void {
+  process.env['PATH'] = [process.env['PATH'] ?? '', ...systemDirectories].join(delimiter);
+}
+
 /** Ports below this one are for root: ip_unprivileged_port_start in ip-sysctl. */
 const privilegedPorts = 1024;
 
 function hasProgram(name: string): boolean {
-  const directories = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
-  return [...directories, ...systemDirectories].some((directory) => {
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  const directories = isAbsolute(name) ? ['/'] : [...path, ...systemDirectories];
+  return directories.some((directory) => {
     try {
       accessSync(join(directory, name), constants.X_OK);
       return true;

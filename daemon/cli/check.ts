@@ -1,12 +1,13 @@
-// `battito check`: is this node fit to run, and do both nodes agree? It reads and asks; it changes nothing and starts
-// no program.
+// `battito check`: is this node fit to run, and do both nodes agree? It reads and asks, and changes nothing; of programs
+// it starts those alone that tell of DRBD and of kernel modules.
 
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { checkDaemon } from './check-daemon.ts';
 import { checkGuests } from './check-guests.ts';
-import { checkMachine, thisMachine } from './check-machine.ts';
+import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
+import { checkStorage } from './check-storage.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { countOf, type Finding, renderFindings, reporter } from './finding.ts';
@@ -17,7 +18,7 @@ export const checkCommand: Command = {
   summary: 'is this node ready, and do both nodes agree?',
   usage: ['check'],
   description: [
-    'Looks at the configuration, the key, the interfaces, the programs and the guests of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
+    'Looks at the configuration, the key, the interfaces, the programs, the disks and the guests of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
   ],
   options: { json: jsonOption },
   examples: [
@@ -50,10 +51,13 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const { config, findings } = await checkConfiguration(settings.configPath);
   if (config === null) return { findings, exitCode: exitCodes.config };
   const key = await checkKey(config);
+  searchSystemDirectories();
+  const machine = thisMachine();
   const all = [
     ...findings,
     ...key,
-    ...checkMachine(config, settings.node, thisMachine()),
+    ...checkMachine(config, settings.node, machine),
+    ...(await checkStorage(config, settings.node, machine)),
     ...checkGuests(config, settings.node),
     ...(await checkDaemon(config, client)),
   ];

@@ -7,6 +7,8 @@ export interface OptionSpec {
   readonly type: 'boolean' | 'string';
   /** Name of the value in the help, e.g. `NODE`; only with type string. */
   readonly value?: string;
+  /** The value may be left out, and is '' then; it is given as `--name=VALUE` only. */
+  readonly valueOptional?: boolean;
   readonly help: string;
   /** May be given several times. */
   readonly multiple?: boolean;

@@ -2,29 +2,12 @@
 // and holds its IO back until it knows that the peer's copy cannot be used.
 
 import type { ResourceView, Status } from '../control/api.ts';
-import type { OutdatingAnswer } from '../core/events.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { Arguments, Command, Context } from './command.ts';
-import { flag, jsonOption, text } from './command.ts';
+import { flag, jsonOption } from './command.ts';
+import { fencePeer } from './fence-peer.ts';
 import { printJson } from './output.ts';
 import { storageWords } from './status-words.ts';
-
-/** Exit codes of a fence-peer handler: drbd.conf(5), kernel's drbd_nl.c. */
-const handlerCodes: Readonly<Record<OutdatingAnswer, number>> = {
-  outdated: 4,
-  unreachable: 5,
-  primary: 6,
-  fenced: 7,
-};
-const words: Readonly<Record<OutdatingAnswer, string>> = {
-  outdated: 'the peer has marked its copy as the older one',
-  unreachable: 'the peer is gone and cannot be promoted without this node',
-  primary: 'the peer is primary',
-  fenced: 'the peer is powered off',
-};
-
-/** DRBD asks again after a failed handshake; and the daemon lets its IO go by itself once something is proven. */
-const patienceMs = 60_000;
 
 export const drbdCommand: Command = {
   name: 'drbd',
@@ -32,7 +15,7 @@ export const drbdCommand: Command = {
   usage: ['drbd resolve NAME [--discard-here]', 'drbd fence-peer', 'drbd unfence-peer'],
   description: [
     'resolve shows what is known of both copies of a resource that have parted. With --discard-here this node gives up what it wrote since, and takes over what the other one has; the group goes on where it runs. Which copy stays is for a person to decide.',
-    'fence-peer and unfence-peer are for the handlers section of a DRBD resource. fence-peer asks the daemon, which waits until it is proven that the peer cannot use its copy, and ends with the exit code that DRBD knows; without proof DRBD keeps its IO frozen. unfence-peer has nothing to undo: a resync makes a copy usable again.',
+    'fence-peer and unfence-peer are for the handlers section of a DRBD resource. fence-peer asks the daemon, which waits until it is proven that the peer cannot use its copy, and ends with the exit code that DRBD knows; without proof DRBD keeps its IO frozen. What it concluded, and what to do, is in the log of the kernel: journalctl -k -g fence-peer. unfence-peer has nothing to undo: a resync makes a copy usable again.',
   ],
   options: {
     'discard-here': {
@@ -55,11 +38,13 @@ export const drbdCommand: Command = {
     },
   ],
   exitCodes: {
-    1: 'refused; or, of fence-peer, nothing is proven: IO stays frozen',
+    1: 'refused; fence-peer: nothing is proven, IO stays frozen',
     4: 'fence-peer: the peer has marked its copy as the older one',
     5: 'fence-peer: the peer is gone and cannot be promoted without this node',
     6: 'fence-peer: the peer is primary',
     7: 'fence-peer: the peer is powered off',
+    69: 'no daemon answers; fence-peer: nothing is proven, IO stays frozen',
+    75: 'the daemon did not answer in time; fence-peer: nothing is proven, IO stays frozen',
   },
   positionalsMax: 2,
   async run(context, args) {
@@ -70,6 +55,9 @@ export const drbdCommand: Command = {
       case 'fence-peer':
         return fencePeer(context, args);
       case 'unfence-peer':
+        context.output.line(
+          'unfence-peer: nothing is to be taken back; a resync has made the copy usable again',
+        );
         return exitCodes.ok;
       default:
         throw new BattitoError(
@@ -83,18 +71,6 @@ export const drbdCommand: Command = {
     }
   },
 };
-
-async function fencePeer({ client, output }: Context, args: Arguments): Promise<number> {
-  const resource = text(args, 'resource') ?? process.env['DRBD_RESOURCE'];
-  if (resource === undefined)
-    throw new BattitoError('usage', 'no DRBD resource is named', {
-      exitCode: exitCodes.failed,
-      next: 'DRBD gives it in DRBD_RESOURCE; by hand: battito drbd fence-peer --resource NAME',
-    });
-  const answer = await client.fencePeer(resource, patienceMs);
-  output.line(`${resource}: ${words[answer]}`);
-  return handlerCodes[answer];
-}
 
 interface Found {
   readonly group: Status['groups'][number];

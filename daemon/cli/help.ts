@@ -98,12 +98,13 @@ function renderExitCodes(): string[] {
 }
 
 function optionTable(options: OptionSpecs): string[] {
-  return table(
-    Object.entries(options).map(([name, { value, help }]) => [
-      value === undefined ? `--${name}` : `--${name} ${value}`,
-      help,
-    ]),
-  );
+  return table(Object.entries(options).map(([name, spec]) => [optionUsage(name, spec), spec.help]));
+}
+
+/** `--yes`, `--limit N`, `--force[=RESOURCE]`. */
+export function optionUsage(name: string, { value, valueOptional }: OptionSpecs[string]): string {
+  if (value === undefined) return `--${name}`;
+  return valueOptional === true ? `--${name}[=${value}]` : `--${name} ${value}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string[] {

@@ -1,6 +1,7 @@
 // What a status means, in a few words and a colour. Pure.
 
 import type { GroupView, LinkView, ResourceView, Status } from '../control/api.ts';
+import { progressText } from '../drivers/drbd/progress.ts';
 import type { Colour } from './output.ts';
 import { formatRemaining, formatSpan } from './time.ts';
 
@@ -123,12 +124,15 @@ const actionWords: Readonly<Record<string, string>> = {
   resume: 'resuming',
 };
 
-/** A mirrored disk in DRBD's words. */
-export function storageWords({ storage }: ResourceView): string {
+/** A mirrored disk in DRBD's words. A daemon that an upgrade has not restarted yet may leave out the newer fields. */
+export function storageWords({ storage, resync: measured, trouble }: ResourceView): string {
+  if (trouble?.what !== undefined) return `, ${trouble.what}`;
   if (storage === null) return '';
   const { disk, connection, peerDisk, resync, suspended } = storage;
   const words = [`here ${disk}`, connection === 'connected' ? `there ${peerDisk}` : connection];
-  if (resync !== null) words.push(`resync ${resync.percent} %`);
+  if (resync !== null) {
+    words.push(`resync ${measured?.percent === undefined ? `${resync.percent} %` : progressText(measured)}`);
+  }
   if (suspended !== 'no') words.push('IO held back');
   return `, ${words.join(', ')}`;
 }

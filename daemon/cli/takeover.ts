@@ -1,7 +1,7 @@
 // `battito takeover`: brings groups to this node; orderly from a living peer, at once from one that is gone.
 
 import type { OperatorRequest, Status } from '../control/api.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
+import { acceptedGroups, confirm } from './accept-data.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, jsonOption, text, texts } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
@@ -14,19 +14,27 @@ export const takeoverCommand: Command = {
   usage: [
     'takeover [GROUP...] [--no-wait | --timeout DURATION]',
     'takeover [GROUP...] --peer-is-off NODE',
+    'takeover [GROUP...] --force[=RESOURCE]',
     'takeover --accept-data GROUP',
     'takeover [GROUP...] --dry-run',
   ],
   description: [
     'Brings the named groups, or all of them, to this node and waits until they run here. From a living peer they are handed over in order. From a dead one this node takes over by itself; the command then only waits.',
     'When the daemon cannot tell whether the peer is off, it refuses, since a guest that runs twice ruins its disk. Whoever has seen that the peer has no power says so with --peer-is-off.',
-    'When the peer may have written to a group after this node did, only --accept-data starts it here: what the peer wrote since is lost.',
+    "When the data here may not be the newest, because a DRBD resource is not up to date or the peer may have written after this node did, only a person's word starts the group here: what the peer wrote since is lost. --force shows the state of each resource in doubt and asks for its name; a script names it, --force=r0, once for each. --accept-data names the group instead. Either way it is on record: battito history.",
   ],
   options: {
     'peer-is-off': { type: 'string', value: 'NODE', help: 'NODE has no power: I have made sure of it' },
     'although-it-answers': {
       type: 'boolean',
       help: "with --peer-is-off: something else answers at one of NODE's addresses",
+    },
+    force: {
+      type: 'string',
+      value: 'RESOURCE',
+      valueOptional: true,
+      multiple: true,
+      help: "start from this node's copy of the DRBD resource RESOURCE, though it may not be the newest; without a name it asks for it",
     },
     'accept-data': {
       type: 'string',
@@ -47,6 +55,10 @@ export const takeoverCommand: Command = {
       command: 'battito takeover --dry-run',
       meaning: 'the commands that would run, to read or to run by hand',
     },
+    {
+      command: 'battito takeover --force',
+      meaning: 'the other copy is lost for good; asks for the resource by name',
+    },
   ],
   exitCodes: waitExitCodes,
   positionalsMax: Number.POSITIVE_INFINITY,
@@ -55,7 +67,13 @@ export const takeoverCommand: Command = {
     const accepted = texts(args, 'accept-data');
     const named = [...args.positionals, ...accepted];
     const groups = chooseGroups(status, named, takeoverCommand);
-    if (flag(args, 'dry-run')) return printPlan(context, args, 'start', groups);
+    if (flag(args, 'dry-run')) {
+      const isForced = named.length > args.positionals.length || texts(args, 'force').length > 0;
+      const remark = isForced
+        ? 'with data accepted as they are, DRBD is promoted by: drbdadm primary --force'
+        : null;
+      return printPlan(context, args, 'start', groups, remark);
+    }
     const requests = await requestsFor(context, args, status);
     return runMove(context, args, takeoverCommand, { requests, judge: (now) => judge(now, groups) });
   },
@@ -69,25 +87,9 @@ async function requestsFor(context: Context, args: Arguments, status: Status): P
     await confirm(context, args, assertion, node);
     requests.push({ kind: 'confirm-peer-off', force: flag(args, 'although-it-answers'), node });
   }
-  const groups = texts(args, 'accept-data');
-  for (const group of groups) {
-    const assertion = `You accept the data of ${group} on ${status.self.name}. Whatever ${status.peer.name} wrote to ${group} later will be lost.`;
-    await confirm(context, args, assertion, group);
-  }
+  const groups = await acceptedGroups(context, args, status, takeoverCommand);
   if (groups.length > 0) requests.push({ kind: 'accept-data', groups });
   return requests.length > 0 ? requests : [{ kind: 'takeover', groups: args.positionals }];
-}
-
-/** At a terminal the name must be typed again; elsewhere the option's value is the confirmation. */
-async function confirm(context: Context, args: Arguments, assertion: string, name: string): Promise<void> {
-  if (flag(args, 'yes') || context.ask === undefined) return;
-  context.output.problem(assertion);
-  const answer = await context.ask(`Type ${name} to confirm: `);
-  if (answer.trim() === name) return;
-  throw new BattitoError('not-confirmed', 'not confirmed: nothing was done', {
-    exitCode: exitCodes.failed,
-    next: `run the same command again and type ${name}`,
-  });
 }
 
 function judge(status: Status, wanted: Status['groups']): Judgement {
@@ -103,6 +105,11 @@ function judge(status: Status, wanted: Status['groups']): Judgement {
     const waitingFor = missing.map(({ name, phase }) => `${name} is ${phase} on ${self}`).join(', ');
     return { kind: 'pending', waitingFor };
   }
-  const next = status.attention[0]?.next ?? 'look with `battito status`';
-  return { kind: 'stuck', message: `${blocked.name} is blocked on ${self}: ${blocked.reason}`, next };
+  // What is said of it names its disks, too.
+  const said = status.attention.find(
+    ({ code, message }) => code.startsWith('blocked-') && message.startsWith(`${blocked.name} `),
+  );
+  const message = said?.message ?? `${blocked.name} is blocked on ${self}: ${blocked.reason}`;
+  const next = said?.next ?? status.attention[0]?.next ?? 'look with `battito status`';
+  return { kind: 'stuck', message, next };
 }

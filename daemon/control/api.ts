@@ -41,6 +41,15 @@ export interface ResourceView {
   readonly lastError: string | null;
   /** Of a DRBD resource: what is seen of it; null: nothing yet. */
   readonly storage: StorageStatus | null;
+  /** Of a DRBD resource that is resynced: how far that is (percent), what is left (KiB) and for how long (seconds). */
+  readonly resync: {
+    readonly direction: 'source' | 'target';
+    readonly percent: number;
+    readonly leftKib: number | null;
+    readonly leftS: number | null;
+  } | null;
+  /** Why nothing, or nothing good, is seen of a DRBD resource; null: it is seen. */
+  readonly trouble: { readonly code: string; readonly what: string; readonly next: string } | null;
 }
 
 export interface GroupView {

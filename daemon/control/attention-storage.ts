@@ -1,26 +1,38 @@
-// What of a mirrored disk needs a person. A pure reading of the state.
+// What of a mirrored disk needs a person. A pure reading of the state, and of what its driver knows besides.
 
 import { mendDisk } from '../core/observations.ts';
 import type { ResourceState } from '../core/resource.ts';
 import type { State } from '../core/state.ts';
+import { progressText } from '../drivers/drbd/progress.ts';
 import type { Attention } from './api.ts';
 import { item } from './attention-item.ts';
+import { nameOf, progressOf, type StorageNote } from './storage.ts';
 
-export function attentionOfStorage(state: State, resource: ResourceState): readonly Attention[] {
+export function attentionOfStorage(
+  state: State,
+  resource: ResourceState,
+  note: StorageNote | undefined,
+): readonly Attention[] {
   const { diskTrouble } = resource;
   const ofDisk =
     diskTrouble === null ? [] : [item('alarm', 'disk-trouble', diskTrouble, mendDisk(state, resource))];
-  return [...ofDisk, ...ofMirror(state, resource)];
+  return [...ofDisk, ...ofMirror(state, resource, note)];
 }
 
-/** A mirror that is not whole. */
+/** A mirror that is not whole, or not to be seen. */
 function ofMirror(
   { policy, verdict }: State,
   { id, storage, splitTold }: ResourceState,
+  note: StorageNote | undefined,
 ): readonly Attention[] {
+  const name = nameOf(id);
+  // Before the first look nothing is wrong yet.
+  const trouble = note?.trouble ?? null;
+  if (trouble !== null && trouble.code !== 'drbd-not-read-yet') {
+    const severity = trouble.code === 'drbd-resource-not-up' ? 'warning' : 'alarm';
+    return [item(severity, 'storage-not-seen', `${id}: ${trouble.what}`, trouble.next)];
+  }
   if (storage === null || storage.connection === 'unknown') return [];
-  const name = id.replace('drbd:', '');
-  const left = storage.resync === null ? '' : `, ${storage.resync.percent} % done`;
   if (splitTold) {
     const message = `the two copies of ${id} may have parted: they are not connected any more`;
     return [item('alarm', 'storage-standalone', message, `battito drbd resolve ${name}`)];
@@ -28,12 +40,12 @@ function ofMirror(
   if (storage.connection !== 'connected') {
     if (verdict.kind !== 'alive') return []; // That the peer is not there is said already.
     const message = `${id} is not connected to its mirror on ${policy.peer}`;
-    return [
-      item('warning', 'unmirrored', message, `mend the network between the disks; drbdadm status ${name}`),
-    ];
+    const next = `mend the network between the disks, and compare the addresses in /etc/drbd.d on both nodes; drbdadm status ${name}`;
+    return [item('warning', 'unmirrored', message, next)];
   }
-  if (storage.resync === null) return [];
-  const to = storage.resync.direction === 'source' ? policy.peer : policy.self;
-  const message = `${id} is being copied to ${to}${left}; until then nothing protects it`;
+  const progress = progressOf(storage, note?.resync ?? null);
+  if (progress === null) return [];
+  const to = progress.direction === 'source' ? policy.peer : policy.self;
+  const message = `${id} is being copied to ${to}, ${progressText(progress)}; until then nothing protects it`;
   return [item('warning', 'resync', message, 'wait; `battito status` shows how far it is')];
 }

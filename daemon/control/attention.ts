@@ -8,6 +8,7 @@ import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
 import { item } from './attention-item.ts';
 import { attentionOfStorage } from './attention-storage.ts';
+import { type StorageNotes, storageText } from './storage.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
 
@@ -15,11 +16,12 @@ export function attentionOf(
   state: State,
   /** Packets that the links refused, by reason. */
   refused: Readonly<Record<string, number>> = {},
+  notes: StorageNotes = new Map(),
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
     ...ofPeer(state, refused),
-    ...state.groups.flatMap((group) => ofGroup(state, group)),
+    ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
     ...ofNode(state),
     ...ofLinks(state),
   ];
@@ -100,13 +102,15 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
   }
 }
 
-function ofGroup(state: State, group: GroupState): readonly Attention[] {
+function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly Attention[] {
   const { name } = group.policy;
   const { peer } = state.policy;
   const list: Attention[] = [];
   if (group.phase.kind === 'blocked') {
     const { why, next } = explainObstacle(group.phase.obstacle, state, group);
-    list.push(item('alarm', `blocked-${group.phase.obstacle}`, `${name} is not started here: ${why}`, next));
+    const disks = disksOf(group, notes);
+    const message = `${name} is not started here: ${why}${disks === '' ? '' : ` (${disks})`}`;
+    list.push(item('alarm', `blocked-${group.phase.obstacle}`, message, next));
   }
   if (group.phase.kind === 'frozen') {
     list.push(
@@ -159,7 +163,9 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     );
   }
   for (const resource of group.resources) {
-    list.push(...attentionOfStorage(state, resource));
+    const inStorage = attentionOfStorage(state, resource, notes.get(resource.id));
+    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why.
+    list.push(...inStorage);
     if (resource.quarantined !== null) {
       list.push(
         item(
@@ -178,7 +184,7 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
           'it is tried again; battito history shows each attempt',
         ),
       );
-    } else if (resource.status?.kind === 'unknown') {
+    } else if (resource.status?.kind === 'unknown' && !isUnseen) {
       list.push(
         item(
           'alarm',
@@ -199,6 +205,16 @@ function ofGroup(state: State, group: GroupState): readonly Attention[] {
     }
   }
   return list;
+}
+
+/** What its mirrored disks are, where the newest data may be elsewhere and the obstacle does not name them. */
+function disksOf({ phase, resources }: GroupState, notes: StorageNotes): string {
+  if (phase.kind !== 'blocked') return '';
+  if (phase.obstacle !== 'unproven-data' && phase.obstacle !== 'unknown-data') return '';
+  return resources
+    .filter(({ id }) => id.startsWith('drbd:'))
+    .map(({ id, storage }) => storageText(id, storage, notes.get(id)?.resync ?? null))
+    .join('; ');
 }
 
 function nobodyNext(state: State): string {

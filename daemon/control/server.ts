@@ -10,6 +10,7 @@ import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
 import { listenAlone } from './lone-socket.ts';
+import { withDisks } from './storage.ts';
 
 export interface ControlSource {
   /** Questions that come earlier wait for it. */
@@ -163,7 +164,7 @@ async function takeRequest(
 ): Promise<void> {
   const wish = await readBody(request, response, requestSchema);
   if (wish === null) return;
-  const result = await source.request(wish);
+  const result = withDisks(await source.request(wish), wish, () => source.status());
   return send(response, result.kind === 'refused' ? 409 : 200, result);
 }
 

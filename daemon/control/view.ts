@@ -8,6 +8,7 @@ import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
+import type { StorageNotes } from './storage.ts';
 
 export interface ViewSource {
   readonly config: Config;
@@ -15,9 +16,11 @@ export interface ViewSource {
   /** By link index. */
   readonly counters: readonly LinkCounters[];
   readonly nowMs: number;
+  /** Of the mirrored disks. */
+  readonly storage: StorageNotes;
 }
 
-export function statusOf({ config, state, counters, nowMs }: ViewSource): Status {
+export function statusOf({ config, state, counters, nowMs, storage }: ViewSource): Status {
   const { verdict, policy } = state;
   const { timings } = policy;
   return {
@@ -39,9 +42,9 @@ export function statusOf({ config, state, counters, nowMs }: ViewSource): Status
         ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null)
         : null,
     })),
-    groups: state.groups.map((group) => groupView(state, group, nowMs)),
+    groups: state.groups.map((group) => groupView(state, group, nowMs, storage)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters)),
+    attention: attentionOf(state, refusedInAll(counters), storage),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,
@@ -122,7 +125,7 @@ function positive(counts: Readonly<Record<string, number>>): Record<string, numb
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
-function groupView(state: State, group: GroupState, nowMs: number): GroupView {
+function groupView(state: State, group: GroupState, nowMs: number, notes: StorageNotes): GroupView {
   const { name, preferred, failback } = group.policy;
   const report = peerReport(state, name);
   return {
@@ -134,7 +137,7 @@ function groupView(state: State, group: GroupState, nowMs: number): GroupView {
     preferred,
     failback,
     reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
-    resources: group.resources.map((resource) => resourceView(group, resource, nowMs)),
+    resources: group.resources.map((resource) => resourceView(group, resource, nowMs, notes)),
     peer: report === null ? null : { ...report },
     runsOn: runsOn(state, group),
     undone: group.takenBack,
@@ -149,7 +152,12 @@ function runsOn(state: State, group: GroupState): string | null {
   return present && (phase === 'starting' || phase === 'active') ? state.policy.peer : null;
 }
 
-function resourceView(group: GroupState, resource: ResourceState, nowMs: number): ResourceView {
+function resourceView(
+  group: GroupState,
+  resource: ResourceState,
+  nowMs: number,
+  notes: StorageNotes,
+): ResourceView {
   const { operation } = resource;
   return {
     id: resource.id,
@@ -159,5 +167,7 @@ function resourceView(group: GroupState, resource: ResourceState, nowMs: number)
     quarantined: resource.quarantined,
     lastError: resource.lastError,
     storage: resource.storage,
+    resync: notes.get(resource.id)?.resync ?? null,
+    trouble: notes.get(resource.id)?.trouble ?? null,
   };
 }

@@ -11,7 +11,7 @@ export interface ObstacleText {
 }
 
 /** The copies here that may not be used as they are: `drbd:r0 is inconsistent (its resync is 34 % done)`. */
-export function unusableCopies(state: State, group: GroupState): string {
+function unusableCopies(state: State, group: GroupState): string {
   const copies = group.resources.filter(
     (resource) => resource.storage !== null && !isPromotable(state, group, resource),
   );

@@ -2,7 +2,7 @@
 
 import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { OperatorRequest, RequestAnswer } from './events.ts';
-import { explainObstacle, unusableCopies } from './obstacles.ts';
+import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { assertNever, peerReport } from './state.ts';
@@ -70,7 +70,7 @@ function ownObstacle(state: State, group: GroupState): readonly [string, string]
     return [`the watchdog of ${self} cannot be armed`, 'load its driver or mend it first'];
   if (state.verdict.kind === 'alive' && !dataUsable(state, group)) {
     return [
-      `${self} has no copy that may be used: ${unusableCopies(state, group)}`,
+      `the copy of its disks on ${self} is not up to date`,
       'wait for the end of the resync, or mend the connection of the disks; `battito status` shows both',
     ];
   }

@@ -93,6 +93,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           state: loop.state(),
           counters: links.map((link) => link.counters()),
           nowMs: monotonicMs(),
+          storage: resources.storage(),
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),

@@ -4,9 +4,11 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import type { StorageNotes } from '../control/storage.ts';
 import type { Effect, StorageStatus } from '../core/events.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
+import { checkMirrored } from '../drivers/drbd/kernel.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
@@ -25,6 +27,8 @@ export interface Resources {
   /** Looks at everything and reports it. */
   observeAll(): void;
   driver(group: string, resource: string): Driven | undefined;
+  /** What the drivers of mirrored disks know beyond what the core sees. */
+  storage(): StorageNotes;
   close(): Promise<void>;
 }
 
@@ -73,6 +77,8 @@ export function createResources(options: ResourcesOptions): Resources {
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
   const devices: DrbdDriver[] = [];
+  /** What kept a device from coming up, as last said: it is tried every few seconds, and said when it changes. */
+  const hindrances = new Map<DrbdDriver, string | undefined>();
 
   for (const group of options.config.groups) {
     const add = (id: string, driver: Driven) =>
@@ -98,6 +104,10 @@ export function createResources(options: ResourcesOptions): Resources {
     for (const filesystem of group.filesystems) {
       mountMonitor ??= createMountMonitor({ logger });
       const mounts = mountMonitor;
+      void checkMirrored(filesystem.device, group.drbd).then((trouble) => {
+        if (trouble !== null)
+          logger.error({ group: group.name, mount: filesystem.mount, next: trouble.next }, trouble.what);
+      });
       addPlain(filesystemId(filesystem), (onStatus) =>
         createFilesystemDriver(filesystem, { mounts, logger, onStatus }),
       );
@@ -112,8 +122,10 @@ export function createResources(options: ResourcesOptions): Resources {
   /** A resource that is not up comes up as soon as it can; what stands in the way is said, and tried again later. */
   const bringUp = async (device: DrbdDriver) => {
     const outcome = await device.ensureUp(AbortSignal.timeout(bringUpTimeoutMs));
-    if (outcome.kind !== 'done')
-      logger.error({ resource: device.resource, outcome }, `DRBD: ${outcome.message}`);
+    const said = outcome.kind === 'done' ? undefined : outcome.message;
+    if (said !== undefined && hindrances.get(device) !== said)
+      logger.error({ resource: device.resource, outcome }, `DRBD: ${said}`);
+    hindrances.set(device, said);
   };
 
   const observe = async (entry: Entry) => {
@@ -174,6 +186,13 @@ export function createResources(options: ResourcesOptions): Resources {
     },
     driver: (group, resource) =>
       entries.find((entry) => entry.group === group && entry.id === resource)?.driver,
+    storage: () =>
+      new Map(
+        devices.map((device) => [
+          drbdId(device.resource),
+          { trouble: device.trouble(), resync: device.resync() },
+        ]),
+      ),
     async close() {
       closed = true;
       for (const abort of aborts.values()) abort.abort('the daemon ends');

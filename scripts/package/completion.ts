@@ -53,7 +53,7 @@ function optionWords(options: OptionSpecs): string {
 
 function optionsWithValue(options: OptionSpecs): string[] {
   return Object.entries(options)
-    .filter(([, spec]) => spec.type === 'string')
+    .filter(([, spec]) => spec.type === 'string' && spec.valueOptional !== true)
     .map(([name]) => `--${name}`);
 }
 

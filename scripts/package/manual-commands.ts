@@ -1,7 +1,7 @@
 // battito(8), made from the table of commands that the program itself prints its help from.
 
 import type { Command, OptionSpecs } from '../../daemon/cli/command.ts';
-import { type Heading, item, paragraph, plain, section, subsection, title } from './roff.ts';
+import { type Heading, item, paragraph, plain, section, subsection, title, verbatim } from './roff.ts';
 
 export function renderCommandManual(
   commands: readonly Command[],
@@ -24,6 +24,21 @@ export function renderCommandManual(
     section('OPTIONS'),
     ...paragraph('They may stand before or after the command.'),
     ...optionItems(globalOptions),
+    section('MIRRORED DISKS'),
+    ...paragraph(
+      'A group names DRBD resources under `drbd` and what is mounted on them under `filesystems`. The resource of the examples asks the daemon, by its fence-peer handler, before it writes without its mirror. Once, on both hosts:',
+    ),
+    ...verbatim([
+      'cp /usr/share/doc/battito/examples/drbd-r0.res /etc/drbd.d/r0.res',
+      'drbdadm create-md r0 && drbdadm up r0',
+    ]),
+    ...paragraph('then on one of them, which the first copy goes out from:'),
+    ...verbatim([
+      'drbdadm wait-connect r0 && drbdadm primary --force r0',
+      'mkfs.ext4 /dev/drbd0 && drbdadm secondary r0',
+    ]),
+    ...paragraph('`battito check` says what is still missing on each host. Later a person is needed when'),
+    ...mirrorCases.flatMap(([when, what]) => item(when, '', what)),
     section('EXIT STATUS'),
     ...Object.entries(exitCodes).flatMap(([code, meaning]) => item(code, '', meaning)),
     section('FILES'),
@@ -35,14 +50,28 @@ export function renderCommandManual(
     '.BR battito.yaml (5),',
     '.BR systemctl (1),',
     '.BR drbdadm (8),',
+    '.BR drbd.conf (5),',
     '.BR virsh (1)',
     '',
   ].join('\n');
 }
 
+const mirrorCases: readonly (readonly [string, string])[] = [
+  [
+    'the copy that is left may not be the newest',
+    'On the host that is left: `battito takeover --force`, which asks for the name of the resource.',
+  ],
+  [
+    'two copies have parted',
+    '`battito drbd resolve r0`, and with --discard-here on the host whose changes are given up.',
+  ],
+  ['a disk was replaced', 'On its host: `drbdadm create-md r0 && drbdadm adjust r0`.'],
+];
+
 const files: readonly (readonly [string, string])[] = [
   ['/etc/battito/battito.yaml', 'The configuration, the same on both hosts.'],
   ['/etc/battito/key', 'The shared key, of mode 0600, the same on both hosts.'],
+  ['/etc/drbd.d', 'The DRBD resources, the same on both hosts.'],
   ['/var/lib/battito', 'What survives a restart: the state, the history, the journal of events.'],
   ['/run/battito', 'The control socket, and sockets and pid files of guests.'],
   ['/usr/share/doc/battito/examples', 'Examples of a configuration and of a DRBD resource.'],
@@ -65,5 +94,7 @@ function renderCommand(command: Command): string[] {
 }
 
 function optionItems(options: OptionSpecs): string[] {
-  return Object.entries(options).flatMap(([name, { value, help }]) => item(`--${name}`, value ?? '', help));
+  return Object.entries(options).flatMap(([name, { value, valueOptional, help }]) =>
+    valueOptional === true ? item(`--${name}[=${value}]`, '', help) : item(`--${name}`, value ?? '', help),
+  );
 }

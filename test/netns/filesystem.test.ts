@@ -66,7 +66,7 @@ test('a mount point is not created, and must be a directory', async (t) => {
   const host = await createFilesystemHost(t);
   const { mount } = host.config;
   await rm(mount, { recursive: true });
-  assertFailed(t, await host.perform('start'), 'mount-point-missing', /does not exist: run `mkdir -p .*mnt`/);
+  assertFailed(t, await host.perform('start'), 'mount-point-missing', /does not exist: mkdir -p .*mnt/);
   await symlink('/mnt', mount);
   assertFailed(t, await host.perform('start'), 'mount-point-unfit', /symbolic link: name the directory/);
   await rm(mount);

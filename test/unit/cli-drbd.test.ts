@@ -1,10 +1,15 @@
 // `battito drbd` against a scripted daemon: what it shows of two copies, what it asks for, and with which code it ends.
 
-import test from 'ava';
-import type { StorageStatus } from '../../daemon/core/events.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Context } from '../../daemon/cli/command.ts';
+import { fencePeer } from '../../daemon/cli/fence-peer.ts';
+import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
+import { BattitoError } from '../../daemon/errors.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
-import { type RunOptions, run } from './fixtures/cli/terminal.ts';
+import { captureOutput, type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
 
 const parted: StorageStatus = {
   role: 'secondary',
@@ -69,9 +74,54 @@ test('a handler without a daemon, or without a resource, proves nothing to DRBD'
     '--socket',
     '/nonexistent/battito.sock',
   ]);
-  t.false([3, 4, 5, 6, 7].includes(alone.exitCode));
+  t.is(alone.exitCode, 69);
+  t.is(
+    alone.stderr,
+    'fence-peer r0: nothing is proven about the peer: no daemon answers at /nonexistent/battito.sock; exit code 69: ' +
+      'IO of r0 stays frozen until Battito knows more; next: start it: systemctl start battito (or `battito daemon`)\n',
+  );
   const unnamed = await run(['drbd', 'fence-peer', '--socket', '/nonexistent/battito.sock']);
   t.is(unnamed.exitCode, 1);
   t.is((await run(['drbd', 'unfence-peer'])).exitCode, 0);
   t.is((await run(['drbd', 'dance'])).exitCode, 64);
+});
+
+/** As DRBD calls it. @returns exit code, what was printed, and what the kernel's log was given */
+async function called(t: ExecutionContext, answer: () => Promise<OutdatingAnswer>) {
+  const kernelLog = join(temporaryDirectory(t), 'kmsg');
+  const captured = captureOutput();
+  process.env['DRBD_RESOURCE'] = 'r0';
+  const client = { fencePeer: answer } as unknown as Context['client'];
+  const context = { client, output: captured.output } as Context;
+  const exitCode = await fencePeer(context, { positionals: [], options: {} }, kernelLog).finally(() => {
+    delete process.env['DRBD_RESOURCE'];
+  });
+  return { exitCode, printed: captured.stdout() + captured.stderr(), log: readFileSync(kernelLog, 'utf8') };
+}
+
+/** drbd.conf(5): 4 outdated, 5 unreachable, 6 primary, 7 fenced. */
+const codes = { outdated: 4, unreachable: 5, primary: 6, fenced: 7 } as const;
+for (const [answer, code] of Object.entries(codes)) {
+  test.serial(
+    `fence-peer: ${answer} is exit code ${code}, and the kernel's log has what follows`,
+    async (t) => {
+      const { exitCode, printed, log } = await called(t, async () => answer as OutdatingAnswer);
+      t.is(exitCode, code);
+      t.regex(printed, new RegExp(`^fence-peer r0: .*; exit code ${code}: .*; next: .*\\n$`));
+      t.is(log, `<6>battito: ${printed}`);
+    },
+  );
+}
+
+test.serial('fence-peer: no error ends with a code that DRBD would take for an answer', async (t) => {
+  for (const exitCode of [3, 4, 5, 6, 7]) {
+    const result = await called(t, () =>
+      Promise.reject(new BattitoError('odd', 'an odd\nend', { exitCode })),
+    );
+    t.is(result.exitCode, 1);
+    t.regex(
+      result.log,
+      /^<3>battito: fence-peer r0: nothing is proven about the peer: an odd end; exit code 1:/,
+    );
+  }
 });

@@ -221,6 +221,87 @@ test('--accept-data asks for the group, names it to the daemon and waits for it'
   t.deepEqual(requests, [{ kind: 'accept-data', groups: ['office'] }]);
 });
 
+const stale = {
+  role: 'secondary',
+  disk: 'inconsistent',
+  connection: 'connected',
+  peerRole: 'secondary',
+  peerDisk: 'up-to-date',
+  suspended: 'no',
+  resync: { direction: 'target', percent: 12 },
+} as const;
+const left = { direction: 'target', percent: 12.4, leftKib: 3_565_158, leftS: 300 } as const;
+const disk = (name: string, changes = {}) =>
+  resource(`drbd:${name}`, { kind: 'drbd', status: 'down', storage: stale, resync: left, ...changes });
+const fresh = { storage: { ...stale, disk: 'up-to-date', resync: null }, resync: null } as const;
+const blockedOn = (...resources: ReturnType<typeof disk>[]) =>
+  status({ groups: [groupAtPeer({ phase: 'blocked', runsOn: null, resources })] });
+
+test('--force shows each disk in doubt, has its name typed, and asks the daemon for its group', async (t) => {
+  const questions: string[] = [];
+  const ask = async (question: string) => {
+    questions.push(question);
+    return /Type (\S+) /.exec(question)?.[1] ?? '';
+  };
+  const statuses = [blockedOn(disk('r0'), disk('r1', fresh), disk('r2')), here];
+  const { exitCode, stderr, requests } = await battito(t, 'takeover --force', { statuses }, { ask });
+  t.is(exitCode, 0);
+  t.deepEqual(questions, ['Type r0 to confirm: ', 'Type r2 to confirm: ']);
+  t.true(
+    stderr.includes(
+      "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left, about 5 min.",
+    ),
+  );
+  t.true(stderr.includes('Whatever secondary wrote to office later will be lost'));
+  t.deepEqual(requests, [{ kind: 'accept-data', groups: ['office'] }]);
+});
+
+test('--force does nothing when another name is typed', async (t) => {
+  const script = { statuses: [blockedOn(disk('r0'))] };
+  const { exitCode, requests } = await battito(t, 'takeover --force', script, { ask: async () => 'office' });
+  t.is(exitCode, exitCodes.failed);
+  t.deepEqual(requests, []);
+});
+
+test('--force=NAME is enough where nobody can be asked; each disk in doubt must be named', async (t) => {
+  const statuses = [blockedOn(disk('r0'), disk('r1', fresh)), here];
+  const named = await battito(t, 'takeover office --force=r0', { statuses });
+  t.is(named.exitCode, 0);
+  t.deepEqual(named.requests, [{ kind: 'accept-data', groups: ['office'] }]);
+  const bare = await battito(t, 'takeover office --force', { statuses });
+  t.is(bare.exitCode, exitCodes.usage);
+  t.regex(bare.stderr, /did you mean `battito takeover --force=r0`/);
+  const two = { statuses: [blockedOn(disk('r0'), disk('r1'))] };
+  const half = await battito(t, 'takeover --force=r1', two);
+  t.is(half.exitCode, exitCodes.usage);
+  t.regex(half.stderr, /did you mean `battito takeover --force=r1 --force=r0`/);
+  const yes = await battito(t, 'takeover --force --yes', two, { ask: async () => t.fail('asked') as never });
+  t.is(yes.exitCode, exitCodes.usage);
+  t.deepEqual([...bare.requests, ...half.requests, ...yes.requests], []);
+});
+
+test('--force names a resource that there is, of a group that waits for it', async (t) => {
+  const unknown = await battito(t, 'takeover --force=r00', { statuses: [blockedOn(disk('r0'))] });
+  t.is(unknown.exitCode, exitCodes.usage);
+  t.regex(unknown.stderr, /no group has the DRBD resource "r00"; the resources are: r0/);
+  const plain = await battito(t, 'takeover office --force', { statuses: [there] });
+  t.is(plain.exitCode, exitCodes.usage);
+  t.regex(plain.stderr, /office has no DRBD resource.*\n.*--accept-data office/);
+  const idle = await battito(t, 'takeover --force', { statuses: [there] });
+  t.is(idle.exitCode, exitCodes.failed);
+  t.regex(idle.stderr, /no group with a DRBD resource is blocked here/);
+});
+
+test('A takeover that stays blocked by its disks names them, as status does', async (t) => {
+  const message = 'office is not started here: the copy is old (r0: its disk is Inconsistent)';
+  const attention = [{ severity: 'alarm', code: 'blocked-outdated-data', message, next: 'wait' }] as const;
+  const { exitCode, stderr } = await battito(t, 'takeover', {
+    statuses: [{ ...blockedOn(disk('r0')), attention }],
+  });
+  t.is(exitCode, exitCodes.failed);
+  t.is(stderr, `battito: ${message}\nnext: wait\n`);
+});
+
 test('A handover is done when the peer runs what ran here, not before', async (t) => {
   const stoppedBoth = status({
     groups: [groupAtPeer({ runsOn: null, peer: { ...groupAtPeer().peer, phase: 'starting' } as never })],

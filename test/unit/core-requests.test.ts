@@ -88,7 +88,7 @@ for (const [why, wanted, happens] of ownObstacles) {
 test('a takeover is refused while the peer lives and the copy of the disks here is behind', (t) => {
   const node = idle({ policy: protectedPolicy('secondary', { disk: true }) });
   node.show(2000, { disk: 'inconsistent' });
-  t.regex(words(node.request(2000, takeover)), /drbd:r0 is inconsistent => wait for the end of the resync/);
+  t.regex(words(node.request(2000, takeover)), /not up to date => wait for the end of the resync/);
   node.show(2010, { disk: 'up-to-date' });
   t.is(node.request(2010, takeover).kind, 'accepted');
 });

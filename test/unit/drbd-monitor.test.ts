@@ -123,9 +123,11 @@ test.serial('a resync is followed in /proc/drbd', async (t) => {
   await writeFile(fake.procFile, await readFile(proc));
   await waitFor('percents', () => last()?.storage.resync?.percent === 48);
   t.like(await monitor.progress('r0', soon()), { percent: 48.8, leftS: 71 });
+  t.like(monitor.resync('r0'), { percent: 48.8, leftS: 71 }, 'and is at hand without asking');
   fake.become({ REPL: 'Established', DISK: 'UpToDate' });
   await waitFor('its end', () => last()?.storage.resync === null);
   t.is(await monitor.progress('r0', soon()), null);
+  t.is(monitor.resync('r0'), null);
 });
 
 test.serial('a stream that is stuck is found out by a look', async (t) => {

@@ -8,6 +8,12 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parseConfigText, sections } from '../../daemon/drivers/drbd/config-text.ts';
 import {
+  checkEndpoints,
+  type DrbdEndpoint,
+  endpointsOf,
+  type HostFacts,
+} from '../../daemon/drivers/drbd/endpoints.ts';
+import {
   checkDrbdDevice,
   checkDrbdModule,
   parseKernelVersion,
@@ -31,7 +37,8 @@ const good = {
   pingIntMs: 1000,
   pingTimeoutMs: 500,
   timeoutMs: 3000,
-  fencePeer: '/usr/lib/battito/fence-peer',
+  fencePeer: '/usr/bin/battito drbd fence-peer',
+  unfencePeer: null,
 };
 
 for (const name of ['dump-8.4.txt', 'dump-9.txt']) {
@@ -51,7 +58,12 @@ test('what 8.4 shows of the kernel, where the defaults are left out', (t) => {
     pingTimeoutMs: 500,
     timeoutMs: 6000,
     fencePeer: null,
+    unfencePeer: null,
   });
+});
+
+test('what 9 shows of the kernel, with its net section within the connection', (t) => {
+  t.deepEqual(options('show-9.txt'), { ...good, autoPromote: false, fencePeer: null });
 });
 
 test('a quoted word may hold what ends a setting or a section', (t) => {
@@ -81,6 +93,8 @@ const faults = {
   'drbd-protocol': { protocol: 'A' },
   'drbd-fencing': { fencing: 'dont-care' },
   'drbd-no-fence-peer': { fencePeer: null },
+  'drbd-other-fence-peer': { fencePeer: '/usr/lib/drbd/crm-fence-peer.9.sh' },
+  'drbd-other-unfence-peer': { unfencePeer: '/usr/lib/drbd/crm-unfence-peer.9.sh' },
   'drbd-two-primaries': { allowTwoPrimaries: true },
   'drbd-after-split-brain': { afterSplitBrain: 'discard-zero-changes' },
   'drbd-ping-int': { pingIntMs: 10_000 },
@@ -98,6 +112,64 @@ for (const [code, fault] of Object.entries(faults)) {
     t.truthy(finding?.why);
   });
 }
+
+test('fencing that lets IO go on while the peer is judged is not enough; Battito may lie anywhere', (t) => {
+  const codes = (change: Partial<typeof good>) =>
+    checkDrbdOptions('r0', { live: null, configured: { ...good, ...change } }, office).map(
+      ({ code }) => code,
+    );
+  t.deepEqual(codes({ fencing: 'resource-only' }), ['drbd-fencing']);
+  t.deepEqual(codes({ fencePeer: 'battito --socket /run/b.sock drbd fence-peer' }), []);
+  t.deepEqual(codes({ fencePeer: '/opt/battito drbd unfence-peer' }), ['drbd-other-fence-peer']);
+});
+
+test('the example resource is one that check finds no fault with, and no section stands in it twice', (t) => {
+  const text = readFileSync(new URL('../../config/drbd-r0.res', import.meta.url), 'utf8');
+  const [resource] = parseConfigText(text);
+  const names = resource?.body?.filter(({ body }) => body !== null).map(({ words }) => words.join(' ')) ?? [];
+  t.deepEqual(names, ['net', 'disk', 'handlers', 'on primary', 'on secondary']);
+  const configured = optionsOf(parseConfigText(text));
+  t.deepEqual(checkDrbdOptions('r0', { live: null, configured }, office), []);
+});
+
+const ends = [
+  { host: 'primary', address: '192.168.2.2', port: 7789 },
+  { host: 'secondary', address: '192.168.2.3', port: 7789 },
+] as const;
+
+test('between which addresses a resource is mirrored, in both languages', (t) => {
+  for (const name of ['dump-8.4.txt', 'dump-9.txt']) {
+    t.deepEqual(endpointsOf(parseConfigText(fixture(name))), ends);
+  }
+  // Written after drbd.conf(5) of 9.0, as each example of a connection has it.
+  const connection = `resource r0 { on primary { node-id 0; } on secondary { node-id 1; }
+    connection { path { host primary address ipv6 [fd00::2]:7789; host secondary address ipv6 [fd00::3]:7789; } } }`;
+  t.deepEqual(
+    endpointsOf(parseConfigText(connection)).map(({ host, address, port }) => [host, address, port]),
+    [
+      ['primary', 'fd00::2', 7789],
+      ['secondary', 'fd00::3', 7789],
+    ],
+  );
+});
+
+test('an address that cannot be right is found on the host that can tell', (t) => {
+  const facts = { self: 'primary', peer: 'secondary', addresses: ['127.0.0.1', '192.168.2.2'] };
+  const found = (endpoints: readonly DrbdEndpoint[], changes: Partial<HostFacts> = {}) =>
+    checkEndpoints('r0', endpoints, { ...facts, ...changes }).map(({ code, what }) => [code, what]);
+  t.deepEqual(found(ends), []);
+  t.deepEqual(found([]), []);
+  t.deepEqual(found(ends.map((end) => ({ ...end, host: `${end.host}.office.example` }))), []);
+  t.deepEqual(found(ends, { addresses: ['192.168.1.2'] }), [
+    ['drbd-own-address', 'no interface of this host has 192.168.2.2, the address of primary for r0'],
+  ]);
+  t.deepEqual(found(ends, { addresses: ['192.168.2.2', '192.168.2.3'] }), [
+    ['drbd-peer-address', 'the address of secondary for r0, 192.168.2.3, is one of this host'],
+  ]);
+  t.deepEqual(found(ends, { peer: 'tertiary' }), [
+    ['drbd-hosts', 'r0 is between primary and secondary, not between primary and tertiary'],
+  ]);
+});
 
 test('with DRBD 9 nobody but Battito is to promote', (t) => {
   const check = (autoPromote: boolean) =>

@@ -169,16 +169,43 @@ test('what is missing on this host is told before it is needed', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-problems-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const fstab = path.join(directory, 'fstab');
-  const found = async (changes: Partial<FilesystemConfig>, searchPath: string) =>
-    (await filesystemProblems({ ...config, ...changes }, { fstab, searchPath })).map(
-      ({ message }) => message,
-    );
+  const mountinfo = path.join(directory, 'mountinfo');
+  const filesystems = path.join(directory, 'filesystems');
+  await writeFile(filesystems, 'nodev\tproc\n\text4\n');
+  const found = async (changes: Partial<FilesystemConfig>, searchPath: string, mounts = '') => {
+    await writeFile(mountinfo, base + mounts);
+    const sight = { fstab, searchPath, mountinfo, filesystems };
+    const problems = await filesystemProblems({ ...config, ...changes }, sight);
+    return problems.map(({ message, next }) => [message, next]);
+  };
   for (const command of ['mount', 'umount', 'findmnt']) {
     await writeFile(path.join(directory, command), '', { mode: 0o755 });
   }
-  t.deepEqual(await found({ mount: directory, fsck: false }, `/nowhere:${directory}`), []);
+  const fine = { mount: directory, fsck: false };
+  t.deepEqual(await found(fine, `/nowhere:${directory}`), []);
   t.deepEqual(await found({ mount: path.join(directory, 'none') }, directory), [
-    `mount point ${directory}/none does not exist: run \`mkdir -p ${directory}/none\` on both nodes`,
-    `fsck.ext4 is not installed, and ${directory}/none needs it`,
+    [`mount point ${directory}/none does not exist`, `mkdir -p ${directory}/none   # on both nodes`],
+    [
+      `fsck.ext4 is not installed, and ${directory}/none needs it`,
+      'install it (apt-file search fsck.ext4), or set fsck: false',
+    ],
+  ]);
+  const at = (place: string, device: string) => `141 77 147:0 / ${place} rw - ext4 ${device} rw\n`;
+  t.deepEqual(await found(fine, directory, at(directory, config.device)), [], 'it is where it belongs');
+  t.deepEqual(await found(fine, directory, at('/mnt', config.device)), [
+    [
+      `${config.device} is mounted at /mnt instead of ${directory}: umount /mnt`,
+      `findmnt ${config.device}   # shows it; umount what is in the wrong place`,
+    ],
+  ]);
+  t.deepEqual(await found(fine, directory, at(directory, '/dev/sdb1')), [
+    [`${directory} carries /dev/sdb1 (ext4), not ${config.device}`, `umount ${directory}`],
+  ]);
+  await writeFile(fstab, `${config.device} /srv ext4 defaults 0 2\n`);
+  t.deepEqual(await found(fine, directory), [
+    [
+      `/etc/fstab has ${config.device} mounted at /srv at boot, on whichever node boots`,
+      'take the line out of /etc/fstab, or add noauto to its options',
+    ],
   ]);
 });

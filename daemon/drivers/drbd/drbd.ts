@@ -28,6 +28,8 @@ export interface DrbdDriver {
   detail(): DrbdDetail | null;
   /** Why nothing is seen; null: it is. */
   trouble(): Trouble | null;
+  /** Of a resync that runs, as last seen: how far, and for how long still. Null: none, or nothing is known yet. */
+  resync(): ResyncProgress | null;
   /** Null: no resync is under way. Never rejects. */
   progress(signal: AbortSignal): Promise<ResyncProgress | null>;
   /** Once when it is first known, then at every change; of a resync's percents whole ones. The result ends that. */
@@ -140,6 +142,7 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     status: () => current().storage,
     detail: () => monitor.current(resource).detail,
     trouble: () => current().trouble,
+    resync: () => monitor.resync(resource),
     progress: (signal) => monitor.progress(resource, signal),
     onStorage(listener) {
       const tell = (view: DrbdView) => {

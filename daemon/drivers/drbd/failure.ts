@@ -176,7 +176,7 @@ const words: Readonly<Record<Refusal, (attempted: Attempted) => Words>> = {
 };
 
 /** "its disk is Inconsistent, the peer's UpToDate, not connected; resync 12 %, …". */
-export function stateText({ storage }: DrbdView, progress: ResyncProgress | null): string {
+export function stateText({ storage }: Pick<DrbdView, 'storage'>, progress: ResyncProgress | null): string {
   const disk = `its disk is ${diskNames[storage.disk]}`;
   const peer = storage.peerDisk === 'unknown' ? '' : `, the peer's is ${diskNames[storage.peerDisk]}`;
   const connection =
@@ -187,7 +187,7 @@ export function stateText({ storage }: DrbdView, progress: ResyncProgress | null
 
 export function nextForData(
   resource: string,
-  { storage }: DrbdView,
+  { storage }: Pick<DrbdView, 'storage'>,
   progress: ResyncProgress | null,
 ): string {
   if (progress !== null) return `wait for the resync (drbdadm status ${resource}), then: battito retry`;
@@ -199,7 +199,7 @@ export function nextForData(
     default:
       return (
         'bring the peer back, which has the newer data; only if its data are lost for good: ' +
-        'battito takeover with --force and the name of the resource'
+        `battito takeover --force=${resource}`
       );
   }
 }

@@ -76,12 +76,25 @@ export async function checkDrbdModule(signal: AbortSignal, file: string = procFi
   if (kernel.kind === 'unknown') return unusable(kernel.message);
   const argv = ['modinfo', '-F', 'version', 'drbd'];
   const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
-  if (result.exitCode === 0) return null;
+  if (result.exitCode === 0) {
+    const version = parseKernelVersion(`version: ${result.stdout.trim()}`);
+    return result.stdout.trim() !== '' && version.kind === 'unknown' ? unusable(version.message) : null;
+  }
   return {
     code: 'drbd-module-not-loadable',
     what: `this kernel has no module drbd: ${describeFailure(argv, result)}`,
     next: 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), then reboot into it',
   };
+}
+
+/** The generation that runs, or would: of the module, where it is not loaded yet. Never rejects. */
+export async function drbdGeneration(signal: AbortSignal, file: string = procFile): Promise<'8.4' | '9'> {
+  const kernel = await readDrbdKernel(file);
+  if (kernel.kind === 'loaded') return kernel.generation;
+  const argv = ['modinfo', '-F', 'version', 'drbd'];
+  const { stdout } = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
+  const found = parseKernelVersion(`version: ${stdout.trim()}`);
+  return found.kind === 'loaded' ? found.generation : '8.4';
 }
 
 /** Is this path a block device of DRBD? Null: yes. */
@@ -98,6 +111,22 @@ export async function checkDrbdDevice(path: string): Promise<Trouble | null> {
   } catch (error) {
     return { code, what: `${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, next };
   }
+}
+
+/**
+ * Of a group with these resources: does what is mounted from this device go past the mirror, e.g. from the disk under
+ * it? Null: no, or the device is not there (yet).
+ */
+export async function checkMirrored(path: string, resources: readonly string[]): Promise<Trouble | null> {
+  const [first] = resources;
+  if (first === undefined) return null;
+  const found = await stat(path).catch(() => null);
+  if (found === null || (await checkDrbdDevice(path)) === null) return null;
+  return {
+    code: 'no-drbd-device',
+    what: `${path} is not a device of DRBD, though its group has ${resources.join(', ')}: what is mounted from there goes past the mirror`,
+    next: `name a device of ${resources.join(' or ')} under filesystems; drbdadm sh-dev ${first}   # shows it`,
+  };
 }
 
 /** Linux's makedev(3), as `stat` gives it. */

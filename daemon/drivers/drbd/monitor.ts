@@ -5,14 +5,15 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { applyEvent, type DrbdState, emptyState, parseEventLine, rememberWhy } from './events2.ts';
+import { readDump } from './dump.ts';
+import { type DrbdState, emptyState, rememberWhy } from './events2.ts';
 import { readDrbdKernel } from './kernel.ts';
 import { parseProcDrbd, parseStatusJson } from './progress.ts';
 import { runTool } from './run.ts';
 import { storageOf, wholePercent } from './status.ts';
 import { createEventStream } from './stream.ts';
 import type { DrbdView, ResyncProgress, Trouble } from './types.ts';
-import { notReadYet, sameShape, sameView, troubleOf, viewOf } from './view.ts';
+import { notReadYet, sameShape, sameView, viewOf } from './view.ts';
 
 export interface DrbdMonitor {
   /** As the stream has it. */
@@ -27,6 +28,8 @@ export interface DrbdMonitor {
     isSo: (view: DrbdView) => boolean,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<boolean>;
+  /** The last that was seen of a resync that runs, at most a few seconds old. */
+  resync(resource: string): ResyncProgress | null;
   /** Null: no resync is under way, or nothing can be said. Never rejects. */
   progress(resource: string, signal: AbortSignal): Promise<ResyncProgress | null>;
   /** Something has changed (a module was loaded): a stream that is to be started again is started now. */
@@ -43,7 +46,6 @@ export interface DrbdMonitorOptions {
   readonly dumpTimeoutMs?: number;
 }
 
-const lookArgv = ['drbdsetup', 'events2', '--now', 'all'];
 /** A change of state comes as several lines; what lies between the first and the last never was. */
 const settleMs = 5;
 /** A stream that is back this soon has not been missed. */
@@ -67,7 +69,7 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
   const closing = new AbortController();
   const timers = new Map<Timer, NodeJS.Timeout>();
   /** Of the resyncs that run; the stream itself does not say them on 8.4. */
-  const percents = new Map<string, number>();
+  const resyncs = new Map<string, ResyncProgress>();
   let live: DrbdState | null = null;
   /** The last that was seen, also while there is no stream. */
   let before: DrbdState = emptyState;
@@ -103,7 +105,11 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
     },
   });
 
-  const current = (resource: string) => viewOf(live, trouble, resource, percents.get(resource));
+  const percentOf = (resource: string) => {
+    const found = resyncs.get(resource);
+    return found === undefined ? undefined : wholePercent(found.percent);
+  };
+  const current = (resource: string) => viewOf(live, trouble, resource, percentOf(resource));
 
   function publish(): void {
     for (const subscription of [...subscriptions]) {
@@ -115,7 +121,7 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
       listener(view);
     }
     if (resyncing().length > 0) after('progress', progressEveryMs, () => void followResyncs());
-    else percents.clear();
+    else resyncs.clear();
   }
 
   const resyncing = () =>
@@ -125,7 +131,7 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
     for (const [resource] of resyncing()) {
       const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(progressTimeoutMs)]);
       const found = await progress(resource, signal);
-      if (found !== null) percents.set(resource, wholePercent(found.percent));
+      if (found !== null) resyncs.set(resource, found);
     }
     if (!closing.signal.aborted) publish();
   }
@@ -143,18 +149,14 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
   }
 
   async function dump(signal: AbortSignal): Promise<DrbdState | Trouble> {
-    const result = await runTool(lookArgv, signal);
-    const state = result.stdout
-      .split('\n')
-      .reduce((sum, line) => applyEvent(sum, parseEventLine(line)), emptyState);
-    const isWhole = result.exitCode === 0 && state.complete;
-    return isWhole ? rememberWhy(state, before) : troubleOf({ ...result, argv: lookArgv });
+    const found = await readDump(signal);
+    return 'code' in found ? found : rememberWhy(found, before);
   }
 
   async function look(resource: string, signal: AbortSignal): Promise<DrbdView> {
     const found = await dump(signal);
     if ('code' in found) return viewOf(null, found, resource, undefined);
-    const view = viewOf(found, trouble, resource, percents.get(resource));
+    const view = viewOf(found, trouble, resource, percentOf(resource));
     if (live !== null && !sameShape(view, current(resource))) {
       after('lag', lagMsMax, () => void replaceIfStuck(resource, view));
     }
@@ -182,6 +184,8 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
     current,
     look,
     subscribe,
+    resync: (resource) =>
+      current(resource).storage.resync === null ? null : (resyncs.get(resource) ?? null),
     progress,
     waitFor: (resource, isSo, { timeoutMs, signal }) =>
       new Promise((resolve) => {

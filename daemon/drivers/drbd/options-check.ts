@@ -3,6 +3,11 @@
 import type { DrbdOptions } from './options.ts';
 import type { Trouble } from './types.ts';
 
+const fencePeer = '/usr/bin/battito drbd fence-peer';
+/** Asks the daemon, wherever the command lies and whatever options it is given. */
+const isFencePeer = (handler: string) => /(^|\/)battito\s+(\S+\s+)*?drbd\s+fence-peer\b/.test(handler);
+const isUnfencePeer = (handler: string) => /(^|\/)battito\s+(\S+\s+)*?drbd\s+unfence-peer\b/.test(handler);
+
 export interface DrbdFinding extends Trouble {
   readonly level: 'warning' | 'problem';
   readonly why: string;
@@ -42,13 +47,36 @@ export function checkDrbdOptions(
       'a primary that loses its peer writes on at once, and both copies may be written to apart',
       set('fencing resource-and-stonith;'),
     );
-  } else if (configured.fencePeer === null) {
+  } else if (used.fencing !== 'resource-and-stonith') {
     add(
       'problem',
-      'drbd-no-fence-peer',
-      `fencing ${where} is ${used.fencing}, but ${resource} has no fence-peer handler`,
-      'nobody can answer DRBD when it loses its peer, so its IO stands still until a person comes',
-      set('handlers { fence-peer ...; }'),
+      'drbd-fencing',
+      `fencing ${where} is ${used.fencing}`,
+      'a primary that loses its peer goes on writing while that is judged, and what it writes then a takeover loses',
+      set('fencing resource-and-stonith;'),
+    );
+  }
+  const handler = configured.fencePeer;
+  if (used.fencing !== 'dont-care' && (handler === null || !isFencePeer(handler))) {
+    add(
+      'problem',
+      handler === null ? 'drbd-no-fence-peer' : 'drbd-other-fence-peer',
+      handler === null
+        ? `fencing ${where} is ${used.fencing}, but ${resource} has no fence-peer handler`
+        : `the fence-peer handler of ${resource} is ${handler}, not Battito's`,
+      handler === null
+        ? 'nobody can answer DRBD when it loses its peer, so its IO stands still until a person comes'
+        : 'two programs would decide about the same disk, and not know of each other',
+      set(`handlers { fence-peer "${fencePeer}"; }`),
+    );
+  }
+  if (configured.unfencePeer !== null && !isUnfencePeer(configured.unfencePeer)) {
+    add(
+      'warning',
+      'drbd-other-unfence-peer',
+      `${resource} calls ${configured.unfencePeer} after a resync`,
+      'Battito has nothing to take back then, and what another cluster manager left there would act on its own',
+      `take unfence-peer and after-resync-target out of ${file}, then: drbdadm adjust ${resource}`,
     );
   }
   if (used.allowTwoPrimaries) {
@@ -71,7 +99,7 @@ export function checkDrbdOptions(
   }
   if (used.afterSplitBrain !== 'disconnect') {
     add(
-      'warning',
+      'problem',
       'drbd-after-split-brain',
       `after a split brain ${resource} is set to ${used.afterSplitBrain} by itself`,
       'it may throw away the newer data without anybody having looked; a person should choose: battito drbd resolve',
@@ -114,7 +142,7 @@ function pingAdvice(
 
 /** What was changed in the files, and is not in force. */
 function differences(resource: string, live: DrbdOptions, configured: DrbdOptions): readonly DrbdFinding[] {
-  const names: Readonly<Record<Exclude<keyof DrbdOptions, 'fencePeer'>, string>> = {
+  const names: Readonly<Record<Exclude<keyof DrbdOptions, 'fencePeer' | 'unfencePeer'>, string>> = {
     protocol: 'protocol',
     fencing: 'fencing',
     allowTwoPrimaries: 'allow-two-primaries',

@@ -4,6 +4,7 @@
 
 import { describeFailure, runCommand } from '../command.ts';
 import { type ConfigNode, parseConfigText, sections, settingOf } from './config-text.ts';
+import { type DrbdEndpoint, endpointsOf } from './endpoints.ts';
 import { refusalOf } from './failure.ts';
 import { readDrbdKernel, toolsMissing } from './kernel.ts';
 import type { Trouble } from './types.ts';
@@ -22,6 +23,8 @@ export interface DrbdOptions {
   readonly timeoutMs: number;
   /** Null: not configured, or not said (`show` does not know handlers). */
   readonly fencePeer: string | null;
+  /** What is called when a copy is whole again: `unfence-peer` of 9, `after-resync-target` of 8.4. Null: nothing. */
+  readonly unfencePeer: string | null;
 }
 
 export interface DrbdDevice {
@@ -38,20 +41,28 @@ export type OptionsReading =
       readonly configured: DrbdOptions;
       /** Volumes in their order. */
       readonly devices: readonly DrbdDevice[];
+      /** By the files; empty where they cannot be understood. */
+      readonly endpoints: readonly DrbdEndpoint[];
     }
   | { readonly kind: 'failed'; readonly trouble: Trouble };
 
 const timeoutMs = 5000;
 
 /** Never rejects. */
-export async function readDrbdOptions(resource: string, signal: AbortSignal): Promise<OptionsReading> {
+export async function readDrbdOptions(
+  resource: string,
+  signal: AbortSignal,
+  /** For tests; /proc/drbd when left out. */
+  procFile?: string,
+): Promise<OptionsReading> {
   const run = (argv: readonly string[]) => runCommand(argv, { timeoutMs, signal });
   const dumpArgv = ['drbdadm', 'dump', resource];
   const dump = await run(dumpArgv);
   if (dump.exitCode !== 0) {
     const trouble = dumpTrouble(resource, dumpArgv, dump);
     // Without the module the tools take the files for DRBD 9's, and stumble over what only 8.4 knows.
-    const isBlind = trouble.code === 'drbd-not-readable' && (await readDrbdKernel()).kind === 'not-loaded';
+    const isBlind =
+      trouble.code === 'drbd-not-readable' && (await readDrbdKernel(procFile)).kind === 'not-loaded';
     return {
       kind: 'failed',
       trouble: isBlind ? { ...trouble, next: 'modprobe drbd   # then again' } : trouble,
@@ -59,12 +70,14 @@ export async function readDrbdOptions(resource: string, signal: AbortSignal): Pr
   }
   const show = await run(['drbdsetup', 'show', resource]);
   const paths = await run(['drbdadm', 'sh-dev', resource]);
+  const dumped = parseConfigText(dump.stdout);
   const shown = show.exitCode === 0 ? parseConfigText(show.stdout) : [];
   return {
     kind: 'read',
     live: sections(shown, 'resource').length === 0 ? null : optionsOf(shown),
-    configured: optionsOf(parseConfigText(dump.stdout)),
+    configured: optionsOf(dumped),
     devices: paths.exitCode === 0 ? parseDevices(paths.stdout) : [],
+    endpoints: endpointsOf(dumped),
   };
 }
 
@@ -116,5 +129,9 @@ export function optionsOf(nodes: readonly ConfigNode[]): DrbdOptions {
     timeoutMs: number(net('timeout'), 60) * 100,
     fencePeer:
       settingOf(nodes, 'handlers', 'fence-peer') ?? settingOf(nodes, 'handlers', 'outdate-peer') ?? null,
+    unfencePeer:
+      settingOf(nodes, 'handlers', 'unfence-peer') ??
+      settingOf(nodes, 'handlers', 'after-resync-target') ??
+      null,
   };
 }

@@ -78,7 +78,9 @@ async function findObstacle(
     return { kind: 'failed', code: 'mount-point-in-use', message };
   }
   const problem = await mountPointProblem(config);
-  if (problem !== undefined) return { kind: 'failed', ...problem };
+  if (problem !== undefined) {
+    return { kind: 'failed', code: problem.code, message: `${problem.what}: ${problem.next}` };
+  }
   if ((await findTarget()).deviceNumber === undefined) {
     const message = `${device} is not there, or is no block device, so it cannot be mounted at ${mount}`;
     return { kind: 'failed', code: 'device-missing', message };
@@ -86,24 +88,29 @@ async function findObstacle(
   return undefined;
 }
 
+export interface MountPointProblem {
+  readonly code: string;
+  readonly what: string;
+  readonly next: string;
+}
+
 /** For a mount point on which nothing is mounted; undefined: it is fit for use. */
-export async function mountPointProblem({
-  mount,
-}: FilesystemConfig): Promise<{ readonly code: string; readonly message: string } | undefined> {
+export async function mountPointProblem({ mount }: FilesystemConfig): Promise<MountPointProblem | undefined> {
+  const code = 'mount-point-unfit';
   try {
     const found = await lstat(mount);
     if (found.isDirectory()) return undefined;
-    const what = found.isSymbolicLink()
-      ? 'a symbolic link: name the directory it leads to'
-      : 'not a directory';
-    return { code: 'mount-point-unfit', message: `mount point ${mount} is ${what}` };
+    const what = `mount point ${mount} is ${found.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}`;
+    const next = found.isSymbolicLink()
+      ? `name the directory it leads to: readlink -f ${mount}`
+      : `ls -ld ${mount}   # name a directory instead`;
+    return { code, what, next };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') return { code: 'mount-point-unfit', message: `mount point ${mount}: ${message}` };
-    return {
-      code: 'mount-point-missing',
-      message: `mount point ${mount} does not exist: run \`mkdir -p ${mount}\` on both nodes`,
-    };
+    const { code: why, message } = error as NodeJS.ErrnoException;
+    if (why !== 'ENOENT')
+      return { code, what: `mount point ${mount}: ${message}`, next: `namei -l ${mount}   # shows where` };
+    const what = `mount point ${mount} does not exist`;
+    return { code: 'mount-point-missing', what, next: `mkdir -p ${mount}   # on both nodes` };
   }
 }
 

@@ -44,7 +44,10 @@ const resourceView = z.strictObject({
   operation: z.strictObject({ action: z.string(), forMs: z.number().nonnegative() }).nullable(),
   quarantined: z.string().nullable(),
   lastError: z.string().nullable(),
-  storage: z.null(), // No mirrored disk is to be had here.
+  // No mirrored disk is to be had here.
+  storage: z.null(),
+  resync: z.null(),
+  trouble: z.null(),
 });
 const peerGroupView = z.looseObject({
   phase: phaseKind,

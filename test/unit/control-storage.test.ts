@@ -1,0 +1,97 @@
+// What status and refusals say of mirrored disks: which one, in what state, how far a resync is, and what to do.
+
+import test from 'ava';
+import { attentionOf } from '../../daemon/control/attention.ts';
+import { attentionOfStorage } from '../../daemon/control/attention-storage.ts';
+import type { StorageNote } from '../../daemon/control/storage.ts';
+import { disksInTheWay, withDisks } from '../../daemon/control/storage.ts';
+import type { Trouble } from '../../daemon/drivers/drbd/types.ts';
+import { disk, protectedPolicy } from '../sim/example.ts';
+import { group, resource, status } from './fixtures/cli/statuses.ts';
+import { apart, mirrored, oneCore } from './support/one-core.ts';
+
+const well = { ...mirrored, disk: 'up-to-date', peerDisk: 'up-to-date' } as const;
+const stale = {
+  ...well,
+  disk: 'inconsistent',
+  connection: 'connected',
+  resync: { direction: 'target', percent: 12 },
+} as const;
+const measured = { direction: 'target', percent: 12.4, leftKib: 3_565_158, leftS: 300 } as const;
+const toolsMissing: Trouble = {
+  code: 'drbd-utils-missing',
+  what: 'drbdadm and drbdsetup are not installed',
+  next: 'apt-get install drbd-utils',
+};
+
+const state = oneCore({ policy: protectedPolicy('secondary', { disk: true }) }).state();
+const said = (storage: object | null, note?: Partial<StorageNote>) =>
+  attentionOfStorage(
+    { ...state, verdict: { ...state.verdict, kind: 'alive' } as never },
+    { id: 'drbd:r0', storage, splitTold: false, diskTrouble: null } as never,
+    note && { trouble: null, resync: null, ...note },
+  ).map(({ severity, code, message, next }) => `${severity} ${code}: ${message} => ${next}`);
+
+test('a mirror that is whole is not spoken of', (t) => {
+  t.deepEqual(said(well), []);
+  t.deepEqual(said(null), []);
+  t.deepEqual(said(null, { trouble: { ...toolsMissing, code: 'drbd-not-read-yet' } }), []);
+});
+
+test('a resync is told with the direction, the percent, what is left and for how long', (t) => {
+  t.deepEqual(said(stale, { resync: measured }), [
+    'warning resync: drbd:r0 is being copied to secondary, 12 %, 3.4 GiB left, about 5 min; until then nothing protects it => wait; `battito status` shows how far it is',
+  ]);
+  t.regex(said(stale)[0] ?? '', /copied to secondary, 12 %; until then/);
+});
+
+test('what keeps a resource from being seen is said with what mends it', (t) => {
+  t.deepEqual(said({ ...well, connection: 'unknown' }, { trouble: toolsMissing }), [
+    'alarm storage-not-seen: drbd:r0: drbdadm and drbdsetup are not installed => apt-get install drbd-utils',
+  ]);
+});
+
+test('a group that is held back by its data names its disks and their state', (t) => {
+  const node = oneCore({
+    self: 'secondary',
+    policy: protectedPolicy('secondary', { disk: true }),
+    record: { generation: 3, owner: 'primary' },
+  });
+  node.see(1, 'down');
+  node.show(1, { ...apart, disk: 'outdated' });
+  node.go(6500, { peer: null });
+  const [first] = attentionOf(node.state()).filter(({ code }) => code.startsWith('blocked-'));
+  const name = disk.replace('drbd:', '');
+  t.true(first?.message.includes(`(${name}: its disk is Outdated, not connected (`), first?.message);
+});
+
+const view = (changes: object) => resource('drbd:r0', { kind: 'drbd', storage: well, ...changes });
+
+test('a refusal names the disks that are not up to date on both sides, and no others', (t) => {
+  const groups = (...resources: ReturnType<typeof view>[]) => [group({ resources })];
+  t.is(disksInTheWay(groups(view({}))), '');
+  t.is(disksInTheWay(groups(resource('guest:mail'))), '');
+  t.is(
+    disksInTheWay(groups(view({ storage: stale, resync: measured }))),
+    "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left, about 5 min",
+  );
+  t.regex(
+    disksInTheWay(groups(view({ storage: { ...well, peerDisk: 'outdated' } }))),
+    /^r0: its disk is UpToDate, the peer's is Outdated/,
+  );
+  t.is(disksInTheWay(groups(view({ trouble: toolsMissing }))), 'r0: drbdadm and drbdsetup are not installed');
+});
+
+test('only refusals about moves and data are explained so, and only for the groups that were meant', (t) => {
+  const look = () => status({ groups: [group({ resources: [view({ storage: stale })] })] });
+  const refused = { kind: 'refused', message: 'no', next: 'wait' } as const;
+  const asked = (wish: Parameters<typeof withDisks>[1]) => withDisks(refused, wish, look);
+  t.like(asked({ kind: 'takeover', groups: [] }), {
+    message: "no (r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %)",
+    next: 'wait',
+  });
+  t.is(asked({ kind: 'takeover', groups: ['other'] }), refused);
+  t.is(asked({ kind: 'standby', on: true }), refused);
+  const accepted = { kind: 'accepted', message: 'yes' } as const;
+  t.is(withDisks(accepted, { kind: 'takeover', groups: [] }, look), accepted);
+});
