@@ -13,6 +13,7 @@ import {
   isSuspended,
   isWhole,
   losePower,
+  putEmptyDisk,
   type Replica,
   refreshShown,
   settleTogether,
@@ -124,8 +125,10 @@ export interface Drbd {
   powerLoss(side: Side): void;
   /** drbdadm up. */
   powerOn(side: Side): void;
-  /** For good: also after the next powerOn the side is diskless. */
+  /** Also after the next powerOn the side is diskless. */
   diskFailure(side: Side): void;
+  /** Without power: an empty disk with fresh metadata takes the place of the failed one, whose data nobody has. */
+  replaceDisk(side: Side): void;
   truth(): DrbdTruth;
   /** Nobody holds an acknowledged write that is missing in what this side reads: its own disk, or its peer's without one. */
   isNewest(side: Side): boolean;
@@ -301,6 +304,7 @@ export function createDrbd(options: DrbdOptions): Drbd {
     powerLoss: command(powerLoss),
     powerOn: command(powerOn),
     diskFailure: command(diskFailure),
+    replaceDisk: command((_, self) => putEmptyDisk(self)),
     truth: () => truth(mirror),
     isNewest: (side) => {
       const self = replicas[side];
