@@ -124,7 +124,7 @@ export const isWhole = (disk: PeerDisk): boolean => disk === 'up-to-date' || dis
 export const isPassed = (disk: PeerDisk): boolean => disk === 'outdated' || disk === 'inconsistent';
 
 /** Has it blocks that a write goes to? */
-const takesWrites = (self: Replica): boolean =>
+export const takesWrites = (self: Replica): boolean =>
   self.disk === 'up-to-date' || (self.disk === 'inconsistent' && self.session !== 0);
 
 /** drbd_adm_attach(): what the metadata makes of the disk, and of the peer's. */

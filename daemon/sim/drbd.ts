@@ -17,6 +17,7 @@ import {
   type Replica,
   refreshShown,
   settleTogether,
+  takesWrites,
 } from './drbd-replica.ts';
 import { abortResync, continueResync } from './drbd-resync.ts';
 
@@ -81,7 +82,7 @@ export type PromoteOutcome =
   | 'not-up';
 
 export interface DrbdTruth {
-  /** Both are primary with IO flowing, and not connected to each other. */
+  /** Both are primary with IO flowing to a disk of their own, and not connected to each other. */
   readonly bothWritable: boolean;
   /** Writes that this side holds and the other does not. */
   readonly only: Readonly<Record<Side, number>>;
@@ -230,7 +231,7 @@ function status({ options: { clock } }: Mirror, { shown, resync }: Replica): Sto
 }
 
 function truth({ replicas: { primary, secondary }, splitBrain, ...rest }: Mirror): DrbdTruth {
-  const isWritable = (self: Replica) => self.role === 'primary' && !isSuspended(self);
+  const isWritable = (self: Replica) => self.role === 'primary' && !isSuspended(self) && takesWrites(self);
   const isJoined = primary.session !== 0 && primary.session === secondary.session && rest.linkUp;
   return {
     bothWritable: isWritable(primary) && isWritable(secondary) && !isJoined,

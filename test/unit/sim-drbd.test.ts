@@ -859,6 +859,16 @@ test('an empty disk in the place of a failed one takes all from the peer; what o
   t.is(bench.line('primary'), 'secondary up-to-date connected up-to-date no');
 });
 
+test('a primary without a disk takes no writes once it is alone', (t) => {
+  const bench = createBench();
+  bench.primary('primary');
+  bench.diskFailure('primary');
+  bench.link(false);
+  bench.run(2000);
+  t.is(bench.primary('secondary', { alone: true }), 'done');
+  t.false(bench.truth().bothWritable);
+});
+
 test('a failing handshake calls the handler of a frozen primary again', (t) => {
   const bench = createBench('resource-and-stonith');
   bench.answer = 'unsure';
