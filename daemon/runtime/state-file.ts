@@ -10,6 +10,7 @@ import type { Ledger } from '../core/events.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { writeDurably } from './durable-file.ts';
+import { maintenanceLeftMs, nextIncarnation } from './restarts.ts';
 
 const fileSchema = z.object({
   format: z.literal(1),
@@ -47,9 +48,6 @@ const fileSchema = z.object({
 const bootIdFile = '/proc/sys/kernel/random/boot_id';
 
 type FileContent = z.infer<typeof fileSchema>;
-
-/** Maintenance that outlives a reboot ends at the latest after this, whatever the wall clock has done. */
-const maintenanceMaxMs = 7 * 24 * 3_600_000;
 
 export interface StateFile {
   readonly incarnation: number;
@@ -93,7 +91,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
       { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${path} away` },
     );
   }
-  const incarnation = Math.max((known?.incarnation ?? 0) + 1, Date.now());
+  const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now());
   const ledger =
     known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
   let tail: Promise<void> = Promise.resolve();
@@ -181,6 +179,6 @@ function maintenance(known: FileContent, bootId: string): number | null {
   if (known.ledger.maintenanceUntil === null || known.maintenanceEnds === null) return null;
   if (known.bootId === bootId)
     return known.ledger.maintenanceUntil > now ? known.ledger.maintenanceUntil : null;
-  const leftMs = Math.min(known.maintenanceEnds - Date.now(), maintenanceMaxMs);
+  const leftMs = maintenanceLeftMs(known.maintenanceEnds, Date.now());
   return leftMs > 0 ? now + leftMs : null;
 }

@@ -6,9 +6,9 @@ import { type Action, type ActionKind, type ActionOf, sides } from './action.ts'
 import { pauseDaemon, post } from './daemon.ts';
 import { killDaemon, powerOff, powerOn, startDaemon, tellNetwork } from './life.ts';
 import { type Host, hostClock, type Model, type Thing, thingOf } from './model.ts';
-import { deliverLate, replay } from './network.ts';
+import { deliverLate, forge, replay } from './network.ts';
 import { lookAtAll, lookSoon, setRunning } from './resources.ts';
-import { failDisks, refreshReplication } from './storage.ts';
+import { failDisks, refreshReplication, replaceDisks } from './storage.ts';
 
 /** Operators' requests alone have an answer. */
 type Silent = Exclude<ActionKind, 'operator'>;
@@ -66,6 +66,9 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
   'fence-device': (model, { host, condition }) => {
     model.hosts[host].fenceDevice = condition;
   },
+  'step-clock': (model, { host, ms }) => {
+    model.hosts[host].wallOffsetMs += ms;
+  },
   'clock-drift': (model, { host, ppm }) => {
     const { clock } = model.hosts[host];
     clock.origin = hostClock(model.hosts[host]);
@@ -89,8 +92,10 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
   'start-by-hand': (model, { host, resource }) => byHand(model.hosts[host], resource, 'up'),
   'stop-by-hand': (model, { host, resource }) => byHand(model.hosts[host], resource, 'down'),
   'disk-failure': (model, { host }) => failDisks(model.hosts[host]),
+  'replace-disk': (model, { host }) => replaceDisks(model.hosts[host]),
   replay: (model, { host }) => replay(model.hosts[host]),
   'deliver-late': (model, { host }) => deliverLate(model.hosts[host]),
+  forge: (model, { host }) => forge(model.hosts[host]),
 };
 
 /** The daemon stands still with it, and both hosts' devices lose sight of each other. */

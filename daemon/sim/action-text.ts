@@ -76,6 +76,18 @@ function number(pattern: RegExp, unit: string, possible: string): Codec<number> 
   };
 }
 
+/** A duration forward or back, `+90s` or `-60m`. */
+const signedDuration: Codec<number> = {
+  read: (words) => {
+    const [, sign, text = ''] = /^([+-])(.*)$/.exec(words.shift() ?? '') ?? [];
+    const ms = readDuration(text);
+    if (sign === undefined || ms === undefined) return undefined;
+    return sign === '-' ? -ms : ms;
+  },
+  write: (ms) => `${ms < 0 ? '-' : '+'}${writeDuration(Math.abs(ms))}`,
+  possible: () => 'a duration with its sign such as +90s or -60m',
+};
+
 const count = number(/^[1-9][0-9]{0,5}$/, '', 'a whole number from 1');
 
 /** `name=value`, anywhere in the rest; 0 when it is not there. */
@@ -190,6 +202,7 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
   gateway: { condition: oneOf(['on', 'off']) },
   witness: { condition: oneOf(['up', 'down', 'answers-lost']) },
   'fence-device': { host, condition: oneOf(['ok', 'slow', 'failing', 'lying', 'dead-with-host']) },
+  'step-clock': { host, ms: signedDuration },
   'clock-drift': { host, ppm: number(/^-?[0-9]{1,4}$/, 'ppm', 'parts per million such as -500ppm') },
   'state-file': { host, condition: oneOf(['lost', 'old']) },
   'state-disk': { host, condition: oneOf(['full', 'ok']) },
@@ -199,8 +212,10 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
   'start-by-hand': { host, resource: word },
   'stop-by-hand': { host, resource: word },
   'disk-failure': { host },
+  'replace-disk': { host },
   replay: { host },
   'deliver-late': { host },
+  forge: { host },
   operator: { host, request },
 };
 

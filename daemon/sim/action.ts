@@ -77,6 +77,8 @@ export type Action =
   | { readonly kind: 'witness'; readonly condition: WitnessCondition }
   /** The device that powers `host` off. */
   | ({ readonly kind: 'fence-device'; readonly condition: FenceCondition } & OfHost)
+  /** The host's wall clock is set this much forward (or back): NTP, an empty battery, a person. */
+  | ({ readonly kind: 'step-clock'; readonly ms: number } & OfHost)
   /** The host's monotonic clock runs this much fast (or slow), parts per million. */
   | ({ readonly kind: 'clock-drift'; readonly ppm: number } & OfHost)
   /** What the daemon finds at its next start: no state file, or one of some writes ago. */
@@ -89,12 +91,16 @@ export type Action =
   /** By somebody who knows nothing of the daemon. */
   | ({ readonly kind: 'start-by-hand'; readonly resource: ResourceId } & OfHost)
   | ({ readonly kind: 'stop-by-hand'; readonly resource: ResourceId } & OfHost)
-  /** The disk under the host's mirrored devices is gone; a new one is there after `power-on`. */
+  /** The disk under the host's mirrored devices is gone, with all that only it held. */
   | ({ readonly kind: 'disk-failure' } & OfHost)
+  /** A person puts an empty one in its place; only while the host has no power. */
+  | ({ readonly kind: 'replace-disk' } & OfHost)
   /** Old packets of its peer, also of earlier incarnations, are sent to the host again. */
   | ({ readonly kind: 'replay' } & OfHost)
   /** Its newest packets come late, on every link, also where a cut or a loss had kept them back. */
   | ({ readonly kind: 'deliver-late' } & OfHost)
+  /** Somebody without the key sends to the host: its peer's packets altered, packets signed otherwise, and noise. */
+  | ({ readonly kind: 'forge' } & OfHost)
   | ({ readonly kind: 'operator'; readonly request: OperatorRequest } & OfHost);
 
 export type ActionKind = Action['kind'];

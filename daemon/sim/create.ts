@@ -63,6 +63,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
     boot: 1,
     pausedUntil: 0,
     clock: { base: startsAt, origin: 1000 + chance() * 1_000_000, rate: 1 },
+    wallOffsetMs: 0,
     state: null,
     run: 0,
     incarnation: 0,
@@ -84,6 +85,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
     cableIn: { dedicated: true, lan: true },
     sent: [],
     sentBefore: [],
+    refusedForgeries: 0,
     probes: new Map(),
     saved: emptySaved,
     savedBefore: [],
@@ -159,7 +161,12 @@ function goOn(host: Host, state: State): void {
   clock.base = model.agenda.now();
   clock.origin = state.now;
   host.incarnation = state.incarnation;
-  host.saved = { ledger: state.ledger, boot: host.boot, maintenanceEnds: null };
+  host.saved = {
+    incarnation: host.incarnation,
+    ledger: state.ledger,
+    boot: host.boot,
+    maintenanceEnds: null,
+  };
   for (const thing of host.things) {
     const kind = resourceOf(state, thing)?.status?.kind;
     if (thing.device === null && (kind === 'up' || kind === 'paused')) setRunning(thing, kind);

@@ -2,7 +2,7 @@
 // and the truth about its blocks. Facts from drbd_nl.c drbd_adm_attach() and drbd_state.c (8.4).
 
 import type { Connection, Disk, Fencing, PeerDisk, Side, StorageStatus } from './drbd.ts';
-import { createGenerations, type Generations, startGeneration } from './drbd-generations.ts';
+import { createGenerations, type Generations, justCreated, startGeneration } from './drbd-generations.ts';
 
 /** What the metadata says of the time before the power went (MDF_* flags). */
 interface Metadata {
@@ -124,7 +124,7 @@ export const isWhole = (disk: PeerDisk): boolean => disk === 'up-to-date' || dis
 export const isPassed = (disk: PeerDisk): boolean => disk === 'outdated' || disk === 'inconsistent';
 
 /** Has it blocks that a write goes to? */
-const takesWrites = (self: Replica): boolean =>
+export const takesWrites = (self: Replica): boolean =>
   self.disk === 'up-to-date' || (self.disk === 'inconsistent' && self.session !== 0);
 
 /** drbd_adm_attach(): what the metadata makes of the disk, and of the peer's. */
@@ -170,6 +170,17 @@ export function losePower(self: Replica): void {
   self.openers = 0;
   self.waiting = 0;
   self.inFlight = 0;
+}
+
+/** drbdadm create-md on a new disk. */
+export function putEmptyDisk(self: Replica): void {
+  if (self.powered || !self.broken) return;
+  const nothing = { consistent: false, wasUpToDate: false, peerOutdated: false, crashedPrimary: false };
+  Object.assign(self.metadata, nothing);
+  Object.assign(self.generations, createGenerations(justCreated));
+  self.broken = false;
+  self.only = 0;
+  self.onlyAcknowledged = 0;
 }
 
 export function makeGeneration(self: Replica, fresh: number): void {

@@ -13,9 +13,11 @@ import {
   isSuspended,
   isWhole,
   losePower,
+  putEmptyDisk,
   type Replica,
   refreshShown,
   settleTogether,
+  takesWrites,
 } from './drbd-replica.ts';
 import { abortResync, continueResync } from './drbd-resync.ts';
 
@@ -80,7 +82,7 @@ export type PromoteOutcome =
   | 'not-up';
 
 export interface DrbdTruth {
-  /** Both are primary with IO flowing, and not connected to each other. */
+  /** Both are primary with IO flowing to a disk of their own, and not connected to each other. */
   readonly bothWritable: boolean;
   /** Writes that this side holds and the other does not. */
   readonly only: Readonly<Record<Side, number>>;
@@ -124,8 +126,10 @@ export interface Drbd {
   powerLoss(side: Side): void;
   /** drbdadm up. */
   powerOn(side: Side): void;
-  /** For good: also after the next powerOn the side is diskless. */
+  /** Also after the next powerOn the side is diskless. */
   diskFailure(side: Side): void;
+  /** Without power: an empty disk with fresh metadata takes the place of the failed one, whose data nobody has. */
+  replaceDisk(side: Side): void;
   truth(): DrbdTruth;
   /** Nobody holds an acknowledged write that is missing in what this side reads: its own disk, or its peer's without one. */
   isNewest(side: Side): boolean;
@@ -227,7 +231,7 @@ function status({ options: { clock } }: Mirror, { shown, resync }: Replica): Sto
 }
 
 function truth({ replicas: { primary, secondary }, splitBrain, ...rest }: Mirror): DrbdTruth {
-  const isWritable = (self: Replica) => self.role === 'primary' && !isSuspended(self);
+  const isWritable = (self: Replica) => self.role === 'primary' && !isSuspended(self) && takesWrites(self);
   const isJoined = primary.session !== 0 && primary.session === secondary.session && rest.linkUp;
   return {
     bothWritable: isWritable(primary) && isWritable(secondary) && !isJoined,
@@ -301,6 +305,7 @@ export function createDrbd(options: DrbdOptions): Drbd {
     powerLoss: command(powerLoss),
     powerOn: command(powerOn),
     diskFailure: command(diskFailure),
+    replaceDisk: command((_, self) => putEmptyDisk(self)),
     truth: () => truth(mirror),
     isNewest: (side) => {
       const self = replicas[side];

@@ -1,13 +1,28 @@
 // The state file of a modelled host: written whole, one write after the other, and what is left of it after a crash;
-// as daemon/runtime/state-file.ts does it, with the world's time for the wall clock.
+// as daemon/runtime/state-file.ts does it. What that makes of the wall clock, the world is given (`restarts`).
 
 import type { Effect, Ledger } from '../core/events.ts';
 import { post } from './daemon.ts';
-import { type Host, hostClock, type Saved, standsStill, type Write } from './model.ts';
+import { type Host, hostClock, type Saved, standsStill, type Write, wallClock } from './model.ts';
 
 const remembered = 4;
 
+/** What a restart makes of a wall clock that anybody may have set; all times in milliseconds. */
+export interface Restarts {
+  /** Of the run that begins; `known`: of the last one that is on record, 0: none. */
+  readonly nextIncarnation: (known: number, wallMs: number) => number;
+  /** How much of a maintenance is left in another boot; 0 or less: it is over. */
+  readonly maintenanceLeftMs: (endsMs: number, wallMs: number) => number;
+}
+
+/** A clock that nobody sets. */
+export const plainRestarts: Restarts = {
+  nextIncarnation: (known) => known + 1,
+  maintenanceLeftMs: (endsMs, wallMs) => endsMs - wallMs,
+};
+
 export const emptySaved: Saved = {
+  incarnation: 0,
   ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
   boot: 0,
   maintenanceEnds: null,
@@ -35,13 +50,13 @@ function written(write: Write): void {
 }
 
 function save(host: Host, ledger: Ledger): void {
-  const { model, savedBefore, saved, boot } = host;
+  const { model, savedBefore, saved, boot, incarnation } = host;
   savedBefore.push(saved);
   if (savedBefore.length > remembered) savedBefore.shift();
   const { maintenanceUntil } = ledger;
   const leftMs = maintenanceUntil === null ? null : maintenanceUntil - hostClock(host);
-  const maintenanceEnds = leftMs === null ? null : model.agenda.now() + leftMs;
-  host.saved = { ledger, boot, maintenanceEnds };
+  const maintenanceEnds = leftMs === null ? null : wallClock(host) + leftMs;
+  host.saved = { incarnation, ledger, boot, maintenanceEnds };
   model.trace?.({ kind: 'ledger-on-disk', at: model.agenda.now(), side: host.side, ledger });
 }
 
@@ -54,15 +69,26 @@ export function breakOffWrites(host: Host): void {
   host.writes.length = 0;
 }
 
-/** What a daemon that starts now reads. */
-export function readLedger(host: Host): Ledger {
+/** What a daemon that starts now reads; its incarnation is on disk before it does anything. */
+export function openLedger(host: Host): Ledger {
   if (host.stateFile === 'lost') host.saved = emptySaved;
   if (host.stateFile === 'old') host.saved = host.savedBefore[0] ?? host.saved;
   host.stateFile = 'ok';
-  const { ledger, boot, maintenanceEnds } = host.saved;
-  if (ledger.maintenanceUntil === null || maintenanceEnds === null) return ledger;
+  const { restarts = plainRestarts } = host.model.options;
+  const known = host.saved;
+  host.incarnation = restarts.nextIncarnation(known.incarnation, wallClock(host));
+  const ledger = { ...known.ledger, maintenanceUntil: maintenanceUntil(host, known, restarts) };
+  save(host, ledger);
+  return ledger;
+}
+
+function maintenanceUntil(host: Host, known: Saved, { maintenanceLeftMs }: Restarts): number | null {
+  const { ledger, boot, maintenanceEnds } = known;
+  if (ledger.maintenanceUntil === null || maintenanceEnds === null) return null;
   const clock = hostClock(host);
-  const until =
-    boot === host.boot ? ledger.maintenanceUntil : clock + maintenanceEnds - host.model.agenda.now();
-  return { ...ledger, maintenanceUntil: until > clock ? until : null };
+  const isSameBoot = boot === host.boot;
+  const until = isSameBoot
+    ? ledger.maintenanceUntil
+    : clock + maintenanceLeftMs(maintenanceEnds, wallClock(host));
+  return until > clock ? until : null;
 }

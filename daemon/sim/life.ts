@@ -2,7 +2,7 @@
 
 import { initialState, type State } from '../core/state.ts';
 import { post } from './daemon.ts';
-import { breakOffWrites, readLedger } from './ledger-file.ts';
+import { breakOffWrites, openLedger } from './ledger-file.ts';
 import { type Host, hostClock, standsStill } from './model.ts';
 import { hasCarrier, keepForReplay, segmentOf } from './network.ts';
 import { orphan } from './operations.ts';
@@ -78,8 +78,7 @@ export function startDaemon(host: Host): void {
     restartLater(host); // It refuses to run without its state file.
     return;
   }
-  const ledger = readLedger(host);
-  host.incarnation += 1;
+  const ledger = openLedger(host);
   const { policy, incarnation } = host;
   beginDaemon(host, initialState({ at: hostClock(host), policy, incarnation, ledger }));
 }

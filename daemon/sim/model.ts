@@ -9,6 +9,7 @@ import type {
   OperatorRequest,
   RequestAnswer,
   ResourceAction,
+  StorageStatus,
 } from '../core/events.ts';
 import type { Echo, HeartbeatContent } from '../core/heartbeat.ts';
 import type { GroupName, Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
@@ -31,7 +32,9 @@ export interface Packet {
 /** A mirrored device: one for both hosts. */
 export interface Device {
   readonly drbd: Drbd;
+  /** What the trace was told last. */
   bothWritable: boolean;
+  readonly shown: Record<Side, Pick<StorageStatus, 'disk' | 'connection'>>;
 }
 
 /** A resource on one host. */
@@ -90,9 +93,11 @@ export interface ProbeRun {
 
 /** A state file. */
 export interface Saved {
+  /** 0: there is none. */
+  readonly incarnation: number;
   readonly ledger: Ledger;
   readonly boot: number;
-  /** End of maintenance by the world's time, for another boot; null: none. */
+  /** End of maintenance by the wall clock, milliseconds, for another boot; null: none. */
   readonly maintenanceEnds: number | null;
 }
 
@@ -120,6 +125,8 @@ export interface Host {
   pausedUntil: number;
   /** The host's clock showed `origin` at `base` of the world's time and goes at `rate`. */
   readonly clock: { base: number; origin: number; rate: number };
+  /** By how much its wall clock has been set forward, milliseconds. */
+  wallOffsetMs: number;
 
   /** null: the daemon does not run. */
   state: State | null;
@@ -152,6 +159,8 @@ export interface Host {
   /** What it sent lately, oldest first; and the last packets of earlier incarnations. */
   readonly sent: Packet[];
   readonly sentBefore: Packet[];
+  /** What forgers sent to it and it refused. */
+  refusedForgeries: number;
   readonly probes: Map<string, ProbeRun>;
 
   saved: Saved;
@@ -208,6 +217,14 @@ export const peerOf = ({ model, side }: Host): Host =>
 /** What the host's CLOCK_MONOTONIC shows now, milliseconds. */
 export function hostClock({ clock, model }: Host): number {
   return clock.origin + (model.agenda.now() - clock.base) * clock.rate;
+}
+
+/** The wall clock at the world's beginning, milliseconds since 1970; small, so that it is quick to compute with. */
+const wallStartMs = 1_000_000_000;
+
+/** What Date.now() shows on the host; a clock that was set back too far stands at 1970. */
+export function wallClock({ model, wallOffsetMs }: Host): number {
+  return Math.max(0, Math.floor(wallStartMs + model.agenda.now() + wallOffsetMs));
 }
 
 /** The host does not run at the moment: what it was about to do, it does when it goes on. */

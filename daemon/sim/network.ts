@@ -1,11 +1,14 @@
 // Cables, and the heartbeats on them: lost, late, doubled, out of order, cut in one direction, and sent again by
-// whoever has recorded them. What arrives is authentic; what is not never comes to the core, so it is not modelled.
+// whoever has recorded them. What a sender hands over arrives as it is; what a forger sends goes through the codec that
+// the world is given, as bytes.
 
 import type { Effect } from '../core/events.ts';
-import type { Segment } from './action.ts';
+import type { Segment, Side } from './action.ts';
 import { post } from './daemon.ts';
+import { type Chance, chanceOf } from './engine.ts';
 import type { Host, Packet } from './model.ts';
 import { peerOf } from './model.ts';
+import type { Untimed } from './world.ts';
 
 const recorded = 64;
 const recordedBefore = 32;
@@ -113,6 +116,47 @@ export function deliverLate(to: Host): void {
     .forEach((packet, index) => {
       to.model.agenda.later(50 + index * 150, again, { to, packet });
     });
+}
+
+/** What somebody without the key can send, made of a packet that he has seen; each goes over one link as bytes. */
+export interface Forger {
+  readonly forge: (genuine: GenuinePacket, chance: Chance) => readonly Forgery[];
+}
+
+/** `link`: it was seen on, and forgeries of it go to. */
+export interface GenuinePacket extends Omit<Packet, 'from'> {
+  readonly from: Side;
+  readonly link: number;
+}
+
+/** `event`: what the receiver's daemon would be told; null: it was refused and counted. */
+export interface Forgery {
+  readonly how: string;
+  readonly link: number;
+  readonly event: Extract<Untimed, { kind: 'heartbeat-received' | 'heartbeat-not-understood' }> | null;
+}
+
+/** Of the peer's packets an old one, one of its run before, and the newest. */
+export function forge(to: Host): void {
+  const { options, agenda, trace } = to.model;
+  const { forger } = options;
+  if (forger === undefined) return;
+  const from = peerOf(to);
+  const seen = [from.sentBefore[0], from.sent[0], from.sent.at(-1)];
+  const chance = chanceOf(Math.floor(agenda.now()), `forger ${to.side} ${options.seed}`);
+  for (const packet of seen) {
+    if (packet === undefined) continue;
+    const link = Math.floor(chance() * to.policy.links.length);
+    for (const { how, link: over, event } of forger.forge({ ...packet, from: from.side, link }, chance)) {
+      if (!to.up || !to.cableIn[segmentOf(over)] || to.state === null) continue;
+      if (event === null) {
+        to.refusedForgeries += 1;
+        continue;
+      }
+      trace?.({ kind: 'forged', at: agenda.now(), side: to.side, how });
+      post(to, { ...event, at: 0 });
+    }
+  }
 }
 
 function again({ to, packet }: Again): void {

@@ -26,18 +26,20 @@ function changeAddress(thing: Thing, action: ResourceAction): string | null {
   return null;
 }
 
-/** Mounted it holds its device open, and its guests hold it. */
+/** Mounted it holds its device open, and its guests hold it. Both ways its journal and superblock are written. */
 function changeFilesystem(thing: Thing, action: ResourceAction): string | null {
   const { host, policy } = thing;
   if (action === 'start') {
     if (!disksOpen(thing)) return 'its device is not primary';
     setRunning(thing, 'up');
+    writeTo(thing);
     return null;
   }
   const isHeld = host.things.some(
     ({ policy: { needs }, running }) => running !== 'down' && needs.includes(policy.id),
   );
   if (isHeld) return 'it is held open';
+  writeTo(thing);
   setRunning(thing, 'down');
   return null;
 }
@@ -92,14 +94,18 @@ export function setRunning(thing: Thing, running: Running): void {
 
 /** A guest writes now and then, for as long as it runs. */
 function write(thing: Thing): void {
-  const { host, disks } = thing;
+  const { host } = thing;
   if (thing.running !== 'up') {
     thing.writing = false;
     return;
   }
   if (standsStill(host, write, thing)) return;
-  for (const { device } of disks) device?.drbd.write(host.side);
+  writeTo(thing);
   host.model.agenda.later(about(host.chance, writeEveryMs), write, thing);
+}
+
+function writeTo({ host, disks }: Thing): void {
+  for (const { device } of disks) device?.drbd.write(host.side);
 }
 
 /** Both hosts have the address and hear each other on the LAN, one way at least. */

@@ -41,17 +41,24 @@ export function createDevice(model: Model, id: ResourceId): Device {
     fencePeer: (side, answer) => callHandler(hosts[side], id, answer),
     changed: (side) => changed(hosts[side], id),
   });
-  return { drbd, bothWritable: false };
+  const shown = { disk: 'up-to-date', connection: 'connected' } as const;
+  return { drbd, bothWritable: false, shown: { primary: shown, secondary: shown } };
 }
 
 function changed(host: Host, id: ResourceId): void {
   const thing = thingOf(host, id);
   if (thing === null || thing.device === null) return;
   const { drbd } = thing.device;
-  const { role, suspended } = drbd.status(host.side);
+  const { role, suspended, disk, connection } = drbd.status(host.side);
   const isPrimary = role === 'primary';
   setRunning(thing, !isPrimary ? 'down' : suspended === 'no' ? 'up' : 'paused');
   tellBothWritable(host, thing, thing.device);
+  const { trace, agenda } = host.model;
+  const shown = thing.device.shown[host.side];
+  if (trace !== null && (shown.disk !== disk || shown.connection !== connection)) {
+    thing.device.shown[host.side] = { disk, connection };
+    trace({ kind: 'device', at: agenda.now(), side: host.side, resource: id, disk, connection });
+  }
   lookSoon(thing, 3);
 }
 
@@ -198,6 +205,12 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
     }
     told(outcome === 'done' ? null : refusals[outcome]);
   });
+}
+
+/** Somebody opens the host for it. */
+export function replaceDisks(host: Host): void {
+  if (host.powered) return;
+  for (const { device } of host.things) device?.drbd.replaceDisk(host.side);
 }
 
 export function failDisks(host: Host): void {

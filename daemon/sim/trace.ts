@@ -11,6 +11,7 @@ import type {
   Outcome,
   RequestAnswer,
   ResourceAction,
+  StorageStatus,
 } from '../core/events.ts';
 import type { GroupName, ResourceId } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
@@ -61,6 +62,16 @@ export type Trace = { readonly at: number } & (
       readonly resource: ResourceId;
       readonly bothWritable: boolean;
     }
+  /** What the kernel of this side shows of its copy and its connection has changed. The truth. */
+  | {
+      readonly kind: 'device';
+      readonly side: Side;
+      readonly resource: ResourceId;
+      readonly disk: StorageStatus['disk'];
+      readonly connection: StorageStatus['connection'];
+    }
+  /** Something that somebody without the key had sent was taken for a packet of the peer. The truth. */
+  | { readonly kind: 'forged'; readonly side: Side; readonly how: string }
   /** A floating address is set on both hosts, and both are on the LAN; or no longer. The truth. */
   | { readonly kind: 'address-conflict'; readonly resource: ResourceId; readonly on: boolean }
   | {

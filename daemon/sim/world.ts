@@ -1,6 +1,6 @@
 // Two hosts with the real, unchanged core in a modelled world. Everything that happens follows from the seed, the
 // policies and the actions; the same ones give the same world, event by event.
-// It knows nothing of what ought to be: checkers listen to its trace. The wall clock exists nowhere in it.
+// It knows nothing of what ought to be: checkers listen to its trace.
 
 import type {
   Effect,
@@ -11,14 +11,15 @@ import type {
   ResourceAction,
   StorageStatus,
 } from '../core/events.ts';
-import type { Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
+import type { GroupName, Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { act } from './acting.ts';
 import type { Action, Segment, Side } from './action.ts';
 import { beginWith, createModel } from './create.ts';
 import { inject } from './daemon.ts';
+import type { Restarts } from './ledger-file.ts';
 import { peerOf, thingOf } from './model.ts';
-import { reaches } from './network.ts';
+import { type Forger, reaches } from './network.ts';
 import { leaseHolder } from './outside.ts';
 import type { Running, Trace } from './trace.ts';
 
@@ -61,6 +62,10 @@ export interface World {
   reaches(from: Side, segment: Segment): boolean;
   /** Who has the lease now, by the witness's own clock. */
   leaseHolder(): Side | null;
+  /** The groups whose disks this side wrote to without their mirror, by the record of the witness. */
+  leaseMarks(side: Side): readonly GroupName[];
+  /** What forgers sent to this side, and it refused. */
+  refusedForgeries(side: Side): number;
   /** Events of the cores so far, both nodes. */
   steps(): number;
 }
@@ -82,6 +87,10 @@ export interface WorldOptions {
   /** Where a probe's target is. Default: by its name. */
   readonly probeSegment?: (target: ProbeTarget) => Segment;
   readonly drbd?: DrbdTimes;
+  /** What a daemon that starts makes of its wall clock. Default: incarnations count up, and nobody sets a clock. */
+  readonly restarts?: Restarts;
+  /** What a forger can make of a packet, and what the receiver makes of that. Default: nobody forges. */
+  readonly forger?: Forger;
 }
 
 /** How the mirrored devices are set up, milliseconds. */
@@ -117,6 +126,8 @@ export function createWorld(options: WorldOptions): World {
     ledgerOnDisk: (side) => hosts[side].saved.ledger,
     reaches: (from, segment) => reaches(hosts[from], peerOf(hosts[from]), segment),
     leaseHolder: () => leaseHolder(hosts.primary),
+    leaseMarks: (side) => model.lease.alone[side],
+    refusedForgeries: (side) => hosts[side].refusedForgeries,
     steps: () => model.steps,
   };
 }

@@ -1,9 +1,10 @@
 // When is a world at rest: both daemons run and hear each other, every group has exactly one owner, everything of it
 // is up there and nothing of it elsewhere. What faults begin from, and what rule L1 demands after they have ended.
 
-import type { GroupPolicy } from '../../daemon/core/policy.ts';
+import type { GroupPolicy, ResourceId, ResourcePolicy } from '../../daemon/core/policy.ts';
 import type { GroupState, State } from '../../daemon/core/state.ts';
 import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
+import type { Trace } from '../../daemon/sim/trace.ts';
 import type { World } from '../../daemon/sim/world.ts';
 
 /** The first thing that keeps a world from being calm; null: nothing. */
@@ -23,9 +24,20 @@ const unrests = [
   'a resource is not up',
   'a resource is not down where it should be',
   'a disk is not mirrored',
+  'the witness takes a copy for older than it is',
 ] as const;
 
 export function unrest(world: World, groups: readonly GroupPolicy[]): Unrest {
+  const ofNodes = unrestOfNodes(world);
+  if (ofNodes !== null) return ofNodes;
+  for (const policy of groups) {
+    const reason = unrestOf(world, policy);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+function unrestOfNodes(world: World): Unrest {
   for (const side of sides) {
     const state = world.state(side);
     if (state === null || !world.powered(side)) return 'a daemon does not run';
@@ -35,10 +47,6 @@ export function unrest(world: World, groups: readonly GroupPolicy[]): Unrest {
     if (state.persistedRevision < state.ledgerRevision) return 'a ledger is not on disk';
     if (state.fence.operation !== null) return 'a host is being powered off';
   }
-  for (const policy of groups) {
-    const reason = unrestOf(world, policy);
-    if (reason !== null) return reason;
-  }
   return null;
 }
 
@@ -47,20 +55,51 @@ function groupOf(world: World, side: Side, name: string): GroupState | undefined
 }
 
 function unrestOf(world: World, policy: GroupPolicy): Unrest {
-  const owner = sides.find((side) => groupOf(world, side, policy.name)?.phase.kind === 'active');
+  const owned = ownedIn(world, policy);
+  if (typeof owned === 'string') return owned;
+  for (const resource of policy.resources) {
+    const reason = unrestOfResource(world, owned, resource);
+    if (reason !== null) return reason;
+  }
+  // The nodes have it taken off once the copies are the same; until then a takeover would wait for a person.
+  if (isMarked(world, policy)) return 'the witness takes a copy for older than it is';
+  return null;
+}
+
+/** A copy on a disk that has failed is older indeed. */
+function isMarked(world: World, { name, resources }: GroupPolicy): boolean {
+  return (
+    sides.some((side) => world.leaseMarks(side).includes(name)) &&
+    resources.every(
+      ({ id, kind }) =>
+        kind !== 'drbd' || sides.every((side) => world.storage(side, id)?.disk === 'up-to-date'),
+    )
+  );
+}
+
+interface Owned {
+  readonly owner: Side;
+  readonly own: GroupState;
+  readonly other: GroupState;
+}
+
+function ownedIn(world: World, { name }: GroupPolicy): Owned | NonNullable<Unrest> {
+  const owner = sides.find((side) => groupOf(world, side, name)?.phase.kind === 'active');
   if (owner === undefined) return 'a group has no owner';
-  const other = groupOf(world, otherSide(owner), policy.name);
-  const own = groupOf(world, owner, policy.name);
+  const other = groupOf(world, otherSide(owner), name);
+  const own = groupOf(world, owner, name);
   if (other?.phase.kind !== 'stopped') return 'a group is not at rest on the node that does not own it';
   if (own?.phase.kind !== 'active' || own.phase.generation === 0) return 'a group runs without a generation';
-  for (const { id, kind } of policy.resources) {
-    const resource = own.resources.find((one) => one.id === id);
-    if (resource?.operation !== null || other.resources.some(({ operation }) => operation !== null))
-      return 'an operation is under way';
-    if (resource.status?.kind !== 'up' || world.running(owner, id) !== 'up') return 'a resource is not up';
-    if (world.running(otherSide(owner), id) !== 'down') return 'a resource is not down where it should be';
-    if (kind === 'drbd' && !isMirrored(world, owner, id)) return 'a disk is not mirrored';
-  }
+  return { owner, own, other };
+}
+
+function unrestOfResource(world: World, { owner, own, other }: Owned, { id, kind }: ResourcePolicy): Unrest {
+  const resource = own.resources.find((one) => one.id === id);
+  if (resource?.operation !== null || other.resources.some(({ operation }) => operation !== null))
+    return 'an operation is under way';
+  if (resource.status?.kind !== 'up' || world.running(owner, id) !== 'up') return 'a resource is not up';
+  if (world.running(otherSide(owner), id) !== 'down') return 'a resource is not down where it should be';
+  if (kind === 'drbd' && !isMirrored(world, owner, id)) return 'a disk is not mirrored';
   return null;
 }
 
@@ -78,20 +117,67 @@ function isMirrored(world: World, owner: Side, id: string): boolean {
   );
 }
 
+/** Since when a side's kernel has given the connection of a device up (StandAlone), and has not had one again. */
+export interface Partings {
+  readonly see: (trace: Trace) => void;
+  /** Milliseconds of the world's time; null: it has not. */
+  readonly since: (side: Side, resource: ResourceId) => number | null;
+}
+
+export function createPartings(): Partings {
+  const since = new Map<string, number>();
+  return {
+    see(trace) {
+      if (trace.kind !== 'device') return;
+      const key = `${trace.side} ${trace.resource}`;
+      if (trace.connection === 'standalone') since.set(key, since.get(key) ?? trace.at);
+      else if (trace.connection !== 'connecting') since.delete(key);
+    },
+    since: (side, resource) => since.get(`${side} ${resource}`) ?? null,
+  };
+}
+
 /**
- * Two copies that have parted, or a disk that is gone, wait for a person (and DRBD may hold IO back until then), and the
- * node has said so: the rest of the world may be at rest all the same.
+ * Each group is at rest, or waits for a person to choose between two copies that have parted; and at least one does.
+ * Until then DRBD may hold the IO of what stands on them back. That must have been said, with what to do, since it is so.
  */
-export function waitsForDecision(world: World, groups: readonly GroupPolicy[]): boolean {
-  const reason = unrest(world, groups);
-  if (reason !== 'a disk is not mirrored' && reason !== 'a resource is not up') return false;
-  const hasParted = groups.some(({ resources }) =>
-    resources.some(({ id }) => sides.some((side) => world.storage(side, id)?.connection === 'standalone')),
+export function waitsForDecision(world: World, groups: readonly GroupPolicy[], partings: Partings): boolean {
+  if (unrestOfNodes(world) !== null) return false;
+  const restless = groups.filter((policy) => unrestOf(world, policy) !== null);
+  return restless.length > 0 && restless.every((policy) => groupWaits(world, policy, partings));
+}
+
+function groupWaits(world: World, policy: GroupPolicy, partings: Partings): boolean {
+  const owned = ownedIn(world, policy);
+  if (typeof owned === 'string') return false;
+  const parted = policy.resources.filter(({ id }) => sides.some((side) => partings.since(side, id) !== null));
+  const isHeld = ({ id, needs }: ResourcePolicy) =>
+    parted.some((device) => device.id === id || needs.includes(device.id));
+  return (
+    parted.every(({ id }) => hasSaidParted(world, policy.name, id, partings)) &&
+    policy.resources.every((resource) => {
+      const reason = unrestOfResource(world, owned, resource);
+      const isOfIt = reason === 'a disk is not mirrored' || reason === 'a resource is not up';
+      return reason === null || (isOfIt && isHeld(resource));
+    })
   );
-  const isSaid = sides.some((side) =>
-    world.notes(side).some(({ code, next }) => code === 'storage-standalone' && next !== null),
+}
+
+function hasSaidParted(world: World, name: string, id: ResourceId, partings: Partings): boolean {
+  const began = sides.map((side) => partings.since(side, id)).filter((at) => at !== null);
+  const from = Math.min(...began);
+  return sides.some((side) =>
+    world
+      .notes(side)
+      .some(
+        ({ at, code, group, message, next }) =>
+          at >= from &&
+          code === 'storage-standalone' &&
+          group === name &&
+          message.includes(id) &&
+          next !== null,
+      ),
   );
-  return hasParted && isSaid;
 }
 
 /** Who owns the group, by the truth of its guests; null: nobody, or not clear. */

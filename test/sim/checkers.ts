@@ -5,8 +5,10 @@ import type { Ledger } from '../../daemon/core/events.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { type Side, sides } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
+import { addressOnce } from './addresses.ts';
 import { persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
-import { addressOnce, newestDataOnly, noGuestTwice, noTwoWriters } from './safety.ts';
+import { newestDataOnly } from './data.ts';
+import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
 
 /** The rules, in the words that a report shows. */
@@ -16,7 +18,7 @@ export const rules = {
   S3: 'only the newest, up-to-date data is promoted, unless a person has accepted less',
   S4: 'an address is on two live, connected hosts for no longer than the bound',
   S5: 'a generation is on disk before its first step',
-  S6: 'a replayed packet changes a counter and nothing else',
+  S6: 'a replayed or forged packet changes a counter and nothing else',
   S7: 'what is stopped in order is stopped in order: addresses first, disks last',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',

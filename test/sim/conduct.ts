@@ -41,7 +41,8 @@ interface Delivered {
  * S6. A packet that is of an earlier incarnation than one that this run of the daemon was given, or not newer than
  * one that it was given on the same link; or not newer than the one in its ledger when it started. It may change the
  * refusal counters of its link, and nothing else; and nothing is done because of it. And what its sender wrote without
- * having read this run of the daemon may be a capture: it is no proof that the peer is alive.
+ * having read this run of the daemon may be a capture: it is no proof that the peer is alive. What somebody without the
+ * key has sent does not come to the core at all.
  */
 export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker {
   const delivered: Record<Side, Delivered> = {
@@ -55,6 +56,9 @@ export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker
       const newest = ledgerOnDisk(side).peer;
       const sequences = newest === null ? [] : Array.from({ length: 8 }, () => newest.sequence);
       delivered[side] = { incarnation: newest?.incarnation ?? null, sequences, isProven: false };
+    },
+    forged({ at, side, how }) {
+      report('S6', at, side, `a forged packet was taken for one of the peer's: ${how}`);
     },
     stepped({ at, side, event, before, after, effects }) {
       if (event.kind !== 'heartbeat-received') return;
@@ -131,29 +135,73 @@ export function stopsInOrder({ report }: Context): Checker {
   };
 }
 
-/** Alarms that say that something is held back until somebody acts. */
-const heldBack = new Set(['block', 'quarantined', 'ledger-not-written']);
+/** What a person does, as the first word of an advice or of a part of it. */
+const imperatives =
+  'power|start|stop|mend|wait|run|free|make sure|bring|load|type|name|see|check|look|give|put|replace|connect|plug|set|do|press|read';
+const tellsWhatToDo = new RegExp(`(^|[;:,.] (or, |and |then )?(if [^;]*, )?)(${imperatives})\\b`, 'i');
+/** A command of this or of the usual tools, as it is to be typed. */
+const namesCommand =
+  /`(battito|systemctl|journalctl|drbdadm|drbdsetup|modprobe|ip|ping|mount|umount|virsh) [^`]+`/;
 
-/** L3. A refusal, a block and the alarm about it each name what a person can do. */
-export function reasonsGiven({ report }: Context): Checker {
+/** Does it name something that a person can do, by a command or a verb? */
+export const isAdvice = (next: string): boolean => namesCommand.test(next) || tellsWhatToDo.test(next);
+
+/** What the core still owes its advice, or a name: alarms by their code, refusals by their message. To be emptied. */
+const owed: ReadonlySet<string> = new Set([
+  'peer-dead',
+  'peer-isolated',
+  'peer-unresponsive',
+  'peer-listening',
+  'peer-fenced',
+  'fencing',
+  'no such group waits for this',
+]);
+
+/** L3. A refusal, a block and every alarm each name what a person can do, and what they are about. */
+export function reasonsGiven({ policy, report }: Context): Checker {
+  const nodes: readonly string[] = [policy.self, policy.peer];
+  const groups = policy.groups.map(({ name }) => name);
+  const named = [
+    ...nodes,
+    ...groups,
+    ...policy.groups.flatMap(({ resources }) => resources.map(({ id }) => id)),
+  ];
+  const own = ['this node', 'the state file', 'the watchdog', 'the witness'];
+  const isAbout = (words: readonly string[], text: string) => words.some((word) => text.includes(word));
+  const judge = (
+    at: number,
+    side: Side,
+    what: string,
+    text: string,
+    next: string,
+    about: readonly string[],
+  ) => {
+    if (text.trim() === '') report('L3', at, side, `${what} says nothing`);
+    else if (!isAdvice(next)) report('L3', at, side, `${what} does not say what to do: "${text}"; "${next}"`);
+    else if (!isAbout(about, `${text} ${next}`))
+      report('L3', at, side, `${what} does not say what it is about: "${text}"`);
+  };
   return {
     rule: 'L3',
     answered({ at, side, request, answer }) {
-      if (answer.kind === 'refused' && (answer.next.trim() === '' || answer.message.trim() === ''))
-        report('L3', at, side, `${request.kind} was refused without a word on what to do`);
+      if (answer.kind !== 'refused' || owed.has(answer.message)) return;
+      const meant = 'groups' in request && request.groups.length > 0 ? [...request.groups, ...nodes] : named;
+      const about = 'groups' in request && request.groups.length === 0 ? [...named, 'group'] : meant;
+      judge(at, side, `the refusal of ${request.kind}`, answer.message, answer.next, about);
     },
-    note({ at, side, note }) {
-      if (note.severity === 'alarm' && heldBack.has(note.code) && (note.next ?? '').trim() === '')
-        report('L3', at, side, `the alarm ${note.code} does not say what to do`);
+    note({ at, side, note: { severity, code, group, message, next } }) {
+      if (severity !== 'alarm' || owed.has(code)) return;
+      const about = group === null ? [...named, ...own] : [''];
+      judge(at, side, `the alarm ${code}`, message, next ?? '', about);
     },
     stepped({ at, side, before, after }) {
       if (before.groups === after.groups) return;
       after.groups.forEach((group, index) => {
-        const { phase, policy } = group;
+        const { phase } = group;
+        const { name } = group.policy;
         if (phase.kind !== 'blocked' || before.groups[index]?.phase === phase) return;
         const { why, next } = explainObstacle(phase.obstacle, after, group);
-        if (why.trim() === '' || next.trim() === '')
-          report('L3', at, side, `${policy.name} is blocked by ${phase.obstacle}, unexplained`);
+        judge(at, side, `the block of ${name} by ${phase.obstacle}`, why, next, [...named, ...own]);
       });
     },
   };

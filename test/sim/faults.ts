@@ -19,6 +19,8 @@ import {
   while_,
 } from './drawing.ts';
 
+const hourMs = 3_600_000;
+
 const power: readonly Fault[] = [
   {
     name: 'power',
@@ -111,6 +113,15 @@ const daemon: readonly Fault[] = [
     },
   },
   {
+    name: 'wall clock',
+    isSingle: true,
+    draw: (draw) => {
+      const byMs = pick(draw.chance, [1000, 60_000, hourMs, 24 * hourMs]);
+      const isBack = draw.chance() < 0.6;
+      return episode({ kind: 'step-clock', host: host(draw), ms: isBack ? -byMs : byMs });
+    },
+  },
+  {
     name: 'state disk',
     isSingle: true,
     draw: (draw) => {
@@ -174,6 +185,7 @@ const network: readonly Fault[] = [
     },
   },
   { name: 'replay', isSingle: true, draw: (draw) => episode({ kind: 'replay', host: host(draw) }) },
+  { name: 'forged packets', isSingle: true, draw: (draw) => episode({ kind: 'forge', host: host(draw) }) },
   {
     name: 'late packets',
     isSingle: true,
@@ -228,6 +240,7 @@ const things: readonly Fault[] = [
         { kind: 'disk-failure', host: at },
         [
           { kind: 'power-loss', host: at },
+          { kind: 'replace-disk', host: at },
           { kind: 'power-on', host: at },
         ],
         while_(draw),

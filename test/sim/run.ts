@@ -2,28 +2,16 @@
 // The same schedule gives the same result, event by event.
 
 import type { GroupPolicy } from '../../daemon/core/policy.ts';
-import type { State } from '../../daemon/core/state.ts';
-import { type Action, otherSide, type Side, sides } from '../../daemon/sim/action.ts';
+import { type Action, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import { createWorld, type World } from '../../daemon/sim/world.ts';
-import { describe, ownerOf, unrest, waitsForDecision } from './calm.ts';
+import { createPartings, describe, type Partings, unrest, waitsForDecision } from './calm.ts';
 import { createCheckers, type Rule, safetyRules, type Violation } from './checkers.ts';
-import {
-  makeSchedule,
-  measuredVariants,
-  type Schedule,
-  type Step,
-  type Variant,
-  variantOf,
-} from './schedule.ts';
-import {
-  departureBoundMs,
-  groupsOf,
-  policyOf,
-  type Setup,
-  takeoverBoundMs,
-  worldOptionsOf,
-} from './setups.ts';
+import { createFaultCount, type FaultCount } from './fault-count.ts';
+import { acceptData, attend, heal, resetNetwork } from './mending.ts';
+import { makeSchedule, measuredVariants, type Schedule, type Variant, variantOf } from './schedule.ts';
+import { groupsOf, policyOf, worldOptionsOf } from './setups.ts';
+import { expectTakeover, mustTakeOver } from './takeover.ts';
 
 /** How long a schedule waits for calm before the next single fault, and how long the world may take to converge. */
 const calmMs = 15_000;
@@ -38,9 +26,19 @@ export interface Result {
   readonly steps: number;
   /** What a takeover after the owner's loss of power took, milliseconds. */
   readonly takeoversMs: readonly number[];
+  /** How often rule L2 was judged, and how often it could not be: the world was not as it takes, or the time too short. */
+  readonly takeoverChecks: { readonly done: number; readonly skipped: number };
   readonly convergedMs: number | null;
   /** Two copies have parted, and a person was told how to choose between them. */
   readonly isParted: boolean;
+  /** Groups of which a person had to say that the data of one copy be used. */
+  readonly accepted: number;
+  /** Steps of the schedule that were not carried out, since the world did not come to rest before them, or would be lies. */
+  readonly dropped: number;
+  /** Faults that were carried out, the beginning not counted. */
+  readonly faults: number;
+  /** No more than one fault from a calm world, of those that the evidence tier promises to survive, whatever the variant. */
+  readonly isSingle: boolean;
 }
 
 export interface RunOptions {
@@ -48,14 +46,19 @@ export interface RunOptions {
   readonly listen?: (trace: Trace) => void;
 }
 
-interface Run {
+export interface Run {
   readonly schedule: Schedule;
   readonly world: World;
   readonly report: (rule: Rule, side: Side | null, message: string) => void;
   readonly takeoversMs: number[];
+  readonly takeoverChecks: { done: number; skipped: number };
+  readonly partings: Partings;
+  readonly faults: FaultCount;
+  isParted: boolean;
+  accepted: number;
+  dropped: number;
   /** Has anything been done to the world since it was calm? */
   isDisturbed: boolean;
-  isParted: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
   /** Until when a host or a daemon stands still. */
@@ -68,8 +71,10 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
   const { setup, seed, variant } = schedule;
   const extra: Violation[] = [];
   const checkers = createCheckers(policyOf(setup, 'primary'), (side) => world.ledgerOnDisk(side));
+  const partings = createPartings();
   const trace = (event: Trace) => {
     checkers.see(event);
+    partings.see(event);
     listen?.(event);
   };
   const world: World = createWorld({ ...worldOptionsOf(setup, seed), trace });
@@ -81,8 +86,13 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     world,
     report,
     takeoversMs: [],
-    isDisturbed: true,
+    takeoverChecks: { done: 0, skipped: 0 },
+    partings,
+    faults: createFaultCount(),
     isParted: false,
+    accepted: 0,
+    dropped: 0,
+    isDisturbed: true,
     isArmed: false,
     stillUntil: 0,
     lateMs: 0,
@@ -97,23 +107,31 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     report('crash', null, error instanceof Error ? error.message : String(error));
   }
   checkers.ended(world.now());
+  const isSingle = variant === 'evidence-many' && run.faults.isSingle();
+  const all = [...checkers.violations, ...extra];
   return {
     seed,
     variant,
-    violations: withoutConsequences(variant, [...checkers.violations, ...extra]),
+    violations: measuredVariants.has(variant) && !isSingle ? withoutConsequences(all) : inOrder(all),
     simulatedMs: world.now() - beganMs,
     steps: world.steps(),
     takeoversMs: run.takeoversMs,
+    takeoverChecks: run.takeoverChecks,
     convergedMs,
     isParted: run.isParted,
+    accepted: run.accepted,
+    dropped: run.dropped,
+    faults: run.faults.count(),
+    isSingle,
   };
 }
 
+const inOrder = (violations: readonly Violation[]) => violations.toSorted((a, b) => a.at - b.at);
+
 /** Where two writers are measured, not promised, what follows from two writers is not promised either. */
-function withoutConsequences(variant: Variant, violations: readonly Violation[]): readonly Violation[] {
-  const inOrder = violations.toSorted((a, b) => a.at - b.at);
-  const isSpoiled = measuredVariants.has(variant) && violations.some(({ rule }) => safetyRules.has(rule));
-  return isSpoiled ? inOrder.filter(({ rule }) => rule !== 'L1' && rule !== 'L2') : inOrder;
+function withoutConsequences(violations: readonly Violation[]): readonly Violation[] {
+  const isSpoiled = violations.some(({ rule }) => safetyRules.has(rule));
+  return inOrder(violations).filter(({ rule }) => !isSpoiled || (rule !== 'L1' && rule !== 'L2'));
 }
 
 function applySetup({ schedule: { setup }, world }: Run): void {
@@ -121,12 +139,6 @@ function applySetup({ schedule: { setup }, world }: Run): void {
   if (primaryPpm !== 0) world.apply({ kind: 'clock-drift', host: 'primary', ppm: primaryPpm });
   if (secondaryPpm !== 0) world.apply({ kind: 'clock-drift', host: 'secondary', ppm: secondaryPpm });
   resetNetwork(world, setup);
-}
-
-function resetNetwork(world: World, { loss, duplicate, late, delayMs }: Setup): void {
-  for (const segment of ['dedicated', 'lan'] as const) {
-    world.apply({ kind: 'network', segment, loss, duplicate, late, delayMs });
-  }
 }
 
 const runTo = (world: World, ms: number) => world.run(Math.max(0, ms - world.now()));
@@ -139,18 +151,25 @@ function carryOut(run: Run): void {
     runTo(world, step.atMs + run.lateMs);
     if (step.whenCalm) {
       const from = world.now();
-      if (!becomesCalm(world, groups)) return;
+      if (!becomesCalm(world, groups)) {
+        run.dropped += steps.length - index;
+        return;
+      }
       run.lateMs += world.now() - from;
       run.isDisturbed = false;
     }
-    if (!isTrue(world, step.action)) continue;
-    if (mustTakeOver(run, step)) expectTakeover(run, step.action, steps[index + 1]);
-    else world.apply(step.action);
-    run.isDisturbed = true;
+    if (!isTrue(world, step.action)) {
+      run.dropped += 1;
+      continue;
+    }
     const { action } = step;
+    run.faults.see(step);
+    if (mustTakeOver(run, step)) expectTakeover(run, action, steps[index + 1]);
+    else world.apply(action);
+    run.isDisturbed = true;
     if (action.kind === 'pause-host' || action.kind === 'pause-daemon')
       run.stillUntil = Math.max(run.stillUntil, world.now() + action.ms);
-    run.isArmed ||= step.action.kind === 'crash-at-effect' || step.action.kind === 'power-loss-at-effect';
+    run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';
   }
   runTo(world, schedule.healAtMs + run.lateMs);
 }
@@ -172,97 +191,6 @@ function isTrue(world: World, action: Action): boolean {
   return sides.every((side) => side !== node || !world.powered(side));
 }
 
-/** L2 is about a world that was calm, and a loss of power, or an orderly departure, that is alone. */
-function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
-  if (run.world.now() < run.stillUntil) return false;
-  if (whenCalm !== true || run.isDisturbed || run.isArmed || hasWorseCopy(run.world, run.schedule.setup))
-    return false;
-  if (action.kind === 'stop-daemon') return true;
-  if (action.kind !== 'power-loss') return false;
-  return groupsOf(run.schedule.setup).some((group) => ownerOf(run.world, group) === action.host);
-}
-
-/** A copy that was not up-to-date when the owner was lost may have to wait for it. */
-function hasWorseCopy(world: World, setup: Setup): boolean {
-  return groupsOf(setup).some(({ resources }) =>
-    resources.some(({ id, kind }) =>
-      sides.some((side) => kind === 'drbd' && world.storage(side, id)?.disk !== 'up-to-date'),
-    ),
-  );
-}
-
-function expectTakeover(run: Run, action: Action, following: Step | undefined): void {
-  const { world, schedule } = run;
-  const { setup } = schedule;
-  if (action.kind !== 'power-loss' && action.kind !== 'stop-daemon') return;
-  const groups = groupsOf(setup);
-  const survivor = otherSide(action.host);
-  const leaves = action.kind === 'stop-daemon';
-  const nextMs = Math.min(following?.atMs ?? Infinity, schedule.healAtMs) + run.lateMs;
-  const boundMs = leaves ? departureBoundMs(setup) : takeoverBoundMs(setup);
-  const from = world.now();
-  world.apply(action);
-  const isDone = () =>
-    groups.every((group) => ownerOf(world, group) === survivor) &&
-    (!leaves || world.state(survivor)?.verdict.kind === 'departed');
-  const limitMs = Math.min(boundMs, nextMs - from);
-  if (world.runUntil(isDone, Math.max(0, limitMs))) {
-    if (!leaves) run.takeoversMs.push(world.now() - from);
-  } else if (limitMs >= boundMs) {
-    run.report('L2', survivor, `not taken over within ${Math.round(boundMs)} ms: ${describe(world, groups)}`);
-  }
-}
-
-/** The end of all faults. What a person must do besides (start daemons, end standby, retry) is done again and again. */
-function heal({ world, schedule: { setup } }: Run): void {
-  world.apply({ kind: 'heal' });
-  world.apply({ kind: 'gateway', condition: 'on' });
-  world.apply({ kind: 'witness', condition: 'up' });
-  resetNetwork(world, setup);
-  for (const host of sides) {
-    for (const segment of ['dedicated', 'lan'] as const) world.apply({ kind: 'mend', host, segment });
-    world.apply({ kind: 'fence-device', host, condition: 'ok' });
-    world.apply({ kind: 'state-disk', host, condition: 'ok' });
-    world.apply({ kind: 'drivers', host, condition: 'ok' });
-    for (const { resources } of groupsOf(setup)) {
-      for (const { id } of resources) world.apply({ kind: 'break', host, resource: id, how: 'ok' });
-    }
-  }
-}
-
-function attend(world: World): void {
-  for (const host of sides) {
-    if (!world.powered(host)) world.apply({ kind: 'power-on', host });
-    else if (!world.daemonRuns(host)) world.apply({ kind: 'start-daemon', host });
-    const state = world.state(host);
-    if (state === null) continue;
-    const ask = (request: Extract<Action, { kind: 'operator' }>['request']) =>
-      world.apply({ kind: 'operator', host, request });
-    if (state.standby) ask({ kind: 'standby', on: false });
-    if (state.maintenanceUntil !== null) ask({ kind: 'maintenance', durationMs: 0 });
-    const isGivenUp = state.groups.some(({ resources }) => resources.some((one) => one.quarantined !== null));
-    if (isGivenUp) ask({ kind: 'retry', groups: [] });
-  }
-}
-
-/** Where both nodes say that neither copy may be used without a person's word, he gives it to the better one. */
-function acceptData(world: World, groups: readonly GroupPolicy[]): void {
-  for (const { name, resources } of groups) {
-    const isHeld = sides.every((side) => isBlockedByData(world.state(side), name));
-    const device = resources.find(({ kind }) => kind === 'drbd')?.id ?? '';
-    const host = sides.find((side) => world.storage(side, device)?.disk !== 'diskless');
-    if (!isHeld || host === undefined) continue;
-    world.apply({ kind: 'operator', host, request: { kind: 'accept-data', groups: [name] } });
-  }
-}
-
-function isBlockedByData(state: State | null, name: string): boolean {
-  const phase = state?.groups.find(({ policy }) => policy.name === name)?.phase;
-  return (
-    phase?.kind === 'blocked' && (phase.obstacle === 'outdated-data' || phase.obstacle === 'unproven-data')
-  );
-}
-
 const lookMs = 2500;
 /** After this time copies that both nodes refuse are accepted by a person. */
 const partedMs = 12_000;
@@ -272,14 +200,14 @@ function converge(run: Run): number | null {
   const { world, schedule, report } = run;
   const groups = groupsOf(schedule.setup);
   const isCalm = () => unrest(world, groups) === null;
-  heal(run);
+  heal(world, schedule.setup);
   const from = world.now();
   while (world.now() - from < convergenceMs) {
     attend(world);
     if (world.runUntil(isCalm, lookMs)) return world.now() - from;
-    if (world.now() - from > partedMs) acceptData(world, groups);
+    if (world.now() - from > partedMs) run.accepted += acceptData(world, groups);
   }
-  if (waitsForDecision(world, groups)) {
+  if (waitsForDecision(world, groups, run.partings)) {
     run.isParted = true;
     return null;
   }

@@ -6,7 +6,14 @@ import { type Action, type Side, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
 import { between, type Draw, type Fault, operatorAction, pick } from './drawing.ts';
 import { faults, lostHost, lyingDevice } from './faults.ts';
-import { drbdFencings, type Guard, plainSetup, type Setup } from './setups.ts';
+import {
+  departureBoundMs,
+  drbdFencings,
+  type Guard,
+  plainSetup,
+  type Setup,
+  takeoverBoundMs,
+} from './setups.ts';
 
 /**
  * evidence, witnessed: one fault at a time, and the world settles before the next. evidence-many: several at once;
@@ -257,6 +264,32 @@ function drawMany(draw: Draw, beginsMs: number, extra: readonly Fault[]): Step[]
   return [...first, ...afterCalm(drawRound(mixture, draw, lastMs + 500))];
 }
 
+/** Of the schedules this share has a loss of power, or a departure, with so much quiet after it that rule L2 can judge. */
+const quietShare = 0.15;
+
+interface QuietLoss {
+  readonly steps: readonly Step[];
+  /** Nothing else before this. */
+  readonly quietUntilMs: number;
+}
+
+/** Of a host that probably owns something: the preferred one more often. */
+function drawQuietLoss(chance: Chance, setup: Setup, atMs: number): QuietLoss {
+  const host = chance() < 0.75 ? 'primary' : 'secondary';
+  const leaves = chance() < 0.15;
+  const boundMs = leaves ? departureBoundMs(setup) : takeoverBoundMs(setup);
+  const action: Action = leaves ? { kind: 'stop-daemon', host } : { kind: 'power-loss', host };
+  return { steps: [{ atMs, action, whenCalm: true }], quietUntilMs: atMs + Math.ceil(boundMs) + 10 };
+}
+
+/** What a person does about it. */
+const comesBack = ({ steps: [lost], quietUntilMs: atMs }: QuietLoss): readonly Step[] => {
+  if (lost?.action.kind === 'stop-daemon')
+    return [{ atMs, action: { kind: 'start-daemon', host: lost.action.host } }];
+  if (lost?.action.kind !== 'power-loss') return [];
+  return [{ atMs, action: { kind: 'power-on', host: lost.action.host } }];
+};
+
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
@@ -265,16 +298,23 @@ export function makeSchedule(seed: number): Schedule {
   const draw: Draw = { chance, setup, brittle: pick(chance, sides), victim };
   const { steps: beginning, endsMs } = drawBeginning(chance, setup);
   const isSingle = singleVariants.has(variant) || (!measuredVariants.has(variant) && chance() < 0.15);
+  const lossChance = chanceOf(seed, 'loss');
+  const isQuiet = lossChance() < quietShare;
+  const first = isQuiet && !isSingle ? drawQuietLoss(lossChance, setup, endsMs) : null;
+  const early = first === null ? [] : [...first.steps, ...comesBack(first)];
+  const faultsFromMs = first === null ? endsMs : first.quietUntilMs + 10;
   const drawn = isSingle
     ? drawSingles(draw, endsMs)
-    : drawMany(draw, endsMs, variant === 'lying' ? [lyingDevice] : []);
-  const steps = [...inOrder(beginning), ...drawn];
-  const lastMs = Math.max(...steps.map(({ atMs }) => atMs));
+    : drawMany(draw, faultsFromMs, variant === 'lying' ? [lyingDevice] : []);
+  const before = [...inOrder(beginning), ...early, ...drawn];
+  const lastMs = Math.max(...before.map(({ atMs }) => atMs));
+  // Where one fault has ended before the next, the loss is the last one, in a world that has a history.
+  const last = isQuiet && isSingle ? drawQuietLoss(lossChance, setup, lastMs + 100) : null;
   return {
     seed,
     variant,
     setup,
-    steps,
-    healAtMs: lastMs + between(chance, 100, 2000),
+    steps: [...before, ...(last?.steps ?? [])],
+    healAtMs: Math.max(lastMs + between(chance, 100, 2000), last?.quietUntilMs ?? 0),
   };
 }

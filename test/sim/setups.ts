@@ -4,8 +4,10 @@
 import type { ResourceAction } from '../../daemon/core/events.ts';
 import type { GroupPolicy, Policy, ResourcePolicy } from '../../daemon/core/policy.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
+import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/restarts.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { DrbdTimes, WorldOptions } from '../../daemon/sim/world.ts';
+import { forger } from './forger.ts';
 
 /** What proves that a silent peer is off. `lease`: a witness and watchdogs. `witness`: a witness alone. */
 export const guards = ['none', 'witness', 'device', 'lease', 'both'] as const;
@@ -143,6 +145,8 @@ export function worldOptionsOf(setup: Setup, seed: number): WorldOptions {
     policy: (side) => policyOf(setup, side),
     bootMs: setup.bootMs,
     durations: (resource, action) => durationMs(setup, resource, action),
+    restarts: { nextIncarnation, maintenanceLeftMs },
+    forger,
     ...(setup.drbd !== 'none' && { drbd: { fencing: setup.drbd } }),
   };
 }

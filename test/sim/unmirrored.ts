@@ -1,6 +1,5 @@
 // Rule S3 where no mirror can tell which data are the newest: what a guest last ran on.
 
-import type { Ledger } from '../../daemon/core/events.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context } from './checkers.ts';
 
@@ -10,15 +9,14 @@ interface Run {
   hasMet: boolean;
 }
 
-/** Its record says that it owned the group while the peer was known to be gone. */
-const isSole = ({ groups }: Ledger, group: string) => groups.some(({ name, sole }) => name === group && sole);
-
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
  * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
- * either host has what ran last.
+ * either host has what ran last. What a ledger says of itself is no excuse. Two things are, until the nodes meet: what a
+ * host cannot know that ran the group last. That a person had older data used on the other one; and that the other one
+ * heard its goodbye and took over, where it had not heard the other one for as long as a takeover waits when it left.
  */
-export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Checker {
+export function provenDataOnly({ policy, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
   const groupOf = new Map<string, string>();
   for (const { name, resources } of policy.groups) {
@@ -31,24 +29,40 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
   };
   /** Started by hand where the group does not belong: what that is worth, the person knows. */
   const byHand: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  /** Good for one start, by the daemon that was asked. */
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  /** It ran the group last for all that it can know. */
+  const parted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  const heardAt: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
+  const leave = (side: Side, at: number) => {
+    if (at - heardAt[side] < policy.timings.deadtimeMs) return;
+    for (const [group, last] of lastOn) if (last === side) parted[side].add(group);
+  };
+  const meet = () => {
+    parted.primary.clear();
+    parted.secondary.clear();
+  };
   return {
     rule: 'S3',
-    daemon({ side, runs: isRunning }) {
-      if (isRunning) runs[side] = { incarnation: 0, hasMet: false };
+    daemon({ side }) {
+      runs[side] = { incarnation: 0, hasMet: false };
+      accepted[side].clear();
     },
     stepped({ at, side, event, before, effects }) {
       const run = runs[side];
+      if (event.kind === 'heartbeat-received') heardAt[side] = at;
+      if (effects.some(({ kind }) => kind === 'exit')) leave(side, at);
       if (!run.hasMet && event.kind === 'heartbeat-received') {
         run.incarnation = before.incarnation;
         run.hasMet = event.echo?.incarnation === run.incarnation;
+        if (run.hasMet) meet();
       }
       if (run.hasMet) return;
       for (const effect of effects) {
         if (effect.kind !== 'start-operation' || effect.action !== 'start') continue;
         const group = groupOf.get(effect.resource);
         const isOthers = group !== undefined && lastOn.get(group) === otherSide(side);
-        if (isOthers && !accepted[side].has(group) && !isSole(ledgerOnDisk(side), group))
+        if (isOthers && !accepted[side].has(group) && !parted[side].has(group))
           report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
       }
     },
@@ -65,9 +79,13 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
       if (action.kind === 'start-by-hand') byHand[action.host].add(action.resource);
     },
     running({ side, resource, running }) {
+      if (running !== 'up') return;
       const group = groupOf.get(resource);
-      if (running === 'up' && group !== undefined && !byHand[side].has(resource)) lastOn.set(group, side);
-      if (running === 'up') byHand[side].delete(resource);
+      const isByHand = byHand[side].delete(resource);
+      if (group === undefined || isByHand) return;
+      if (accepted[side].delete(group) && lastOn.get(group) === otherSide(side))
+        parted[otherSide(side)].add(group);
+      lastOn.set(group, side);
     },
   };
 }

@@ -137,6 +137,21 @@ test('S2: two copies of a device that take writes from guests on both hosts', (t
   t.deepEqual(found(watch(), frozen), []);
 });
 
+test('S2: a file system that is mounted writes, whoever sleeps on it', (t) => {
+  const mount = 'filesystem:/srv/r0';
+  const traces = [
+    running(10, 'primary', mount, 'up'),
+    running(10, 'primary', 'guest:mail', 'paused'),
+    storage(20, true),
+    running(30, 'secondary', 'guest:web', 'up'),
+    running(40, 'primary', mount, 'down'),
+  ];
+  t.deepEqual(found(watch({ ...mirrored, guestsOn: 'filesystem' }), traces), [
+    { rule: 'S2', at: 30, lastedMs: 10 },
+  ]);
+  t.deepEqual(found(watch(), traces), [], 'there it is not of the device');
+});
+
 test('S3: nothing but the newest, up-to-date data without a word', (t) => {
   const rulesOf = (traces: readonly Trace[], setup = fenced) => found(watch(setup), traces).length;
   t.is(rulesOf([promoted(10, 'primary', {})]), 0);
@@ -163,30 +178,104 @@ test('S3: nothing but the newest, up-to-date data without a word', (t) => {
   t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], fenced), 1);
 });
 
+const acceptance = (at: number, side: Side): Trace => ({
+  kind: 'answered',
+  at,
+  side,
+  request: { kind: 'accept-data', groups: ['office'] },
+  answer: { kind: 'accepted', message: 'as it is' },
+});
+const daemonOn = (at: number, side: Side, runs: boolean): Trace => ({ kind: 'daemon', at, side, runs });
+const brokenIn = (setup: Setup, traces: readonly Trace[], rule: Rule = 'S3') =>
+  found(watch(setup), traces).filter((one) => one.rule === rule).length;
+
+test('S3: the word of a person is good for one promotion, by the daemon that he asked', (t) => {
+  const forced = (at: number, side: Side = 'primary') => promoted(at, side, { forced: true, newest: false });
+  const accepted = acceptance(5, 'primary');
+  t.is(brokenIn(fenced, [accepted, forced(10)]), 0);
+  t.is(brokenIn(fenced, [accepted, forced(10, 'secondary')]), 1, 'he said it of the other copy');
+  t.is(brokenIn(fenced, [accepted, forced(10), forced(20)]), 1, 'once');
+  t.is(
+    brokenIn(fenced, [accepted, daemonOn(7, 'primary', false), forced(10)]),
+    1,
+    'the daemon has forgotten it',
+  );
+  t.is(
+    brokenIn(fenced, [accepted, promoted(7, 'secondary', {}), forced(10)]),
+    1,
+    'the other one has been used since',
+  );
+  const begins = stepOf({ at: 6, effects: [{ ...starts('start', 'drbd:r0'), forced: true } as Effect] });
+  const carriedThrough = [accepted, begins, daemonOn(7, 'primary', false), forced(10)];
+  t.is(brokenIn(fenced, carriedThrough), 0, 'it had begun');
+  t.is(brokenIn(fenced, [...carriedThrough, forced(20)]), 1);
+});
+
+test('S3: what a failed disk took is missed until a new one has been resynced', (t) => {
+  const fails: Trace = { kind: 'action', at: 1, action: { kind: 'disk-failure', host: 'secondary' } };
+  const shows = (at: number, disk: 'inconsistent' | 'up-to-date'): Trace => ({
+    kind: 'device',
+    at,
+    side: 'secondary',
+    resource: 'drbd:r0',
+    disk,
+    connection: 'connected',
+  });
+  const lacking = promoted(10, 'primary', { newest: false });
+  t.is(brokenIn(fenced, [lacking]), 1);
+  t.is(brokenIn(fenced, [fails, lacking]), 0);
+  t.is(brokenIn(fenced, [fails, shows(5, 'inconsistent'), lacking]), 0);
+  t.is(brokenIn(fenced, [fails, shows(5, 'inconsistent'), shows(6, 'up-to-date'), lacking]), 1);
+  const unsure = promoted(10, 'primary', { disk: 'consistent' });
+  const held = running(2, 'secondary', 'drbd:r0', 'up');
+  t.is(brokenIn(fenced, [fails, held, unsure]), 0);
+  t.is(brokenIn(fenced, [fails, held, shows(6, 'up-to-date'), unsure]), 1);
+});
+
 test('S3: without a mirror, a group that ran on the other host last', (t) => {
   const ran = running(1, 'secondary', 'guest:mail', 'up');
-  const starts = stepOf({
-    at: 9,
-    effects: [
-      {
-        kind: 'start-operation',
-        operation: 1,
-        group: 'office',
-        resource: 'guest:web',
-        action: 'start',
-        forced: false,
-        deadlineMs: 1000,
-      },
-    ],
-  });
-  const brokenBy = (setup: Setup, traces: readonly Trace[]) =>
-    found(watch(setup), traces).filter(({ rule }) => rule === 'S3').length;
-  t.is(brokenBy(plainSetup, [ran, starts]), 1);
-  t.is(brokenBy(mirrored, [ran, starts]), 0, 'the mirror knows better');
+  const begins = (at = 9) => stepOf({ at, effects: [starts('start', 'guest:web')] });
+  t.is(brokenIn(plainSetup, [ran, begins()]), 1);
+  t.is(brokenIn(mirrored, [ran, begins()]), 0, 'the mirror knows better');
   const heard = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
-  t.is(brokenBy(plainSetup, [ran, heard, starts]), 0);
-  const anew: Trace = { kind: 'daemon', at: 6, side: 'primary', runs: true };
-  t.is(brokenBy(plainSetup, [ran, heard, anew, starts]), 1);
+  t.is(brokenIn(plainSetup, [ran, heard, begins()]), 0);
+  t.is(brokenIn(plainSetup, [ran, heard, daemonOn(6, 'primary', true), begins()]), 1);
+  const accepted = acceptance(2, 'primary');
+  t.is(brokenIn(plainSetup, [ran, accepted, begins()]), 0);
+  t.is(brokenIn(plainSetup, [ran, accepted, daemonOn(6, 'primary', true), begins()]), 1, 'another daemon');
+  const used = [ran, accepted, begins(3), running(4, 'primary', 'guest:mail', 'up')];
+  t.is(brokenIn(plainSetup, [...used, running(6, 'secondary', 'guest:mail', 'up'), begins()]), 1, 'once');
+});
+
+test('S3: a ledger that calls itself the only owner is no excuse, but what a person did to the other one is', (t) => {
+  const sole: Ledger = {
+    ...owned,
+    groups: owned.groups.map((group) => ({ ...group, sole: true })),
+  };
+  const brokenBy = (traces: readonly Trace[]) =>
+    found(watch(plainSetup, sole), traces).filter(({ rule }) => rule === 'S3').length;
+  const begins = stepOf({ at: 9, effects: [starts('start', 'guest:web')] });
+  t.is(brokenBy([running(1, 'secondary', 'guest:mail', 'up'), begins]), 1);
+  const older = [
+    running(1, 'primary', 'guest:mail', 'up'),
+    acceptance(3, 'secondary'),
+    running(4, 'secondary', 'guest:mail', 'up'),
+  ];
+  t.is(brokenBy([...older, begins]), 0, 'it cannot know');
+  const meets = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  t.is(brokenBy([...older, meets, daemonOn(6, 'primary', true), begins]), 1, 'it has been told');
+  const goodbye = (heard: readonly Trace[]) => [
+    running(1, 'primary', 'guest:mail', 'up'),
+    ...heard,
+    stepOf({ at: 3000, effects: [{ kind: 'exit' }] }),
+    daemonOn(3000, 'primary', false),
+    running(3010, 'secondary', 'guest:mail', 'up'),
+    daemonOn(4000, 'primary', true),
+    stepOf({ at: 4100, effects: [starts('start', 'guest:web')] }),
+  ];
+  const hears = stepOf({ at: 2900, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  t.is(brokenBy(goodbye([])), 0, 'whether anybody took over it cannot know');
+  t.is(brokenBy(goodbye([hears])), 1, 'somebody was there to take over');
 });
 
 test('S4: an address that both hosts announce for longer than the bound', (t) => {
@@ -201,6 +290,30 @@ test('S4: an address that both hosts announce for longer than the bound', (t) =>
     action: { kind: 'cut', host: 'primary', segment: 'lan', direction: 'both' },
   };
   t.deepEqual(found(watch(), [...both.slice(0, 1), unplugged, ...both.slice(1)], 9000), []);
+});
+
+test('S4: an address that cannot be moved is excused while that is so, and as long again', (t) => {
+  const both = [running(10, 'primary', address, 'up'), running(20, 'secondary', address, 'up')];
+  const breaks = (at: number, how: 'stuck' | 'ok'): Trace => ({
+    kind: 'action',
+    at,
+    action: { kind: 'break', host: 'primary', resource: address, how },
+  });
+  const ended = (at: number) => running(at, 'primary', address, 'down');
+  const of = (traces: readonly Trace[]) =>
+    found(watch(), traces).map(({ rule, lastedMs }) => [rule, lastedMs]);
+  t.deepEqual(of([...both, breaks(30, 'stuck'), ended(9000)]), []);
+  t.deepEqual(of([...both, breaks(30, 'stuck'), breaks(1030, 'ok'), ended(4000)]), []);
+  t.deepEqual(of([...both, breaks(30, 'stuck'), breaks(1030, 'ok'), ended(9000)]), [['S4', 5470]]);
+  t.deepEqual(of([...both, breaks(5000, 'stuck'), ended(9000)]), [['S4', 4980]], 'what was before counts');
+  const byHand: Trace = {
+    kind: 'action',
+    at: 15,
+    action: { kind: 'start-by-hand', host: 'primary', resource: address },
+  };
+  t.deepEqual(of([byHand, ...both, ended(9000)]), []);
+  const again = [running(9100, 'primary', address, 'up'), ended(12_000)];
+  t.deepEqual(of([byHand, ...both, ended(9000), ...again]), [['S4', 2900]]);
 });
 
 interface StepParts {
@@ -304,24 +417,56 @@ test('S7: a guest that is stopped in order while the address is still there', (t
   );
 });
 
-test('L3: a refusal, and an alarm that something is held back, without advice', (t) => {
-  const refusal = (next: string): Trace => ({
-    kind: 'answered',
-    at: 1,
-    side: 'primary',
-    request: { kind: 'takeover', groups: [] },
-    answer: { kind: 'refused', message: 'not now', next },
-  });
-  t.is(found(watch(), [refusal('wait')]).length, 0);
-  t.is(found(watch(), [refusal(' ')]).length, 1);
-  const alarm = (next: string | null): Trace => ({
+test('S6: a forged packet that is taken for one of the peer', (t) => {
+  t.is(found(watch(), [{ kind: 'forged', at: 1, side: 'primary', how: 'one bit is another' }]).length, 1);
+});
+
+test('L3: a refusal that does not say what to do, or what it is about', (t) => {
+  const refusal = (message: string, next: string, groups: readonly string[] = []): readonly Trace[] => [
+    {
+      kind: 'answered',
+      at: 1,
+      side: 'primary',
+      request: { kind: 'takeover', groups },
+      answer: { kind: 'refused', message, next },
+    },
+  ];
+  const isTold = (...[message, next, groups]: Parameters<typeof refusal>) =>
+    found(watch(), refusal(message, next, groups)).length === 0;
+  t.true(isTold('primary is in standby', 'run `battito standby off` first'));
+  t.true(isTold('office is in use', 'wait until it is not', ['office']));
+  t.false(isTold('primary is in standby', ' '));
+  t.false(isTold('', 'wait'));
+  t.false(isTold('primary is in standby', 'it is what it is'));
+  t.false(isTold('primary is in standby', 'see'.repeat(3)));
+  t.false(isTold('it is in use', 'wait until it is not', ['office']));
+});
+
+test('L3: an alarm that does not say what to do, or what it is about', (t) => {
+  const isTold = (group: string | null, message: string, next: string | null) =>
+    found(watch(), [
+      {
+        kind: 'note',
+        at: 1,
+        side: 'primary',
+        note: { severity: 'alarm', code: 'any', group, message, next, tookMs: null },
+      },
+    ]).length === 0;
+  t.true(isTold('office', 'blocked', 'mend the LAN cable'));
+  t.true(isTold(null, 'secondary is dead', 'power it on'));
+  t.true(isTold(null, 'the state file cannot be written', 'free space'));
+  t.true(isTold(null, 'secondary is dead', 'if you know why, then `systemctl start battito` there'));
+  t.false(isTold('office', 'blocked', null));
+  t.false(isTold('office', 'blocked', 'good luck'));
+  t.false(isTold('office', 'blocked', 'the `right thing` helps'));
+  t.false(isTold(null, 'something is wrong', 'mend it'));
+  const warning: Trace = {
     kind: 'note',
     at: 1,
     side: 'primary',
-    note: { severity: 'alarm', code: 'block', group: 'office', message: 'blocked', next, tookMs: null },
-  });
-  t.is(found(watch(), [alarm('mend it')]).length, 0);
-  t.is(found(watch(), [alarm(null)]).length, 1);
+    note: { severity: 'warning', code: 'any', group: null, message: 'late', next: null, tookMs: null },
+  };
+  t.is(found(watch(), [warning]).length, 0);
 });
 
 test('of one rule no more than a few violations are kept', (t) => {

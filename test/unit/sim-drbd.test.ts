@@ -836,6 +836,39 @@ test('a secondary whose disk fails leaves the primary ahead; a primary works thr
   t.is(other.status('primary').connection, 'connected', 'the same data is taken back');
 });
 
+test('an empty disk in the place of a failed one takes all from the peer; what only the failed one held is gone', (t) => {
+  const bench = createBench();
+  bench.primary('primary');
+  bench.link(false);
+  bench.run(2000);
+  bench.write('primary');
+  t.false(bench.isNewest('secondary'));
+  bench.diskFailure('primary');
+  bench.replaceDisk('primary');
+  t.is(bench.status('primary').disk, 'diskless', 'not while it has power');
+  bench.powerLoss('primary');
+  bench.replaceDisk('primary');
+  t.true(bench.isNewest('secondary'), 'there is nothing newer any more');
+  bench.powerOn('primary');
+  t.is(bench.status('primary').disk, 'inconsistent');
+  t.is(bench.primary('primary'), 'need-up-to-date');
+  bench.link(true);
+  bench.run(1100);
+  t.is(bench.line('secondary'), 'secondary up-to-date connected inconsistent no');
+  bench.run(13_000);
+  t.is(bench.line('primary'), 'secondary up-to-date connected up-to-date no');
+});
+
+test('a primary without a disk takes no writes once it is alone', (t) => {
+  const bench = createBench();
+  bench.primary('primary');
+  bench.diskFailure('primary');
+  bench.link(false);
+  bench.run(2000);
+  t.is(bench.primary('secondary', { alone: true }), 'done');
+  t.false(bench.truth().bothWritable);
+});
+
 test('a failing handshake calls the handler of a frozen primary again', (t) => {
   const bench = createBench('resource-and-stonith');
   bench.answer = 'unsure';

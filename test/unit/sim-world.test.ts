@@ -7,7 +7,16 @@ import { sides } from '../../daemon/sim/action.ts';
 import { parseAction } from '../../daemon/sim/action-text.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import { createWorld, type World, type WorldOptions } from '../../daemon/sim/world.ts';
-import { address, disk, mail, type Protection, protectedPolicy, type Side, web } from '../sim/example.ts';
+import {
+  address,
+  disk,
+  mail,
+  mount,
+  type Protection,
+  protectedPolicy,
+  type Side,
+  web,
+} from '../sim/example.ts';
 
 interface Stage extends World {
   readonly traces: readonly Trace[];
@@ -502,6 +511,36 @@ test('a disk that fails is gone, and the group goes on where the copy is whole',
   t.is(world.storage('secondary', disk)?.role, 'primary');
   t.true(world.isNewest('secondary', disk));
   t.true(world.isNewest('primary', disk), 'it reads what its peer has');
+});
+
+test('a disk that was replaced is filled from the peer, and that is told', (t) => {
+  const world = running({ disk: true });
+  world.does('disk-failure primary');
+  world.run(3000);
+  world.does('replace-disk primary');
+  t.is(world.storage('primary', disk)?.disk, 'diskless', 'nobody opens a host that has power');
+  world.does('power-loss primary');
+  world.does('replace-disk primary');
+  world.does('power-on primary');
+  world.until('it is filled', () => world.storage('primary', disk)?.disk === 'up-to-date');
+  const seen = world.of('device', 'primary').map(({ disk: shown }) => shown);
+  t.deepEqual(
+    seen.filter((shown, index) => shown !== seen[index - 1]),
+    ['up-to-date', 'diskless', 'unknown', 'inconsistent', 'up-to-date'].slice(seen[0] === 'diskless' ? 1 : 0),
+  );
+});
+
+test('a file system that is let go writes once more, whoever is on it', (t) => {
+  const world = stage({ disk: true, mounted: true });
+  for (const guest of [mail, web]) world.does(`break primary ${guest} stuck`);
+  for (const side of sides) world.does(`start-daemon ${side}`);
+  world.until('it is mounted', () => world.running('primary', mount) === 'up');
+  world.does('cut primary dedicated');
+  world.run(3000);
+  t.true(world.isNewest('secondary', disk), 'no guest has written');
+  world.does('stop-daemon primary');
+  world.until('it is let go', () => world.running('primary', mount) === 'down');
+  t.false(world.isNewest('secondary', disk));
 });
 
 test('a world begins with daemons that have been running for long', (t) => {

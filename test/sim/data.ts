@@ -1,0 +1,107 @@
+// Rule S3 where disks are mirrored: which copy may be promoted.
+
+import type { OperatorRequest } from '../../daemon/core/events.ts';
+import { tierOf } from '../../daemon/core/policy.ts';
+import { otherSide, type Side } from '../../daemon/sim/action.ts';
+import type { Checker, Context } from './checkers.ts';
+import { devicesOf, runningOf } from './truth.ts';
+
+/**
+ * S3. What is promoted without a person's word is up-to-date, or consistent when the other copy is off, marked as the
+ * older one, on a disk that has failed, or idle and no newer; and no acknowledged write is missing in it. The evidence
+ * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
+ * may act. What a failed disk took with it nobody can have; that ends when a new one in its place has been resynced. A
+ * forced promotion needs an accepted request on that side. Each is good for one promotion, and ends with the daemon that
+ * was asked, or when the other copy is promoted; a promotion that has begun is carried through.
+ */
+export function newestDataOnly({ policy, hosts, report }: Context): Checker {
+  const devices = new Map(devicesOf(policy).map((device) => [device.id, device]));
+  const isFenced = tierOf(policy) === 'fenced';
+  const running = runningOf();
+  const keyOf = (side: Side, id: string) => `${side} ${id}`;
+  const accepted = new Set<string>();
+  /** Forced promotions under way that were accepted when they began. */
+  const forcing = new Set<string>();
+  /** Guests that went down from paused: nothing was written after the pause. */
+  const discarded: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  const failed = new Set<string>();
+  const endAcceptance = (side: Side) => {
+    for (const id of devices.keys()) accepted.delete(keyOf(side, id));
+  };
+  const isFrozen = (id: string, side: Side) => {
+    const guests = devices.get(id)?.guests ?? [];
+    const isStill = (guest: string) => running.get(guest, side) === 'paused' || discarded[side].has(guest);
+    const isLettingGo = running.get(id, side) === 'up';
+    const nobodyActs = guests.every((guest) => running.get(guest, side) !== 'up');
+    return nobodyActs && (isLettingGo || guests.some(isStill));
+  };
+  const heardAt: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
+  /** The other host has power and runs nothing of it any more, and has not been heard for as long as a takeover waits. */
+  const isCutOff = (id: string, side: Side, at: number) => {
+    const guests = devices.get(id)?.guests ?? [];
+    const other = otherSide(side);
+    const isIdle = guests.every((guest) => running.get(guest, other) !== 'up');
+    return isIdle && hosts.goesOn(other) && at - heardAt[side] >= policy.timings.deadtimeMs;
+  };
+  /** Promotions that were begun then; one that is under way cannot be taken back. */
+  const cutOffAtStart = new Set<string>();
+  return {
+    rule: 'S3',
+    stepped({ at, side, event, effects }) {
+      for (const effect of effects) {
+        if (effect.kind !== 'start-operation' || !devices.has(effect.resource)) continue;
+        const key = keyOf(side, effect.resource);
+        if (effect.forced && accepted.has(key)) forcing.add(key);
+        if (effect.action === 'start' && isCutOff(effect.resource, side, at)) cutOffAtStart.add(key);
+        else cutOffAtStart.delete(key);
+      }
+      if (event.kind === 'heartbeat-received') heardAt[side] = at;
+    },
+    running({ side, resource, running: now }) {
+      if (now === 'up') discarded[side].delete(resource);
+      else if (now === 'down' && running.get(resource, side) === 'paused') discarded[side].add(resource);
+      running.set(resource, side, now);
+    },
+    action({ action }) {
+      if (action.kind !== 'disk-failure') return;
+      for (const id of devices.keys()) failed.add(keyOf(action.host, id));
+    },
+    device({ side, resource, disk }) {
+      if (disk === 'up-to-date') failed.delete(keyOf(side, resource));
+    },
+    answered({ side, request, answer }) {
+      if (answer.kind !== 'accepted') return;
+      for (const { id, group } of devices.values())
+        if (acceptedGroups(request).includes(group)) accepted.add(keyOf(side, id));
+    },
+    daemon({ side, runs }) {
+      if (!runs) endAcceptance(side);
+    },
+    powered({ side }) {
+      for (const id of devices.keys()) forcing.delete(keyOf(side, id));
+    },
+    promoted({ at, side, resource, disk, peerFencedOrOutdated, forced, newest }) {
+      const key = keyOf(side, resource);
+      const isAccepted = accepted.delete(key);
+      const isCarriedThrough = forcing.delete(key);
+      accepted.delete(keyOf(otherSide(side), resource));
+      if (forced) {
+        if (!isAccepted && !isCarriedThrough)
+          report('S3', at, side, `${resource} was forced, and nobody said so`);
+        return;
+      }
+      const isGone = failed.has(keyOf(otherSide(side), resource));
+      const isPeerOlder = peerFencedOrOutdated || isGone;
+      const isPeerIdle = newest && running.get(resource, otherSide(side)) === 'down';
+      const isProven = disk === 'up-to-date' || (disk === 'consistent' && (isPeerOlder || isPeerIdle));
+      if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
+      const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(key);
+      const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
+      if (!newest && !isGivenUp && !isGone)
+        report('S3', at, side, `${resource} was promoted, but lacks later writes`);
+    },
+  };
+}
+
+const acceptedGroups = (request: OperatorRequest): readonly string[] =>
+  request.kind === 'accept-data' ? request.groups : [];

@@ -1,0 +1,59 @@
+// Rule L2: what was lost, or left, runs on the other host within the bound. Where it is judged, and where it cannot be.
+
+import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
+import type { World } from '../../daemon/sim/world.ts';
+import { describe, ownerOf } from './calm.ts';
+import type { Run } from './run.ts';
+import type { Step } from './schedule.ts';
+import { departureBoundMs, groupsOf, type Setup, takeoverBoundMs } from './setups.ts';
+
+/** L2 is about a world that was calm, and a loss of power, or an orderly departure, that is alone. */
+export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
+  if (whenCalm !== true || !losesOwner(run, action)) return false;
+  const { world, schedule } = run;
+  const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
+  if (isAlone && !hasWorseCopy(world, schedule.setup)) return true;
+  run.takeoverChecks.skipped += 1;
+  return false;
+}
+
+function losesOwner({ world, schedule }: Run, action: Action): boolean {
+  if (action.kind === 'stop-daemon') return true;
+  if (action.kind !== 'power-loss') return false;
+  return groupsOf(schedule.setup).some((group) => ownerOf(world, group) === action.host);
+}
+
+/** A copy that was not up-to-date when the owner was lost may have to wait for it. */
+function hasWorseCopy(world: World, setup: Setup): boolean {
+  return groupsOf(setup).some(({ resources }) =>
+    resources.some(({ id, kind }) =>
+      sides.some((side) => kind === 'drbd' && world.storage(side, id)?.disk !== 'up-to-date'),
+    ),
+  );
+}
+
+export function expectTakeover(run: Run, action: Action, following: Step | undefined): void {
+  const { world, schedule, takeoverChecks } = run;
+  const { setup } = schedule;
+  if (action.kind !== 'power-loss' && action.kind !== 'stop-daemon') return;
+  const groups = groupsOf(setup);
+  const survivor = otherSide(action.host);
+  const leaves = action.kind === 'stop-daemon';
+  const nextMs = Math.min(following?.atMs ?? Infinity, schedule.healAtMs) + run.lateMs;
+  const boundMs = leaves ? departureBoundMs(setup) : takeoverBoundMs(setup);
+  const from = world.now();
+  world.apply(action);
+  const isDone = () =>
+    groups.every((group) => ownerOf(world, group) === survivor) &&
+    (!leaves || world.state(survivor)?.verdict.kind === 'departed');
+  const limitMs = Math.min(boundMs, nextMs - from);
+  const isTakenOver = world.runUntil(isDone, Math.max(0, limitMs));
+  if (!isTakenOver && limitMs < boundMs) {
+    takeoverChecks.skipped += 1;
+    return;
+  }
+  takeoverChecks.done += 1;
+  if (!isTakenOver)
+    run.report('L2', survivor, `not taken over within ${Math.round(boundMs)} ms: ${describe(world, groups)}`);
+  else if (!leaves) run.takeoversMs.push(world.now() - from);
+}
