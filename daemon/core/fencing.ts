@@ -78,7 +78,9 @@ function tendFence(before: State, factsOf: FactsOf, emit: Emit): State {
   if (!state.groups.some((group) => awaitsProof(state, group, factsOf(group)))) return state;
   const operation = state.nextOperation;
   emit({ kind: 'fence-peer', operation, deadlineMs: fencing.deadlineMs });
-  emit(note('alarm', 'fencing', null, `${peer} is powered off, so that it cannot run what it is to lose`));
+  const message = `${peer} is powered off, so that it cannot run what it is to lose`;
+  const next = `wait until it is off; then see with \`battito history\` why ${peer} was silent`;
+  emit(note('alarm', 'fencing', null, message, null, next));
   return {
     ...state,
     nextOperation: operation + 1,

@@ -14,23 +14,48 @@ export interface ReceivedHeartbeat {
   readonly content: HeartbeatContent;
 }
 
+interface Header {
+  readonly link: number;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly echo?: Echo | null;
+}
+
 /** Is the packet newer than all we have of its sender on its link? Packets are in order of (incarnation, sequence). */
-export function admission(
-  state: State,
-  packet: { readonly link: number; readonly incarnation: number; readonly sequence: number },
-): 'admitted' | RefusalReason {
-  const known = state.peer.incarnation;
-  if (known === null || packet.incarnation > known) return 'admitted';
-  if (packet.incarnation < known) return 'stale-incarnation';
+export function admission(state: State, packet: Header): 'admitted' | RefusalReason {
+  const { incarnation: known, newestRun } = state.peer;
+  if (packet.incarnation !== known) {
+    const isNew = newestRun === null || packet.incarnation > newestRun;
+    return isNew || isLater(state, packet.echo ?? null) ? 'admitted' : 'stale-incarnation';
+  }
   const link = state.links[packet.link];
   return link !== undefined && packet.sequence > link.lastSequence ? 'admitted' : 'replayed';
+}
+
+/**
+ * Its sender has read what we sent after we last heard the run that we know: runs of one node do not overlap, so this
+ * one is later, whatever its number. It comes to that where a node has lost its state file and its clock was set back.
+ */
+function isLater(state: State, echo: Echo | null): boolean {
+  if (echo?.incarnation !== state.incarnation) return false;
+  const sent = state.sent.find(({ sequence }) => sequence === echo.sequence);
+  const { lastHeardAt, unprovenHeardAt } = state.peer;
+  return sent !== undefined && sent.at > Math.max(lastHeardAt ?? -Infinity, unprovenHeardAt ?? -Infinity);
 }
 
 /** An admitted packet of the peer, authenticated and decoded by the link, is taken in. */
 export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State {
   const renewed = packet.incarnation !== state.peer.incarnation;
+  const newestRun = Math.max(packet.incarnation, state.peer.newestRun ?? packet.incarnation);
   const peer: PeerState = renewed
-    ? { ...state.peer, incarnation: packet.incarnation, proven: false, lastSequence: 0, echo: null }
+    ? {
+        ...state.peer,
+        incarnation: packet.incarnation,
+        newestRun,
+        proven: false,
+        lastSequence: 0,
+        echo: null,
+      }
     : state.peer;
   const contactAt = contactAfter(state, packet.echo);
   const proven = peer.proven || packet.echo?.incarnation === state.incarnation;

@@ -51,6 +51,20 @@ const verdictTexts = {
   fenced: 'is proven off',
 } as const;
 
+/** What a person does about a peer that is silent. */
+function verdictAdvice(kind: State['verdict']['kind'], peer: string): string {
+  switch (kind) {
+    case 'isolated':
+      return 'mend the network of this node';
+    case 'unresponsive':
+      return `start the daemon on ${peer}; or power ${peer} off, then run \`battito takeover --peer-is-off ${peer}\``;
+    case 'fenced':
+      return `see with \`battito history\` why ${peer} was silent, then power it on again`;
+    default:
+      return `see what has become of ${peer}; it takes part again by itself when it is back`;
+  }
+}
+
 function verdictNote(before: State, after: State): Effect {
   const { verdict, policy } = after;
   const { peer } = policy;
@@ -61,11 +75,19 @@ function verdictNote(before: State, after: State): Effect {
     const wasGone = before.verdict.kind === 'dead' || before.verdict.kind === 'fenced';
     return wasGone
       ? note('info', 'peer-answers', null, `${peer} answers again, but sends no heartbeats yet: ${signs}`)
-      : note('alarm', 'peer-unresponsive', null, `${peer} is unresponsive: ${signs}${silent}`);
+      : note(
+          'alarm',
+          'peer-unresponsive',
+          null,
+          `${peer} is unresponsive: ${signs}${silent}`,
+          null,
+          verdictAdvice(verdict.kind, peer),
+        );
   }
   const isCalm = verdict.kind === 'alive' || verdict.kind === 'departed';
   const text = `${peer} ${verdictTexts[verdict.kind]}${isCalm ? '' : silent}${waitText(after)}`;
-  return note(isCalm ? 'info' : 'alarm', `peer-${verdict.kind}`, null, text);
+  if (isCalm) return note('info', `peer-${verdict.kind}`, null, text);
+  return note('alarm', `peer-${verdict.kind}`, null, text, null, verdictAdvice(verdict.kind, peer));
 }
 
 /** Why nothing happens for a moment after the verdict. */

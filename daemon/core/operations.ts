@@ -109,7 +109,7 @@ function mayTakeDown(
   policy: ResourcePolicy,
   action: ResourceAction,
 ): boolean {
-  if (action === 'freeze' && policy.kind === 'drbd') return guestsLinger(state, group, policy.id);
+  if (action === 'freeze' && policy.kind === 'drbd') return mustHoldBack(state, group, policy.id);
   if (action === 'destroy' && isStorage(policy.kind)) {
     return dependentsAreDown(group, policy.id) || holdsUpIO(group, policy.id);
   }
@@ -124,18 +124,24 @@ function mayTakeDown(
 }
 
 /**
- * Pausing a guest ends its writes by itself. Only where that takes too long is the IO under it held back: an IO that
- * was suspended across a lost connection leaves DRBD with a generation of its own.
+ * Pausing a guest ends its writes by itself, and waits for those under way. So the IO under it is held back only where
+ * that takes too long, or once its guests stand still and a file system is left, which writes for itself.
  */
-function guestsLinger(state: State, group: GroupState, id: string): boolean {
-  return group.policy.resources.some((other) => {
-    const guest = group.resources.find((resource) => resource.id === other.id);
-    if (guest === undefined || other.kind !== 'guest' || !other.needs.includes(id)) return false;
-    const isStill = guest.status?.kind === 'down' || guest.status?.kind === 'paused';
-    const isMoving = !isStill || isComingUp(guest);
-    const sinceMs = state.now - (guest.operation?.since ?? state.now);
-    return isMoving && (guest.failures > 0 || sinceMs >= pausingMs(state.policy) / 2);
-  });
+function mustHoldBack(state: State, group: GroupState, id: string): boolean {
+  const users = group.policy.resources.filter(({ needs }) => needs.includes(id));
+  const seen = (of: ResourcePolicy) => group.resources.find((resource) => resource.id === of.id);
+  const guests = users.filter(({ kind }) => kind === 'guest').flatMap((of) => seen(of) ?? []);
+  if (guests.some((guest) => lingers(state, guest))) return true;
+  const isMounted = users.some((of) => of.kind === 'filesystem' && seen(of)?.status?.kind !== 'down');
+  return isMounted && guests.every((guest) => isStill(guest) && !isComingUp(guest));
+}
+
+const isStill = ({ status }: ResourceState) => status?.kind === 'down' || status?.kind === 'paused';
+
+function lingers(state: State, guest: ResourceState): boolean {
+  if (isStill(guest) && !isComingUp(guest)) return false;
+  const sinceMs = state.now - (guest.operation?.since ?? state.now);
+  return guest.failures > 0 || sinceMs >= pausingMs(state.policy) / 2;
 }
 
 /** A device that is still open cannot be demoted; one whose guests cannot be ended is tried all the same. */

@@ -150,7 +150,8 @@ function acceptData(state: State, names: readonly GroupName[]): Answered {
         (phase.kind === 'active' && phase.generation === 0)),
   );
   if (blocked.length === 0) {
-    return refused(state, 'no such group waits for this', 'run `battito status` to see what it waits for');
+    const list = names.join(', ');
+    return refused(state, `${list} does not wait for this`, 'run `battito status` to see what it waits for');
   }
   const groups = state.groups.map((group) =>
     blocked.includes(group) ? { ...group, dataAccepted: true } : group,

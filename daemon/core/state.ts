@@ -26,6 +26,8 @@ export interface LinkState {
 
 export interface PeerState {
   readonly incarnation: number | null;
+  /** The highest incarnation that it has had; a later run may have a lower one. */
+  readonly newestRun: number | null;
   /** Has it shown, in this incarnation of both, that it reads us? Until then it is only a sign of life. */
   readonly proven: boolean;
   readonly lastHeardAt: MonotonicMs | null;
@@ -210,6 +212,7 @@ const noRefusals = { replayed: 0, 'stale-incarnation': 0, unproven: 0 } as const
 
 const silentPeer: PeerState = {
   incarnation: null,
+  newestRun: null,
   proven: false,
   lastHeardAt: null,
   unprovenHeardAt: null,
@@ -246,7 +249,11 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       fresh: false,
       refused: noRefusals,
     })),
-    peer: { ...silentPeer, incarnation: ledger.peer?.incarnation ?? null },
+    peer: {
+      ...silentPeer,
+      incarnation: ledger.peer?.incarnation ?? null,
+      newestRun: ledger.peer?.incarnation ?? null,
+    },
     verdict: { kind: 'listening' },
     verdictSince: at,
     probes: policy.probes.map(({ id }) => ({

@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
 import type { MonotonicMs } from './policy.ts';
 import type { ResourceState } from './resource.ts';
-import { leaseIsValid } from './safeguards.ts';
+import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
 
@@ -131,8 +131,9 @@ export function isUnknownToWitness(state: State, group: GroupState): boolean {
 function peerCannotWrite(state: State, group: GroupState): boolean {
   const { verdict } = state;
   if (verdict.kind === 'alive') return peerReport(state, group.policy.name)?.outdated === true;
-  // What a peer that is proven off by the lease has written alone, the witness would say.
-  return verdict.kind === 'fenced' && (verdict.by !== 'lease' || leaseIsValid(state));
+  if (verdict.kind === 'fenced' && verdict.by !== 'lease') return true;
+  // What a peer without the lease has written alone, the witness would say.
+  return (verdict.kind === 'fenced' || verdict.kind === 'dead') && leaseHasSettled(state);
 }
 
 /** DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. */
@@ -159,13 +160,17 @@ export function outdatingAnswer(state: State, group: GroupState, peerGone: boole
     case 'departed':
       return 'unreachable';
     case 'fenced':
-      if (verdict.by !== 'lease') return 'fenced';
-      if (!loneMarkStands(state, group)) return null;
-      return hasOnlyConsistent(state, group) ? 'fenced' : 'unreachable';
+      return verdict.by === 'lease' ? answerByLease(state, group) : 'fenced';
+    case 'dead':
+      return state.policy.witness === null && peerGone ? 'unreachable' : answerByLease(state, group);
     default:
-      if (loneMarkStands(state, group)) return 'unreachable';
-      return peerGone && state.policy.witness === null ? 'unreachable' : null;
+      return loneMarkStands(state, group) ? 'unreachable' : null;
   }
+}
+
+function answerByLease(state: State, group: GroupState): OutdatingAnswer | null {
+  if (!loneMarkStands(state, group)) return null;
+  return hasOnlyConsistent(state, group) ? 'fenced' : 'unreachable';
 }
 
 /** The newest data, in a copy that DRBD takes for usable only when its peer is known to be off. */

@@ -91,7 +91,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
       { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${path} away` },
     );
   }
-  const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now());
+  const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now(), Math.random());
   const ledger =
     known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
   let tail: Promise<void> = Promise.resolve();

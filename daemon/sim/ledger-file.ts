@@ -3,6 +3,7 @@
 
 import type { Effect, Ledger } from '../core/events.ts';
 import { post } from './daemon.ts';
+import { chanceOf } from './engine.ts';
 import { type Host, hostClock, type Saved, standsStill, type Write, wallClock } from './model.ts';
 
 const remembered = 4;
@@ -10,7 +11,7 @@ const remembered = 4;
 /** What a restart makes of a wall clock that anybody may have set; all times in milliseconds. */
 export interface Restarts {
   /** Of the run that begins; `known`: of the last one that is on record, 0: none. */
-  readonly nextIncarnation: (known: number, wallMs: number) => number;
+  readonly nextIncarnation: (known: number, wallMs: number, chance: number) => number;
   /** How much of a maintenance is left in another boot; 0 or less: it is over. */
   readonly maintenanceLeftMs: (endsMs: number, wallMs: number) => number;
 }
@@ -76,10 +77,15 @@ export function openLedger(host: Host): Ledger {
   host.stateFile = 'ok';
   const { restarts = plainRestarts } = host.model.options;
   const known = host.saved;
-  host.incarnation = restarts.nextIncarnation(known.incarnation, wallClock(host));
+  host.incarnation = restarts.nextIncarnation(known.incarnation, wallClock(host), chanceOfRun(host));
   const ledger = { ...known.ledger, maintenanceUntil: maintenanceUntil(host, known, restarts) };
   save(host, ledger);
   return ledger;
+}
+
+/** A stream of its own for each run. */
+function chanceOfRun({ model, side, run }: Host): number {
+  return chanceOf(model.options.seed, `run ${run} of ${side}`)();
 }
 
 function maintenanceUntil(host: Host, known: Saved, { maintenanceLeftMs }: Restarts): number | null {

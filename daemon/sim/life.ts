@@ -92,7 +92,7 @@ export function beginDaemon(host: Host, state: State): void {
   host.daemonPausedUntil = 0;
   host.wakeDue = Infinity;
   host.wakeFor = Infinity;
-  trace?.({ kind: 'daemon', at: agenda.now(), side: host.side, runs: true });
+  trace?.({ kind: 'daemon', at: agenda.now(), side: host.side, runs: true, incarnation: state.incarnation });
   const mark: Mark = { host, count: host.run };
   agenda.later(1 + host.chance() * 5, tellCables, mark);
   lookAtAll(host, 15);
@@ -127,7 +127,7 @@ function endDaemon(host: Host): void {
   orphan(host);
   breakOffWrites(host);
   keepForReplay(host);
-  trace?.({ kind: 'daemon', at: agenda.now(), side: host.side, runs: false });
+  trace?.({ kind: 'daemon', at: agenda.now(), side: host.side, runs: false, incarnation: host.incarnation });
 }
 
 /** It has done what it had to, and leaves. */

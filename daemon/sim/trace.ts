@@ -94,7 +94,8 @@ export type Trace = { readonly at: number } & (
   | { readonly kind: 'lease'; readonly holder: Side | null; readonly term: number }
   | { readonly kind: 'ledger-on-disk'; readonly side: Side; readonly ledger: Ledger }
   | { readonly kind: 'powered'; readonly side: Side; readonly on: boolean; readonly why: PowerReason }
-  | { readonly kind: 'daemon'; readonly side: Side; readonly runs: boolean }
+  /** It has started, or is gone. */
+  | { readonly kind: 'daemon'; readonly side: Side; readonly runs: boolean; readonly incarnation: number }
   | { readonly kind: 'note'; readonly side: Side; readonly note: Note }
   | {
       readonly kind: 'answered';

@@ -3,7 +3,7 @@
 import type { Effect, Event } from '../../daemon/core/events.ts';
 import { explainObstacle } from '../../daemon/core/obstacles.ts';
 import type { State } from '../../daemon/core/state.ts';
-import type { Side } from '../../daemon/sim/action.ts';
+import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context, TraceOf } from './checkers.ts';
 
 type Stepped = TraceOf<'stepped'>;
@@ -32,6 +32,8 @@ export function persistedFirst({ ledgerOnDisk, report }: Context): Checker {
 /** What this run of a daemon has been given of its peer's packets. */
 interface Delivered {
   incarnation: number | null;
+  /** The highest incarnation that it was given; of an earlier run with a higher one it cannot know. */
+  highest: number;
   readonly sequences: number[];
   /** Has the peer, in that incarnation, shown that it reads this run? */
   isProven: boolean;
@@ -46,23 +48,27 @@ interface Delivered {
  */
 export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker {
   const delivered: Record<Side, Delivered> = {
-    primary: { incarnation: null, sequences: [], isProven: false },
-    secondary: { incarnation: null, sequences: [], isProven: false },
+    primary: { incarnation: null, highest: 0, sequences: [], isProven: false },
+    secondary: { incarnation: null, highest: 0, sequences: [], isProven: false },
   };
+  /** The numbers of each node's runs, in the order in which they began: a later one may have a lower number. */
+  const runsOf: Record<Side, number[]> = { primary: [], secondary: [] };
   return {
     rule: 'S6',
-    daemon({ side, runs }) {
+    daemon({ side, runs, incarnation: run }) {
       if (!runs) return;
+      runsOf[side].push(run);
       const newest = ledgerOnDisk(side).peer;
       const sequences = newest === null ? [] : Array.from({ length: 8 }, () => newest.sequence);
-      delivered[side] = { incarnation: newest?.incarnation ?? null, sequences, isProven: false };
+      const incarnation = newest?.incarnation ?? null;
+      delivered[side] = { incarnation, highest: incarnation ?? 0, sequences, isProven: false };
     },
     forged({ at, side, how }) {
       report('S6', at, side, `a forged packet was taken for one of the peer's: ${how}`);
     },
     stepped({ at, side, event, before, after, effects }) {
       if (event.kind !== 'heartbeat-received') return;
-      if (isReplay(delivered[side], event)) {
+      if (isReplay(delivered[side], event, runsOf[otherSide(side)])) {
         if (effects.length === 0 && differOnlyInRefusals(before, after)) return;
         const done = effects.length > 0 ? `asked for ${effects[0]?.kind}` : 'changed the state';
         report('S6', at, side, `packet ${event.incarnation}/${event.sequence}, seen before, ${done}`);
@@ -82,14 +88,21 @@ export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker
 
 type Packet = Extract<Event, { readonly kind: 'heartbeat-received' }>;
 
-function isReplay({ incarnation, sequences }: Delivered, packet: Packet): boolean {
-  if (incarnation === null || packet.incarnation > incarnation) return false;
-  return packet.incarnation < incarnation || packet.sequence <= (sequences[packet.link] ?? 0);
+function isReplay(
+  { incarnation, highest, sequences }: Delivered,
+  packet: Packet,
+  runs: readonly number[],
+): boolean {
+  if (incarnation === null) return false;
+  if (packet.incarnation === incarnation) return packet.sequence <= (sequences[packet.link] ?? 0);
+  const isEarlier = runs.lastIndexOf(packet.incarnation) < runs.lastIndexOf(incarnation);
+  return isEarlier && packet.incarnation <= highest;
 }
 
 function take(delivered: Delivered, packet: Packet, run: number): void {
   if (packet.incarnation !== delivered.incarnation) {
     delivered.incarnation = packet.incarnation;
+    delivered.highest = Math.max(delivered.highest, packet.incarnation);
     delivered.sequences.length = 0;
     delivered.isProven = false;
   }
@@ -146,17 +159,6 @@ const namesCommand =
 /** Does it name something that a person can do, by a command or a verb? */
 export const isAdvice = (next: string): boolean => namesCommand.test(next) || tellsWhatToDo.test(next);
 
-/** What the core still owes its advice, or a name: alarms by their code, refusals by their message. To be emptied. */
-const owed: ReadonlySet<string> = new Set([
-  'peer-dead',
-  'peer-isolated',
-  'peer-unresponsive',
-  'peer-listening',
-  'peer-fenced',
-  'fencing',
-  'no such group waits for this',
-]);
-
 /** L3. A refusal, a block and every alarm each name what a person can do, and what they are about. */
 export function reasonsGiven({ policy, report }: Context): Checker {
   const nodes: readonly string[] = [policy.self, policy.peer];
@@ -184,13 +186,13 @@ export function reasonsGiven({ policy, report }: Context): Checker {
   return {
     rule: 'L3',
     answered({ at, side, request, answer }) {
-      if (answer.kind !== 'refused' || owed.has(answer.message)) return;
+      if (answer.kind !== 'refused') return;
       const meant = 'groups' in request && request.groups.length > 0 ? [...request.groups, ...nodes] : named;
       const about = 'groups' in request && request.groups.length === 0 ? [...named, 'group'] : meant;
       judge(at, side, `the refusal of ${request.kind}`, answer.message, answer.next, about);
     },
     note({ at, side, note: { severity, code, group, message, next } }) {
-      if (severity !== 'alarm' || owed.has(code)) return;
+      if (severity !== 'alarm') return;
       const about = group === null ? [...named, ...own] : [''];
       judge(at, side, `the alarm ${code}`, message, next ?? '', about);
     },

@@ -2,7 +2,7 @@
 
 import { type Rule, rules } from './checkers.ts';
 import type { Variant } from './schedule.ts';
-import type { Found, Tally, VariantTally } from './tally.ts';
+import { describeCounts, type Found, type Tally, type VariantTally } from './tally.ts';
 
 export function describeTally(tally: Tally, wallMs: number, workers: number): string[] {
   const hours = tally.simulatedMs / 3_600_000;
@@ -20,7 +20,7 @@ export function describeTally(tally: Tally, wallMs: number, workers: number): st
         `${`${Math.round(part.longestConvergenceMs)} ms`.padStart(17)}`,
     );
   }
-  lines.push('', ...describeMeasured(tally));
+  lines.push('', ...describeCounts(tally), '', ...describeMeasured(tally));
   lines.push(...describeBroken(tally));
   const broken = new Set(tally.found.map(({ seed }) => seed)).size;
   lines.push(broken === 0 ? 'no promise was broken' : `a promise was broken in ${broken} schedules`);

@@ -185,7 +185,13 @@ const acceptance = (at: number, side: Side): Trace => ({
   request: { kind: 'accept-data', groups: ['office'] },
   answer: { kind: 'accepted', message: 'as it is' },
 });
-const daemonOn = (at: number, side: Side, runs: boolean): Trace => ({ kind: 'daemon', at, side, runs });
+const daemonOn = (at: number, side: Side, runs: boolean, incarnation = 1): Trace => ({
+  kind: 'daemon',
+  at,
+  side,
+  runs,
+  incarnation,
+});
 const brokenIn = (setup: Setup, traces: readonly Trace[], rule: Rule = 'S3') =>
   found(watch(setup), traces).filter((one) => one.rule === rule).length;
 
@@ -391,7 +397,14 @@ test('S6: a packet that was delivered before and changes something', (t) => {
   t.is(found(watch(), [first, stepOf({ event: packet(2, 5), after: counted })]).length, 0);
   t.is(found(watch(), [first, stepOf({ event: packet(2, 5), after: heard })]).length, 1);
   t.is(found(watch(), [first, stepOf({ event: packet(2, 6), after: heard })]).length, 0);
-  t.is(found(watch(), [first, stepOf({ event: packet(1, 9), after: { ...rested, sequence: 9 } })]).length, 1);
+  const changing = (incarnation: number) =>
+    stepOf({ event: packet(incarnation, 9), after: { ...rested, sequence: 9 } });
+  const runs = (...incarnations: readonly number[]) =>
+    incarnations.map((incarnation) => daemonOn(0, 'secondary', true, incarnation));
+  t.is(found(watch(), [...runs(1, 2), first, changing(1)]).length, 1);
+  t.is(found(watch(), [...runs(2, 1), first, changing(1)]).length, 0, 'a later run with a lower number');
+  t.is(found(watch(), [...runs(2, 1, 3), first, changing(1), changing(2)]).length, 1);
+  t.is(found(watch(), [...runs(9, 2), first, changing(9)]).length, 0, 'of a run that it has never known');
   t.is(found(watch(), [first, stepOf({ event: packet(2, 4), effects: [{ kind: 'exit' }] })]).length, 1);
   const believed = { ...rested, peer: { ...rested.peer, lastHeardAt: 10 } };
   const captured = (echo: Echo | null) => stepOf({ event: packetOf(7, 1, echo), after: believed });

@@ -231,7 +231,7 @@ test('what was captured before a restart is a replay after it', (t) => {
   world.boot('secondary');
   const { incarnation: own } = world.state('secondary');
   for (const old of [incarnation, incarnation - 1]) {
-    const echo = { incarnation: own, sequence: 1 };
+    const echo = { incarnation: own - 1, sequence: 1 };
     const packet = { link: 0, incarnation: old, sequence: lastSequence, echo, content };
     world.inject('secondary', { kind: 'heartbeat-received', ...packet });
   }

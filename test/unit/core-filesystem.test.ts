@@ -63,14 +63,27 @@ test('in an orderly stop it is unmounted after the guests and before the disk is
   t.deepEqual(node.askedOf(disk), ['stop']);
 });
 
-test('a freeze leaves it mounted: its guests stand still, and so does what is under it', (t) => {
+test('a freeze leaves it mounted, and once its guests stand still the IO under it is held back', (t) => {
   const node = freezingOwner(policy);
-  node.obey(node.endedAt + 10);
+  t.deepEqual(node.askedOf(disk), [], 'guests that are being paused wait for their writes');
+  for (const id of [web, mail]) {
+    t.deepEqual(node.askedOf(disk), []);
+    node.finish(node.endedAt + 10, id);
+  }
+  node.obey(node.endedAt + 20);
   t.deepEqual(node.askedOf(mount), []);
-  t.true(node.group().frozenInTime, 'mounted, it writes nothing by itself');
+  t.deepEqual(node.askedOf(disk), ['freeze']);
+  t.true(node.group().frozenInTime);
 });
 
-test('what is thrown away is unmounted only when its guests are gone', (t) => {
+test('where nothing is mounted the IO of guests that stand still needs no holding back', (t) => {
+  const node = freezingOwner();
+  node.obey(node.endedAt + 10);
+  node.go(node.endedAt + 3000);
+  t.deepEqual(node.askedOf(disk), []);
+});
+
+test('what is thrown away is unmounted only when its guests are gone, whose IO fails first', (t) => {
   const node = freezingOwner(policy);
   node.obey(node.endedAt + 10);
   node.hear(6000, {
@@ -82,9 +95,24 @@ test('what is thrown away is unmounted only when its guests are gone', (t) => {
   });
   t.like(node.phase(), { kind: 'stopping', reason: 'discard' });
   t.deepEqual(node.askedOf(mount), []);
+  t.deepEqual(node.askedOf(disk), ['freeze', 'destroy'], 'nobody who waits for it can be ended before');
   for (const id of [web, mail]) node.finish(6010, id);
   t.deepEqual(node.askedOf(mount), ['destroy']);
+});
+
+test('what is thrown away and not held back is demoted only when it is unmounted', (t) => {
+  const node = runningOwner({}, policy);
+  node.hear(2010, {
+    phase: 'active',
+    generation: 4,
+    owner: 'secondary',
+    writer: 'secondary',
+    holdsRest: true,
+  });
+  t.like(node.phase(), { kind: 'stopping', reason: 'yield' });
+  for (const id of [web, mail]) node.finish(2020, id);
+  t.deepEqual(node.askedOf(mount), ['destroy']);
   t.deepEqual(node.askedOf(disk), []);
-  node.finish(6020, mount);
+  node.finish(2030, mount);
   t.deepEqual(node.askedOf(disk), ['destroy']);
 });

@@ -48,6 +48,43 @@ test('a refused packet is counted on the link that it came in on, by its reason'
   t.is(node.state().peer, before.peer);
 });
 
+test('a later run of the peer with a lower number is believed when it has read what was sent since', (t) => {
+  const node = standby();
+  const before = node.state().sequence;
+  node.go(2400, { peer: null });
+  const later = { incarnation: peerRun - 1 };
+  node.hear(2410, activeReport, { ...later, sequence: 1, echo: before });
+  t.is(refusals(node)[0]?.['stale-incarnation'], 1, 'read while the run before was heard');
+  t.is(node.state().peer.incarnation, peerRun);
+  node.hear(2420, activeReport, { ...later, sequence: 2 });
+  t.like(node.state().peer, {
+    incarnation: peerRun - 1,
+    newestRun: peerRun,
+    proven: true,
+    lastHeardAt: 2420,
+  });
+  t.is(verdictOf(node), 'alive');
+
+  const known = node.state().peer;
+  node.hear(2430, activeReport, { incarnation: peerRun, sequence: 10_000, echo: before });
+  t.is(node.state().peer, known, 'a capture of the run before is a replay');
+  node.hear(2430, activeReport, { ...later, sequence: 2 });
+  t.is(refusals(node)[0]?.replayed, 1);
+});
+
+test('a packet that was long under way is of no later run, although the run after it has not shown anything yet', (t) => {
+  const node = standby();
+  node.go(2400, { peer: null });
+  const { sequence } = node.state();
+  const content = node.state().peer.content;
+  if (content === null) throw new Error('it was never heard');
+  const echo = { incarnation: ownRun - 1, sequence: 1 };
+  node.feed(2410, { kind: 'heartbeat-received', link: 0, incarnation: 8, sequence: 1, echo, content });
+  const known = node.state().peer;
+  node.hear(2420, activeReport, { incarnation: peerRun, sequence: 10_000, echo: sequence });
+  t.is(node.state().peer, known);
+});
+
 test('a new run of the peer is believed once it shows that it reads us, and starts its numbers anew', (t) => {
   const node = standby();
   const echo = { incarnation: ownRun - 1, sequence: 1 };

@@ -193,7 +193,7 @@ test('of several groups one that is frozen here is enough for that', (t) => {
 test('data are accepted only by name, and only of a group that waits for that', (t) => {
   const node = idle();
   t.regex(words(node.request(2000, { kind: 'accept-data', groups: [] })), /no group was named => name the/);
-  const nothing = /no such group waits for this => .*battito status/;
+  const nothing = /office does not wait for this => .*battito status/;
   t.regex(words(node.request(2000, { kind: 'accept-data', groups: ['office'] })), nothing);
   node.go(6000, { peer: null, gateway: 'unanswered' });
   t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'isolated' });

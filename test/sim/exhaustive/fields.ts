@@ -58,6 +58,7 @@ const state: Fates<State> = {
 
 const peer: Fates<PeerState> = {
   incarnation: 'row',
+  newestRun: 'said',
   proven: 'row',
   lastHeardAt: 'row',
   unprovenHeardAt: 'row',
