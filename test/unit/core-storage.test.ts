@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { Disk, StorageStatus } from '../../daemon/core/events.ts';
 import { leaseProvesAt } from '../../daemon/core/safeguards.ts';
-import type { Verdict } from '../../daemon/core/state.ts';
+import type { State, Verdict } from '../../daemon/core/state.ts';
 import { isPromotable } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
@@ -191,6 +191,22 @@ for (const [verdict, may] of vouched) {
     t.false(isPromotable({ ...other.state(), verdict }, other.group(), other.resource(disk)));
   });
 }
+
+test('a Consistent copy of who wrote last may be promoted under a lease that has settled, while the peer is only dead', (t) => {
+  const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+  const node = standby({ record, lease: true, shown: { ...apart, disk: 'consistent' } });
+  const state = node.state();
+  const held = { ...state.lease, validUntil: state.now + 1000, heldSince: state.now - 10_000 };
+  const may = (changes: Partial<State['lease']>, kind: 'dead' | 'isolated' = 'dead') => {
+    const given = { ...state, verdict: { kind }, lease: { ...held, ...changes } };
+    return isPromotable(given, node.group(), node.resource(disk));
+  };
+  t.true(may({}));
+  t.false(may({}, 'isolated'));
+  t.false(may({ heldSince: state.now }), 'the peer may not have stopped yet');
+  t.false(may({ validUntil: state.now }));
+  t.false(may({ peerAlone: ['office'] }), 'the witness knows of later writes');
+});
 
 test('a Consistent copy may be promoted once the peer, alive, has marked its own copy as the older one', (t) => {
   const record = { generation: 3, owner: 'secondary', writer: 'secondary' };

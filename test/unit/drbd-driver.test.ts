@@ -474,6 +474,32 @@ test.serial('ensureUp: while it comes up, a connection that is not made yet is n
 });
 
 test.serial(
+  'ensureUp: until it has found its peer nothing is told of it, unless it is primary',
+  async (t) => {
+    const { fake, driver } = await drivenDrbd(t, alone);
+    await waitFor('seen', () => driver.status().role === 'secondary');
+    const told: string[] = [];
+    driver.onStorage(({ role, connection }) => told.push(`${role}/${connection}`));
+    const rising = driver.ensureUp(soon());
+    await waitFor('unknown', () => driver.status().role === 'unknown');
+    t.is((await driver.observe(soon())).role, 'unknown');
+    t.is(driver.trouble(), null);
+    fake.become({ ROLE: 'Primary' });
+    await waitFor('primary', () => driver.status().role === 'primary');
+    t.deepEqual(await rising, { kind: 'done' });
+
+    fake.become({ ROLE: 'Secondary' });
+    await waitFor('secondary', () => driver.status().role === 'secondary');
+    told.length = 0;
+    const again = driver.ensureUp(soon());
+    await waitFor('unknown again', () => driver.status().role === 'unknown');
+    fake.become({ CONN: 'Connected', REPL: 'Established' });
+    t.deepEqual(await again, { kind: 'done' });
+    t.is(told.at(-1), 'secondary/connected', 'told at its end, although nothing has changed since');
+  },
+);
+
+test.serial(
   'ensureUp: a module that cannot be loaded, and a resource that is not configured, touch nothing',
   async (t) => {
     const { fake, driver } = await drivenDrbd(t, { UP: 'no' });
