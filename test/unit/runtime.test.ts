@@ -64,7 +64,8 @@ test('an incarnation grows also when the clock was set back, and when the file w
   const path = join(stateDir, 'state.json');
   const far = file.incarnation + 1e12;
   writeFileSync(path, readFileSync(path, 'utf8').replace(String(file.incarnation), String(far)));
-  t.is((await openStateFile({ stateDir, ...office })).incarnation, far + 1);
+  const next = (await openStateFile({ stateDir, ...office })).incarnation;
+  t.true(next > far && next <= far + 1000);
   rmSync(path);
   t.true((await openStateFile({ stateDir, ...office })).incarnation >= file.incarnation);
 });
