@@ -14,13 +14,23 @@ import { formatTook } from './time.ts';
 
 /** `stuck` fails the wait when it is seen again and again, since a move passes through such states, too. */
 export type Judgement =
-  | { readonly kind: 'pending'; readonly waitingFor: string }
+  | { readonly kind: 'pending'; readonly waitingFor: string; readonly progress?: Progress }
   | { readonly kind: 'done'; readonly message: string; readonly attention: string | null }
   | { readonly kind: 'stuck'; readonly message: string; readonly next: string };
+
+/** Of what takes long and says how far it is. While it moves on, the patience by default does not run out. */
+export interface Progress {
+  readonly percent: number;
+  readonly leftKib: number | null;
+  /** A line for the operator. */
+  readonly text: string;
+}
 
 export interface Move {
   readonly requests: readonly OperatorRequest[];
   readonly judge: (status: Status) => Judgement;
+  /** What is known of it before it begins, for --json. */
+  readonly about?: object;
 }
 
 export const waitOptions: OptionSpecs = {
@@ -38,6 +48,9 @@ export const waitExitCodes: Readonly<Record<number, string>> = {
 };
 
 const timeoutMsDefault = 120_000;
+/** Progress is told at every so many percent, or after so long. */
+const percentStep = 5;
+const tellEveryMs = 30_000;
 /** Looks in a row at a move that is stuck, after which it is given up. */
 const stuckLooksMax = 20;
 
@@ -51,6 +64,7 @@ export async function runMove(
   const { client, output } = context;
   const json = flag(args, 'json');
   const timeoutMs = timeoutFrom(args, command);
+  const { about = {} } = move;
   const fresh = newNotesFinder();
   fresh(await client.history(tailLimit));
   const startedAt = performance.now();
@@ -60,7 +74,7 @@ export async function runMove(
     if (!json) output.line(accepted);
   }
   if (flag(args, 'no-wait')) {
-    if (json) printJson(output, { done: false, message: accepted });
+    if (json) printJson(output, { ...about, done: false, message: accepted });
     return exitCodes.ok;
   }
   const notes: HistoryEntry[] = [];
@@ -69,11 +83,14 @@ export async function runMove(
     const lines = json ? [] : entries.map((entry) => renderProgress(entry, output.look(), several));
     for (const line of lines) if (line !== null) output.line(line);
   };
+  const tellProgress = newProgressTeller((line) => {
+    if (!json) output.line(`  ${line}`);
+  });
   const { message, attention } = await context.interruptible((signal) =>
-    watch(context, move.judge, { startedAt, timeoutMs, signal, fresh, tell }),
+    watch(context, move.judge, { startedAt, timeoutMs, signal, fresh, tell, tellProgress }),
   );
   const tookMs = Math.round(performance.now() - startedAt);
-  if (json) printJson(output, { done: true, message, attention, tookMs, notes });
+  if (json) printJson(output, { ...about, done: true, message, attention, tookMs, notes });
   else output.line(`${message}; it took ${formatTook(tookMs)}`);
   if (attention === null) return exitCodes.ok;
   if (!json) output.problem(attention);
@@ -82,15 +99,30 @@ export async function runMove(
 
 interface Watch {
   readonly startedAt: number;
-  readonly timeoutMs: number;
+  /** Undefined: by default, and anew whenever it moves on. */
+  readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
   readonly fresh: ReturnType<typeof newNotesFinder>;
   readonly tell: (entries: readonly HistoryEntry[], several: boolean) => void;
+  readonly tellProgress: (progress: Progress) => void;
+}
+
+function newProgressTeller(tell: (line: string) => void): (progress: Progress) => void {
+  let told: { readonly step: number; readonly at: number } | undefined;
+  return ({ percent, text: line }) => {
+    const [step, at] = [Math.floor(percent / percentStep), performance.now()];
+    if (told?.step === step && at - told.at < tellEveryMs) return;
+    told = { step, at };
+    tell(line);
+  };
 }
 
 async function watch(context: Context, judge: Move['judge'], watched: Watch) {
   const { client, pollMs } = context;
+  const { timeoutMs = timeoutMsDefault } = watched;
   let stuckLooks = 0;
+  let patientFrom = watched.startedAt;
+  let far = '';
   for (;;) {
     const status = await client.status();
     watched.tell(watched.fresh(await client.history(tailLimit)), status.groups.length > 1);
@@ -100,9 +132,17 @@ async function watch(context: Context, judge: Move['judge'], watched: Watch) {
     if (judgement.kind === 'stuck' && stuckLooks >= stuckLooksMax) {
       throw new BattitoError('move-stuck', judgement.message, { next: judgement.next });
     }
+    const progress = judgement.kind === 'pending' ? judgement.progress : undefined;
+    if (progress !== undefined) {
+      watched.tellProgress(progress);
+      const farNow = `${progress.percent} ${progress.leftKib}`;
+      if (farNow !== far && watched.timeoutMs === undefined) patientFrom = performance.now();
+      far = farNow;
+    }
     const waitingFor = judgement.kind === 'stuck' ? judgement.message : judgement.waitingFor;
-    if (performance.now() - watched.startedAt >= watched.timeoutMs) {
-      throw unfinished(`not done after ${formatTook(watched.timeoutMs)}: ${waitingFor}`, status);
+    if (performance.now() - patientFrom >= timeoutMs) {
+      const tookMs = watched.timeoutMs ?? performance.now() - watched.startedAt;
+      throw unfinished(`not done after ${formatTook(tookMs)}: ${waitingFor}`, status);
     }
     await sleep(pollMs, undefined, { signal: watched.signal }).catch(() => {}); // Interrupted: said below.
     if (watched.signal.aborted) throw unfinished(`no longer waiting: ${waitingFor}`, null);
@@ -116,9 +156,9 @@ function unfinished(message: string, status: Status | null): BattitoError {
   });
 }
 
-function timeoutFrom(args: Arguments, command: Command): number {
+function timeoutFrom(args: Arguments, command: Command): number | undefined {
   const given = text(args, 'timeout');
-  if (given === undefined) return timeoutMsDefault;
+  if (given === undefined) return undefined;
   const timeoutMs = parseDuration(given);
   if (timeoutMs === undefined) {
     throw usageError(`--timeout takes a duration such as 30s or 2m, not "${given}"`, command);

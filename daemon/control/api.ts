@@ -48,6 +48,19 @@ export interface ResourceView {
     readonly leftKib: number | null;
     readonly leftS: number | null;
   } | null;
+  /** Of a DRBD resource that is not connected to its mirror: what it has of its own. Null: connected, or not seen yet. */
+  readonly apart: {
+    /** Why it stands alone, where it does: `unexplained` when DRBD did not say so while it was listened to. */
+    readonly standsAlone: 'no' | 'split-brain' | 'unrelated' | 'unexplained';
+    /** Since when this node writes to it without its mirror, or did; null: it did not, as far as is known. */
+    readonly aloneForMs: number | null;
+    /** It did so before this daemon was started, nobody knows for how long. */
+    readonly aloneLonger: boolean;
+    /** What the peer's copy lacks of this one, at most (a crash makes DRBD count whole areas); null: not known. */
+    readonly changedKib: number | null;
+  } | null;
+  /** Of a guest: since its process was started; null: there is none. */
+  readonly upForMs: number | null;
   /** Why nothing, or nothing good, is seen of a DRBD resource; null: it is seen. */
   readonly trouble: { readonly code: string; readonly what: string; readonly next: string } | null;
 }
@@ -70,7 +83,13 @@ export interface GroupView {
     readonly up: number;
     readonly total: number;
     readonly quarantined: number;
+    /** It writes to a disk of the group without its mirror here, or did since they were last connected. */
+    readonly alone: boolean;
+    /** It is giving up what it wrote while the copies were apart. */
+    readonly discarding: boolean;
   } | null;
+  /** This node is giving up what it wrote while the copies were apart. */
+  readonly discarding: boolean;
   /** Node that runs it as far as this node knows; null: nobody. */
   readonly runsOn: string | null;
   /** What stood in the way of its last handover, which was undone; null: nothing. */

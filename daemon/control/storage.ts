@@ -3,7 +3,7 @@
 
 import type { RequestAnswer, StorageStatus } from '../core/events.ts';
 import { stateText } from '../drivers/drbd/failure.ts';
-import type { ResyncProgress, Trouble } from '../drivers/drbd/types.ts';
+import type { DrbdDetail, ResyncProgress, Trouble } from '../drivers/drbd/types.ts';
 import type { GroupView, OperatorRequest, ResourceView, Status } from './api.ts';
 
 /** What the drivers know of a resource that the core has no use for. */
@@ -11,6 +11,9 @@ export interface StorageNote {
   /** Why nothing, or nothing good, can be said of it. */
   readonly trouble: Trouble | null;
   readonly resync: ResyncProgress | null;
+  /** Of a copy that is not connected: what its peer lacks of it. Null: connected, or not known. */
+  readonly changedKib: number | null;
+  readonly standsAlone: DrbdDetail['standsAlone'];
 }
 
 /** By the resource's id, e.g. `drbd:r0`. */

@@ -18,9 +18,12 @@ export interface ViewSource {
   readonly nowMs: number;
   /** Of the mirrored disks. */
   readonly storage: StorageNotes;
+  /** By the id of a guest that runs here. */
+  readonly guestsUpForMs: ReadonlyMap<string, number>;
 }
 
-export function statusOf({ config, state, counters, nowMs, storage }: ViewSource): Status {
+export function statusOf(source: ViewSource): Status {
+  const { config, state, counters, nowMs, storage } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
   return {
@@ -42,7 +45,7 @@ export function statusOf({ config, state, counters, nowMs, storage }: ViewSource
         ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null)
         : null,
     })),
-    groups: state.groups.map((group) => groupView(state, group, nowMs, storage)),
+    groups: state.groups.map((group) => groupView(source, group)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
     attention: attentionOf(state, refusedInAll(counters), storage),
     timings: {
@@ -125,7 +128,8 @@ function positive(counts: Readonly<Record<string, number>>): Record<string, numb
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
-function groupView(state: State, group: GroupState, nowMs: number, notes: StorageNotes): GroupView {
+function groupView(source: ViewSource, group: GroupState): GroupView {
+  const { state, nowMs } = source;
   const { name, preferred, failback } = group.policy;
   const report = peerReport(state, name);
   return {
@@ -137,10 +141,11 @@ function groupView(state: State, group: GroupState, nowMs: number, notes: Storag
     preferred,
     failback,
     reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
-    resources: group.resources.map((resource) => resourceView(group, resource, nowMs, notes)),
+    resources: group.resources.map((resource) => resourceView(source, group, resource)),
     peer: report === null ? null : { ...report },
     runsOn: runsOn(state, group),
     undone: group.takenBack,
+    discarding: group.discards,
   };
 }
 
@@ -152,12 +157,8 @@ function runsOn(state: State, group: GroupState): string | null {
   return present && (phase === 'starting' || phase === 'active') ? state.policy.peer : null;
 }
 
-function resourceView(
-  group: GroupState,
-  resource: ResourceState,
-  nowMs: number,
-  notes: StorageNotes,
-): ResourceView {
+function resourceView(source: ViewSource, group: GroupState, resource: ResourceState): ResourceView {
+  const { nowMs, storage: notes, guestsUpForMs } = source;
   const { operation } = resource;
   return {
     id: resource.id,
@@ -168,6 +169,23 @@ function resourceView(
     lastError: resource.lastError,
     storage: resource.storage,
     resync: notes.get(resource.id)?.resync ?? null,
+    apart: apartOf(source, resource),
+    upForMs: guestsUpForMs.get(resource.id) ?? null,
     trouble: notes.get(resource.id)?.trouble ?? null,
+  };
+}
+
+function apartOf(
+  { state, nowMs, storage: notes }: ViewSource,
+  resource: ResourceState,
+): ResourceView['apart'] {
+  const { id, storage, aheadSince } = resource;
+  if (storage === null || storage.connection === 'connected') return null;
+  const note = notes.get(id);
+  return {
+    standsAlone: note?.standsAlone ?? 'no',
+    aloneForMs: aheadSince === null ? null : nowMs - aheadSince,
+    aloneLonger: aheadSince !== null && aheadSince <= state.startedAt,
+    changedKib: note?.changedKib ?? null,
   };
 }

@@ -94,6 +94,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           counters: links.map((link) => link.counters()),
           nowMs: monotonicMs(),
           storage: resources.storage(),
+          guestsUpForMs: resources.guestsUpForMs(),
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),

@@ -14,7 +14,7 @@ import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.
 import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
-import { createQemuDriver } from '../drivers/qemu/qemu.ts';
+import { createQemuDriver, type QemuDriver } from '../drivers/qemu/qemu.ts';
 import { type Driven, mirrored, plainly, type Seen } from './driven.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
@@ -29,6 +29,8 @@ export interface Resources {
   driver(group: string, resource: string): Driven | undefined;
   /** What the drivers of mirrored disks know beyond what the core sees. */
   storage(): StorageNotes;
+  /** By the id of a guest whose QEMU is seen: since when that runs, milliseconds. */
+  guestsUpForMs(): ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export function createResources(options: ResourcesOptions): Resources {
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
   const devices: DrbdDriver[] = [];
+  const guests = new Map<string, QemuDriver>();
   /** What kept a device from coming up, as last said: it is tried every few seconds, and said when it changes. */
   const hindrances = new Map<DrbdDriver, string | undefined>();
 
@@ -113,9 +116,12 @@ export function createResources(options: ResourcesOptions): Resources {
       );
     }
     for (const guest of group.guests) {
-      addPlain(guestId(guest), (onStatus) =>
-        createQemuDriver(guest, { group: group.name, runDir: options.runDir, logger, onStatus }),
-      );
+      addPlain(guestId(guest), (onStatus) => {
+        const { runDir } = options;
+        const driver = createQemuDriver(guest, { group: group.name, runDir, logger, onStatus });
+        guests.set(guestId(guest), driver);
+        return driver;
+      });
     }
   }
 
@@ -190,8 +196,20 @@ export function createResources(options: ResourcesOptions): Resources {
       new Map(
         devices.map((device) => [
           drbdId(device.resource),
-          { trouble: device.trouble(), resync: device.resync() },
+          {
+            trouble: device.trouble(),
+            resync: device.resync(),
+            changedKib: device.changedKib(),
+            standsAlone: device.detail()?.standsAlone ?? 'no',
+          },
         ]),
+      ),
+    guestsUpForMs: () =>
+      new Map(
+        [...guests].flatMap(([id, driver]): [string, number][] => {
+          const upForMs = driver.upForMs();
+          return upForMs === null ? [] : [[id, upForMs]];
+        }),
       ),
     async close() {
       closed = true;

@@ -63,7 +63,7 @@ const mirrorCases: readonly (readonly [string, string])[] = [
   ],
   [
     'two copies have parted',
-    '`battito drbd resolve r0`, and with --discard-here on the host whose changes are given up.',
+    '`battito drbd resolve r0` on each host shows what it has written alone, since when, and what runs there. Then, on the host whose changes are given up, the same with --discard-here: it asks for the name of the resource, shows the commands of DRBD that run, and waits until both copies are the same again.',
   ],
   ['a disk was replaced', 'On its host: `drbdadm create-md r0 && drbdadm adjust r0`.'],
 ];

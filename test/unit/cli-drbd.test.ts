@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Context } from '../../daemon/cli/command.ts';
 import { fencePeer } from '../../daemon/cli/fence-peer.ts';
+import type { GroupView, ResourceView } from '../../daemon/control/api.ts';
 import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
-import { group, resource, status } from './fixtures/cli/statuses.ts';
+import { group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
 import { captureOutput, type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
 
 const parted: StorageStatus = {
@@ -20,10 +21,39 @@ const parted: StorageStatus = {
   suspended: 'no',
   resync: null,
 };
-const disk = (storage: StorageStatus | null) =>
-  status({
-    groups: [group({ resources: [resource('drbd:r0', { kind: 'drbd', status: 'down', storage })] })],
+const whole: StorageStatus = {
+  ...parted,
+  connection: 'connected',
+  peerRole: 'primary',
+  peerDisk: 'up-to-date',
+};
+const copied = (percent: number): StorageStatus => ({
+  ...whole,
+  disk: 'inconsistent',
+  resync: { direction: 'target', percent },
+});
+const written = { standsAlone: 'split-brain', aloneForMs: 7_500_000, aloneLonger: false } as const;
+const disk = (
+  storage: StorageStatus | null,
+  changes: Partial<GroupView> = {},
+  ofDisk: Partial<ResourceView> = {},
+) => {
+  const apart =
+    storage === null || storage.connection === 'connected' ? null : { ...written, changedKib: 20 };
+  return status({
+    groups: [
+      groupAtPeer({
+        resources: [
+          resource('drbd:r0', { kind: 'drbd', status: 'down', storage, apart, ...ofDisk }),
+          resource('guest:mail', { status: 'down' }),
+        ],
+        ...changes,
+      }),
+    ],
   });
+};
+const atPeer = groupAtPeer().peer;
+const known = (value: unknown) => ({ ...atPeer, ...(value as object) }) as NonNullable<typeof atPeer>;
 
 async function battito(
   t: Parameters<typeof scriptedDaemon>[0],
@@ -36,26 +66,210 @@ async function battito(
   return { ...result, requests: daemon.requests };
 }
 
-test('resolve shows what is known of both copies, and what each choice would run', async (t) => {
-  const { exitCode, stdout, requests } = await battito(t, 'drbd resolve r0', { statuses: [disk(parted)] });
+test('resolve shows both copies, the natural choice, and what each choice runs where', async (t) => {
+  const { exitCode, stdout, requests } = await battito(t, 'drbd resolve r0', {
+    statuses: [disk(parted, { peer: known({ alone: true }) })],
+  });
   t.is(exitCode, 0);
   t.deepEqual(requests, []);
-  t.regex(stdout, /on primary: down, here up-to-date, standalone/);
-  t.regex(stdout, /battito drbd resolve r0 --discard-here/);
-  t.regex(stdout, /drbdadm connect --discard-my-data r0/);
-  const whole = disk({ ...parted, connection: 'connected', peerDisk: 'up-to-date' });
-  const joined = await battito(t, 'drbd resolve r0', { statuses: [whole] });
+  t.snapshot(stdout.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'DATE TIME'));
+  const joined = await battito(t, 'drbd resolve r0', { statuses: [disk(whole)] });
   t.regex(joined.stdout, /there is nothing to resolve/);
+  t.notRegex(joined.stdout, /drbdadm/);
+});
+
+test('where the group runs, its guests are shown with the time they are up, and the other node is the natural one', async (t) => {
+  const running = group({
+    peer: known({ phase: 'stopped', up: 0, alone: false }),
+    resources: [
+      resource('drbd:r0', {
+        kind: 'drbd',
+        storage: { ...parted, role: 'primary' },
+        apart: { ...written, aloneLonger: true, changedKib: 1_258_291 },
+      }),
+      resource('guest:mail', { upForMs: 10_800_000 }),
+    ],
+  });
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [status({ groups: [running] })] });
+  t.regex(stdout, /primary, up-to-date, standalone: DRBD found that both were written to/);
+  t.regex(stdout, /written to alone since .*, for 2 h 5 min or longer/);
+  t.regex(stdout, /changed since they parted: at most 1\.2 GiB/);
+  t.regex(stdout, /guest mail: up for 3 h/);
+  t.regex(stdout, /the natural one is secondary: primary runs office with mail, and would have to stop that/);
+  t.regex(stdout, /refused now: office is in use on primary/);
+  t.regex(
+    stdout,
+    /To give up what secondary wrote, on secondary:[\s\S]*To give up what primary wrote, on primary:/,
+  );
+  const refused = await battito(t, 'drbd resolve r0 --discard-here --yes', {
+    statuses: [status({ groups: [running] })],
+  });
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /office is in use on primary\nnext: /);
+  t.deepEqual(refused.requests, []);
+});
+
+test('a peer that is not heard is said so, and nothing is natural then', async (t) => {
+  const silent = {
+    ...disk(parted, { runsOn: null }),
+    verdict: { kind: 'dead', forMs: 60_000, silentMs: 60_000, signs: [] },
+  } as const;
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [silent] });
+  t.regex(stdout, /it is not heard for 1 min: what it wrote is not known/);
+  t.regex(stdout, /it said last: office is active, generation 5/);
+  t.regex(stdout, /it is not clear from here: secondary is not heard/);
+  const refused = await battito(t, 'drbd resolve r0 --discard-here --yes', { statuses: [silent] });
+  t.regex(refused.stderr, /secondary is not heard\nnext: start secondary first/);
+});
+
+test('where the peer gives up its own, this node does not: both together would join nothing', async (t) => {
+  const statuses = [disk(parted, { peer: known({ phase: 'stopped', discarding: true }), runsOn: null })];
+  const refused = await battito(t, 'drbd resolve r0 --discard-here --yes', { statuses });
+  t.is(refused.exitCode, 1);
+  t.deepEqual(refused.requests, []);
+  t.regex(refused.stderr, /secondary is giving up what it wrote/);
+});
+
+test('where it runs nowhere, a side that wrote nothing is the natural one; two that wrote are not told apart', async (t) => {
+  const natural = async (alone: boolean, apart: Partial<NonNullable<ResourceView['apart']>>) => {
+    const stopped = { runsOn: null, peer: known({ phase: 'stopped', alone }) };
+    const statuses = [disk(parted, stopped, { apart: { ...written, changedKib: 20, ...apart } })];
+    const { stdout } = await battito(t, 'drbd resolve r0 --json', { statuses });
+    return JSON.parse(stdout).natural.node;
+  };
+  t.is(await natural(true, {}), null);
+  t.is(await natural(false, {}), 'secondary');
+  t.is(await natural(true, { aloneForMs: null, changedKib: 0 }), 'primary');
+  t.is(await natural(true, { aloneForMs: null, changedKib: null }), null, 'not known is not nothing');
+});
+
+test('--json has all of it', async (t) => {
+  const two = disk(parted).groups[0]?.resources ?? [];
+  const more = resource('drbd:r1', {
+    kind: 'drbd',
+    status: 'down',
+    storage: { ...parted, connection: 'connecting' },
+  });
+  const statuses = [disk(parted, { resources: [...two, more] })];
+  const { stdout } = await battito(t, 'drbd resolve r0 --json', { statuses });
+  const facts = JSON.parse(stdout);
+  t.like(facts, {
+    resource: 'r0',
+    group: 'office',
+    parted: true,
+    runsOn: 'secondary',
+    also: ['r1'],
+    obstacle: null,
+  });
+  t.like(facts.self, { node: 'primary', role: 'secondary', changedKib: 20, standsAlone: 'split-brain' });
+  t.true(Math.abs(Date.now() - Date.parse(facts.self.aloneSince) - 7_500_000) < 60_000);
+  t.deepEqual(facts.self.guests, [{ name: 'mail', status: 'down', upForMs: null }]);
+  t.like(facts.peer, { node: 'secondary', heard: true, said: { phase: 'active' } });
+  const [here, there] = facts.choices;
+  t.deepEqual(
+    here.steps.map(({ node, command }: { node: string; command: string }) => `${node}: ${command}`),
+    [
+      'primary: drbdadm connect --discard-my-data r0',
+      'secondary: drbdadm connect r0',
+      'primary: drbdadm disconnect r1',
+      'primary: drbdadm connect --discard-my-data r1',
+      'secondary: drbdadm connect r1',
+    ],
+  );
+  t.is(there.node, 'secondary');
 });
 
 test('nothing is given up before the name has been typed', async (t) => {
-  const script = { statuses: [disk(parted)] };
-  const refused = await battito(t, 'drbd resolve r0 --discard-here', script, { ask: async () => 'yes' });
+  const script = { statuses: [disk(parted), disk(parted, { discarding: true }), disk(whole)] };
+  let asked = '';
+  const onWrite = (text: string) => {
+    asked += text;
+  };
+  const refused = await battito(t, 'drbd resolve r0 --discard-here', script, {
+    ask: async () => 'yes',
+    onWrite,
+  });
   t.is(refused.exitCode, 1);
   t.deepEqual(refused.requests, []);
+  t.regex(
+    asked,
+    /1\. on primary: drbdadm connect --discard-my-data r0\n {2}2\. on secondary: drbdadm connect r0/,
+  );
+  t.regex(
+    asked,
+    /What primary wrote to r0 \(at most 20 KiB\) since the copies parted will be lost; the copy of secondary stays/,
+  );
+  t.notRegex(asked, /To give up what secondary wrote/);
   const typed = await battito(t, 'drbd resolve r0 --discard-here', script, { ask: async () => 'r0' });
   t.is(typed.exitCode, 0);
   t.deepEqual(typed.requests, [{ kind: 'discard-data', groups: ['office'] }]);
+});
+
+test('it is followed until the copies are the same again, with percent and time', async (t) => {
+  const measured = { direction: 'target', percent: 48.8, leftKib: 536_576, leftS: 71 } as const;
+  const statuses = [
+    disk(parted),
+    disk(parted, { discarding: true }),
+    disk(copied(0), { discarding: true }),
+    disk(copied(48), { discarding: true }, { resync: measured }),
+    disk(copied(49), { discarding: true }),
+    disk({ ...parted, connection: 'connecting' }),
+    disk({ ...whole, disk: 'inconsistent' }),
+    disk(whole),
+  ];
+  const done = await battito(t, 'drbd resolve r0 --discard-here --yes', { statuses });
+  t.is(done.exitCode, 0, done.stderr);
+  const lines = done.stdout.trimEnd().split('\n');
+  t.deepEqual(lines.slice(-4, -1), [
+    'as you wish',
+    '  r0 is copied from secondary: 0 %',
+    '  r0 is copied from secondary: 48 %, 524 MiB left, about 71 s',
+  ]);
+  t.regex(
+    lines.at(-1) ?? '',
+    /^r0: connected, up to date on primary and on secondary; office runs on secondary; it took /,
+  );
+  const json = await battito(t, 'drbd resolve r0 --discard-here --yes --json', { statuses });
+  t.like(JSON.parse(json.stdout), { resource: 'r0', done: true, parted: true, attention: null });
+});
+
+test('with --no-wait it is only asked for', async (t) => {
+  const script = { statuses: [disk(parted)] };
+  const line = 'drbd resolve r0 --discard-here --yes --no-wait';
+  const { exitCode, stdout } = await battito(t, line, script);
+  t.is(exitCode, 0);
+  t.true(stdout.endsWith('as you wish\n'));
+  t.like(JSON.parse((await battito(t, `${line} --json`, script)).stdout), { resource: 'r0', done: false });
+});
+
+test('what DRBD refuses is said with what to do, exit code 1', async (t) => {
+  const line = 'drbd resolve r0 --discard-here --yes';
+  const tried = [disk(parted), disk(parted, { discarding: true })];
+  const refused = await battito(t, line, { statuses: [...tried, disk(parted, {}, { lastError: 'exit 5' })] });
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /DRBD refused: r0 stands alone again, the copies are not joined: exit 5/);
+  t.regex(refused.stderr, /next: `journalctl -k -g drbd` on both nodes .* on secondary: drbdadm connect r0;/);
+  const apart = { ...written, standsAlone: 'unrelated', changedKib: 20 } as const;
+  const strangers = await battito(t, line, { statuses: [...tried, disk(parted, {}, { apart })] });
+  t.regex(strangers.stderr, /next: the copies have no common past; .* drbdadm create-md r0/);
+  const seeking = disk({ ...parted, connection: 'connecting' });
+  const unreached = await battito(t, line, { statuses: [...tried, seeking] });
+  t.is(unreached.exitCode, 1);
+  t.regex(unreached.stderr, /does not reach secondary\nnext: mend the network between the disks/);
+});
+
+test('what is not done in time says where it stands, exit code 75', async (t) => {
+  const line = 'drbd resolve r0 --discard-here --yes --timeout 20ms';
+  const slow = await battito(t, line, { statuses: [disk(parted), disk(copied(12), { discarding: true })] });
+  t.is(slow.exitCode, 75);
+  t.regex(slow.stderr, /not done after 20 ms: r0 is copied from secondary: 12 %\nnext: the move goes on;/);
+  const silent = {
+    ...disk(parted, { discarding: true }),
+    verdict: { kind: 'late', forMs: 900, silentMs: 900, signs: [] },
+  } as const;
+  const late = await battito(t, line, { statuses: [disk(parted), silent] });
+  t.is(late.exitCode, 75);
+  t.regex(late.stderr, /r0 is standalone; secondary is not heard for 0\.9 s/);
 });
 
 test('a resource that no group has is refused, and the ones there are named', async (t) => {

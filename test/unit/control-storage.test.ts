@@ -5,6 +5,7 @@ import { attentionOf } from '../../daemon/control/attention.ts';
 import { attentionOfStorage } from '../../daemon/control/attention-storage.ts';
 import type { StorageNote } from '../../daemon/control/storage.ts';
 import { disksInTheWay, withDisks } from '../../daemon/control/storage.ts';
+import { statusOf } from '../../daemon/control/view.ts';
 import type { Trouble } from '../../daemon/drivers/drbd/types.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
@@ -29,7 +30,7 @@ const said = (storage: object | null, note?: Partial<StorageNote>) =>
   attentionOfStorage(
     { ...state, verdict: { ...state.verdict, kind: 'alive' } as never },
     { id: 'drbd:r0', storage, splitTold: false, diskTrouble: null } as never,
-    note && { trouble: null, resync: null, ...note },
+    note && { trouble: null, resync: null, changedKib: null, standsAlone: 'no', ...note },
   ).map(({ severity, code, message, next }) => `${severity} ${code}: ${message} => ${next}`);
 
 test('a mirror that is whole is not spoken of', (t) => {
@@ -63,6 +64,36 @@ test('a group that is held back by its data names its disks and their state', (t
   const [first] = attentionOf(node.state()).filter(({ code }) => code.startsWith('blocked-'));
   const name = disk.replace('drbd:', '');
   t.true(first?.message.includes(`(${name}: its disk is Outdated, not connected (`), first?.message);
+});
+
+test('of a copy without its mirror the status has since when it is written to alone, and what its peer lacks', (t) => {
+  const node = oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { disk: true }) });
+  const shown = () =>
+    statusOf({
+      config: { cluster: 'office', nodes: [] } as never,
+      state: node.state(),
+      counters: [],
+      nowMs: node.state().now + 500,
+      storage: new Map([
+        [disk, { trouble: null, resync: null, changedKib: 20, standsAlone: 'split-brain' as const }],
+      ]),
+      guestsUpForMs: new Map([['guest:mail', 7000]]),
+    }).groups[0];
+  const mirror = () => shown()?.resources.find(({ id }) => id === disk)?.apart;
+  node.show(1, mirrored);
+  t.is(mirror(), null);
+  node.show(1, { ...apart, connection: 'standalone' });
+  t.deepEqual(mirror(), {
+    standsAlone: 'split-brain',
+    aloneForMs: null,
+    aloneLonger: false,
+    changedKib: 20,
+  });
+  node.show(1, { ...apart, role: 'primary' });
+  t.like(mirror(), { aloneForMs: 500, aloneLonger: false, changedKib: 20 });
+  t.is(shown()?.discarding, false);
+  const ups = shown()?.resources.map(({ id, upForMs }) => [id, upForMs]) ?? [];
+  t.deepEqual(Object.fromEntries(ups)[disk], null);
 });
 
 const view = (changes: object) => resource('drbd:r0', { kind: 'drbd', storage: well, ...changes });

@@ -130,6 +130,20 @@ test.serial('a resync is followed in /proc/drbd', async (t) => {
   t.is(monitor.resync('r0'), null);
 });
 
+test.serial('what the peer lacks is at hand while they are not connected', async (t) => {
+  const fake = await fakeDrbd(t, { MINOR: '10', ROLE: 'Primary' });
+  const { monitor, last } = await monitored(t, fake);
+  await waitFor('first word', () => last() !== undefined);
+  const proc = new URL('fixtures/drbd/proc-drbd-8.4-standalone.txt', import.meta.url);
+  await writeFile(fake.procFile, await readFile(proc));
+  t.is(monitor.changedKib('r0'), null);
+  fake.become({ CONN: 'StandAlone', REPL: 'Off' });
+  await waitFor('the bitmap', () => monitor.changedKib('r0') === 64);
+  fake.become({ CONN: 'Connected', REPL: 'Established' });
+  await waitFor('connected', () => last()?.storage.connection === 'connected');
+  t.is(monitor.changedKib('r0'), null);
+});
+
 test.serial('a stream that is stuck is found out by a look', async (t) => {
   const fake = await fakeDrbd(t);
   const { monitor, last } = await monitored(t, fake);

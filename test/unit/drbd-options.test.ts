@@ -21,6 +21,7 @@ import {
 } from '../../daemon/drivers/drbd/kernel.ts';
 import { optionsOf, parseDevices, readDrbdOptions } from '../../daemon/drivers/drbd/options.ts';
 import { checkDrbdOptions } from '../../daemon/drivers/drbd/options-check.ts';
+import { outOfSyncOfJson, outOfSyncOfProc } from '../../daemon/drivers/drbd/out-of-sync.ts';
 import { parseProcDrbd, parseStatusJson, progressText } from '../../daemon/drivers/drbd/progress.ts';
 import { fakeDrbd, soon } from './support/drbd-tools.ts';
 
@@ -228,6 +229,30 @@ test('9: a resync in the status', (t) => {
   for (const json of ['', '{}', '[1]', '[{"name":"r0","connections":7}]', 'null']) {
     t.is(parseStatusJson(json, 'r0'), null);
   }
+});
+
+test('8.4: what the peer lacks is in /proc/drbd, also of a copy that stands alone', (t) => {
+  const text = fixture('proc-drbd-8.4-standalone.txt');
+  t.is(outOfSyncOfProc(text, [0]), 1_258_291);
+  t.is(outOfSyncOfProc(text, [1]), 0);
+  t.is(outOfSyncOfProc(text, [0, 10]), 1_258_355, 'volumes are added up');
+  t.is(outOfSyncOfProc(text, [2]), null, 'it has no disk');
+  t.is(outOfSyncOfProc(text, [3]), null, 'without a disk there is no bitmap: 0 would be a lie');
+  t.is(outOfSyncOfProc(text, [0, 7]), null, 'one of its volumes is not said');
+  t.is(outOfSyncOfProc(text, []), null);
+  t.is(outOfSyncOfProc('', [0]), null);
+  t.is(outOfSyncOfProc(fixture('proc-drbd-8.4.txt'), [2]), 536_576);
+});
+
+// Not against a recording: no kernel here has DRBD 9.
+test('9: what the peer lacks is in the status', (t) => {
+  const json = fixture('status-9-standalone.json');
+  t.is(outOfSyncOfJson(json, 'r0'), 20_484);
+  t.is(outOfSyncOfJson(json, 'r1'), null);
+  t.is(outOfSyncOfJson(json.replace('20480', '9223372036854775807'), 'r0'), null, 'no disk');
+  t.is(outOfSyncOfJson(json.replace('"out-of-sync": 4,', ''), 'r0'), null);
+  t.is(outOfSyncOfJson('[{"name":"r0","connections":[]}]', 'r0'), null);
+  t.is(outOfSyncOfJson('nonsense', 'r0'), null);
 });
 
 test('the kernel says which generation runs', async (t) => {

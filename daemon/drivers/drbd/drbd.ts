@@ -30,6 +30,8 @@ export interface DrbdDriver {
   trouble(): Trouble | null;
   /** Of a resync that runs, as last seen: how far, and for how long still. Null: none, or nothing is known yet. */
   resync(): ResyncProgress | null;
+  /** Of a copy that is not connected: what its peer lacks of it, KiB, as last seen. Null: connected, or not known. */
+  changedKib(): number | null;
   /** Null: no resync is under way. Never rejects. */
   progress(signal: AbortSignal): Promise<ResyncProgress | null>;
   /** Once when it is first known, then at every change; of a resync's percents whole ones. The result ends that. */
@@ -143,6 +145,7 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     detail: () => monitor.current(resource).detail,
     trouble: () => current().trouble,
     resync: () => monitor.resync(resource),
+    changedKib: () => monitor.changedKib(resource),
     progress: (signal) => monitor.progress(resource, signal),
     onStorage(listener) {
       const tell = (view: DrbdView) => {

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { readDump } from './dump.ts';
 import { type DrbdState, emptyState, rememberWhy } from './events2.ts';
 import { readDrbdKernel } from './kernel.ts';
+import { outOfSyncOfJson, outOfSyncOfProc } from './out-of-sync.ts';
 import { parseProcDrbd, parseStatusJson } from './progress.ts';
 import { runTool } from './run.ts';
 import { storageOf, wholePercent } from './status.ts';
@@ -30,6 +31,8 @@ export interface DrbdMonitor {
   ): Promise<boolean>;
   /** The last that was seen of a resync that runs, at most a few seconds old. */
   resync(resource: string): ResyncProgress | null;
+  /** Of a resource that is not connected: what its peer lacks, KiB, at most a few seconds old. Null: not known. */
+  changedKib(resource: string): number | null;
   /** Null: no resync is under way, or nothing can be said. Never rejects. */
   progress(resource: string, signal: AbortSignal): Promise<ResyncProgress | null>;
   /** Something has changed (a module was loaded): a stream that is to be started again is started now. */
@@ -52,6 +55,7 @@ const settleMs = 5;
 const graceMs = 500;
 const progressEveryMs = 2000;
 const progressTimeoutMs = 1000;
+const changesEveryMs = 5000;
 /** A look that differs from the stream for longer than this shows a stream that is stuck. */
 const lagMsMax = 1000;
 
@@ -61,7 +65,7 @@ interface Subscription {
   told: DrbdView | undefined;
 }
 
-type Timer = 'settle' | 'grace' | 'lag' | 'progress';
+type Timer = 'settle' | 'grace' | 'lag' | 'progress' | 'changes';
 
 export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
   const { logger, procFile = '/proc/drbd' } = options;
@@ -70,6 +74,8 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
   const timers = new Map<Timer, NodeJS.Timeout>();
   /** Of the resyncs that run; the stream itself does not say them on 8.4. */
   const resyncs = new Map<string, ResyncProgress>();
+  /** Of the resources that are not connected, by name. */
+  const changes = new Map<string, number>();
   let live: DrbdState | null = null;
   /** The last that was seen, also while there is no stream. */
   let before: DrbdState = emptyState;
@@ -122,6 +128,8 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
     }
     if (resyncing().length > 0) after('progress', progressEveryMs, () => void followResyncs());
     else resyncs.clear();
+    if (unconnected().length === 0) changes.clear();
+    else after('changes', changes.size === 0 ? 0 : changesEveryMs, () => void followChanges());
   }
 
   const resyncing = () =>
@@ -134,6 +142,32 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
       if (found !== null) resyncs.set(resource, found);
     }
     if (!closing.signal.aborted) publish();
+  }
+
+  const unconnected = () =>
+    [...(live?.resources ?? [])].filter(([, resource]) => storageOf(resource).connection !== 'connected');
+
+  async function followChanges(): Promise<void> {
+    const names = unconnected().map(([resource]) => resource);
+    for (const resource of [...changes.keys()]) if (!names.includes(resource)) changes.delete(resource);
+    for (const resource of names) {
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(progressTimeoutMs)]);
+      const found = await outOfSync(resource, signal);
+      if (found === null) changes.delete(resource);
+      else changes.set(resource, found);
+    }
+    if (unconnected().length > 0) after('changes', changesEveryMs, () => void followChanges());
+  }
+
+  async function outOfSync(resource: string, signal: AbortSignal): Promise<number | null> {
+    const kernel = await readDrbdKernel(procFile);
+    if (kernel.kind !== 'loaded') return null;
+    if (kernel.generation === '9') {
+      const result = await runTool(['drbdsetup', 'status', '--json', resource], signal);
+      return outOfSyncOfJson(result.stdout, resource);
+    }
+    const minors = current(resource).detail?.minors ?? [];
+    return outOfSyncOfProc(await readFile(procFile, 'utf8').catch(() => ''), minors);
   }
 
   async function progress(resource: string, signal: AbortSignal): Promise<ResyncProgress | null> {
@@ -186,6 +220,8 @@ export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
     subscribe,
     resync: (resource) =>
       current(resource).storage.resync === null ? null : (resyncs.get(resource) ?? null),
+    changedKib: (resource) =>
+      current(resource).storage.connection === 'connected' ? null : (changes.get(resource) ?? null),
     progress,
     waitFor: (resource, isSo, { timeoutMs, signal }) =>
       new Promise((resolve) => {

@@ -48,7 +48,8 @@ export function progressText({ percent, leftKib, leftS }: ResyncProgress): strin
   return parts.join(', ');
 }
 
-function sizeText(kib: number): string {
+/** `1.2 GiB`, for messages. */
+export function sizeText(kib: number): string {
   if (kib >= 1024 * 1024) return `${(kib / 1024 / 1024).toFixed(1)} GiB`;
   return kib >= 1024 ? `${Math.round(kib / 1024)} MiB` : `${kib} KiB`;
 }
@@ -78,7 +79,8 @@ function slowest(found: readonly ResyncProgress[]): ResyncProgress | null {
   );
 }
 
-function parseJson(text: string): unknown {
+/** Undefined: it is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -86,7 +88,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+/** The objects of a list; none, where it is something else. */
+export function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   if (!Array.isArray(value)) return [];
   return value.filter((item) => typeof item === 'object' && item !== null);
 }

@@ -3,6 +3,7 @@
 // when no thread is left that could still hold the disk.
 
 import { readdir, readFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process, told from a later one with the same pid by its start time (clock ticks since boot). */
@@ -15,6 +16,8 @@ export interface GuestProcess {
 export type ProcessState = 'gone' | 'stopped' | 'alive';
 
 const pollMs = 20;
+/** USER_HZ, which proc(5) counts in: 100 on every architecture that Battito is built for. */
+const ticksPerSecond = 100;
 
 /**
  * The QEMU whose command line names `pidFile`. With `scan`, also one whose pid file was lost or overwritten, by
@@ -41,6 +44,11 @@ export async function scanGuestProcesses(pidFile: string): Promise<readonly Gues
     if (one !== undefined) found.push(one);
   }
   return found;
+}
+
+/** How long ago it was started. Both clocks are CLOCK_BOOTTIME. */
+export function processAgeMs({ startTicks }: GuestProcess): number {
+  return Math.max(0, Math.round((uptime() - Number(startTicks) / ticksPerSecond) * 1000));
 }
 
 export async function processState(process: GuestProcess): Promise<ProcessState> {

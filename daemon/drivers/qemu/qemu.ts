@@ -16,8 +16,14 @@ import {
 } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
+import { processAgeMs } from './process.ts';
 import { startGuest } from './start.ts';
 import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './stop.ts';
+
+export interface QemuDriver extends ResourceDriver {
+  /** Since its QEMU was started, as last seen; null: there is none. */
+  upForMs(): number | null;
+}
 
 export interface QemuDriverOptions {
   /** The group that the guest belongs to, for the log. */
@@ -44,7 +50,7 @@ const operations: Readonly<Record<BasicAction, (guest: Guest, signal: AbortSigna
 };
 
 /** Watches the guest from the first `observe` or `perform` on, until `close`. */
-export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): ResourceDriver {
+export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): QemuDriver {
   const logger = options.logger.child({ group: options.group, guest: config.name });
   const paths = guestPaths(options.runDir, config.name);
   const watch = createWatch(
@@ -85,6 +91,7 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
       }
     },
     commands: (action) => describeCommands(config, paths, action),
+    upForMs: () => (guest.known === undefined ? null : processAgeMs(guest.known)),
     async close() {
       await watch.stop();
       monitor.close();

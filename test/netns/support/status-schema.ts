@@ -47,6 +47,8 @@ const resourceView = z.strictObject({
   // No mirrored disk is to be had here.
   storage: z.null(),
   resync: z.null(),
+  apart: z.null(),
+  upForMs: z.number().nonnegative().nullable(),
   trouble: z.null(),
 });
 const peerGroupView = z.looseObject({
@@ -56,6 +58,8 @@ const peerGroupView = z.looseObject({
   up: z.int(),
   total: z.int(),
   quarantined: z.int(),
+  alone: z.boolean(),
+  discarding: z.boolean(),
 });
 const groupView = z.strictObject({
   name: z.string(),
@@ -68,6 +72,7 @@ const groupView = z.strictObject({
   resources: z.array(resourceView),
   peer: peerGroupView.nullable(),
   undone: z.string().nullable(),
+  discarding: z.boolean(),
   runsOn: z.string().nullable(),
 });
 export const statusSchema: z.ZodType<Status> = z.strictObject({
