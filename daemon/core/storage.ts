@@ -193,13 +193,12 @@ export function storageAction(
   const { storage, status, outdatings } = resource;
   if (storage === null || storage.connection === 'connected') return null;
   const { phase } = group;
-  const isRetried = storage.connection === 'standalone' && isReconnectDue(resource, state.now);
+  const isWanted = facts.report?.discarding === true || isReconnectDue(resource, state.now);
+  const reconnects = storage.connection === 'standalone' && isWanted;
   if (phase.kind === 'active') {
     const isUnasked = storage.suspended === 'fencing' && outdatings.length === 0;
     if (isUnasked && outdatingAnswer(state, group, facts.peerGone) !== null) return 'resume';
-    const isWanted = storage.connection === 'standalone' && facts.report?.discarding === true;
-    const isAlive = facts.verdict === 'alive' && status?.kind === 'up';
-    return isAlive && (isWanted || isRetried) ? 'connect' : null;
+    return facts.verdict === 'alive' && status?.kind === 'up' && reconnects ? 'connect' : null;
   }
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
@@ -207,7 +206,7 @@ export function storageAction(
   const wants = facts.report?.wantsOutdated === true && isUsable;
   if (wants && (group.discards || mayBeOutdated(state, group))) return 'outdate';
   if (group.discards) return 'discard';
-  return isRetried ? 'connect' : null;
+  return reconnects ? 'connect' : null;
 }
 
 /** The peer has the newest data, or owns the group now and has all that was written here. */

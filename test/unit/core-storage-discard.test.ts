@@ -253,7 +253,7 @@ test('what is to be given up is kept after all when the group has to be started 
   t.false(node.group().discards);
 });
 
-test('whoever runs the group connects its disk again for a peer that gives its changes up, and for no other', (t) => {
+test('whoever has the other copy, in use or not, connects it again for a peer that gives its changes up', (t) => {
   const discarding = { ...ofPrimary, discarding: true };
   const node = runningOwner();
   node.show(2010, { connection: 'standalone' });
@@ -274,8 +274,10 @@ test('whoever runs the group connects its disk again for a peer that gives its c
   t.deepEqual(connecting.askedOf(disk), [], 'it is trying already');
   const idle = restarted({ owner: 'secondary' });
   idle.show(10, { connection: 'standalone' });
-  idle.hear(100, { ...activeReport, generation: 3, discarding: true });
+  idle.hear(100, { generation: 3, owner: 'secondary' });
   t.deepEqual(idle.askedOf(disk), []);
+  idle.hear(200, { generation: 3, owner: 'secondary', discarding: true });
+  t.deepEqual(idle.askedOf(disk), ['connect']);
 });
 
 test('guests that stood still too late did so too late also when the peer is heard again', (t) => {
