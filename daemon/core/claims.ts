@@ -76,12 +76,17 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   if (report === null || !report.willing || facts.unowned || writesAlone(group)) return null;
   if (state.leavingSince !== null) return 'leave';
   if (group.pushSince !== null) return 'operator';
-  if (group.takenBack !== null) return null;
-  if (state.standby) return 'standby';
+  const wasUndone = group.takenBack !== null;
+  if (wasUndone && state.now - group.since < undonePauseMs) return null;
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
   if (hasLostDisk(group)) return 'no-disk';
+  if (wasUndone) return null;
+  if (state.standby) return 'standby';
   return failbackIsDue(state, group, report) ? 'failback' : null;
 }
+
+/** A handover that was undone is tried again by itself only for want of LAN or disk, and not before this is over. */
+const undonePauseMs = 300_000;
 
 /** The disk here has failed, and the work goes on by the peer's, which is whole. */
 function hasLostDisk({ resources }: GroupState): boolean {

@@ -48,6 +48,10 @@ export interface Facts {
   /** It was to be handed over, and this node / the peer, alive, cannot let go of it. */
   readonly stuck: boolean;
   readonly peerStuck: boolean;
+  /** The peer has promoted its disks since this node did. */
+  readonly peerWrote: boolean;
+  /** Nothing but addresses has been brought up here. */
+  readonly restDown: boolean;
   /** Stopping, and in no hurry: a handover, or a daemon that leaves. */
   readonly stopsInOrder: boolean;
   /** The generation that this phase needs on disk could not be written, or the watchdog not be armed. */
@@ -113,14 +117,24 @@ function isChosen(state: State, group: GroupState, report: GroupReport): boolean
   return owner === self || (owner !== peer && group.policy.preferred === self);
 }
 
-/** Who runs it goes before who is frozen, unless it is older, or runs without a record. */
+/** Who runs it goes before who is frozen, unless it is known to be older. */
 function isOutranked(state: State, group: GroupState, report: GroupReport | null): boolean {
   if (report === null || !('generation' in group.phase) || state.verdict.kind !== 'alive') return false;
   const own = group.phase.generation;
-  if (report.phase === 'frozen') return report.generation > own;
+  if (report.phase === 'frozen') {
+    return own > 0 ? report.generation > own : isRecordedThere(state, group);
+  }
   if (report.phase !== 'starting' && report.phase !== 'active') return false;
   const isFirst = group.phase.kind !== 'frozen' && group.policy.preferred === state.policy.self;
   return report.generation > own || (report.generation === own && !isFirst);
+}
+
+/**
+ * What runs here without a right is the older one where our own record names the peer as the owner. With a witness it is
+ * not gone by the record, which may be an old one: the witness tells the frozen node of later writes.
+ */
+function isRecordedThere({ policy, ledger }: State, group: GroupState): boolean {
+  return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;
 }
 
 function isSuperseded({ lease }: State, { phase, policy }: GroupState, report: GroupReport | null): boolean {
@@ -219,6 +233,15 @@ function isRunning({ policy, resources }: GroupState): boolean {
   return counted.some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
 }
 
+function wroteLast({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
+  return ledgerGroup(ledger, group.policy.name).writer === policy.peer || report?.writer === policy.peer;
+}
+
+function isRestDown({ policy, resources }: GroupState): boolean {
+  const addresses = policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id);
+  return resources.every((resource) => addresses.includes(resource.id) || isDown(resource));
+}
+
 function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, group: GroupState): boolean {
   const isUnwritten = ledgerFailing !== null && group.needsRevision > persistedRevision;
   return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
@@ -284,6 +307,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stuck: isStuck(state, group),
     peerStuck: alive && report?.stuck === true,
+    peerWrote: wroteLast(state, group, report),
+    restDown: isRestDown(group),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),

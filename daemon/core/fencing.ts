@@ -40,10 +40,11 @@ const proofObstacles = new Set<Obstacle>(['not-fenced', 'no-lease', 'unknown-dat
 
 /** The group waits for nothing but proof that the peer is off. */
 function awaitsProof(state: State, group: GroupState, facts: Facts): boolean {
-  if (group.phase.kind === 'starting' || group.phase.kind === 'active') {
-    return group.resources.some(isHeldBack);
-  }
-  const isIdle = group.phase.kind === 'stopped' || group.phase.kind === 'blocked';
+  const { kind } = group.phase;
+  const waitsForRelease = facts.peerMayHoldAddresses || facts.peerMayHoldRest;
+  if (kind === 'starting' && waitsForRelease) return true;
+  if (kind === 'starting' || kind === 'active') return group.resources.some(isHeldBack);
+  const isIdle = kind === 'stopped' || kind === 'blocked';
   const { obstacle } = facts;
   const isOnlyProof = obstacle === null || proofObstacles.has(obstacle);
   return isIdle && facts.allDown && isOnlyProof && isEligible(state, group, state.policy.fencing !== null);

@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { quarantineNote } from './notes.ts';
 import { isStorage, type MonotonicMs, type ResourcePolicy } from './policy.ts';
-import { bringsUp, isComingUp, isGoingDown, type ResourceState } from './resource.ts';
+import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
@@ -164,10 +164,18 @@ function stuck(group: GroupState, id: string): boolean {
   return (group.resources.find((resource) => resource.id === id)?.failures ?? 0) > 1;
 }
 
-/** What is to be handed over cannot be let go of: neither in order nor by force. */
+/**
+ * What the peer is to take cannot be let go of, neither in order nor by force. Not where there is nothing to go on with
+ * here either: a device whose held-back IO was thrown away has neither disk nor mirror.
+ */
 export function isStuck({ leavingSince }: State, { phase, resources }: GroupState): boolean {
-  if (phase.kind !== 'stopping' || phase.reason !== 'handover' || leavingSince !== null) return false;
-  return resources.some(({ failures }) => failures > 2);
+  const isGivenAway = phase.kind === 'stopping' && (phase.reason === 'handover' || phase.reason === 'yield');
+  if (!isGivenAway || leavingSince !== null || resources.some(hasLostAll)) return false;
+  return resources.some((resource) => resource.failures > 2 && !isDown(resource));
+}
+
+function hasLostAll({ storage }: ResourceState): boolean {
+  return storage !== null && storage.disk === 'diskless' && storage.connection !== 'connected';
 }
 
 function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {

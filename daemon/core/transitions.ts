@@ -32,6 +32,9 @@ const wantsClaim = (f: Facts) =>
   !f.grantOutstanding &&
   (f.offeredToUs || f.pulled || (peerLetsGo(f) && f.chosen));
 
+const mayLeaveToPeer = (f: Facts) =>
+  !f.cannotStart && !f.settled && !f.mustLeaveAlone && !f.outranked && !f.mustFreeze && !f.inMaintenance;
+
 const stray = (f: Facts) => f.allObserved && f.anyUp && !f.inMaintenance;
 
 export const transitions: readonly Transition[] = [
@@ -288,14 +291,7 @@ export const transitions: readonly Transition[] = [
     id: 'decline',
     from: 'starting',
     to: 'stopping',
-    when: (f) =>
-      f.dataUnusable &&
-      !f.cannotStart &&
-      !f.settled &&
-      !f.mustLeaveAlone &&
-      !f.outranked &&
-      !f.mustFreeze &&
-      !f.inMaintenance,
+    when: (f) => f.dataUnusable && mayLeaveToPeer(f),
     stop: 'decline',
     severity: 'alarm',
     reason: 'the data here turned out to be older than those of the peer: left to it',
@@ -305,16 +301,7 @@ export const transitions: readonly Transition[] = [
     id: 'decline-stuck',
     from: 'starting',
     to: 'stopping',
-    when: (f) =>
-      f.peerStuck &&
-      f.peerMayHoldRest &&
-      !f.dataUnusable &&
-      !f.cannotStart &&
-      !f.settled &&
-      !f.mustLeaveAlone &&
-      !f.outranked &&
-      !f.mustFreeze &&
-      !f.inMaintenance,
+    when: (f) => f.peerStuck && f.peerMayHoldRest && f.restDown && !f.dataUnusable && mayLeaveToPeer(f),
     stop: 'decline',
     severity: 'alarm',
     reason: 'the peer cannot let go of the group: left to it',
@@ -326,7 +313,8 @@ export const transitions: readonly Transition[] = [
     to: 'starting',
     when: (f) =>
       f.stuck &&
-      (f.verdict === 'alive' || f.peerGone) &&
+      (f.verdict === 'alive' || f.peerProvenOff) &&
+      !f.peerWrote &&
       !f.peerMayHoldAddresses &&
       !f.peerMayHoldRest &&
       !f.grantOutstanding &&

@@ -26,6 +26,7 @@ export interface DiskWatchOptions {
 export function createDiskWatch(options: DiskWatchOptions): DiskWatch {
   const probes = new Map<string, DiskProbe>();
   const troubles = new Map<string, string>();
+  const closing = new Set<Promise<unknown>>();
   let told: string | null = null;
 
   const tell = () => {
@@ -39,16 +40,19 @@ export function createDiskWatch(options: DiskWatchOptions): DiskWatch {
     else troubles.set(device, trouble);
     tell();
   };
-  const end = async (device: string) => {
+  const end = (device: string) => {
     const probe = probes.get(device);
     probes.delete(device);
     troubles.delete(device);
-    await probe?.close();
+    if (probe === undefined) return;
+    const closed = probe.close().finally(() => closing.delete(closed));
+    closing.add(closed);
   };
+  /** Also of what was ended before and is still being closed. */
   const endAll = async (devices: Iterable<string>) => {
-    const ended = Promise.all([...devices].map(end));
+    for (const device of [...devices]) end(device);
     tell();
-    await ended;
+    await Promise.all(closing);
   };
 
   return {

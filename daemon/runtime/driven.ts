@@ -58,7 +58,8 @@ export interface MirrorListeners {
   readonly onDiskTrouble: (trouble: string | null) => void;
 }
 
-const letsGo: ReadonlySet<ResourceAction> = new Set(['stop', 'destroy', 'freeze']);
+/** The device has to be closed for these; a freeze only ends the reading, and waits for nothing. */
+const letsGo: ReadonlySet<ResourceAction> = new Set(['stop', 'destroy']);
 
 export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: MirrorListeners): Driven {
   const watch = createDiskWatch({ onTrouble: onDiskTrouble });
@@ -79,10 +80,11 @@ export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: Mirro
       return { kind: 'storage', storage: storageSeen(storage, driver.trouble()) };
     },
     async perform(action, forced, signal) {
+      if (action === 'freeze') void watch.letGo();
       if (!letsGo.has(action)) return await driver.perform(action, forced, signal);
       acting += 1;
-      await watch.letGo();
       try {
+        await watch.letGo();
         return await driver.perform(action, forced, signal);
       } finally {
         acting -= 1;
@@ -91,6 +93,7 @@ export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: Mirro
     },
     commands: (action) => driver.commands(action, false),
     async close() {
+      acting += 1; // Nothing is followed any more.
       await watch.letGo();
       await driver.close();
     },

@@ -1,6 +1,8 @@
 // A file system between a group's disk and its guests: mounted after the one, unmounted after the others.
 
 import test from 'ava';
+import { factsOf } from '../../daemon/core/facts.ts';
+import { reconcile } from '../../daemon/core/operations.ts';
 import { address, disk, mail, mount, protectedPolicy, web } from '../sim/example.ts';
 import { oneCore } from './support/one-core.ts';
 import { handover } from './support/requests.ts';
@@ -114,5 +116,39 @@ test('what is thrown away and not held back is demoted only when it is unmounted
   t.deepEqual(node.askedOf(mount), ['destroy']);
   t.deepEqual(node.askedOf(disk), []);
   node.finish(2030, mount);
+  t.deepEqual(node.askedOf(disk), ['destroy']);
+});
+
+test('the IO under a mounted file system is not held back while a guest on it is still to come up', (t) => {
+  const node = freezingOwner(policy);
+  node.finish(node.endedAt + 10, web);
+  const guest = node.resource(mail);
+  t.is(guest.operation?.action, 'freeze');
+  const coming = {
+    ...guest,
+    status: { kind: 'down' } as const,
+    operation: { ...guest.operation, action: 'start' as const },
+  };
+  const group = {
+    ...node.group(),
+    resources: node.group().resources.map((one) => (one.id === mail ? coming : one)),
+  } as ReturnType<typeof node.group>;
+  const asked: string[] = [];
+  reconcile(node.state(), group, factsOf(node.state(), group), (effect) => {
+    if (effect.kind === 'start-operation') asked.push(`${effect.action} ${effect.resource}`);
+  });
+  t.deepEqual(asked, []);
+});
+
+test('IO that DRBD itself holds back fails before who waits for it is waited for, too', (t) => {
+  const node = runningOwner({}, policy);
+  node.show(2005, { suspended: 'fencing' });
+  node.hear(2010, {
+    phase: 'active',
+    generation: 4,
+    owner: 'secondary',
+    writer: 'secondary',
+    holdsRest: true,
+  });
   t.deepEqual(node.askedOf(disk), ['destroy']);
 });

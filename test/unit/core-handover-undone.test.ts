@@ -2,9 +2,11 @@
 
 import test from 'ava';
 import type { OperatorRequest } from '../../daemon/core/events.ts';
+import { factsOf } from '../../daemon/core/facts.ts';
 import type { GroupReport } from '../../daemon/core/heartbeat.ts';
-import { address, disk, mail, web } from '../sim/example.ts';
-import type { OneCore } from './support/one-core.ts';
+import { isStuck } from '../../daemon/core/operations.ts';
+import { address, disk, mail, protectedPolicy, web } from '../sim/example.ts';
+import { type OneCore, oneCore } from './support/one-core.ts';
 import { handover, standbyOn } from './support/requests.ts';
 import { ofPrimary, runningOwner, taking } from './support/situations.ts';
 
@@ -134,4 +136,105 @@ test('a giver that has let go after all, or is not heard any more, is not left t
     node.go(1100 + (peer === null ? 300 : 50), { peer: peer === null ? null : { ...node.peer, ...peer } });
     t.is(node.phase()?.kind, 'starting');
   }
+});
+
+test('a peer that is heard no more is not gone for that, whatever it said last', (t) => {
+  const node = giving(2);
+  node.go(node.state().now + 3000);
+  node.hear(node.state().now + 10, { ...ofPrimary, generation: 4, owner: 'secondary' });
+  node.go(node.state().now + 3000, { peer: null, addresses: 'answered' });
+  t.is(node.state().verdict.kind, 'unresponsive');
+  node.finish(node.state().now + 10, disk, heldOpen);
+  t.true(node.facts().stuck);
+  t.is(node.phase()?.kind, 'stopping');
+});
+
+test('evidence that the peer is dead is not enough to take back what it has been granted', (t) => {
+  const node = giving();
+  node.go(node.state().now + 10_000, { peer: null, addresses: 'unanswered', prompt: false });
+  t.is(node.state().verdict.kind, 'dead');
+  t.true(node.facts().peerGone);
+  t.is(node.phase()?.kind, 'stopping');
+});
+
+test('what the peer has promoted since is not taken back', (t) => {
+  const node = giving();
+  node.hear(node.state().now + 10, { ...declined, writer: 'secondary' });
+  t.is(node.phase()?.kind, 'stopping');
+});
+
+test('who has begun to use the disk does not leave it to a giver that is stuck', (t) => {
+  const node = taking();
+  const stuck = { ...node.peer, holdsRest: true, stuck: true };
+  node.go(1200, { peer: { ...node.peer, holdsRest: false }, prompt: false });
+  t.deepEqual(node.askedOf(disk), ['start']);
+  node.hear(1250, stuck);
+  t.is(node.phase()?.kind, 'starting');
+  t.false(node.facts().restDown);
+});
+
+test('what the peer said before it fell silent leaves it nothing', (t) => {
+  const node = taking();
+  node.hear(1110, { ...node.peer, holdsRest: true });
+  node.go(1110 + 4000, { peer: null, addresses: 'answered' });
+  const state = node.state();
+  const [group] = state.peer.content?.groups ?? [];
+  if (state.peer.content === null || group === undefined) throw new Error('it was never heard');
+  const content = { ...state.peer.content, groups: [{ ...group, stuck: true }] };
+  t.false(factsOf({ ...state, peer: { ...state.peer, content } }, node.group()).peerStuck);
+});
+
+test('a resource that failed and is down all the same stands in the way of nobody', (t) => {
+  const node = giving(0);
+  const failed = {
+    ...node.group(),
+    resources: node.group().resources.map((one) => ({ ...one, failures: 3 })),
+  };
+  t.true(isStuck(node.state(), failed));
+  const down = failed.resources.map((one) => ({
+    ...one,
+    status: { kind: 'down' } as const,
+    operation: null,
+  }));
+  t.false(isStuck(node.state(), { ...failed, resources: down }));
+});
+
+test('nothing is taken back to a device that has lost both its disk and its mirror', (t) => {
+  const node = giving();
+  t.true(node.report()?.stuck);
+  node.show(node.state().now + 10, { disk: 'diskless' });
+  t.true(node.report()?.stuck, 'its mirror has the data');
+  node.show(node.state().now + 10, { connection: 'standalone' });
+  t.false(node.report()?.stuck);
+});
+
+test('a giver whose daemon was restarted meanwhile says that it is stuck as well', (t) => {
+  const node = oneCore({
+    policy: protectedPolicy('primary', { disk: true }),
+    record: { ...ofPrimary, owner: 'secondary' },
+  });
+  node.see(1, 'down');
+  node.seeOne(1, mail, { kind: 'up' });
+  node.show(1, { role: 'primary' });
+  node.go(100, { peer: taker, prompt: false });
+  t.like(node.phase(), { kind: 'stopping', reason: 'yield' });
+  node.finish(110, mail);
+  for (let time = 0; time < 3; time += 1) {
+    node.go(node.state().now + 5000);
+    node.finish(node.state().now + 10, disk, heldOpen);
+  }
+  t.true(node.report()?.stuck);
+  node.hear(node.state().now + 10, declined);
+  t.is(node.group().rule, 'take-back');
+});
+
+test('a group that was taken back still follows the LAN, but not at once', (t) => {
+  const node = giving();
+  node.go(node.state().now + 2000, { peer: declined, prompt: true });
+  const since = node.state().now;
+  node.feed(since + 10, { kind: 'carrier-observed', interface: 'eth0', carrier: false });
+  node.go(since + 290_000);
+  t.is(node.group().offer, null);
+  node.go(since + 310_000);
+  t.is(node.group().offer?.reason, 'no-lan');
 });

@@ -80,12 +80,16 @@ interface Meeting {
   readonly self?: Side;
   /** Its own generation; 0: it has no record of the group that it found running. */
   readonly own?: number;
+  /** It knows the peer as the owner at this generation. */
+  readonly known?: number;
   readonly theirs: Partial<GroupReport>;
 }
 
 /** A node that found the group running when it started meets a peer that has it as well. */
-function meeting({ self = 'primary', own = 3, theirs }: Meeting) {
-  const node = oneCore({ self, record: own === 0 ? {} : { generation: own, owner: self } });
+function meeting({ self = 'primary', own = 3, known, theirs }: Meeting) {
+  const peer = self === 'primary' ? 'secondary' : 'primary';
+  const foreign = known === undefined ? {} : { generation: known, owner: peer };
+  const node = oneCore({ self, record: own === 0 ? foreign : { generation: own, owner: self } });
   node.see(1, 'up');
   node.hear(10, { ...activeReport, ...theirs });
   return node;
@@ -103,8 +107,13 @@ const meetings: readonly (readonly [string, Meeting, boolean])[] = [
   ['a peer that asks for a later one', { theirs: { phase: 'claiming', generation: 4 } }, false],
   ['a peer with a record, itself without', { own: 0, theirs: { generation: 1 } }, true],
   [
-    'a frozen peer with a record, itself without',
+    'a frozen peer with a record, itself without any',
     { own: 0, theirs: { phase: 'frozen', generation: 3 } },
+    false,
+  ],
+  [
+    'a frozen peer that it knows as the owner',
+    { own: 0, known: 2, theirs: { phase: 'frozen', generation: 3 } },
     true,
   ],
   [

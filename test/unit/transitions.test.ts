@@ -66,6 +66,8 @@ const facts: fc.Arbitrary<Facts> = fc
     unowned: fc.boolean(),
     stuck: fc.boolean(),
     peerStuck: fc.boolean(),
+    peerWrote: fc.boolean(),
+    restDown: fc.boolean(),
     stopsInOrder: fc.boolean(),
     cannotStart: fc.boolean(),
     blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
