@@ -4,7 +4,7 @@
 import type { Disk, OutdatingAnswer, ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
-import type { MonotonicMs } from './policy.ts';
+import type { GroupName, MonotonicMs } from './policy.ts';
 import type { ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
@@ -23,8 +23,7 @@ export function storageAsResource(storage: StorageStatus): ResourceStatus {
 
 /**
  * A copy counts as the same as the peer's while they are connected, and after that until somebody writes alone. That
- * the peer does, or did, its last words say, or the witness; unless they were connected after those words. A goodbye
- * is newer than what the witness has on record.
+ * the peer does, or did, its last words say, unless they were connected after those words.
  */
 export function noteLoneWrites(state: State): State {
   let next = state;
@@ -32,29 +31,46 @@ export function noteLoneWrites(state: State): State {
     if (!group.resources.some(({ storage }) => storage !== null)) continue;
     const { name } = group.policy;
     const isPeerAlone = peerReport(state, name)?.alone === true;
-    const isMarked = state.lease.peerAlone.includes(name) && state.verdict.kind !== 'departed';
     const resources = group.resources.map((resource) => {
-      const inSync = isInSync(state, resource, isPeerAlone, isMarked);
+      const inSync = isInSync(state, resource, isPeerAlone);
       return inSync === resource.inSync ? resource : { ...resource, inSync };
     });
     const isNews = resources.some((resource, index) => resource !== group.resources[index]);
     if (isNews) next = putGroup(next, { ...group, resources });
+    if (isTheSame(next, resources)) next = withoutMark(next, name);
   }
   return next;
+}
+
+/** Two that hear each other and are connected know better than the witness did when it was asked last. */
+function isTheSame({ verdict }: State, resources: readonly ResourceState[]): boolean {
+  return (
+    verdict.kind === 'alive' &&
+    resources.every(
+      ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
+    )
+  );
+}
+
+function withoutMark(state: State, name: GroupName): State {
+  if (!state.lease.peerAlone.includes(name)) return state;
+  const peerAlone = state.lease.peerAlone.filter((other) => other !== name);
+  return { ...state, lease: { ...state.lease, peerAlone } };
 }
 
 function isInSync(
   state: State,
   { inSync, connectedAt, storage }: ResourceState,
   isPeerAlone: boolean,
-  isMarked: boolean,
 ): boolean {
   if (storage === null) return false;
-  if (connectedAt !== null) {
-    const isMarkedSince = isMarked && state.verdict.kind !== 'alive';
-    return !isMarkedSince && (!isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity));
-  }
-  return inSync && !isPeerAlone && !isMarked && storage.connection !== 'connected';
+  if (connectedAt !== null) return !isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity);
+  return inSync && !isPeerAlone && storage.connection !== 'connected';
+}
+
+/** By what the witness said last, the peer has written alone; a goodbye is newer than what the witness has on record. */
+function isMarked({ lease, verdict }: State, { policy }: GroupState): boolean {
+  return verdict.kind !== 'departed' && lease.peerAlone.includes(policy.name);
 }
 
 /** Devices of the group that are not connected to their mirror. */
@@ -96,15 +112,16 @@ const isOlder = (disk: Disk) => disk === 'outdated' || disk === 'inconsistent' |
 export function isPromotable(
   state: State,
   group: GroupState,
-  { storage, inSync }: ResourceState,
+  resource: ResourceState,
   ifPeerWereOff = false,
 ): boolean {
+  const { storage, inSync } = resource;
   if (storage === null) return false;
   if (group.dataAccepted) return storage.disk !== 'diskless' && storage.disk !== 'unknown';
   const isLastWriter = wroteLast(state, group);
   switch (storage.disk) {
     case 'up-to-date':
-      return isLastWriter || inSync;
+      return isLastWriter || (inSync && !isMarked(state, group));
     case 'consistent':
       return isLastWriter && (ifPeerWereOff || peerCannotWrite(state, group));
     default:

@@ -54,6 +54,7 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
       return null;
     case 'resume':
       if (running === 'down') return 'there is no process to resume';
+      if (running === 'paused') tellResumed(thing);
       setRunning(thing, 'up');
       return null;
     case 'freeze':
@@ -62,6 +63,20 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
     default:
       setRunning(thing, 'down');
       return null;
+  }
+}
+
+function tellResumed({ host: { model, side }, disks }: Thing): void {
+  const { trace, agenda } = model;
+  for (const { device, policy } of disks) {
+    if (device === null) continue;
+    trace?.({
+      kind: 'resumed',
+      at: agenda.now(),
+      side,
+      resource: policy.id,
+      newest: device.drbd.isNewest(side),
+    });
   }
 }
 

@@ -55,6 +55,14 @@ export type Trace = { readonly at: number } & (
       /** Nothing that was written and acknowledged is missing here. */
       readonly newest: boolean;
     }
+  /** A guest that had stood still goes on, by its daemon's will, on this device. The truth. */
+  | {
+      readonly kind: 'resumed';
+      readonly side: Side;
+      readonly resource: ResourceId;
+      /** As of one that is promoted. */
+      readonly newest: boolean;
+    }
   /** Both copies of a device can be written to on their own, or no longer. The truth. */
   | {
       readonly kind: 'storage';

@@ -1,6 +1,7 @@
 // When is a world at rest: both daemons run and hear each other, every group has exactly one owner, everything of it
 // is up there and nothing of it elsewhere. What faults begin from, and what rule L1 demands after they have ended.
 
+import { peerInMaintenance } from '../../daemon/core/facts.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from '../../daemon/core/policy.ts';
 import type { GroupState, State } from '../../daemon/core/state.ts';
 import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
@@ -43,7 +44,7 @@ function unrestOfNodes(world: World): Unrest {
     if (state === null || !world.powered(side)) return 'a daemon does not run';
     if (state.verdict.kind !== 'alive') return 'a node does not hear the other';
     if (state.standby || state.leavingSince !== null) return 'a node may not run anything';
-    if (state.maintenanceUntil !== null) return 'a node is in maintenance';
+    if (state.maintenanceUntil !== null || peerInMaintenance(state)) return 'a node is in maintenance';
     if (state.persistedRevision < state.ledgerRevision) return 'a ledger is not on disk';
     if (state.fence.operation !== null) return 'a host is being powered off';
   }

@@ -2,7 +2,7 @@
 
 import type { OperatorRequest } from '../../daemon/core/events.ts';
 import { tierOf } from '../../daemon/core/policy.ts';
-import { otherSide, type Side } from '../../daemon/sim/action.ts';
+import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Checker, Context } from './checkers.ts';
 import { devicesOf, runningOf } from './truth.ts';
 
@@ -47,7 +47,7 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   const cutOffAtStart = new Set<string>();
   return {
     rule: 'S3',
-    stepped({ at, side, event, effects }) {
+    stepped({ at, side, event, before, after, effects }) {
       for (const effect of effects) {
         if (effect.kind !== 'start-operation' || !devices.has(effect.resource)) continue;
         const key = keyOf(side, effect.resource);
@@ -55,7 +55,9 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
         if (effect.action === 'start' && isCutOff(effect.resource, side, at)) cutOffAtStart.add(key);
         else cutOffAtStart.delete(key);
       }
-      if (event.kind === 'heartbeat-received') heardAt[side] = at;
+      const isHeard =
+        event.kind === 'heartbeat-received' && after.peer.lastHeardAt !== before.peer.lastHeardAt;
+      if (isHeard) heardAt[side] = at;
     },
     running({ side, resource, running: now }) {
       if (now === 'up') discarded[side].delete(resource);
@@ -79,6 +81,11 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
     },
     powered({ side }) {
       for (const id of devices.keys()) forcing.delete(keyOf(side, id));
+    },
+    resumed({ at, side, resource, newest }) {
+      const isGone = sides.some((one) => failed.has(keyOf(one, resource)));
+      if (!newest && !isGone && !accepted.has(keyOf(side, resource)))
+        report('S3', at, side, `a guest goes on with ${resource}, which lacks later writes`);
     },
     promoted({ at, side, resource, disk, peerFencedOrOutdated, forced, newest }) {
       const key = keyOf(side, resource);

@@ -183,7 +183,7 @@ export const data: readonly Defect[] = [
     name: 'older-copy-used',
     what: 'an up-to-date copy is promoted also when the peer may have written without it',
     file: 'storage.ts',
-    find: 'return isLastWriter || inSync;',
+    find: 'return isLastWriter || (inSync && !isMarked(state, group));',
     replace: 'return true;',
     variants: anywhere,
   },
@@ -218,6 +218,14 @@ export const data: readonly Defect[] = [
     find: "return loneMarkStands(state, group) ? 'unreachable' : null;",
     replace: "return 'unreachable';",
     variants: anywhere,
+  },
+  {
+    name: 'frozen-goes-first',
+    what: 'what runs without a record gives way to what the peer has frozen, though it may be newer',
+    file: 'facts.ts',
+    find: 'return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;',
+    replace: 'return ledger !== undefined && policy !== undefined && group !== undefined;',
+    variants: lease,
   },
   {
     name: 'mounted-not-held-back',

@@ -488,3 +488,20 @@ test('of one rule no more than a few violations are kept', (t) => {
   );
   t.is(found(watch(), traces).length, 3);
 });
+
+test('S3: a guest that goes on with older data, unless a disk has failed', (t) => {
+  const resumed = (newest: boolean): Trace => ({
+    kind: 'resumed',
+    at: 10,
+    side: 'primary',
+    resource: disk,
+    newest,
+  });
+  t.is(found(watch(mirrored), [resumed(true)]).length, 0);
+  const [violation] = found(watch(mirrored), [resumed(false)]);
+  t.is(violation?.rule, 'S3');
+  for (const host of ['primary', 'secondary'] as const) {
+    const failure: Trace = { kind: 'action', at: 5, action: { kind: 'disk-failure', host } };
+    t.is(found(watch(mirrored), [failure, resumed(false)]).length, 0, host);
+  }
+});

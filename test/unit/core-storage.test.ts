@@ -4,7 +4,7 @@ import test from 'ava';
 import type { Disk, StorageStatus } from '../../daemon/core/events.ts';
 import { leaseProvesAt } from '../../daemon/core/safeguards.ts';
 import type { State, Verdict } from '../../daemon/core/state.ts';
-import { isPromotable } from '../../daemon/core/storage.ts';
+import { isPromotable, noteLoneWrites } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
 import { runningOwner } from './support/situations.ts';
@@ -206,6 +206,25 @@ test('a Consistent copy of who wrote last may be promoted under a lease that has
   t.false(may({ heldSince: state.now }), 'the peer may not have stopped yet');
   t.false(may({ validUntil: state.now }));
   t.false(may({ peerAlone: ['office'] }), 'the witness knows of later writes');
+});
+
+test('what the witness said last is forgotten once the two hear each other and their copies are the same', (t) => {
+  const node = standby({ lease: true, shown: { ...apart } });
+  const marked = (changes: Partial<State>) => {
+    const state = {
+      ...node.state(),
+      ...changes,
+      lease: { ...node.state().lease, peerAlone: ['office', 'shop'] },
+    };
+    return noteLoneWrites(state).lease.peerAlone;
+  };
+  node.hear(100, ran);
+  t.deepEqual(marked({}), ['office', 'shop'], 'not connected');
+  node.show(200, { ...mirrored, disk: 'inconsistent' });
+  t.deepEqual(marked({}), ['office', 'shop'], 'not the same');
+  node.show(300, mirrored);
+  t.deepEqual(marked({ verdict: { kind: 'dead' } }), ['office', 'shop'], 'not heard');
+  t.deepEqual(marked({}), ['shop']);
 });
 
 test('a Consistent copy may be promoted once the peer, alive, has marked its own copy as the older one', (t) => {

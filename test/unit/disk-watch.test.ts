@@ -1,16 +1,17 @@
 // The watch of a disk in use, on files, which dd reads past the cache as it reads a device.
 
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { createDiskWatch } from '../../daemon/runtime/disk-watch.ts';
 import { waitFor } from '../support.ts';
 
 // Not under /tmp, which may be a tmpfs without O_DIRECT.
-const place = new URL('../..', import.meta.url).pathname;
+const place = new URL('../../test-output', import.meta.url).pathname;
 
 async function watched(t: import('ava').ExecutionContext) {
-  const directory = await mkdtemp(join(place, '.disk-watch-'));
+  await mkdir(place, { recursive: true });
+  const directory = await mkdtemp(join(place, 'disk-watch-'));
   const device = join(directory, 'disk');
   await writeFile(device, Buffer.alloc(64 * 1024));
   const told: Array<string | null> = [];
