@@ -494,7 +494,7 @@ test('S3: a guest that goes on with older data, unless a disk has failed', (t) =
     kind: 'resumed',
     at: 10,
     side: 'primary',
-    resource: disk,
+    resource: 'drbd:r0',
     newest,
   });
   t.is(found(watch(mirrored), [resumed(true)]).length, 0);
