@@ -11,7 +11,7 @@ import { devicesOf, runningOf } from './truth.ts';
  * older one, on a disk that has failed, or idle and no newer; and no acknowledged write is missing in it. The evidence
  * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
  * may act. What a failed disk took with it nobody can have; that ends when a new one in its place has been resynced. A
- * forced promotion needs an accepted request on that side. Each is good for one promotion, and ends with the daemon that
+ * forced promotion needs an accepted request on that side. What goes on after it stood still is judged alike. Each is good for one promotion, and ends with the daemon that
  * was asked, or when the other copy is promoted; a promotion that has begun is carried through.
  */
 export function newestDataOnly({ policy, hosts, report }: Context): Checker {
