@@ -184,7 +184,13 @@ the same MAC address twice
   30:38: groups.office.guests[1].network.mac: the same as groups.office.guests[0].network.mac; expected each guest to have its own MAC address
 the same disk twice
   /dev/vg/files => /srv//guests/mail.qcow2
-  29:23: groups.office.guests[1].disk.file: the same as groups.office.guests[0].disk; expected each guest to have its own disk
+  29:23: groups.office.guests[1].disk.file: the same as groups.office.guests[0].disk; expected each disk to be mounted once, or to belong to one guest
+a device that is mounted, and written to by a guest
+  guests:\n => filesystems: [{ device: /dev/vg/../vg/files, mount: /srv/files }]\n    guests:\n
+  30:23: groups.office.guests[1].disk.file: the same as groups.office.filesystems[0].device; expected each disk to be mounted once, or to belong to one guest
+a device that another group mounts
+  groups:\n => groups:\n  files: { preferred: primary, filesystems: [{ device: /srv/guests/mail.qcow2, mount: /srv/files }] }\n
+  25:15: groups.office.guests[0].disk: the same as groups.files.filesystems[0].device; expected each disk to be mounted once, or to belong to one guest
 a disk that is no path
   disk: /srv/guests/mail.qcow2 => disk: mail.qcow2
   24:15: groups.office.guests[0].disk: expected an absolute path, found "mail.qcow2"
