@@ -1,8 +1,9 @@
 // Rules between the disks of the file: resources, what is mounted, what guests write to, in all groups together.
 
 import { posix } from 'node:path';
-import { at, claim, itemsAt, mappingAt, repeated } from './claims.ts';
+import { at, type Claim, claim, itemsAt, mappingAt, repeated } from './claims.ts';
 import type { Finding, Path } from './document.ts';
+import { formatPath } from './problem.ts';
 
 export function checkStorage(file: unknown): Finding[] {
   const groups = Object.keys(mappingAt(file, 'groups'));
@@ -13,6 +14,7 @@ export function checkStorage(file: unknown): Finding[] {
   const disks = under('guests').map(([path, guest]) =>
     normal(typeof at(guest, 'disk') === 'string' ? [...path, 'disk'] : [...path, 'disk', 'file']),
   );
+  const mounts = filesystems.map(([path]) => normal([...path, 'mount']));
   return [
     ...repeated(
       under('drbd').map(([path]) => claim(file, path)),
@@ -20,9 +22,19 @@ export function checkStorage(file: unknown): Finding[] {
     ),
     // A guest that writes past a file system to the device under it destroys it.
     ...repeated([...devices, ...disks], 'each disk to be mounted once, or to belong to one guest'),
-    ...repeated(
-      filesystems.map(([path]) => normal([...path, 'mount'])),
-      'each file system to have its own mount point',
-    ),
+    ...repeated(mounts, 'each file system to have its own mount point'),
+    ...nested(mounts),
   ];
+}
+
+/** One mount under another hides in it, and is hidden by it, unless it comes later, by the same hand. */
+function nested(mounts: readonly Claim[]): Finding[] {
+  const expected = 'a file system under another one to come after it, in the same group';
+  return mounts.flatMap((inner, index): Finding[] => {
+    const above = mounts.filter(({ same }) => same !== '' && inner.same.startsWith(`${same}/`));
+    const wrong = above.find((outer) => outer.path[1] !== inner.path[1] || mounts.indexOf(outer) > index);
+    if (wrong === undefined) return [];
+    const message = `is under ${wrong.same}, which is ${formatPath(wrong.path)}; expected ${expected}`;
+    return [{ path: inner.path, message: `${inner.same} ${message}`, expected }];
+  });
 }
