@@ -13,7 +13,7 @@ export type DrbdKernel =
 const procFile = '/proc/drbd';
 const commandTimeoutMs = 10_000;
 /** Block devices of DRBD, Documentation/admin-guide/devices.txt of the kernel. */
-const drbdMajor = 147;
+export const drbdMajor = 147;
 
 export async function readDrbdKernel(file: string = procFile): Promise<DrbdKernel> {
   try {
