@@ -13,6 +13,7 @@ import { checkDrbdOptions } from '../drivers/drbd/options-check.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import { notReadYet, viewOf } from '../drivers/drbd/view.ts';
 import { filesystemProblems, type ProblemOptions } from '../drivers/filesystem/problems.ts';
+import { mountedPlaces } from './check-guests.ts';
 import { type Machine, membersOf } from './check-machine.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 
@@ -182,18 +183,22 @@ async function checkFilesystems(
   sight: ProblemOptions,
 ): Promise<readonly Finding[]> {
   const report = reporter('file systems');
+  const isMounted = mountedPlaces(sight.mountinfo);
   for (const group of config.groups) {
     for (const filesystem of group.filesystems) {
       const { device, mount } = filesystem;
       const before = report.findings.length;
       // A directory made before what it lies in is mounted would be hidden by that.
-      const above = group.filesystems.find((other) => mount.startsWith(`${other.mount}/`));
+      const above = group.filesystems.findLast((other) => mount.startsWith(`${other.mount}/`));
       for (const { code, message, next } of await filesystemProblems(filesystem, sight)) {
-        if (code === 'mount-point-missing' && above !== undefined) {
+        if (code !== 'mount-point-missing' || above === undefined) report.problem(message, next);
+        else if (isMounted(above.mount))
+          report.problem(message, `mkdir ${mount}   # here, where ${above.mount} is mounted`);
+        else {
           report.info(
             `${message} here, and is to be in the file system of ${above.mount}, under which it lies`,
           );
-        } else report.problem(message, next);
+        }
       }
       const foreign = await checkBelonging(useOf(config, group, device), mirrors.devices, signal);
       if (foreign !== null) report.problem(`${foreign.what} (to be mounted at ${mount})`, foreign.next);

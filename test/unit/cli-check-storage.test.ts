@@ -329,16 +329,20 @@ test.serial('a directory is not asked for where a mount of the group would hide 
   const above = join(fake.directory, 'mount');
   await mkdir(above);
   const group = `filesystems: [{ device: /dev/null, mount: ${above} }, { device: /dev/zero, mount: ${above}/mail }]`;
-  const findings = await checkStorage(configOf(group), 'primary', machine, fake);
-  const found = findings
-    .filter(({ message }) => message.includes(`${above}/mail does`))
-    .map(({ level, message, mend }) => [level, message, mend]);
-  t.deepEqual(found, [
-    [
-      'info',
-      `mount point ${above}/mail does not exist here, and is to be in the file system of ${above}, under which it lies`,
-      null,
-    ],
+  const mountinfo = join(fake.directory, 'mountinfo');
+  const told = async (mounts: string) => {
+    await writeFile(mountinfo, `22 1 8:1 / / rw - ext4 /dev/sda1 rw\n${mounts}`);
+    const { procFile } = fake;
+    const findings = await checkStorage(configOf(group), 'primary', machine, { procFile, mountinfo });
+    return findings
+      .filter(({ message }) => message.includes(`${above}/mail does`))
+      .map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
+  };
+  t.deepEqual(await told(''), [
+    `info: mount point ${above}/mail does not exist here, and is to be in the file system of ${above}, under which it lies | null`,
+  ]);
+  t.deepEqual(await told(`141 22 147:0 / ${above} rw - ext4 /dev/null rw\n`), [
+    `problem: mount point ${above}/mail does not exist | mkdir ${above}/mail   # here, where ${above} is mounted`,
   ]);
 });
 
