@@ -58,6 +58,7 @@ test('DRBD that starts at boot is told of where a group has a resource', async (
   const states = { 'battito.service': 'enabled', 'drbd.service': 'enabled' };
   t.is((await told(states))[1], drbd);
   t.is((await told(states, 'failback: manual')).length, 1);
+  t.is((await told(states, 'failback: manual }, other: { preferred: primary, drbd: [r0]')).length, 2);
 });
 
 test.serial('systemctl is asked, and one that is not there or says nothing is no answer', async (t) => {
