@@ -2,16 +2,18 @@
 // mounted on them. It asks DRBD's own tools what they say, and changes nothing: nothing is brought up, loaded or mounted.
 
 import { existsSync } from 'node:fs';
-import type { Config, GroupConfig } from '../config/config.ts';
+import type { Config, FilesystemConfig, GroupConfig } from '../config/config.ts';
+import { checkBelonging, type DeviceUse, identityOf, resourceOf } from '../drivers/drbd/belonging.ts';
 import { readDump } from '../drivers/drbd/dump.ts';
 import { checkEndpoints, type HostFacts } from '../drivers/drbd/endpoints.ts';
 import { nextForData, stateText } from '../drivers/drbd/failure.ts';
 import { checkDrbdDevice, checkDrbdModule, checkMirrored, drbdGeneration } from '../drivers/drbd/kernel.ts';
-import { type OptionsReading, readDrbdOptions } from '../drivers/drbd/options.ts';
+import { type DrbdDevice, type OptionsReading, readDrbdOptions } from '../drivers/drbd/options.ts';
 import { checkDrbdOptions } from '../drivers/drbd/options-check.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import { notReadYet, viewOf } from '../drivers/drbd/view.ts';
 import { filesystemProblems, type ProblemOptions } from '../drivers/filesystem/problems.ts';
+import { mountedPlaces } from './check-guests.ts';
 import { type Machine, membersOf } from './check-machine.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 
@@ -23,6 +25,13 @@ export interface StorageSight extends ProblemOptions {
 /** All that DRBD's tools may take; one that hangs in the kernel is told of, not waited for. */
 const patienceMs = 20_000;
 
+/** What the look at the resources has shown. */
+interface Mirrors {
+  readonly devices: Map<string, readonly DrbdDevice[]>;
+  /** Those with a problem that is told already. */
+  readonly troubled: Set<string>;
+}
+
 type Read = Extract<OptionsReading, { readonly kind: 'read' }>;
 
 export async function checkStorage(
@@ -32,9 +41,11 @@ export async function checkStorage(
   sight: StorageSight = {},
 ): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(patienceMs);
+  const mirrors: Mirrors = { devices: new Map(), troubled: new Set() };
   return [
-    ...(await checkDrbd(config, node, machine, signal, sight.procFile)),
-    ...(await checkFilesystems(config, sight)),
+    ...(await checkDrbd(config, node, machine, signal, mirrors, sight.procFile)),
+    ...(await checkFilesystems(config, mirrors, signal, sight)),
+    ...(await checkGuestDisks(config, mirrors, signal)),
   ];
 }
 
@@ -43,6 +54,7 @@ async function checkDrbd(
   node: string,
   machine: Machine,
   signal: AbortSignal,
+  mirrors: Mirrors,
   procFile: string | undefined,
 ): Promise<readonly Finding[]> {
   const report = reporter('DRBD');
@@ -61,21 +73,29 @@ async function checkDrbd(
   for (const name of names) {
     const reading = await readDrbdOptions(name, signal, procFile);
     if (reading.kind === 'failed') {
+      mirrors.troubled.add(name);
       // Without a module the tools take the files for another generation's; that it is missing is said already.
       if (missing !== null && reading.trouble.code === 'drbd-not-readable') continue;
       report.problem(reading.trouble.what, reading.trouble.next);
       // Without the tools nothing more can be asked, of any resource.
-      if (reading.trouble.code === 'drbd-utils-missing') break;
+      if (reading.trouble.code === 'drbd-utils-missing') {
+        for (const other of names) mirrors.troubled.add(other);
+        break;
+      }
       continue;
     }
+    mirrors.devices.set(name, reading.devices);
     const before = report.findings.length;
     checkSettings(report, name, reading, facts, {
       deadtimeMs: config.heartbeat.deadtimeMs,
       generation,
     });
     checkHandler(report, name, reading, machine);
-    if (missing !== null) continue;
-    const isWhole = await checkState(report, name, reading, state, members?.peer.name ?? 'the peer');
+    const isWhole =
+      missing === null && (await checkState(report, name, reading, state, members?.peer.name ?? 'the peer'));
+    if (missing !== null || report.findings.slice(before).some(({ level }) => level === 'problem')) {
+      mirrors.troubled.add(name);
+    }
     if (isWhole && report.findings.length === before) {
       report.ok([`${name}: up to date and connected`, ...reading.devices.map(({ path }) => path)].join(', '));
     }
@@ -156,17 +176,68 @@ function sayTrouble(report: Reporter, name: string, { code, what, next }: Troubl
   }
 }
 
-async function checkFilesystems(config: Config, sight: ProblemOptions): Promise<readonly Finding[]> {
+async function checkFilesystems(
+  config: Config,
+  mirrors: Mirrors,
+  signal: AbortSignal,
+  sight: ProblemOptions,
+): Promise<readonly Finding[]> {
   const report = reporter('file systems');
+  const isMounted = mountedPlaces(sight.mountinfo);
   for (const group of config.groups) {
     for (const filesystem of group.filesystems) {
       const { device, mount } = filesystem;
       const before = report.findings.length;
-      for (const { message, next } of await filesystemProblems(filesystem, sight)) {
-        report.problem(message, next);
+      // A directory made before what it lies in is mounted would be hidden by that.
+      const above = group.filesystems.findLast((other) => mount.startsWith(`${other.mount}/`));
+      for (const { code, message, next } of await filesystemProblems(filesystem, sight)) {
+        if (code !== 'mount-point-missing' || above === undefined) report.problem(message, next);
+        else if (isMounted(above.mount))
+          report.problem(message, `mkdir ${mount}   # here, where ${above.mount} is mounted`);
+        else {
+          report.info(
+            `${message} here, and is to be in the file system of ${above.mount}, under which it lies`,
+          );
+        }
       }
-      await checkDevice(report, group, device, mount);
-      if (report.findings.length === before) report.ok(`${device} at ${mount}`);
+      const foreign = await checkBelonging(useOf(config, group, device), mirrors.devices, signal);
+      if (foreign !== null) report.problem(`${foreign.what} (to be mounted at ${mount})`, foreign.next);
+      else await checkDevice(report, group, filesystem, mirrors);
+      if (report.findings.length === before && existsSync(device)) report.ok(`${device} at ${mount}`);
+    }
+  }
+  return report.findings;
+}
+
+function useOf({ groups }: Config, { name, drbd }: GroupConfig, path: string): DeviceUse {
+  const groupOf = (resource: string) => groups.find((group) => group.drbd.includes(resource))?.name;
+  return { path, group: name, resources: drbd, groupOf };
+}
+
+/** A guest may stand on a device without a file system between; two names of one device only the host can tell. */
+async function checkGuestDisks(
+  config: Config,
+  mirrors: Mirrors,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const report = reporter('guests');
+  const taken = new Map<string | null, string>();
+  for (const { device, mount } of config.groups.flatMap(({ filesystems }) => filesystems)) {
+    taken.set(await identityOf(device, mirrors.devices), `${device}, which is mounted at ${mount}`);
+  }
+  for (const group of config.groups) {
+    for (const { name, disk } of group.guests) {
+      const identity = await identityOf(disk.file, mirrors.devices);
+      const other = identity === null ? undefined : taken.get(identity);
+      if (other !== undefined) {
+        report.problem(
+          `${name}: its disk ${disk.file} is the same device as ${other}: one would destroy what the other has written`,
+          `give ${name} a disk of its own in group ${group.name}`,
+        );
+      }
+      taken.set(identity, `${disk.file}, the disk of ${name}`);
+      const foreign = await checkBelonging(useOf(config, group, disk.file), mirrors.devices, signal);
+      if (foreign !== null) report.problem(`${name}: ${foreign.what}`, foreign.next);
     }
   }
   return report.findings;
@@ -174,27 +245,30 @@ async function checkFilesystems(config: Config, sight: ProblemOptions): Promise<
 
 /**
  * Of a group with DRBD, what is mounted should lie on it: mounting the disk under a resource goes past the mirror. A
- * device that is not there may be one of a resource that is not up yet, and that is said already.
+ * device that is not there may be one of a resource that is not up yet, or that has a problem which is told already.
  */
 async function checkDevice(
   report: Reporter,
   { name, drbd }: GroupConfig,
-  device: string,
-  mount: string,
+  { device, mount }: FilesystemConfig,
+  { devices, troubled }: Mirrors,
 ): Promise<void> {
   const past = await checkMirrored(device, drbd);
   if (past !== null) {
     report.problem(past.what, past.next);
     return;
   }
-  const isMissing = !existsSync(device);
+  if (existsSync(device)) return;
   const looksLikeDrbd = /^\/dev\/drbd(\d|[/_])/.test(device);
-  if (drbd.length > 0 && isMissing && looksLikeDrbd) {
+  if (drbd.length > 0 && looksLikeDrbd) {
+    const owner = await resourceOf(device, drbd, devices);
+    const owners = owner === undefined ? drbd : [owner];
+    if (owners.some((resource) => troubled.has(resource))) return;
     report.warning(
-      `${device}, to be mounted at ${mount}, is not there as long as ${drbd.join(', ')} ${drbd.length === 1 ? 'is' : 'are'} not up`,
-      `drbdadm up ${drbd[0]} && ls -l ${device}   # or correct \`device\` under filesystems`,
+      `${device}, to be mounted at ${mount}, is not there as long as ${owners.join(', ')} ${owners.length === 1 ? 'is' : 'are'} not up`,
+      `drbdadm up ${owners.join(' ')} && ls -l ${device}   # or correct \`device\` under filesystems`,
     );
-  } else if (isMissing) {
+  } else {
     report.problem(
       `there is no device ${device}, to be mounted at ${mount}`,
       `lsblk -p   # shows the devices there are; correct \`device\` under filesystems of ${name}`,

@@ -1,5 +1,5 @@
 // `battito check`: is this node fit to run, and do both nodes agree? It reads and asks, and changes nothing; of programs
-// it starts those alone that tell of DRBD and of kernel modules.
+// it starts those alone that tell of DRBD, of kernel modules and of units.
 
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
@@ -8,6 +8,7 @@ import { checkDaemon } from './check-daemon.ts';
 import { checkGuests } from './check-guests.ts';
 import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
 import { checkStorage } from './check-storage.ts';
+import { checkUnits } from './check-units.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { countOf, type Finding, renderFindings, reporter } from './finding.ts';
@@ -59,6 +60,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...checkMachine(config, settings.node, machine),
     ...(await checkStorage(config, settings.node, machine)),
     ...checkGuests(config, settings.node),
+    ...(await checkUnits(config)),
     ...(await checkDaemon(config, client)),
   ];
   if (countOf(key, 'problem') > 0) return { findings: all, exitCode: exitCodes.config };

@@ -3,10 +3,12 @@
 // so that their findings stand beside the schema's and nobody mends a file in rounds.
 
 import { posix } from 'node:path';
+import { at, type Claim, claim, itemsAt, mappingAt, repeated } from './claims.ts';
 import type { Finding, Path } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { formatPath, nearest } from './problem.ts';
+import { nearest } from './problem.ts';
 import { defaultTimings, expectedName, expectedNodeName } from './schema.ts';
+import { checkStorage } from './storage-rules.ts';
 import {
   canonicalHostAddress,
   groupsMax,
@@ -14,12 +16,6 @@ import {
   nodeNamePattern,
   parseFloatingAddress,
 } from './values.ts';
-
-/** A value that must be the only one of its kind; `same` is what is compared. */
-interface Claim {
-  readonly path: Path;
-  readonly same: string;
-}
 
 /** Every broken rule between keys, in no particular order. */
 export function checkRules(file: unknown): Finding[] {
@@ -33,31 +29,6 @@ export function checkRules(file: unknown): Finding[] {
     ...checkStorage(file),
     ...checkGuests(file),
   ];
-}
-
-function at(value: unknown, ...path: Path): unknown {
-  return path.reduce<unknown>(
-    (inner, segment) =>
-      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, segment)
-        ? (inner as Record<string | number, unknown>)[segment]
-        : undefined,
-    value,
-  );
-}
-
-function mappingAt(value: unknown, ...path: Path): Record<string, unknown> {
-  const found = at(value, ...path);
-  return typeof found === 'object' && found !== null && !Array.isArray(found) ? { ...found } : {};
-}
-
-function listAt(value: unknown, ...path: Path): unknown[] {
-  const found = at(value, ...path);
-  return Array.isArray(found) ? found : [];
-}
-
-/** The values under a list, with their paths. */
-function itemsAt(value: unknown, ...path: Path): [Path, unknown][] {
-  return listAt(value, ...path).map((item, index) => [[...path, index], item]);
 }
 
 function checkTimings(file: unknown): Finding[] {
@@ -249,65 +220,19 @@ function checkAddresses(file: unknown): Finding[] {
   ];
 }
 
-function checkStorage(file: unknown): Finding[] {
-  const groups = Object.keys(mappingAt(file, 'groups'));
-  const resources = groups.flatMap((name) => itemsAt(file, 'groups', name, 'drbd'));
-  const filesystems = groups.flatMap((name) => itemsAt(file, 'groups', name, 'filesystems'));
-  const claims = (key: string) =>
-    filesystems.map(([path]) => claim(file, [...path, key], [], posix.normalize));
-  return [
-    ...repeated(
-      resources.map(([path]) => claim(file, path)),
-      'each DRBD resource in one group, once',
-    ),
-    ...repeated(claims('device'), 'each device to be mounted once'),
-    ...repeated(claims('mount'), 'each file system to have its own mount point'),
-  ];
-}
-
 function checkGuests(file: unknown): Finding[] {
   const guests = Object.keys(mappingAt(file, 'groups')).flatMap((name) =>
     itemsAt(file, 'groups', name, 'guests'),
   );
   const claims = (path: Path, change: (text: string) => string = (text) => text) =>
     guests.map(([guestPath]) => claim(file, [...guestPath, ...path], [], change));
-  const disks = guests.map(([path, guest]) =>
-    claim(
-      file,
-      typeof at(guest, 'disk') === 'string' ? [...path, 'disk'] : [...path, 'disk', 'file'],
-      [],
-      posix.normalize,
-    ),
-  );
   return [
     ...repeated(claims(['name']), 'each guest to have its own name'),
     ...repeated(
       claims(['network', 'mac'], (mac) => mac.toLowerCase()),
       'each guest to have its own MAC address',
     ),
-    ...repeated(disks, 'each guest to have its own disk'),
     ...repeated(claims(['vnc']), 'each guest to have its own VNC display'),
     ...repeated(claims(['serial'], posix.normalize), 'each guest to have its own serial file'),
   ];
-}
-
-function claim(root: unknown, path: Path, prefix: Path = [], change = (text: string) => text): Claim {
-  const value = at(root, ...path);
-  return { path: [...prefix, ...path], same: typeof value === 'string' ? change(value) : '' };
-}
-
-/** A finding for each claim that an earlier one has made already; an empty claim claims nothing. */
-function repeated(claims: readonly Claim[], expected: string): Finding[] {
-  const first = new Map<string, Path>();
-  return claims.flatMap(({ path, same }): Finding[] => {
-    const earlier = first.get(same);
-    if (earlier === undefined) {
-      first.set(same, path);
-      return [];
-    }
-    if (same === '') {
-      return [];
-    }
-    return [{ path, message: `the same as ${formatPath(earlier)}; expected ${expected}`, expected }];
-  });
 }

@@ -6,11 +6,13 @@ import { z } from 'zod';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
 import {
   canonicalHostAddress,
+  deviceExpected,
   floatingAddressPattern,
   interfacePattern,
   isHostIPv4,
   isMulticastIPv4,
   macPattern,
+  mountExpected,
   namePattern,
   nodeNamePattern,
   parseFloatingAddress,
@@ -94,6 +96,16 @@ const interfaceName = text(
   interfacePattern,
 );
 const absolutePath = text('an absolute path', pathPattern);
+
+/** As `absolutePath`, where more is expected of a path than its form; `expects` says what, null when it is met. */
+function explainedPath(expects: (path: string) => string | null) {
+  const error = ({ input }: { readonly input?: unknown }) =>
+    (typeof input === 'string' ? expects(input) : null) ?? 'an absolute path';
+  return z
+    .string({ error })
+    .regex(pathPattern, { error })
+    .refine((path) => expects(path) === null, { error });
+}
 
 const node = mapping({
   address: ipv4.describe("The node's own IPv4 address on the LAN, never the floating one."),
@@ -201,11 +213,15 @@ const guest = mapping({
 const drbdName = nameText(
   'the name of a DRBD resource such as r0 (letters, digits, dots, dashes and underscores)',
   namePattern,
-);
+).refine((name) => name !== 'all', {
+  error: "the name of one DRBD resource such as r0 (all is drbdadm's word for every one)",
+});
 
 const filesystem = mapping({
-  device: absolutePath.describe('Block device, such as /dev/drbd0 or /dev/drbd/by-res/r0/0.'),
-  mount: absolutePath.describe('Where it is mounted; an empty directory on both nodes.'),
+  device: explainedPath(deviceExpected).describe(
+    'Block device, such as /dev/drbd0 or /dev/drbd/by-res/r0/0.',
+  ),
+  mount: explainedPath(mountExpected).describe('Where it is mounted; an empty directory on both nodes.'),
   type: text('a file system type such as ext4 or xfs', /^[a-z0-9_.-]{1,31}$/)
     .default('ext4')
     .describe('Type of the file system.'),

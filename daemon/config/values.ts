@@ -2,6 +2,7 @@
 // Pure parsers, shared by the schema and by the checks between keys. `undefined` means "not one".
 
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { posix } from 'node:path';
 import type { AddressConfig } from './config.ts';
 
 /** What is said of all groups must fit into one heartbeat packet. */
@@ -72,4 +73,31 @@ export function parseMac(text: string): string | undefined {
   const mac = text.toLowerCase();
   const unicast = macPattern.test(text) && Number.parseInt(mac.slice(0, 2), 16) % 2 === 0;
   return unicast && mac !== '00:00:00:00:00:00' ? mac : undefined;
+}
+
+/** What a block device should be given as instead; null when it is a path as it should be. */
+export function deviceExpected(text: string): string | null {
+  const tag = /^([A-Za-z]+)=/.exec(text)?.[1];
+  if (tag !== undefined) return `a device such as /dev/drbd0, not a ${tag.toUpperCase()}`;
+  return pathPattern.test(text) ? null : 'an absolute path';
+}
+
+/** What a system cannot do without, or what this daemon keeps: hidden under a mount, it would be gone. */
+const systemDirectories = [
+  '/ /bin /boot /boot/efi /etc /etc/battito /etc/drbd.d /etc/systemd /home /lib /lib32 /lib64 /root /sbin /tmp',
+  '/run /run/battito /run/lock /run/systemd /run/user /usr /usr/bin /usr/lib /usr/local /usr/sbin /usr/share',
+  '/var /var/cache /var/lib /var/lib/battito /var/lib/drbd /var/lib/systemd /var/log /var/log/battito',
+  '/var/log/journal /var/run /var/spool /var/tmp',
+].flatMap((line) => line.split(' '));
+
+/** What a mount point should be instead; null when it is one as it should be. */
+export function mountExpected(text: string): string | null {
+  if (!text.startsWith('/')) return 'an absolute path';
+  if (text.split('/').includes('..')) return 'a path without ".."';
+  const place = posix.join(text, '.').replace(/(?<=.)\/$/, '');
+  if (systemDirectories.includes(place) || /^\/(dev|proc|sys)(\/|$)/.test(place)) {
+    return 'a directory of its own such as /srv/guests, not one of the system';
+  }
+  if (text.endsWith('/')) return 'a path without a slash at its end';
+  return pathPattern.test(text) ? null : 'an absolute path';
 }

@@ -64,7 +64,7 @@ async function checked(t: ExecutionContext, what: Case = {}): Promise<readonly s
     { procFile: fake.procFile },
   );
   const reading =
-    /^(drbdadm (dump|sh-dev) \S+|drbdsetup (show \S+|events2 --now all)|modinfo (-F version drbd|fs-\S+))$/;
+    /^(drbdadm (dump|sh-dev) \S+|drbdadm sh-resources|drbdsetup (show \S+|events2 --now all)|modinfo (-F version drbd|fs-\S+))$/;
   t.deepEqual(
     (await fake.allCalls()).filter((call) => !reading.test(call)),
     [],
@@ -226,6 +226,123 @@ test.serial('a file system on what is no DRBD, or is not there', async (t) => {
   ]);
   t.deepEqual(await told('/dev/null', `filesystems: [{ device: /dev/null, mount: ${mount} }]`), [
     `ok: /dev/null at ${mount}`,
+  ]);
+});
+
+const elsewhere = '/dev/drbd98764';
+const twoResources = `case "$tool $*" in
+  "drbdadm sh-dev r0") echo /dev/drbd98765; exit 0 ;;
+  "drbdadm sh-resources") echo r0 r7; exit 0 ;;
+  "drbdadm sh-dev r7") echo ${elsewhere}; exit 0 ;;
+esac`;
+const mountedAt = (device: string) => `filesystems: [{ device: ${device}, mount: /srv/nowhere }]`;
+const guestOn = (file: string) =>
+  `guests: [{ name: mail, driver: qemu, memory: 64M, disk: { file: ${file}, format: raw, locking: 'off' } }]`;
+
+for (const [title, group, expected] of [
+  [
+    'a file system on a device of another resource',
+    `drbd: [r0], ${mountedAt(elsewhere)}`,
+    `problem: ${elsewhere} is no device of r0, which has /dev/drbd98765 (to be mounted at /srv/nowhere) | drbdadm sh-dev r0   # shows its devices; correct the device, or the list drbd, of group office`,
+  ],
+  [
+    'a file system on another resource by its link, which is not there yet',
+    `drbd: [r0], ${mountedAt('/dev/drbd/by-res/r7/0')}`,
+    'problem: /dev/drbd/by-res/r7/0 is no device of r0, which has /dev/drbd98765 (to be mounted at /srv/nowhere) | drbdadm sh-dev r0   # shows its devices; correct the device, or the list drbd, of group office',
+  ],
+  [
+    'a file system on DRBD in a group without a resource',
+    mountedAt(elsewhere),
+    `problem: ${elsewhere} is a device of r7, but group office has no \`drbd:\`, so nothing makes it primary (to be mounted at /srv/nowhere) | add \`drbd: [r7]\` to group office`,
+  ],
+  [
+    'a file system on DRBD of which nobody knows the resource',
+    mountedAt('/dev/drbd98763'),
+    'problem: /dev/drbd98763 is a device of DRBD, but group office has no `drbd:`, so nothing makes it primary (to be mounted at /srv/nowhere) | add `drbd: [RESOURCE]` to group office; drbdadm sh-resources   # shows the names',
+  ],
+  [
+    'a file system on a resource of another group',
+    `${mountedAt('/dev/drbd98765')} }, files: { preferred: primary, drbd: [r0]`,
+    'problem: /dev/drbd98765 is a device of r0, but group office has no `drbd:`, so nothing makes it primary (to be mounted at /srv/nowhere) | move what uses it to group files, which has r0',
+  ],
+  [
+    'a guest on a device of another resource',
+    `drbd: [r0], ${guestOn(elsewhere)}`,
+    `problem: mail: ${elsewhere} is no device of r0, which has /dev/drbd98765 | drbdadm sh-dev r0   # shows its devices; correct the device, or the list drbd, of group office`,
+  ],
+  [
+    'a guest on a device that is mounted, by another name',
+    `drbd: [r0], ${mountedAt('/dev/drbd98765')}, ${guestOn('/dev/drbd/by-res/r0/0')}`,
+    'problem: mail: its disk /dev/drbd/by-res/r0/0 is the same device as /dev/drbd98765, which is mounted at /srv/nowhere: one would destroy what the other has written | give mail a disk of its own in group office',
+  ],
+] as const) {
+  test.serial(title, async (t) => {
+    const found = await checked(t, { group, script: twoResources });
+    t.is(
+      found.filter((line) => line.includes(' device ') && line.startsWith('problem')).join('\n'),
+      expected,
+    );
+  });
+}
+
+test.serial('a device of its own resource, also by the link, is no problem', async (t) => {
+  for (const device of ['/dev/drbd98765', '/dev/drbd/by-res/r0/0']) {
+    const found = await checked(t, {
+      group: `drbd: [r0], ${mountedAt(device)}`,
+      script: twoResources,
+      state: { UP: 'no' },
+    });
+    t.deepEqual(
+      found.filter((line) => line.includes(' device ')),
+      [],
+    );
+    t.true(
+      found.includes(
+        `warning: ${device}, to be mounted at /srv/nowhere, is not there as long as r0 is not up | drbdadm up r0 && ls -l ${device}   # or correct \`device\` under filesystems`,
+      ),
+    );
+  }
+});
+
+test.serial(
+  'a device that is not there: every resource it may be of is named, unless one has a problem',
+  async (t) => {
+    const group = `drbd: [r0, r1], ${mountedAt('/dev/drbd/by-disk/sda1')}`;
+    const both = `case "$tool $*" in
+  "drbdadm dump r1") cat "${place('dump-8.4.txt')}"; exit 0 ;;
+  "drbdsetup show r1"|"drbdadm sh-dev r1") exit 0 ;;
+esac`;
+    const missing = (lines: readonly string[]) =>
+      lines.filter((line) => line.includes('is not there as long'));
+    t.deepEqual(missing(await checked(t, { group, script: both, state: { UP: 'no' } })), [
+      'warning: /dev/drbd/by-disk/sda1, to be mounted at /srv/nowhere, is not there as long as r0, r1 are not up | drbdadm up r0 r1 && ls -l /dev/drbd/by-disk/sda1   # or correct `device` under filesystems',
+    ]);
+    const bad = await checked(t, { group });
+    t.true(bad.some((line) => line.startsWith('problem: DRBD has no resource r1 for this host')));
+    t.deepEqual(missing(bad), [], 'that r1 has a problem is told');
+  },
+);
+
+test.serial('a directory is not asked for where a mount of the group would hide it', async (t) => {
+  const fake = await fakeDrbd(t);
+  await fake.override(answers());
+  const above = join(fake.directory, 'mount');
+  await mkdir(above);
+  const group = `filesystems: [{ device: /dev/null, mount: ${above} }, { device: /dev/zero, mount: ${above}/mail }]`;
+  const mountinfo = join(fake.directory, 'mountinfo');
+  const told = async (mounts: string) => {
+    await writeFile(mountinfo, `22 1 8:1 / / rw - ext4 /dev/sda1 rw\n${mounts}`);
+    const { procFile } = fake;
+    const findings = await checkStorage(configOf(group), 'primary', machine, { procFile, mountinfo });
+    return findings
+      .filter(({ message }) => message.includes(`${above}/mail does`))
+      .map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
+  };
+  t.deepEqual(await told(''), [
+    `info: mount point ${above}/mail does not exist here, and is to be in the file system of ${above}, under which it lies | null`,
+  ]);
+  t.deepEqual(await told(`141 22 147:0 / ${above} rw - ext4 /dev/null rw\n`), [
+    `problem: mount point ${above}/mail does not exist | mkdir ${above}/mail   # here, where ${above} is mounted`,
   ]);
 });
 

@@ -184,7 +184,55 @@ the same MAC address twice
   30:38: groups.office.guests[1].network.mac: the same as groups.office.guests[0].network.mac; expected each guest to have its own MAC address
 the same disk twice
   /dev/vg/files => /srv//guests/mail.qcow2
-  29:23: groups.office.guests[1].disk.file: the same as groups.office.guests[0].disk; expected each guest to have its own disk
+  29:23: groups.office.guests[1].disk.file: the same as groups.office.guests[0].disk; expected each disk to be mounted once, or to belong to one guest
+a device that is mounted, and written to by a guest
+  guests:\n => filesystems: [{ device: /dev/vg/../vg/files, mount: /srv/files }]\n    guests:\n
+  30:23: groups.office.guests[1].disk.file: the same as groups.office.filesystems[0].device; expected each disk to be mounted once, or to belong to one guest
+a device that another group mounts
+  groups:\n => groups:\n  files: { preferred: primary, filesystems: [{ device: /srv/guests/mail.qcow2, mount: /srv/files }] }\n
+  25:15: groups.office.guests[0].disk: the same as groups.files.filesystems[0].device; expected each disk to be mounted once, or to belong to one guest
+/ as a mount point
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: / }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a directory of its own such as /srv/guests, not one of the system, found "/"
+/etc/ as a mount point
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /etc/ }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a directory of its own such as /srv/guests, not one of the system, found "/etc/"
+/var//lib as a mount point
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /var//lib }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a directory of its own such as /srv/guests, not one of the system, found "/var//lib"
+/proc/mounts as a mount point
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /proc/mounts }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a directory of its own such as /srv/guests, not one of the system, found "/proc/mounts"
+/home as a mount point
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /home }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a directory of its own such as /srv/guests, not one of the system, found "/home"
+a mount point that goes up
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /srv/../etc }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a path without "..", found "/srv/../etc"
+a mount point with a slash at its end
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /srv/guests/ }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected a path without a slash at its end, found "/srv/guests/"
+a mount point that is no path
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: srv }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: expected an absolute path, found "srv"
+a device by its UUID
+  guests:\n => filesystems: [{ device: "UUID=123", mount: /srv/guests }]\n    guests:\n
+  20:29: groups.office.filesystems[0].device: expected a device such as /dev/drbd0, not a UUID, found "UUID=123"
+a device by its label
+  guests:\n => filesystems: [{ device: "LABEL=/guests", mount: /srv/guests }]\n    guests:\n
+  20:29: groups.office.filesystems[0].device: expected a device such as /dev/drbd0, not a LABEL, found "LABEL=/guests"
+a device that is no path
+  guests:\n => filesystems: [{ device: drbd0, mount: /srv/guests }]\n    guests:\n
+  20:29: groups.office.filesystems[0].device: expected an absolute path, found "drbd0"
+a mount under one that comes later
+  guests:\n => filesystems: [{ device: /dev/drbd0, mount: /srv/x/mail }, { device: /dev/drbd1, mount: /srv/x }]\n    guests:\n
+  20:48: groups.office.filesystems[0].mount: /srv/x/mail is under /srv/x, which is groups.office.filesystems[1].mount; expected a file system under another one to come after it, in the same group
+a mount under one of another group
+  groups:\n  office:\n => groups:\n  files: { preferred: primary, filesystems: [{ device: /dev/drbd0, mount: /srv/x }] }\n  office:\n    filesystems: [{ device: /dev/drbd1, mount: /srv/x/mail }]\n
+  18:48: groups.office.filesystems[0].mount: /srv/x/mail is under /srv/x, which is groups.files.filesystems[0].mount; expected a file system under another one to come after it, in the same group
+all resources at once
+  guests:\n => drbd: [all]\n    guests:\n
+  20:12: groups.office.drbd[0]: expected the name of one DRBD resource such as r0 (all is drbdadm's word for every one), found "all"
 a disk that is no path
   disk: /srv/guests/mail.qcow2 => disk: mail.qcow2
   24:15: groups.office.guests[0].disk: expected an absolute path, found "mail.qcow2"
@@ -244,6 +292,13 @@ for (const [, title = '', from = '', to = '', problem = ''] of cases.matchAll(ca
     t.deepEqual(problems.map(formatProblem), [`battito.yaml:${problem}`]);
   });
 }
+
+test('a mount under one that comes before it in its group is sound, and so is one beside it', (t) => {
+  const entries = ['/srv/x', '/srv/x/mail', '/srv/xy', '/srv/x/mail/new', '/var/lib/libvirt']
+    .map((mount, minor) => `{ device: /dev/drbd${minor}, mount: ${mount} }`)
+    .join(', ');
+  t.deepEqual(problemsAfter([['    guests:\n', `    filesystems: [${entries}]\n    guests:\n`]]), []);
+});
 
 test('every case of the table is run', (t) => {
   t.is([...cases.matchAll(casePattern)].length, cases.trim().split('\n').length / 3);

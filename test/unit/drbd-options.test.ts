@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { parseConfigText, sections } from '../../daemon/drivers/drbd/config-text.ts';
+import { parseConfigText, sections, settingOf } from '../../daemon/drivers/drbd/config-text.ts';
 import {
   checkEndpoints,
   type DrbdEndpoint,
@@ -16,6 +16,7 @@ import {
 import {
   checkDrbdDevice,
   checkDrbdModule,
+  loadDrbdModule,
   parseKernelVersion,
   readDrbdKernel,
 } from '../../daemon/drivers/drbd/kernel.ts';
@@ -131,6 +132,19 @@ test('the example resource is one that check finds no fault with, and no section
   t.deepEqual(names, ['net', 'disk', 'handlers', 'on primary', 'on secondary']);
   const configured = optionsOf(parseConfigText(text));
   t.deepEqual(checkDrbdOptions('r0', { live: null, configured }, office), []);
+});
+
+test('the example resource with its places for DRBD 9 changed is as DRBD 9 wants it', (t) => {
+  const text = readFileSync(new URL('../../config/drbd-r0.res', import.meta.url), 'utf8')
+    .replace(/^ {4}fencing .*\n/m, '')
+    .replace('# fencing resource-and-stonith;', 'fencing resource-and-stonith;')
+    .replace('# options {', 'options {');
+  const nodes = parseConfigText(text);
+  t.deepEqual(settingOf(nodes, 'net', 'fencing'), 'resource-and-stonith');
+  t.is(settingOf(nodes, 'disk', 'fencing'), undefined);
+  const configured = optionsOf(nodes);
+  t.false(configured.autoPromote);
+  t.deepEqual(checkDrbdOptions('r0', { live: null, configured }, { ...office, generation: '9' }), []);
 });
 
 const ends = [
@@ -299,20 +313,37 @@ test.serial('the settings are read from the kernel and from the files', async (t
   t.like(await readDrbdOptions('r0', soon()), { kind: 'read', live: null, configured: good });
 });
 
-const unreadable = {
-  'drbd-not-configured': ["'r0' not defined in your config (for this host).", 1, /sh-resources/],
-  'drbd-not-readable': [
-    "/etc/drbd.d/r0.res:5: Parse error: 'a' expected, but got 'fencing'",
-    10,
-    /modprobe drbd/,
+const typo = "drbd.d/r0.res:7: Parse error: 'a' expected,\\n\\tbut got 'protocl'";
+const fencing = "/etc/drbd.d/r0.res:5: Parse error: 'a' expected,\\n\\tbut got 'fencing'";
+/** What drbdadm says, whether the module is loaded, what the module's version is; and what is advised. */
+const unreadable = [
+  ['drbd-not-configured', "'r0' not defined in your config (for this host).", true, '', /sh-resources/],
+  ['drbd-not-readable', 'something else', true, '', /^drbdadm dump r0$/],
+  ['drbd-not-readable', 'something else', false, '8.4.11', /^modprobe drbd/],
+  ['drbd-not-readable', typo, false, '8.4.11', /^correct line 7 of \/etc\/drbd\.d\/r0\.res/],
+  ['drbd-not-readable', typo, true, '', /^correct line 7 of \/etc\/drbd\.d\/r0\.res/],
+  ['drbd-not-readable', fencing, true, '', /^correct line 5 .*DRBD 8\.4.*section disk/],
+  ['drbd-not-readable', fencing, false, '8.4.11', /^modprobe drbd/],
+  ['drbd-not-readable', fencing, false, '9.2.8', /^move `fencing` \(line 5 of .*\) .* to net/],
+  [
+    'drbd-not-readable',
+    'drbd.d/r0.res:50: in resource r0, on primary:\\n\\tIP 192.168.2.2 not found on this host.',
+    false,
+    '8.4.11',
+    /^ip -brief address .*192\.168\.2\.2, or correct `address`/,
   ],
-} as const;
+] as const;
 
-for (const [code, [stderr, exitCode, next]] of Object.entries(unreadable)) {
-  test.serial(`settings that cannot be read: ${code}`, async (t) => {
+for (const [code, said, isLoaded, version, next] of unreadable) {
+  const how = isLoaded ? 'loaded' : `module ${version}`;
+  test.serial(`settings that cannot be read, and what is advised: ${said.slice(-20)}, ${how}`, async (t) => {
     const fake = await fakeDrbd(t);
-    await fake.override(`[[ "$tool $1" = "drbdadm dump" ]] && { echo "${stderr}" >&2; exit ${exitCode}; }\n`);
-    const reading = await readDrbdOptions('r0', soon());
+    if (!isLoaded) await rm(fake.procFile);
+    await fake.override(`
+[[ "$tool $1" = "drbdadm dump" ]] && { echo -e "${said}" >&2; exit 10; }
+[[ $tool = modinfo ]] && { echo "${version}"; exit 0; }
+`);
+    const reading = await readDrbdOptions('r0', soon(), fake.procFile);
     t.like(reading, { kind: 'failed', trouble: { code } });
     t.regex(reading.kind === 'failed' ? reading.trouble.next : '', next);
   });
@@ -335,5 +366,14 @@ test.serial(
       '[[ $tool = modinfo ]] && { echo "modinfo: ERROR: Module drbd not found." >&2; exit 1; }\n',
     );
     t.like(await checkDrbdModule(soon(), fake.procFile), { code: 'drbd-module-not-loadable' });
+    process.env['PATH'] = '/nonexistent';
+    const [found, tried] = await Promise.all([
+      checkDrbdModule(soon(), fake.procFile),
+      loadDrbdModule(soon(), fake.procFile),
+    ]).finally(() => {
+      process.env['PATH'] = PATH;
+    });
+    t.like(found, { code: 'kmod-missing', next: 'apt-get install kmod' });
+    t.like(tried, { code: 'drbd-module-not-loadable', next: 'apt-get install kmod' });
   },
 );

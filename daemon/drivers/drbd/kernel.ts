@@ -13,7 +13,7 @@ export type DrbdKernel =
 const procFile = '/proc/drbd';
 const commandTimeoutMs = 10_000;
 /** Block devices of DRBD, Documentation/admin-guide/devices.txt of the kernel. */
-const drbdMajor = 147;
+export const drbdMajor = 147;
 
 export async function readDrbdKernel(file: string = procFile): Promise<DrbdKernel> {
   try {
@@ -48,6 +48,8 @@ export function moduleMissing(said: string): Trouble {
   };
 }
 
+const installKmod = 'apt-get install kmod';
+
 /** Loads the module if it is not there. Null: it is loaded. Never rejects. */
 export async function loadDrbdModule(signal: AbortSignal, file: string = procFile): Promise<Trouble | null> {
   const before = await readDrbdKernel(file);
@@ -61,7 +63,10 @@ export async function loadDrbdModule(signal: AbortSignal, file: string = procFil
   return {
     code: 'drbd-module-not-loadable',
     what: `the kernel module of DRBD cannot be loaded: ${describeFailure(argv, result)}`,
-    next: 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), reboot into it, then: modprobe drbd',
+    next:
+      result.startError === 'ENOENT'
+        ? installKmod
+        : 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), reboot into it, then: modprobe drbd',
   };
 }
 
@@ -79,6 +84,10 @@ export async function checkDrbdModule(signal: AbortSignal, file: string = procFi
   if (result.exitCode === 0) {
     const version = parseKernelVersion(`version: ${result.stdout.trim()}`);
     return result.stdout.trim() !== '' && version.kind === 'unknown' ? unusable(version.message) : null;
+  }
+  if (result.startError === 'ENOENT') {
+    const what = 'modinfo is not installed, nor modprobe, which comes with it: DRBD cannot be loaded';
+    return { code: 'kmod-missing', what, next: installKmod };
   }
   return {
     code: 'drbd-module-not-loadable',

@@ -6,7 +6,7 @@ import { describeFailure, runCommand } from '../command.ts';
 import { type ConfigNode, parseConfigText, sections, settingOf } from './config-text.ts';
 import { type DrbdEndpoint, endpointsOf } from './endpoints.ts';
 import { refusalOf } from './failure.ts';
-import { readDrbdKernel, toolsMissing } from './kernel.ts';
+import { drbdGeneration, readDrbdKernel, toolsMissing } from './kernel.ts';
 import type { Trouble } from './types.ts';
 
 /** The settings that failover depends on; with the defaults of DRBD where nothing is said. */
@@ -60,13 +60,11 @@ export async function readDrbdOptions(
   const dump = await run(dumpArgv);
   if (dump.exitCode !== 0) {
     const trouble = dumpTrouble(resource, dumpArgv, dump);
-    // Without the module the tools take the files for DRBD 9's, and stumble over what only 8.4 knows.
-    const isBlind =
-      trouble.code === 'drbd-not-readable' && (await readDrbdKernel(procFile)).kind === 'not-loaded';
-    return {
-      kind: 'failed',
-      trouble: isBlind ? { ...trouble, next: 'modprobe drbd   # then again' } : trouble,
-    };
+    if (trouble.code !== 'drbd-not-readable') return { kind: 'failed', trouble };
+    const isLoaded = (await readDrbdKernel(procFile)).kind !== 'not-loaded';
+    const generation = await drbdGeneration(signal, procFile);
+    const next = nextForFile(`${dump.stderr}\n${dump.stdout}`, isLoaded, generation) ?? trouble.next;
+    return { kind: 'failed', trouble: { ...trouble, next } };
   }
   const show = await run(['drbdsetup', 'show', resource]);
   const paths = await run(['drbdadm', 'sh-dev', resource]);
@@ -98,6 +96,24 @@ function dumpTrouble(
     default:
       return { code: 'drbd-not-readable', what: describeFailure(argv, result), next: argv.join(' ') };
   }
+}
+
+/** Where drbdadm's complaint says by itself what is to be corrected in the files; undefined where it does not. */
+function nextForFile(said: string, isLoaded: boolean, generation: '8.4' | '9'): string | undefined {
+  const foreign = /\bIP (\S+) not found on this host/.exec(said)?.[1];
+  if (foreign !== undefined) {
+    return `ip -brief address   # shows what this host has; give it ${foreign}, or correct \`address\` in /etc/drbd.d/*.res`;
+  }
+  const [, file, line] = /(?:^|\n)(\/?[\w./+-]+):(\d+): /.exec(said) ?? [];
+  if (file === undefined || line === undefined) return isLoaded ? undefined : 'modprobe drbd   # then again';
+  const place = `line ${line} of ${file.startsWith('/') ? file : `/etc/${file}`}`;
+  if (!/but got '?fencing\b/.test(said))
+    return `correct ${place}, then: drbdadm dump   # until it has no complaint`;
+  if (generation === '9') return `move \`fencing\` (${place}) from the section disk to net: so DRBD 9 has it`;
+  // Without its module the tools take the files for DRBD 9's, and stumble over what only 8.4 knows.
+  return isLoaded
+    ? `correct ${place}: with DRBD 8.4 \`fencing\` belongs into the section disk`
+    : `modprobe drbd   # DRBD 8.4 has \`fencing\` there, and the tools know only with its module which is meant`;
 }
 
 /** `drbdadm sh-dev`: a line for each volume. */

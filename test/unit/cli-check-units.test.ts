@@ -1,0 +1,84 @@
+// What `battito check` says of the units of systemd: Battito is to start at boot, and DRBD is not to start beside it.
+
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { askSystemctl, checkUnits } from '../../daemon/cli/check-units.ts';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+
+async function told(states: Readonly<Record<string, string>>, group = 'drbd: [r0]') {
+  const parsed = parseConfig(
+    `
+cluster: office
+nodes: { primary: { address: 192.168.1.2 }, secondary: { address: 192.168.1.3 } }
+heartbeat: { links: [{ interface: eth1 }] }
+groups: { office: { preferred: primary, ${group} } }
+`,
+    'battito.yaml',
+  );
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const findings = await checkUnits(parsed.config, async (unit) => states[unit] ?? null);
+  return findings.map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
+}
+
+const drbd =
+  'warning: drbd.service is enabled: it brings resources up at boot, and takes them down, beside Battito | systemctl disable drbd';
+
+test('a node that starts Battito, and DRBD not by itself, is one line', async (t) => {
+  t.deepEqual(await told({ 'battito.service': 'enabled', 'drbd.service': 'disabled' }), [
+    'ok: battito.service is enabled | null',
+  ]);
+});
+
+test('without systemd nothing is said', async (t) => {
+  t.deepEqual(await told({}), []);
+});
+
+for (const [state, expected] of [
+  [
+    'disabled',
+    'warning: battito.service is disabled: the daemon does not start when this node boots | systemctl enable battito',
+  ],
+  [
+    'masked',
+    'warning: battito.service is masked: the daemon does not start when this node boots | systemctl unmask battito && systemctl enable battito',
+  ],
+  [
+    'not-found',
+    'warning: systemd has no battito.service: nothing starts the daemon when this node boots | install the package, then: systemctl enable --now battito',
+  ],
+] as const) {
+  test(`battito.service is ${state}`, async (t) => {
+    t.deepEqual(await told({ 'battito.service': state, 'drbd.service': 'masked' }), [expected]);
+  });
+}
+
+test('DRBD that starts at boot is told of where a group has a resource', async (t) => {
+  const states = { 'battito.service': 'enabled', 'drbd.service': 'enabled' };
+  t.is((await told(states))[1], drbd);
+  t.is((await told(states, 'failback: manual')).length, 1);
+  t.is((await told(states, 'failback: manual }, other: { preferred: primary, drbd: [r0]')).length, 2);
+});
+
+test.serial('systemctl is asked, and one that is not there or says nothing is no answer', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { PATH } = process.env;
+  t.teardown(() => {
+    process.env['PATH'] = PATH;
+    delete process.env['said'];
+  });
+  const script = join(directory, 'systemctl');
+  writeFileSync(
+    script,
+    '#!/bin/sh\n[ "$*" = "is-enabled battito.service" ] || { echo "$said" >&2; exit 1; }\necho disabled; exit 1\n',
+  );
+  chmodSync(script, 0o755);
+  process.env['PATH'] = `${directory}:${PATH}`;
+  t.is(await askSystemctl('battito.service'), 'disabled');
+  t.is(await askSystemctl('other.service'), null);
+  process.env['said'] = 'Failed to get unit file state for other.service: No such file or directory';
+  t.is(await askSystemctl('other.service'), 'not-found');
+  process.env['PATH'] = '/nonexistent';
+  t.is(await askSystemctl('battito.service'), null);
+});
