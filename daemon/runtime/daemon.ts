@@ -8,6 +8,7 @@ import type { KeyRing } from '../config/key-file.ts';
 import { loadKeyRing } from '../config/key-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
+import { restartInPlace } from '../control/attention-item.ts';
 import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
@@ -331,7 +332,7 @@ function reload(
     if (needsRestart.length > 0) {
       logger.warn(
         { needsRestart },
-        'reloaded the keys; the configuration needs a restart: battito maintenance on, then systemctl restart battito',
+        `reloaded the keys; the configuration needs a restart: ${restartInPlace}`,
       );
       return null;
     }
