@@ -156,6 +156,13 @@ function unfinished(message: string, status: Status | null): BattitoError {
   });
 }
 
+/** Said before the daemon is asked anything. @throws BattitoError `usage` */
+export function checkWaitOptions(args: Arguments, command: Command): void {
+  const timeoutMs = timeoutFrom(args, command);
+  if (flag(args, 'no-wait') && timeoutMs !== undefined)
+    throw usageError('--no-wait does not wait: it does not go with --timeout', command);
+}
+
 function timeoutFrom(args: Arguments, command: Command): number | undefined {
   const given = text(args, 'timeout');
   if (given === undefined) return undefined;
