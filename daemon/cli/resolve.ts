@@ -47,6 +47,7 @@ export async function resolve(
     requests: [{ kind: 'discard-data', groups: [group.name] }],
     judge: newJoiningJudge(group.name),
     about: facts,
+    said: `battito drbd resolve ${facts.resource} --discard-here`,
   });
 }
 

@@ -80,7 +80,12 @@ export const takeoverCommand: Command = {
     const accepted = requests.flatMap((request) => (request.kind === 'accept-data' ? request.groups : []));
     const isThatAll = requests.every(({ kind }) => kind === 'accept-data');
     const wanted = isThatAll ? chooseGroups(status, [...named, ...accepted], takeoverCommand) : groups;
-    return runMove(context, args, takeoverCommand, { requests, judge: (now) => judge(now, wanted) });
+    const isByWord = requests.some(({ kind }) => kind !== 'takeover');
+    return runMove(context, args, takeoverCommand, {
+      requests,
+      judge: (now) => judge(now, wanted),
+      ...(isByWord ? { said: saidBy(args, status) } : {}),
+    });
   },
 };
 
@@ -101,6 +106,20 @@ function checkNames(args: Arguments, status: Status): void {
   const message = `there is no group "${disk}": it is a DRBD resource, which --force takes after a "="`;
   const words = positionals.map((name) => (isGroup(name) ? name : `--force=${name}`));
   throw usageError(message, takeoverCommand, `battito takeover ${words.join(' ')}`);
+}
+
+/** The command with every name that the person has typed, also at a question: what is on record of it. */
+function saidBy(args: Arguments, status: Status): string {
+  const node = text(args, 'peer-is-off');
+  const disks = texts(args, 'force').length === 0 ? [] : forcedDisks(args, status, takeoverCommand).disks;
+  return [
+    'battito takeover',
+    ...args.positionals,
+    ...(node === undefined ? [] : ['--peer-is-off', node]),
+    ...(flag(args, 'although-it-answers') ? ['--although-it-answers'] : []),
+    ...texts(args, 'accept-data').map((name) => `--accept-data ${name}`),
+    ...disks.map((name) => `--force=${name}`),
+  ].join(' ');
 }
 
 /** What the commands do not show: how data are accepted, and what stands in the way of any of them. */

@@ -28,6 +28,8 @@ export interface Progress {
 
 export interface Move {
   readonly requests: readonly OperatorRequest[];
+  /** What the person typed and named, for the history. */
+  readonly said?: string;
   readonly judge: (status: Status) => Judgement;
   /** What is known of it before it begins, for --json. */
   readonly about?: object;
@@ -70,7 +72,7 @@ export async function runMove(
   const startedAt = performance.now();
   let accepted = '';
   for (const request of move.requests) {
-    accepted = await client.request(request);
+    accepted = await client.request(request, move.said);
     if (!json) output.line(accepted);
   }
   if (flag(args, 'no-wait')) {

@@ -101,6 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       history: (limit) => history.latest(limit),
       plan: (action, group) => planOf(config, action, group),
       request,
+      note: (note) => history.add(note, monotonicMs()),
       outdating: (resource) => outdatings.ask(resource),
     },
     logger,
@@ -330,10 +331,7 @@ function reload(
     keys.ring = loadKeyRing(next.heartbeat.keyFile);
     const { needsRestart, applied } = planReload(running, next);
     if (needsRestart.length > 0) {
-      logger.warn(
-        { needsRestart },
-        `reloaded the keys; the configuration needs a restart: ${restartInPlace}`,
-      );
+      logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
       return null;
     }
     logger.info({ applied }, 'reloaded keys and configuration');

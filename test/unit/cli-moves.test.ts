@@ -17,7 +17,7 @@ async function battito(t: ExecutionContext, line: string, script: Script, option
   const daemon = await scriptedDaemon(t, script);
   const result = await run([...line.split(' '), '--socket', daemon.socketPath], options);
   const stdout = result.stdout.replaceAll(/it took \d+(\.\d)? m?s/g, 'it took T');
-  return { ...result, stdout, requests: daemon.requests };
+  return { ...result, stdout, requests: daemon.requests, said: daemon.said };
 }
 
 test('A takeover asks once, tells each step once, and ends when the group runs here', async (t) => {
@@ -244,8 +244,9 @@ test('--force shows each disk in doubt, has its name typed, and asks the daemon 
     return /Type (\S+) /.exec(question)?.[1] ?? '';
   };
   const statuses = [blockedOn(disk('r0'), disk('r1', fresh), disk('r2')), here];
-  const { exitCode, stderr, requests } = await battito(t, 'takeover --force', { statuses }, { ask });
+  const { exitCode, stderr, requests, said } = await battito(t, 'takeover --force', { statuses }, { ask });
   t.is(exitCode, 0);
+  t.deepEqual(said, ['battito takeover --force=r0 --force=r2'], 'with what was typed, for the history');
   t.deepEqual(questions, ['Type r0 to confirm: ', 'Type r2 to confirm: ']);
   t.true(
     stderr.includes(
