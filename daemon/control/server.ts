@@ -9,6 +9,7 @@ import type { OutdatingAnswer } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, Note, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+import { restartInPlace } from './attention-item.ts';
 import { listenAlone } from './lone-socket.ts';
 import { withDisks } from './storage.ts';
 
@@ -33,7 +34,7 @@ export interface ControlServer {
 const bodyBytesMax = 64 * 1024;
 const saidLengthMax = 2000;
 const paths = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'];
-const newerCommand = 'the command may be newer than the daemon: restart it';
+const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
 const groups = z.array(z.string());
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
