@@ -31,10 +31,17 @@ export async function acceptedGroups(
 ): Promise<readonly string[]> {
   const byGroup = texts(args, 'accept-data');
   const given = texts(args, 'force');
-  const forced = given.length === 0 ? [] : forcedGroups(args, status, given, command);
+  const forced = given.length === 0 ? null : forcedGroups(args, status, given, command);
+  if (forced !== null && forced.length === 0) throw nothingToForce();
+  for (const group of status.groups) {
+    if (!byGroup.includes(group.name) && !forced?.includes(group)) continue;
+    const [hopeless] = disksOf(group).flatMap((disk) => hopelessDisk(disk) ?? []);
+    if (hopeless !== undefined)
+      throw new BattitoError(hopeless.code, hopeless.message, { next: hopeless.next });
+  }
   for (const name of byGroup) await confirm(context, args, lossOf(status, name), name);
   const named = given.filter((name) => name !== '');
-  for (const group of forced) {
+  for (const group of forced ?? []) {
     for (const disk of doubtfulDisks(group)) {
       const name = nameOf(disk);
       if (context.ask === undefined && !named.includes(name)) throw unnamed(group, named, command);
@@ -43,7 +50,7 @@ export async function acceptedGroups(
       await confirm(context, args, `${state}.\n${lossOf(status, group.name)}`, name);
     }
   }
-  return [...new Set([...byGroup, ...forced.map(({ name }) => name)])];
+  return [...new Set([...byGroup, ...(forced ?? []).map(({ name }) => name)])];
 }
 
 function lossOf({ self, peer }: Status, group: string): string {
@@ -77,11 +84,47 @@ function forcedGroups(
     const message = `${bare.name} has no DRBD resource for --force to name`;
     throw usageError(message, command, `battito takeover --accept-data ${bare.name}`);
   }
-  if (meant.length > 0) return meant;
-  throw new BattitoError('nothing-to-force', 'no group with a DRBD resource is blocked here', {
+  return meant;
+}
+
+function nothingToForce(): BattitoError {
+  return new BattitoError('nothing-to-force', 'no group with a DRBD resource is blocked here', {
     exitCode: exitCodes.failed,
     next: 'battito status says what each group waits for; or name the resource: --force=NAME',
   });
+}
+
+/** What `--force` and `--accept-data` would promote by force, for those who only look. Asks nobody. */
+export function forcedDisks(
+  args: Arguments,
+  status: Status,
+  command: Command,
+): { readonly groups: readonly GroupView[]; readonly disks: readonly string[] } {
+  const [given, byGroup] = [texts(args, 'force'), texts(args, 'accept-data')];
+  const forced = given.length === 0 ? [] : forcedGroups(args, status, given, command);
+  const isAny = given.length > 0 && forced.length === 0; // None is blocked now.
+  const groups = status.groups.filter(
+    (group) => isAny || forced.includes(group) || byGroup.includes(group.name),
+  );
+  return { groups, disks: groups.flatMap(doubtfulDisks).map(nameOf) };
+}
+
+export function isDisk({ groups }: Status, name: string): boolean {
+  return groups.flatMap(disksOf).some((disk) => nameOf(disk) === name);
+}
+
+/** What no command of DRBD gets past, and the daemon's start of the resource neither. */
+const hopelessCodes = new Set(['drbd-utils-missing', 'drbd-module-not-loadable', 'drbd-kernel-unusable']);
+
+/** Null: whether it can be promoted is not known from here. */
+export function hopelessDisk(
+  disk: ResourceView,
+): { readonly code: string; readonly message: string; readonly next: string } | null {
+  // A daemon that an upgrade has not restarted yet leaves it out.
+  const trouble = disk.trouble ?? null;
+  if (trouble === null || !hopelessCodes.has(trouble.code)) return null;
+  const { code, what, next } = trouble;
+  return { code, message: `${nameOf(disk)} cannot be promoted: ${what}`, next };
 }
 
 function unnamed(group: GroupView, named: readonly string[], command: Command): BattitoError {

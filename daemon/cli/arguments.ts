@@ -122,6 +122,9 @@ function readTokens(tokens: readonly Token[], specs: OptionSpecs, command: Comma
       options[name] = true;
     } else if (spec.valueOptional === true && value === undefined) {
       options[name] = [...((options[name] as string[] | undefined) ?? []), ''];
+    } else if (spec.valueOptional === true && value === '') {
+      const form = `--${name}=${spec.value ?? 'VALUE'}`;
+      throw usageError(`--${name}= needs a value: ${form}`, command);
     } else if (value === undefined || value === '' || (!token.inlineValue && isOptionWord(value))) {
       throw usageError(`--${name} needs a value: --${name} ${spec.value ?? 'VALUE'}`, command);
     } else if (spec.multiple === true) {

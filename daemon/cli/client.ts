@@ -13,8 +13,8 @@ export interface ControlClient {
   readonly state: () => Promise<State>;
   /** Oldest first. */
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
-  /** @throws BattitoError `refused`, exit code 1, with what the operator can do. */
-  readonly request: (request: OperatorRequest) => Promise<string>;
+  /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
+  readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
   readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
@@ -47,8 +47,10 @@ export function controlClient(
     history: (limit) => get(`/v1/history?limit=${limit}`, Array.isArray),
     plan: (action, group) =>
       get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}`, Array.isArray),
-    async request(request) {
-      const { statusCode, body } = await ask('POST', '/v1/requests', request);
+    async request(request, said) {
+      const headers = said === undefined ? {} : { 'battito-said': encodeURIComponent(said) };
+      const question = { method: 'POST', path: '/v1/requests', body: request, deadlineMs, headers };
+      const { statusCode, body } = await exchange(socketPath, question);
       const answer = body as RequestAnswer | null;
       if (answer?.kind === 'refused') throw refused(answer.message, answer.next);
       if (statusCode !== 200 && statusCode !== 202) throw apiError(socketPath, statusCode, body);
@@ -89,10 +91,11 @@ interface Question {
   readonly path: string;
   readonly body: unknown;
   readonly deadlineMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 function exchange(socketPath: string, question: Question): Promise<Answer> {
-  const { method, path, body, deadlineMs } = question;
+  const { method, path, body, deadlineMs, headers = {} } = question;
   const payload = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(deadlineMs);
@@ -107,6 +110,7 @@ function exchange(socketPath: string, question: Question): Promise<Answer> {
         agent: false,
         headers: {
           host: 'battito',
+          ...headers,
           ...(payload === undefined
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),

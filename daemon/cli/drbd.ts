@@ -1,12 +1,13 @@
 // `battito drbd`: what an operator does when two copies have parted, and what DRBD itself calls when it has lost its peer
 // and holds its IO back until it knows that the peer's copy cannot be used.
 
-import { BattitoError, exitCodes } from '../errors.ts';
-import type { Command } from './command.ts';
-import { jsonOption } from './command.ts';
+import { type BattitoError, exitCodes } from '../errors.ts';
+import { nearestWord, usageError } from './arguments.ts';
+import type { Arguments, Command } from './command.ts';
+import { flag, jsonOption, text } from './command.ts';
 import { fencePeer } from './fence-peer.ts';
 import { resolve } from './resolve.ts';
-import { waitOptions } from './wait.ts';
+import { checkWaitOptions, waitOptions } from './wait.ts';
 
 export const drbdCommand: Command = {
   name: 'drbd',
@@ -19,7 +20,7 @@ export const drbdCommand: Command = {
   ],
   description: [
     'resolve shows what is known of both copies of a resource that have parted: since when this node has written to its copy alone and how much, the guests here with the time that they have been up, and what the peer says in its heartbeats. How much the peer wrote, only the same command there can show. It says whose changes are the natural ones to give up where that is clear, and the commands that either choice would run, node by node. It decides nothing.',
-    'With --discard-here this node gives up what it wrote since, and takes over what the other one has; the group goes on where it runs, and must not run here. At a terminal the name of the resource has to be typed. Then it waits, with the percent and the time that is left, until the copies are connected and the same again. A group of several DRBD resources gives up those of them that are not connected, together.',
+    'With --discard-here this node gives up what it wrote since, and takes over what the other one has; the group goes on where it runs, and must not run here. The name of the resource has to be typed; a script says --yes instead. Then it waits, with the percent and the time that is left, until the copies are connected and the same again. A group of several DRBD resources gives up those of them that are not connected, together.',
     'fence-peer and unfence-peer are for the handlers section of a DRBD resource. fence-peer asks the daemon, which waits until it is proven that the peer cannot use its copy, and ends with the exit code that DRBD knows; without proof DRBD keeps its IO frozen. What it concluded, and what to do, is in the log of the kernel: journalctl -k -g fence-peer. unfence-peer has nothing to undo: a resync makes a copy usable again.',
   ],
   options: {
@@ -27,7 +28,10 @@ export const drbdCommand: Command = {
       type: 'boolean',
       help: 'with resolve: give up what this node wrote since the copies parted',
     },
-    yes: { type: 'boolean', help: 'with --discard-here: do not ask for the name again' },
+    yes: {
+      type: 'boolean',
+      help: 'with --discard-here: do not ask for the name again; needed where there is no terminal',
+    },
     ...waitOptions,
     timeout: {
       type: 'string',
@@ -67,23 +71,48 @@ export const drbdCommand: Command = {
     const [action, name] = args.positionals;
     switch (action) {
       case 'resolve':
+        checkResolve(args, context.ask !== undefined, name);
         return resolve(context, args, drbdCommand, name);
       case 'fence-peer':
-        return fencePeer(context, args);
+        return fencePeer(context, args, drbdCommand);
       case 'unfence-peer':
         context.output.line(
           'unfence-peer: nothing is to be taken back; a resync has made the copy usable again',
         );
         return exitCodes.ok;
       default:
-        throw new BattitoError(
-          'usage',
-          `drbd ${action ?? ''}: expected resolve, fence-peer or unfence-peer`,
-          {
-            exitCode: exitCodes.usage,
-            next: 'battito help drbd',
-          },
-        );
+        throw unknownAction(action, name);
     }
   },
 };
+
+const actions = ['resolve', 'fence-peer', 'unfence-peer'];
+
+function unknownAction(action: string | undefined, name: string | undefined): BattitoError {
+  if (action === undefined) return usageError('say "resolve", "fence-peer" or "unfence-peer"', drbdCommand);
+  const near = nearestWord(action, actions);
+  const message = `there is no "drbd ${action}"; expected resolve, fence-peer or unfence-peer`;
+  if (near === undefined) return usageError(message, drbdCommand);
+  const more = near === 'resolve' && name !== undefined ? ` ${name}` : '';
+  return usageError(message, drbdCommand, `battito drbd ${near}${more}`);
+}
+
+/** Before the daemon is asked: nothing is ignored that somebody may rely on. @throws BattitoError `usage` */
+function checkResolve(args: Arguments, canAsk: boolean, name: string | undefined): void {
+  const resource = text(args, 'resource');
+  if (resource !== undefined) {
+    const message = '--resource belongs to fence-peer; resolve takes the name as a word';
+    throw usageError(message, drbdCommand, `battito drbd resolve ${name ?? resource}`);
+  }
+  checkWaitOptions(args, drbdCommand);
+  const again = `battito drbd resolve ${name ?? 'NAME'} --discard-here`;
+  if (flag(args, 'discard-here')) {
+    if (canAsk || flag(args, 'yes')) return;
+    const message = `there is no terminal to type ${name ?? 'the name'} at: what this node wrote is given up with --yes only`;
+    throw usageError(message, drbdCommand, `${again} --yes`);
+  }
+  const idle = ['yes', 'no-wait', 'timeout'].find((option) => args.options[option] !== undefined);
+  if (idle === undefined) return;
+  const message = `--${idle} has a meaning with --discard-here only; without it resolve shows both copies and changes nothing`;
+  throw usageError(message, drbdCommand);
+}

@@ -12,13 +12,13 @@ export const dryRunOption = {
   help: 'change nothing; print the commands that would run on this node',
 } as const;
 
-/** `remark` is a comment below the commands. */
+/** `remarks` are comments below the commands. */
 export async function printPlan(
   { client, output }: Context,
   args: Arguments,
   action: 'start' | 'stop',
   groups: readonly GroupView[],
-  remark: string | null = null,
+  remarks: readonly string[] = [],
 ): Promise<number> {
   const plans: Plan[] = [];
   for (const { name } of groups) plans.push(...(await client.plan(action, name)));
@@ -32,6 +32,6 @@ export async function printPlan(
     for (const command of commands) output.line(harmless(command));
   }
   if (plans.length === 0) output.line('# nothing to do on this node');
-  if (remark !== null) output.line(`# ${remark}`);
+  for (const remark of remarks) output.line(harmless(`# ${remark}`));
   return exitCodes.ok;
 }

@@ -6,7 +6,8 @@
 import { appendFileSync } from 'node:fs';
 import type { OutdatingAnswer } from '../core/events.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
-import type { Arguments, Context } from './command.ts';
+import { usageError } from './arguments.ts';
+import type { Arguments, Command, Context } from './command.ts';
 import { text } from './command.ts';
 import { harmless } from './output.ts';
 
@@ -57,9 +58,18 @@ const listedCodes: ReadonlySet<number> = new Set([3, 4, 5, 6, 7]);
 export async function fencePeer(
   { client, output }: Context,
   args: Arguments,
+  command: Command,
   kernelLog = '/dev/kmsg',
 ): Promise<number> {
   const asked = process.env['DRBD_RESOURCE'];
+  const surplus = args.positionals[1];
+  if (surplus !== undefined) {
+    const message = `fence-peer does not know what to do with "${surplus}"`;
+    const line = harmless(`${message}; exit code ${exitCodes.usage}: IO of ${asked} stays frozen`);
+    const next = 'next: correct the handler in /etc/drbd.d to: battito drbd fence-peer';
+    if (asked !== undefined) writeKernelLog(kernelLog, 3, `${line}; ${next}`);
+    throw usageError(message, command, 'battito drbd fence-peer');
+  }
   const resource = text(args, 'resource') ?? asked;
   if (resource === undefined) {
     throw new BattitoError('usage', 'no DRBD resource is named', {

@@ -1,6 +1,6 @@
 // Which groups a command means, and what it says of them.
 
-import type { GroupView, Status } from '../control/api.ts';
+import type { GroupView, ResourceView, Status } from '../control/api.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Command } from './command.ts';
 
@@ -18,9 +18,15 @@ export function chooseGroups(
   for (const name of names) {
     if (known.includes(name)) continue;
     const message = `there is no group "${name}"; the groups are: ${known.join(', ')}`;
-    throw usageError(message, command, nearestWord(name, known));
+    throw usageError(message, command, ownerOf(status, name) ?? nearestWord(name, known));
   }
   return status.groups.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+/** The group that has a resource of that name: `mail` for `guest:mail`. */
+function ownerOf({ groups }: Status, name: string): string | undefined {
+  const isIt = ({ id }: ResourceView) => id.slice(id.indexOf(':') + 1) === name;
+  return groups.find(({ resources }) => resources.some(isIt))?.name;
 }
 
 /** The same groups in a later status. */

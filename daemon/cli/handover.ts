@@ -7,7 +7,7 @@ import { flag, jsonOption } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { chooseGroups, givenUpThere, isHeldHere, listNames, sameGroups } from './groups.ts';
 import { printJson } from './output.ts';
-import { type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
+import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const handoverCommand: Command = {
   name: 'handover',
@@ -27,6 +27,7 @@ export const handoverCommand: Command = {
   exitCodes: waitExitCodes,
   positionalsMax: Number.POSITIVE_INFINITY,
   async run(context, args) {
+    checkWaitOptions(args, handoverCommand);
     const { client, output } = context;
     const status = await client.status();
     const groups = chooseGroups(status, args.positionals, handoverCommand).filter(isHeldHere);
@@ -45,10 +46,10 @@ export const handoverCommand: Command = {
 };
 
 /** What comes after the commands on this node. */
-export function dryRunRemark({ peer }: Status, groups: readonly GroupView[]): string | null {
-  if (groups.length === 0) return null;
+export function dryRunRemark({ peer }: Status, groups: readonly GroupView[]): readonly string[] {
+  if (groups.length === 0) return [];
   const names = groups.map(({ name }) => name).join(' ');
-  return `then ${peer.name} starts it; for its commands run there: battito takeover ${names} --dry-run`;
+  return [`then ${peer.name} starts it; for its commands run there: battito takeover ${names} --dry-run`];
 }
 
 /** Done when the groups are stopped here and active at the peer. */

@@ -23,18 +23,18 @@ export const exitCodeMeanings: Readonly<Record<number, string>> = {
 export const helpCommand: Command = {
   name: 'help',
   summary: 'explain a command, or the exit codes',
-  usage: ['help [COMMAND]', 'help exit-codes'],
+  usage: ['help [COMMAND [WORD]]', 'help exit-codes'],
   description: ['Explains all commands, one command, or the exit codes.'],
   options: {},
   examples: [{ command: 'battito help takeover', meaning: 'how to take the work over' }],
   exitCodes: {},
-  positionalsMax: 1,
-  async run({ output }, { positionals: [topic] }) {
+  positionalsMax: 2,
+  async run({ output }, { positionals: [topic, word] }) {
     if (topic === undefined) {
       output.line(renderHelp(await allCommands()));
       return exitCodes.ok;
     }
-    if (topic === 'exit-codes') {
+    if (topic === 'exit-codes' && word === undefined) {
       output.line(renderExitCodes().join('\n'));
       return exitCodes.ok;
     }
@@ -43,6 +43,15 @@ export const helpCommand: Command = {
       const near = nearestWord(topic, [...commandNames, 'exit-codes']);
       const suggestion = near === undefined ? near : `battito help ${near}`;
       throw usageError(`there is no help on "${topic}"`, null, suggestion);
+    }
+    // `help drbd resolve` is the help of drbd: a word of a command has none of its own.
+    const words = command.usage
+      .flatMap((line) => line.split(' ').slice(1))
+      .join('|')
+      .split(/[^a-z-]+/);
+    if (word !== undefined && !words.includes(word)) {
+      const message = `${command.name} has no "${word}" to explain`;
+      throw usageError(message, command, `battito help ${command.name}`);
     }
     output.line(renderCommandHelp(command));
     return exitCodes.ok;

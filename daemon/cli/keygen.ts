@@ -2,7 +2,7 @@
 // It never prints a key, and never overwrites one.
 
 import type { Config } from '../config/config.ts';
-import { exitCodes } from '../errors.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, Settings } from './command.ts';
 import { flag, jsonOption, text } from './command.ts';
@@ -45,7 +45,11 @@ export const keygenCommand: Command = {
       activate: keys.activateKey,
       retire: keys.retireKey,
     }[step];
-    change(keyFile);
+    try {
+      change(keyFile);
+    } catch (error) {
+      throw withCommand(error, text(args, 'key-file'));
+    }
     const next = nextSteps(step, keyFile, peerAddress);
     if (flag(args, 'json')) {
       printJson(output, { step, keyFile, next: next.map(({ command }) => command) });
@@ -73,6 +77,22 @@ function stepFrom(args: Arguments): Step {
   return steps[0] ?? 'create';
 }
 
+/** What the key file refuses to have done, with the command that goes on from what there is. */
+function withCommand(error: unknown, given: string | undefined): unknown {
+  if (!(error instanceof BattitoError)) return error;
+  const more = given === undefined ? '' : ` --key-file ${shellWord(given)}`;
+  const next = {
+    'key-file-exists': `to change it while both nodes run: battito keygen --stage${more}; or copy it to the other node, if it is not there yet`,
+    'key-not-staged': `battito keygen --stage${more}, then copy the file to the other node and reload both daemons`,
+    'key-already-staged': `go on with that change: battito keygen --activate${more}; or, where that is done: battito keygen --retire${more}`,
+  }[error.code];
+  if (next === undefined) return error;
+  return new BattitoError(error.code, error.message, { exitCode: error.exitCode, next, cause: error });
+}
+
+const shellWord = (word: string) =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
 /** The configuration is only needed for what the command line does not say. */
 async function findKeyFile(
   settings: Settings,
@@ -98,13 +118,13 @@ function peerAddressIn({ nodes }: Config, node: string): string | null {
 
 function nextSteps(step: Step, keyFile: string, peerAddress: string | null) {
   const peer = `root@${peerAddress ?? 'OTHER-NODE'}`;
-  const quoted = /^[\w@%+=:,./-]+$/.test(keyFile) ? keyFile : `'${keyFile.replaceAll("'", `'\\''`)}'`;
+  const quoted = shellWord(keyFile);
   const copy = {
     why: 'copy it to the other node, where it must be of mode 0600, too',
     command: `scp -p ${quoted} ${peer}:${quoted}`,
   };
   if (step === 'create') {
-    return [copy, { why: 'then, on both nodes', command: 'battito check && systemctl start battito' }];
+    return [copy, { why: 'then, on both nodes', command: 'battito check && systemctl enable --now battito' }];
   }
   const reload = {
     why: 'let both daemons read it',

@@ -39,7 +39,7 @@ const verbs: Readonly<Record<string, string>> = {
 
 /** One line of progress while the operator waits; null for what he knows already. */
 export function renderProgress(entry: HistoryEntry, look: Look, showGroup: boolean): string | null {
-  if (entry.code === 'request-accepted') return null;
+  if (entry.code === 'request-accepted' || entry.code === 'operator-said') return null;
   const [action = '', resource, ...more] = entry.message.split(' ');
   const verb = entry.code === 'operation-done' && more.length === 0 ? verbs[action] : undefined;
   const said = verb === undefined || resource === undefined ? entry.message : `${resource} ${verb}`;

@@ -34,8 +34,6 @@ export interface ResolveFacts {
     readonly disk: string;
     readonly connection: string;
     readonly standsAlone: 'no' | 'split-brain' | 'unrelated' | 'unexplained';
-    /** Why nothing is seen of it. */
-    readonly trouble: string | null;
     /** Wall clock, ISO 8601; null: not written to alone, as far as is known. */
     readonly aloneSince: string | null;
     readonly aloneForMs: number | null;
@@ -71,7 +69,7 @@ const isApart = ({ kind, storage }: ResourceView) => kind === 'drbd' && storage?
 const isHeard = ({ verdict }: Status) => verdict.kind === 'alive' || verdict.kind === 'late';
 
 export function factsOf(status: Status, group: Group, resource: ResourceView, wallMs: number): ResolveFacts {
-  const { storage, apart, trouble } = resource;
+  const { storage, apart } = resource;
   const [self, peer] = [status.self.name, status.peer.name];
   // A daemon that an upgrade has not restarted yet leaves out the newer fields.
   const aloneForMs = apart?.aloneForMs ?? null;
@@ -91,7 +89,6 @@ export function factsOf(status: Status, group: Group, resource: ResourceView, wa
       disk: storage?.disk ?? 'unknown',
       connection: storage?.connection ?? 'unknown',
       standsAlone: apart?.standsAlone ?? 'no',
-      trouble: trouble?.what ?? null,
       aloneSince: aloneForMs === null ? null : new Date(wallMs - aloneForMs).toISOString(),
       aloneForMs,
       aloneLonger: apart?.aloneLonger ?? false,

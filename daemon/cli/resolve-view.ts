@@ -26,15 +26,14 @@ export function renderFacts(facts: ResolveFacts, choices: readonly Choice[]): re
 
 function headline({ parted, self }: ResolveFacts): string {
   if (!parted) return 'the copies are connected: there is nothing to resolve';
-  if (self.trouble !== null) return 'this copy is not seen';
   return self.connection === 'standalone'
     ? 'the two copies have parted'
     : 'the two copies are not connected; DRBD still looks for its peer, and whether they have parted is not known';
 }
 
 function selfLines({ parted, self, group, runsOn }: ResolveFacts): readonly string[] {
-  const { role, disk, connection, standsAlone, trouble, guests } = self;
-  const seen = trouble ?? `${role}, ${disk}, ${connection}${reasons[standsAlone]}`;
+  const { role, disk, connection, standsAlone, guests } = self;
+  const seen = `${role}, ${disk}, ${connection}${reasons[standsAlone]}`;
   const runs = runsOn === self.node ? ' and runs here' : '';
   return [
     seen,

@@ -23,6 +23,14 @@ export async function resolve(
   const { client, output } = context;
   const status = await client.status();
   const { group, resource } = find(status, name);
+  // Not even whether they have parted is known then.
+  if (resource.trouble) {
+    const { code, what, next } = resource.trouble;
+    const { self } = status;
+    throw new BattitoError(code, `the copy of ${nameOf(resource.id)} on ${self.name} is not seen: ${what}`, {
+      next,
+    });
+  }
   const facts = factsOf(status, group, resource, Date.now());
   const json = flag(args, 'json');
   const isShownOnly = !flag(args, 'discard-here');
@@ -39,6 +47,7 @@ export async function resolve(
     requests: [{ kind: 'discard-data', groups: [group.name] }],
     judge: newJoiningJudge(group.name),
     about: facts,
+    said: `battito drbd resolve ${facts.resource} --discard-here`,
   });
 }
 

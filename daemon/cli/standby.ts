@@ -7,7 +7,7 @@ import { flag, jsonOption } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { isHeldHere } from './groups.ts';
 import { dryRunRemark, judgeGivenAway } from './handover.ts';
-import { type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
+import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const standbyCommand: Command = {
   name: 'standby',
@@ -29,6 +29,7 @@ export const standbyCommand: Command = {
     if (word !== 'on' && word !== 'off') {
       throw usageError(`standby is "on" or "off", not "${word}"`, standbyCommand);
     }
+    checkWaitOptions(args, standbyCommand);
     const status = await context.client.status();
     const held = word === 'on' ? status.groups.filter(isHeldHere) : [];
     if (flag(args, 'dry-run')) return printPlan(context, args, 'stop', held, dryRunRemark(status, held));

@@ -1,12 +1,13 @@
 // `battito takeover`: brings groups to this node; orderly from a living peer, at once from one that is gone.
 
-import type { OperatorRequest, Status } from '../control/api.ts';
-import { acceptedGroups, confirm } from './accept-data.ts';
+import type { GroupView, OperatorRequest, Status } from '../control/api.ts';
+import { acceptedGroups, confirm, forcedDisks, hopelessDisk, isDisk } from './accept-data.ts';
+import { usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, jsonOption, text, texts } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { chooseGroups, givenUpHere, listNames, sameGroups } from './groups.ts';
-import { type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
+import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const takeoverCommand: Command = {
   name: 'takeover',
@@ -63,21 +64,73 @@ export const takeoverCommand: Command = {
   exitCodes: waitExitCodes,
   positionalsMax: Number.POSITIVE_INFINITY,
   async run(context, args) {
+    checkWaitOptions(args, takeoverCommand);
+    if (flag(args, 'although-it-answers') && text(args, 'peer-is-off') === undefined)
+      throw usageError('--although-it-answers has a meaning with --peer-is-off NODE only', takeoverCommand);
     const status = await context.client.status();
-    const accepted = texts(args, 'accept-data');
-    const named = [...args.positionals, ...accepted];
+    checkNames(args, status);
+    const named = [...args.positionals, ...texts(args, 'accept-data')];
     const groups = chooseGroups(status, named, takeoverCommand);
     if (flag(args, 'dry-run')) {
-      const isForced = named.length > args.positionals.length || texts(args, 'force').length > 0;
-      const remark = isForced
-        ? 'with data accepted as they are, DRBD is promoted by: drbdadm primary --force'
-        : null;
-      return printPlan(context, args, 'start', groups, remark);
+      const forced = forcedDisks(args, status, takeoverCommand);
+      const meant = named.length > 0 || forced.groups.length === 0 ? groups : forced.groups;
+      return printPlan(context, args, 'start', meant, dryRunRemarks(meant, forced.disks));
     }
     const requests = await requestsFor(context, args, status);
-    return runMove(context, args, takeoverCommand, { requests, judge: (now) => judge(now, groups) });
+    const accepted = requests.flatMap((request) => (request.kind === 'accept-data' ? request.groups : []));
+    const isThatAll = requests.every(({ kind }) => kind === 'accept-data');
+    const wanted = isThatAll ? chooseGroups(status, [...named, ...accepted], takeoverCommand) : groups;
+    const isByWord = requests.some(({ kind }) => kind !== 'takeover');
+    return runMove(context, args, takeoverCommand, {
+      requests,
+      judge: (now) => judge(now, wanted),
+      ...(isByWord ? { said: saidBy(args, status) } : {}),
+    });
   },
 };
+
+/** What is no group, or not the peer, with the whole command that was probably meant. */
+function checkNames(args: Arguments, status: Status): void {
+  const { positionals } = args;
+  const node = text(args, 'peer-is-off');
+  if (node !== undefined && node !== status.peer.name) {
+    const message = `"${node}" is not the other node; that is ${status.peer.name}`;
+    const although = flag(args, 'although-it-answers') ? ['--although-it-answers'] : [];
+    const words = [...positionals, '--peer-is-off', status.peer.name, ...although];
+    throw usageError(message, takeoverCommand, `battito takeover ${words.join(' ')}`);
+  }
+  if (texts(args, 'force').length === 0) return;
+  const isGroup = (name: string) => status.groups.some((group) => group.name === name);
+  const disk = positionals.find((name) => !isGroup(name) && isDisk(status, name));
+  if (disk === undefined) return;
+  const message = `there is no group "${disk}": it is a DRBD resource, which --force takes after a "="`;
+  const words = positionals.map((name) => (isGroup(name) ? name : `--force=${name}`));
+  throw usageError(message, takeoverCommand, `battito takeover ${words.join(' ')}`);
+}
+
+/** The command with every name that the person has typed, also at a question: what is on record of it. */
+function saidBy(args: Arguments, status: Status): string {
+  const node = text(args, 'peer-is-off');
+  const disks = texts(args, 'force').length === 0 ? [] : forcedDisks(args, status, takeoverCommand).disks;
+  return [
+    'battito takeover',
+    ...args.positionals,
+    ...(node === undefined ? [] : ['--peer-is-off', node]),
+    ...(flag(args, 'although-it-answers') ? ['--although-it-answers'] : []),
+    ...texts(args, 'accept-data').map((name) => `--accept-data ${name}`),
+    ...disks.map((name) => `--force=${name}`),
+  ].join(' ');
+}
+
+/** What the commands do not show: how data are accepted, and what stands in the way of any of them. */
+function dryRunRemarks(groups: readonly GroupView[], forced: readonly string[]): readonly string[] {
+  const each = forced.map((name) => `drbdadm primary --force ${name}`).join('; ');
+  const hopeless = groups.flatMap(({ resources }) => resources).flatMap((disk) => hopelessDisk(disk) ?? []);
+  return [
+    ...(forced.length === 0 ? [] : [`with data accepted as they are, DRBD is promoted by: ${each}`]),
+    ...hopeless.map(({ message, next }) => `this would fail now: ${message}; next: ${next}`),
+  ];
+}
 
 async function requestsFor(context: Context, args: Arguments, status: Status): Promise<OperatorRequest[]> {
   const requests: OperatorRequest[] = [];

@@ -28,6 +28,8 @@ export interface Progress {
 
 export interface Move {
   readonly requests: readonly OperatorRequest[];
+  /** What the person typed and named, for the history. */
+  readonly said?: string;
   readonly judge: (status: Status) => Judgement;
   /** What is known of it before it begins, for --json. */
   readonly about?: object;
@@ -70,7 +72,7 @@ export async function runMove(
   const startedAt = performance.now();
   let accepted = '';
   for (const request of move.requests) {
-    accepted = await client.request(request);
+    accepted = await client.request(request, move.said);
     if (!json) output.line(accepted);
   }
   if (flag(args, 'no-wait')) {
@@ -154,6 +156,13 @@ function unfinished(message: string, status: Status | null): BattitoError {
     exitCode: exitCodes.timedOut,
     next: `the move goes on; ${status?.attention[0]?.next ?? 'look with `battito status`'}`,
   });
+}
+
+/** Said before the daemon is asked anything. @throws BattitoError `usage` */
+export function checkWaitOptions(args: Arguments, command: Command): void {
+  const timeoutMs = timeoutFrom(args, command);
+  if (flag(args, 'no-wait') && timeoutMs !== undefined)
+    throw usageError('--no-wait does not wait: it does not go with --timeout', command);
 }
 
 function timeoutFrom(args: Arguments, command: Command): number | undefined {

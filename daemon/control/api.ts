@@ -3,7 +3,8 @@
 //   GET  /v1/status            Status
 //   GET  /v1/history?limit=N   HistoryEntry[]  oldest first
 //   GET  /v1/state             the core's State as it is, for `battito explain`
-//   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused)
+//   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
+//                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
 //   anything else: 404, 405 or 400 with an ApiError
 

@@ -6,7 +6,7 @@ import { explainObstacle } from '../core/obstacles.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
-import { item } from './attention-item.ts';
+import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfStorage } from './attention-storage.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
@@ -267,7 +267,7 @@ function ofNode(state: State): readonly Attention[] {
           'alarm',
           'config-differs',
           `the configurations of ${self} and ${peer} differ`,
-          `copy /etc/battito/battito.yaml to the other node, then on both: systemctl reload battito`,
+          `copy the right /etc/battito/battito.yaml to the other node; then on each node that runs with another one: systemctl reload battito, which takes timings, key, preferred and failback; for all else: ${restartInPlace}`,
         ),
       );
     }

@@ -8,7 +8,8 @@ import { z } from 'zod';
 import type { OutdatingAnswer } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
-import type { HistoryEntry, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+import type { HistoryEntry, Note, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+import { restartInPlace } from './attention-item.ts';
 import { listenAlone } from './lone-socket.ts';
 import { withDisks } from './storage.ts';
 
@@ -20,6 +21,8 @@ export interface ControlSource {
   history(limit: number): readonly HistoryEntry[];
   plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
   readonly request: PostRequest;
+  /** For the history. */
+  note(note: Note): void;
   /** Null: no group has the resource. Resolves when something is proven, however long that takes. */
   outdating(resource: string): Promise<OutdatingAnswer | null>;
 }
@@ -29,8 +32,9 @@ export interface ControlServer {
 }
 
 const bodyBytesMax = 64 * 1024;
+const saidLengthMax = 2000;
 const paths = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'];
-const newerCommand = 'the command may be newer than the daemon: restart it';
+const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
 const groups = z.array(z.string());
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
@@ -164,8 +168,26 @@ async function takeRequest(
 ): Promise<void> {
   const wish = await readBody(request, response, requestSchema);
   if (wish === null) return;
+  const said = saidIn(request);
+  if (said !== null) source.note(saidNote(wish, said));
   const result = withDisks(await source.request(wish), wish, () => source.status());
   return send(response, result.kind === 'refused' ? 409 : 200, result);
+}
+
+/** A header, so that a daemon that an upgrade has not restarted yet passes over it and takes the request. */
+function saidIn({ headers }: IncomingMessage): string | null {
+  const given = headers['battito-said'];
+  if (typeof given !== 'string' || given.length > saidLengthMax) return null;
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    return null;
+  }
+}
+
+function saidNote({ kind }: OperatorRequest, said: string): Note {
+  const message = `operator: ${kind} was asked for by: ${said}`;
+  return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
 }
 
 const outdatingSchema = z.strictObject({ resource: z.string() });

@@ -8,6 +8,7 @@ import type { KeyRing } from '../config/key-file.ts';
 import { loadKeyRing } from '../config/key-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
+import { restartInPlace } from '../control/attention-item.ts';
 import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
@@ -100,6 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       history: (limit) => history.latest(limit),
       plan: (action, group) => planOf(config, action, group),
       request,
+      note: (note) => history.add(note, monotonicMs()),
       outdating: (resource) => outdatings.ask(resource),
     },
     logger,
@@ -329,10 +331,7 @@ function reload(
     keys.ring = loadKeyRing(next.heartbeat.keyFile);
     const { needsRestart, applied } = planReload(running, next);
     if (needsRestart.length > 0) {
-      logger.warn(
-        { needsRestart },
-        'reloaded the keys; the configuration needs a restart: battito maintenance on, then systemctl restart battito',
-      );
+      logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
       return null;
     }
     logger.info({ applied }, 'reloaded keys and configuration');

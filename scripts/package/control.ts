@@ -20,17 +20,9 @@ const depends = [
 ];
 
 /** What a configuration may ask for; `battito check` says what one needs. fuser names who holds a device. */
-const recommends = [
-  'drbd-utils',
-  'e2fsprogs',
-  'libndp-tools',
-  'libvirt-clients',
-  'libvirt-daemon-system',
-  'psmisc',
-  'qemu-system-x86',
-];
+const recommends = ['drbd-utils', 'e2fsprogs', 'libndp-tools', 'psmisc', 'qemu-system-x86'];
 
-const suggests = ['bash-completion', 'fence-agents', 'socat'];
+const suggests = ['bash-completion', 'fence-agents', 'libvirt-clients', 'libvirt-daemon-system', 'socat'];
 
 const description = `two-node failover for a floating address and its guests
  Two hosts watch each other by authenticated heartbeats and keep a floating

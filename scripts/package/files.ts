@@ -53,13 +53,20 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     text(`${documents}/copyright`, copyright(read('LICENSE'), bundle, runtime)),
     packed(`${documents}/node-LICENSE.gz`, runtime.licence),
     packed(`${documents}/changelog.gz`, changelog(version, epoch)),
-    packed(`${documents}/README.md.gz`, read('README.md')),
+    packed(`${documents}/README.md.gz`, readme(read('README.md'))),
     text(`${documents}/README.Debian`, read('scripts/package/debian/README.Debian')),
     text(`${documents}/examples/battito.yaml`, example),
     text(`${documents}/examples/battito.schema.json`, read('config/battito.schema.json')),
     text(`${documents}/examples/drbd-r0.res`, read('config/drbd-r0.res')),
     text('usr/share/lintian/overrides/battito', read('scripts/package/debian/lintian-overrides')),
   ];
+}
+
+/** What the links to files of the source are on a host that has the package. */
+function readme(source: string): string {
+  const [title = '', ...rest] = source.split('\n');
+  const there = `On a host with this package the files that are called config/ below are in /${documents}/examples.`;
+  return [title, '', there, ...rest].join('\n');
 }
 
 /** gzip without name and time, as gzip -9n writes it. */

@@ -50,8 +50,7 @@ export function renderCommandManual(
     '.BR battito.yaml (5),',
     '.BR systemctl (1),',
     '.BR drbdadm (8),',
-    '.BR drbd.conf (5),',
-    '.BR virsh (1)',
+    '.BR drbd.conf (5)',
     '',
   ].join('\n');
 }
@@ -63,7 +62,7 @@ const mirrorCases: readonly (readonly [string, string])[] = [
   ],
   [
     'two copies have parted',
-    '`battito drbd resolve r0` on each host shows what it has written alone, since when, and what runs there. Then, on the host whose changes are given up, the same with --discard-here: it asks for the name of the resource, shows the commands of DRBD that run, and waits until both copies are the same again.',
+    '`battito drbd resolve r0` on each host shows what it has written alone, since when, and what runs there. Then, on the host whose changes are given up, the same with --discard-here: it shows the commands of DRBD that will run, asks for the name of the resource, and waits until both copies are the same again.',
   ],
   ['a disk was replaced', 'On its host: `drbdadm create-md r0 && drbdadm adjust r0`.'],
 ];
@@ -74,6 +73,11 @@ const files: readonly (readonly [string, string])[] = [
   ['/etc/drbd.d', 'The DRBD resources, the same on both hosts.'],
   ['/var/lib/battito', 'What survives a restart: the state, the history, the journal of events.'],
   ['/run/battito', 'The control socket, and sockets and pid files of guests.'],
+  ['/usr/lib/battito', 'The program, its runtime, and how it mounts for the host.'],
+  [
+    '/usr/lib/sysctl.d/60-battito.conf',
+    'Settings of the kernel that the daemon wants; read at boot, or at once with `sysctl --load`.',
+  ],
   ['/usr/share/doc/battito/examples', 'Examples of a configuration and of a DRBD resource.'],
 ];
 

@@ -128,6 +128,54 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
     'one step at a time: --stage, --activate or --retire',
     '`battito keygen --help` lists what is possible',
   ],
+  [
+    'takeover --force=',
+    '--force= needs a value: --force=RESOURCE',
+    '`battito takeover --help` lists what is possible',
+  ],
+  [
+    'takeover --although-it-answers',
+    '--although-it-answers has a meaning with --peer-is-off NODE only',
+    '`battito takeover --help` lists what is possible',
+  ],
+  ...['takeover', 'handover', 'standby', 'drbd resolve r0 --discard-here --yes'].map(
+    (line) =>
+      [
+        `${line} --no-wait --timeout 5m`,
+        '--no-wait does not wait: it does not go with --timeout',
+        `\`battito ${line.split(' ')[0]} --help\` lists what is possible`,
+      ] as const,
+  ),
+  [
+    'handover --timeout soon',
+    '--timeout takes a duration such as 30s or 2m, not "soon"',
+    '`battito handover --help` lists what is possible',
+  ],
+  ...['--yes', '--no-wait', '--timeout 5m'].map(
+    (words) =>
+      [
+        `drbd resolve r0 ${words}`,
+        `${words.split(' ')[0]} has a meaning with --discard-here only; without it resolve shows both copies and changes nothing`,
+        '`battito drbd --help` lists what is possible',
+      ] as const,
+  ),
+  [
+    'drbd resolve --resource r0',
+    '--resource belongs to fence-peer; resolve takes the name as a word',
+    'did you mean `battito drbd resolve r0`?',
+  ],
+  [
+    'drbd fence-peer r0',
+    'fence-peer does not know what to do with "r0"',
+    'did you mean `battito drbd fence-peer`?',
+  ],
+  ['drbd', 'say "resolve", "fence-peer" or "unfence-peer"', '`battito drbd --help` lists what is possible'],
+  [
+    'drbd resolv r0',
+    'there is no "drbd resolv"; expected resolve, fence-peer or unfence-peer',
+    'did you mean `battito drbd resolve r0`?',
+  ],
+  ['help drbd dance', 'drbd has no "dance" to explain', 'did you mean `battito help drbd`?'],
   ['help statsu', 'there is no help on "statsu"', 'did you mean `battito help status`?'],
 ];
 
@@ -228,4 +276,13 @@ test('--version names the program and its version', async (t) => {
   t.is(exitCode, 0);
   t.regex(stdout, /^battito \d+\.\d+\.\d+\n$/);
   t.is((await run(['status', '-V'])).stdout, stdout);
+});
+
+test('The help of a word of a command is the help of the command', async (t) => {
+  const whole = await run(['help', 'drbd']);
+  for (const word of ['resolve', 'fence-peer']) {
+    const { exitCode, stdout } = await run(['help', 'drbd', word]);
+    t.is(exitCode, 0);
+    t.is(stdout, whole.stdout);
+  }
 });

@@ -235,6 +235,7 @@ test('keygen makes the file of the configuration and gives the command that copi
   t.is(statSync(key).mode & 0o777, 0o600);
   t.true(stdout.startsWith(`${key}: a new key, mode 0600\n`));
   t.true(stdout.includes(`\n     scp -p ${key} root@127.0.0.2:${key}\n`));
+  t.true(stdout.includes('\n     battito check && systemctl enable --now battito\n'));
   t.false(/battito-key-1:/.test(stdout));
 });
 
@@ -244,6 +245,7 @@ test('keygen leaves a key that exists as it is', async (t) => {
   const { exitCode, stderr } = await run(['keygen', ...options]);
   t.is(exitCode, exitCodes.failed);
   t.true(stderr.includes('already exists and is left as it is'));
+  t.regex(stderr, /next: .*: battito keygen --stage;/);
 });
 
 test('keygen with --key-file needs no configuration', async (t) => {
@@ -267,6 +269,7 @@ test('A change of keys goes in three steps, each of which names the next', async
   await run(['keygen', ...options]);
   const early = await run(['keygen', '--activate', ...options]);
   t.is(early.exitCode, exitCodes.failed);
+  t.regex(early.stderr, /next: battito keygen --stage, then copy the file/);
   const nexts: string[] = [];
   for (const step of ['--stage', '--activate', '--retire']) {
     const { exitCode, stdout } = await run(['keygen', step, '--json', ...options]);

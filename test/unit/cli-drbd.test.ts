@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Context } from '../../daemon/cli/command.ts';
+import { drbdCommand } from '../../daemon/cli/drbd.ts';
 import { fencePeer } from '../../daemon/cli/fence-peer.ts';
 import type { GroupView, ResourceView } from '../../daemon/control/api.ts';
 import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
@@ -272,6 +273,36 @@ test('what is not done in time says where it stands, exit code 75', async (t) =>
   t.regex(late.stderr, /r0 is standalone; secondary is not heard for 0\.9 s/);
 });
 
+test('a copy that is not seen is not spoken of as if it were: the error is what keeps it from being seen', async (t) => {
+  const trouble = {
+    code: 'drbd-utils-missing',
+    what: 'drbdadm and drbdsetup are not installed',
+    next: 'apt-get install drbd-utils',
+  };
+  const statuses = [disk({ ...parted, connection: 'unknown' }, {}, { trouble })];
+  for (const line of ['drbd resolve r0', 'drbd resolve r0 --discard-here --yes']) {
+    const { exitCode, stdout, stderr, requests } = await battito(t, line, { statuses });
+    t.is(exitCode, 1, line);
+    t.is(stdout, '');
+    t.is(
+      stderr,
+      'battito: the copy of r0 on primary is not seen: drbdadm and drbdsetup are not installed\nnext: apt-get install drbd-utils\n',
+    );
+    t.deepEqual(requests, []);
+  }
+  const json = await battito(t, 'drbd resolve r0 --json', { statuses });
+  t.like(JSON.parse(json.stdout), { error: { code: 'drbd-utils-missing' } });
+});
+
+test('without a terminal nothing is given up unless --yes says so', async (t) => {
+  const { exitCode, stderr, requests } = await battito(t, 'drbd resolve r0 --discard-here', {
+    statuses: [disk(parted), disk(whole)],
+  });
+  t.is(exitCode, 64);
+  t.regex(stderr, /did you mean `battito drbd resolve r0 --discard-here --yes`\?\n$/);
+  t.deepEqual(requests, []);
+});
+
 test('a resource that no group has is refused, and the ones there are named', async (t) => {
   const { exitCode, stderr } = await battito(t, 'drbd resolve r9', { statuses: [disk(parted)] });
   t.is(exitCode, 64);
@@ -307,7 +338,12 @@ async function called(t: ExecutionContext, answer: () => Promise<OutdatingAnswer
   process.env['DRBD_RESOURCE'] = 'r0';
   const client = { fencePeer: answer } as unknown as Context['client'];
   const context = { client, output: captured.output } as Context;
-  const exitCode = await fencePeer(context, { positionals: [], options: {} }, kernelLog).finally(() => {
+  const exitCode = await fencePeer(
+    context,
+    { positionals: ['fence-peer'], options: {} },
+    drbdCommand,
+    kernelLog,
+  ).finally(() => {
     delete process.env['DRBD_RESOURCE'];
   });
   return { exitCode, printed: captured.stdout() + captured.stderr(), log: readFileSync(kernelLog, 'utf8') };
@@ -338,4 +374,20 @@ test.serial('fence-peer: no error ends with a code that DRBD would take for an a
       /^<3>battito: fence-peer r0: nothing is proven about the peer: an odd end; exit code 1:/,
     );
   }
+});
+
+test.serial('fence-peer: a surplus word is refused, and the log of the kernel says so', async (t) => {
+  const kernelLog = join(temporaryDirectory(t), 'kmsg');
+  process.env['DRBD_RESOURCE'] = 'r0';
+  const args = { positionals: ['fence-peer', 'r0'], options: {} };
+  const error = await fencePeer({} as Context, args, drbdCommand, kernelLog)
+    .catch((thrown: unknown) => thrown)
+    .finally(() => {
+      delete process.env['DRBD_RESOURCE'];
+    });
+  t.true(error instanceof BattitoError && error.exitCode === 64);
+  t.regex(
+    readFileSync(kernelLog, 'utf8'),
+    /^<3>battito: fence-peer does not know what to do with "r0"; exit code 64: IO of r0 stays frozen; next: .*\n$/,
+  );
 });

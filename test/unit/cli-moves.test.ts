@@ -17,7 +17,7 @@ async function battito(t: ExecutionContext, line: string, script: Script, option
   const daemon = await scriptedDaemon(t, script);
   const result = await run([...line.split(' '), '--socket', daemon.socketPath], options);
   const stdout = result.stdout.replaceAll(/it took \d+(\.\d)? m?s/g, 'it took T');
-  return { ...result, stdout, requests: daemon.requests };
+  return { ...result, stdout, requests: daemon.requests, said: daemon.said };
 }
 
 test('A takeover asks once, tells each step once, and ends when the group runs here', async (t) => {
@@ -244,8 +244,9 @@ test('--force shows each disk in doubt, has its name typed, and asks the daemon 
     return /Type (\S+) /.exec(question)?.[1] ?? '';
   };
   const statuses = [blockedOn(disk('r0'), disk('r1', fresh), disk('r2')), here];
-  const { exitCode, stderr, requests } = await battito(t, 'takeover --force', { statuses }, { ask });
+  const { exitCode, stderr, requests, said } = await battito(t, 'takeover --force', { statuses }, { ask });
   t.is(exitCode, 0);
+  t.deepEqual(said, ['battito takeover --force=r0 --force=r2'], 'with what was typed, for the history');
   t.deepEqual(questions, ['Type r0 to confirm: ', 'Type r2 to confirm: ']);
   t.true(
     stderr.includes(
@@ -290,6 +291,81 @@ test('--force names a resource that there is, of a group that waits for it', asy
   const idle = await battito(t, 'takeover --force', { statuses: [there] });
   t.is(idle.exitCode, exitCodes.failed);
   t.regex(idle.stderr, /no group with a DRBD resource is blocked here/);
+});
+
+test('--force in the forms that do not work says the one that does', async (t) => {
+  const statuses = [blockedOn(disk('r0')), here];
+  const apart = await battito(t, 'takeover --force r0', { statuses });
+  t.is(apart.exitCode, exitCodes.usage);
+  t.regex(
+    apart.stderr,
+    /there is no group "r0": it is a DRBD resource.*\nnext: did you mean `battito takeover --force=r0`\?/,
+  );
+  const plain = await battito(t, 'takeover r0', { statuses });
+  t.is(plain.exitCode, exitCodes.usage);
+  t.regex(plain.stderr, /did you mean `office`/, 'the group that has it');
+  t.deepEqual([...apart.requests, ...plain.requests], []);
+});
+
+test('--force waits for the groups of its resources, and for no others', async (t) => {
+  const [blocked, running] = [blockedOn(disk('r0')), here].flatMap(({ groups }) => groups);
+  const other = groupAtPeer({ name: 'web' });
+  const statuses = [blocked, running].map((office) => status({ groups: office ? [office, other] : [] }));
+  const { exitCode, stdout } = await battito(t, 'takeover --force=r0', { statuses });
+  t.is(exitCode, 0);
+  t.true(stdout.includes('primary runs office now'));
+});
+
+test('--force --dry-run names the resources that it would promote', async (t) => {
+  const plan = [{ group: 'office', resource: 'drbd:r0', needs: [], commands: ['drbdadm primary r0'] }];
+  const statuses = [blockedOn(disk('r0'), disk('r1', fresh))];
+  for (const line of ['takeover --force --dry-run', 'takeover --force=r0 --dry-run']) {
+    const { exitCode, stdout, requests } = await battito(t, line, { statuses, plan });
+    t.is(exitCode, 0);
+    t.true(
+      stdout.endsWith(
+        '\n# with data accepted as they are, DRBD is promoted by: drbdadm primary --force r0\n',
+      ),
+    );
+    t.deepEqual(requests, []);
+  }
+});
+
+const trouble = {
+  code: 'drbd-utils-missing',
+  what: 'drbdadm is not installed',
+  next: 'apt-get install drbd-utils',
+};
+
+test('Where DRBD cannot be used at all, a dry run remarks it and --force ends with what mends it', async (t) => {
+  const statuses = [blockedOn(disk('r0', { trouble }))];
+  const dry = await battito(t, 'takeover --dry-run', { statuses });
+  t.is(dry.exitCode, 0);
+  t.regex(
+    dry.stdout,
+    /# this would fail now: r0 cannot be promoted: drbdadm is not installed; next: apt-get install drbd-utils\n$/,
+  );
+  for (const line of ['takeover --force=r0', 'takeover --accept-data office']) {
+    const forced = await battito(t, line, { statuses });
+    t.is(forced.exitCode, exitCodes.failed);
+    t.is(
+      forced.stderr,
+      'battito: r0 cannot be promoted: drbdadm is not installed\nnext: apt-get install drbd-utils\n',
+    );
+    t.deepEqual(forced.requests, []);
+  }
+});
+
+test('--peer-is-off with another name is refused with the whole command', async (t) => {
+  const { exitCode, stderr, requests } = await battito(t, 'takeover office --peer-is-off third', {
+    statuses: [there],
+  });
+  t.is(exitCode, exitCodes.usage);
+  t.is(
+    stderr,
+    'battito: "third" is not the other node; that is secondary\nnext: did you mean `battito takeover office --peer-is-off secondary`?\n',
+  );
+  t.deepEqual(requests, []);
 });
 
 test('A takeover that stays blocked by its disks names them, as status does', async (t) => {

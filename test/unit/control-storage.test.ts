@@ -66,6 +66,20 @@ test('a group that is held back by its data names its disks and their state', (t
   t.true(first?.message.includes(`(${name}: its disk is Outdated, not connected (`), first?.message);
 });
 
+test('where the configurations differ, what a reload takes is said, and what goes over to all else', (t) => {
+  const node = oneCore();
+  node.go(1000, { says: { configDigest: 'another' } });
+  const { next } = attentionOf(node.state()).find(({ code }) => code === 'config-differs') ?? {};
+  t.regex(
+    next ?? '',
+    /systemctl reload battito, which takes timings, key, preferred and failback; for all else: /,
+  );
+  t.regex(
+    next ?? '',
+    /battito maintenance on --for 10m; systemctl restart battito; battito maintenance off$/,
+  );
+});
+
 test('of a copy without its mirror the status has since when it is written to alone, and what its peer lacks', (t) => {
   const node = oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { disk: true }) });
   const shown = () =>

@@ -35,8 +35,16 @@ printf '#!/bin/sh\necho activating\n' >"$work/root/usr/local/bin/systemctl"
 chmod 755 "$work/root/usr/local/bin/systemctl"
 dpkg_do --remove battito && echo 'removed all the same'
 inside battito --version
+echo '== attention'
+# The other node has it, and says that a part needs attention.
+printf '#!/bin/sh\nexit 3\n' >"$work/root/usr/local/bin/battito"
+chmod 755 "$work/root/usr/local/bin/battito"
+inside sh /var/lib/dpkg/info/battito.prerm remove 2>&1 && echo 'prerm: 0'
+rm "$work/root/usr/local/bin/battito"
 rm -r "$work/root/run/systemd" "$work/root/usr/local/bin/systemctl"
 echo '== remove'
+mkdir -p "$work/root/etc/drbd.d"
+printf 'handlers { fence-peer "/usr/bin/battito drbd fence-peer"; }\n' >"$work/root/etc/drbd.d/lab.res"
 dpkg_do --remove battito
 ls "$work/root/etc/battito"
 echo '== purge'

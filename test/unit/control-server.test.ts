@@ -1,0 +1,39 @@
+// The control API as a command meets it: what a person said goes into the history with the request.
+
+import { join } from 'node:path';
+import test from 'ava';
+import { pino } from 'pino';
+import { controlClient } from '../../daemon/cli/client.ts';
+import type { Note, OperatorRequest } from '../../daemon/control/api.ts';
+import { type ControlSource, startControlServer } from '../../daemon/control/server.ts';
+import { status } from './fixtures/cli/statuses.ts';
+import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+
+test('what the person typed is noted before the request is answered; a request without it stays without a note', async (t) => {
+  const done: (OperatorRequest | Note)[] = [];
+  const source = {
+    ready: Promise.resolve(),
+    status: () => status(),
+    request: async (wish: OperatorRequest) => {
+      done.push(wish);
+      return { kind: 'accepted', message: 'as you wish' } as const;
+    },
+    note: (note: Note) => {
+      done.push(note);
+    },
+  } as unknown as ControlSource;
+  const socketPath = join(temporaryDirectory(t), 'control.sock');
+  const server = await startControlServer(socketPath, source, pino({ level: 'silent' }));
+  t.teardown(() => server.close());
+  const client = controlClient(socketPath);
+  const wish = { kind: 'accept-data', groups: ['office'] } as const;
+  t.is(await client.request(wish, 'battito takeover --force=r0'), 'as you wish');
+  const [note, request] = done;
+  t.like(note, {
+    code: 'operator-said',
+    message: 'operator: accept-data was asked for by: battito takeover --force=r0',
+  });
+  t.deepEqual(request, wish);
+  await client.request(wish);
+  t.deepEqual(done.slice(2), [wish]);
+});
