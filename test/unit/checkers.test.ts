@@ -389,7 +389,7 @@ test('S5: a start whose generation is not on disk', (t) => {
 test('S6: a packet that was delivered before and changes something', (t) => {
   const packet = (incarnation: number, sequence: number) =>
     packetOf(incarnation, sequence, { incarnation: rested.incarnation, sequence: 1 });
-  const first = stepOf({ event: packet(2, 5) });
+  const first = stepOf({ event: packet(2, 5), after: { ...rested, sequence: 1 } });
   const [link, ...others] = rested.links;
   if (link === undefined) throw new Error('no link');
   const counted = { ...rested, links: [{ ...link, refused: { ...link.refused, replayed: 1 } }, ...others] };

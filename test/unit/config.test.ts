@@ -245,7 +245,9 @@ test('a part that is written once and referred to by an alias is taken as if wri
 test('the example says the same as the configuration of an office, and its schema accepts it', (t) => {
   const example = readFileSync(exampleFile, 'utf8');
   t.true(example.startsWith('# yaml-language-server: $schema=./battito.schema.json\n'));
-  t.deepEqual(parse(example), parse(office));
+  // Its guests are on a bridge that has the LAN's card as a port.
+  const unbridged = example.replace('interface: br0', 'interface: eth0').replace('dev br0', 'dev eth0');
+  t.deepEqual(parse(unbridged), parse(office));
   t.true(configSchema.safeParse(parse(example)).success);
   t.deepEqual(configOf(example), configOf(office));
 });
