@@ -63,12 +63,15 @@ export async function fencePeer(
 ): Promise<number> {
   const asked = process.env['DRBD_RESOURCE'];
   const surplus = args.positionals[1];
-  if (surplus !== undefined) {
+  if (surplus !== undefined && asked === undefined) {
     const message = `fence-peer does not know what to do with "${surplus}"`;
-    const line = harmless(`${message}; exit code ${exitCodes.usage}: IO of ${asked} stays frozen`);
+    throw usageError(message, command, 'battito drbd fence-peer --resource NAME');
+  }
+  if (surplus !== undefined) {
+    // The disks would stand still for a word too many.
+    const remark = harmless(`fence-peer ${asked}: the word "${surplus}" is ignored`);
     const next = 'next: correct the handler in /etc/drbd.d to: battito drbd fence-peer';
-    if (asked !== undefined) writeKernelLog(kernelLog, 3, `${line}; ${next}`);
-    throw usageError(message, command, 'battito drbd fence-peer');
+    writeKernelLog(kernelLog, 4, `${remark}; ${next}`);
   }
   const resource = text(args, 'resource') ?? asked;
   if (resource === undefined) {
