@@ -33,7 +33,7 @@ function ownershipOf(state: State, group: GroupState, facts: Facts, known: Ledge
   if (isOwner && phase.generation >= known.generation) {
     const { generation } = phase;
     const isKnown = known.owner === self && known.generation === generation;
-    const sole = isKnown ? isSole(state, known, facts) : facts.peerGone;
+    const sole = isKnown ? isSole(state, known, facts) : cannotReturn(state, facts);
     const writer = hasPromoted(group) ? self : known.writer;
     return { ...known, generation, owner: self, writer, sole };
   }
@@ -60,8 +60,19 @@ function isNewer(state: State, report: GroupReport, known: LedgerGroup): boolean
 
 function isSole(state: State, known: LedgerGroup, facts: Facts): boolean {
   if (state.verdict.kind === 'alive') return false;
-  if (known.sole || state.verdict.kind !== 'dead') return known.sole || facts.peerGone;
-  return facts.peerGone && silenceMs(state) >= state.policy.timings.soleAfterMs;
+  if (known.sole || state.verdict.kind !== 'dead') return known.sole || cannotReturn(state, facts);
+  return cannotReturn(state, facts) && silenceMs(state) >= state.policy.timings.soleAfterMs;
+}
+
+/**
+ * Gone, and not to take the group over later without having met this node again. A peer that is only kept from running by
+ * the lease may have it next.
+ */
+function cannotReturn({ policy, verdict }: State, { peerGone }: Facts): boolean {
+  const isByLease =
+    policy.witness !== null &&
+    (verdict.kind === 'dead' || (verdict.kind === 'fenced' && verdict.by === 'lease'));
+  return peerGone && !isByLease;
 }
 
 /** Written down when the peer starts anew and when it falls silent; while it is heard its number changes too often. */

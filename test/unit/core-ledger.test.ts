@@ -266,3 +266,24 @@ test('no guest is started before it is on record that the disks were promoted he
   written(node, 6020);
   t.deepEqual(node.askedOf(mail), ['start']);
 });
+
+/** The primary runs the group and has the lease; its peer has been silent for long. */
+function leaseholder(): OneCore {
+  const node = runningOwner({ lease: true });
+  const witness = { kind: 'held', term: 1, peerAlone: [] } as const;
+  node.go(2000 + node.state().policy.timings.soleAfterMs + 5000, { peer: null, witness });
+  if (node.phase()?.kind !== 'active') throw new Error(`it is ${node.phase()?.kind}`);
+  return node;
+}
+
+test('a peer that is only kept from running by the lease may have it next: nobody is the sole owner by that', (t) => {
+  const byLease = leaseholder();
+  t.like(byLease.state().verdict, { kind: 'fenced', by: 'lease' });
+  t.true(byLease.facts().peerGone);
+  t.false(byLease.record()?.sole);
+
+  const byPerson = leaseholder();
+  byPerson.request(byPerson.state().now + 10, { kind: 'confirm-peer-off', node: 'secondary', force: true });
+  t.like(byPerson.state().verdict, { kind: 'fenced', by: 'operator' });
+  t.true(byPerson.record()?.sole, 'off, it has to meet this node before it starts anything');
+});
