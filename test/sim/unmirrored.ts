@@ -12,9 +12,8 @@ interface Run {
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
  * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
- * either host has what ran last. What a ledger says of itself is no excuse. Two things are, until the nodes meet: what a
- * host cannot know that ran the group last. That a person had older data used on the other one; and that the other one
- * heard its goodbye and took over, where it had not heard the other one for as long as a takeover waits when it left.
+ * either host has what ran last. What a ledger says of itself is no excuse. One thing is, until the nodes meet, which a
+ * host cannot know that ran the group last: that a person had older data used on the other one.
  */
 export function provenDataOnly({ policy, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
@@ -33,11 +32,6 @@ export function provenDataOnly({ policy, report }: Context): Checker {
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   /** It ran the group last for all that it can know. */
   const parted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
-  const heardAt: Record<Side, number> = { primary: -Infinity, secondary: -Infinity };
-  const leave = (side: Side, at: number) => {
-    if (at - heardAt[side] < policy.timings.deadtimeMs) return;
-    for (const [group, last] of lastOn) if (last === side) parted[side].add(group);
-  };
   const meet = () => {
     parted.primary.clear();
     parted.secondary.clear();
@@ -50,8 +44,6 @@ export function provenDataOnly({ policy, report }: Context): Checker {
     },
     stepped({ at, side, event, before, effects }) {
       const run = runs[side];
-      if (event.kind === 'heartbeat-received') heardAt[side] = at;
-      if (effects.some(({ kind }) => kind === 'exit')) leave(side, at);
       if (!run.hasMet && event.kind === 'heartbeat-received') {
         run.incarnation = before.incarnation;
         run.hasMet = event.echo?.incarnation === run.incarnation;

@@ -280,7 +280,7 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
     stepOf({ at: 4100, effects: [starts('start', 'guest:web')] }),
   ];
   const hears = stepOf({ at: 2900, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
-  t.is(brokenBy(goodbye([])), 0, 'whether anybody took over it cannot know');
+  t.is(brokenBy(goodbye([])), 1, 'who took over after it had left, it has to be told');
   t.is(brokenBy(goodbye([hears])), 1, 'somebody was there to take over');
 });
 
