@@ -195,17 +195,20 @@ const lookMs = 2500;
 /** After this time copies that both nodes refuse are accepted by a person. */
 const partedMs = 12_000;
 
-/** L1. Returns how long it took, milliseconds. */
+/** L1. Returns how long it took, milliseconds. Once a person has accepted data, the same time is there for what follows. */
 function converge(run: Run): number | null {
   const { world, schedule, report } = run;
   const groups = groupsOf(schedule.setup);
   const isCalm = () => unrest(world, groups) === null;
   heal(world, schedule.setup);
   const from = world.now();
-  while (world.now() - from < convergenceMs) {
+  let until = from + convergenceMs;
+  while (world.now() < until) {
     attend(world);
     if (world.runUntil(isCalm, lookMs)) return world.now() - from;
-    if (world.now() - from > partedMs) run.accepted += acceptData(world, groups);
+    const accepted = world.now() - from > partedMs ? acceptData(world, groups) : 0;
+    if (accepted > 0 && run.accepted === 0) until = world.now() + convergenceMs;
+    run.accepted += accepted;
   }
   if (waitsForDecision(world, groups, run.partings)) {
     run.isParted = true;
