@@ -65,7 +65,7 @@ export async function fencePeer(
   const surplus = args.positionals[1];
   if (surplus !== undefined && asked === undefined) {
     const message = `fence-peer does not know what to do with "${surplus}"`;
-    throw usageError(message, command, 'battito drbd fence-peer --resource NAME');
+    throw usageError(message, command, `battito drbd fence-peer --resource ${surplus}`);
   }
   if (surplus !== undefined) {
     // The disks would stand still for a word too many.

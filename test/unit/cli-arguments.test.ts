@@ -167,7 +167,7 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
   [
     'drbd fence-peer r0',
     'fence-peer does not know what to do with "r0"',
-    'did you mean `battito drbd fence-peer`?',
+    'did you mean `battito drbd fence-peer --resource r0`?',
   ],
   ['drbd', 'say "resolve", "fence-peer" or "unfence-peer"', '`battito drbd --help` lists what is possible'],
   [
