@@ -141,14 +141,12 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
   }
   const settles = phase.kind === 'active' || phase.kind === 'stopped' || phase.kind === 'blocked';
   const isNewGeneration = phase.kind === 'starting' && !phase.resuming;
-  const resources = settles
-    ? group.resources
-    : group.resources.map((resource) => ({
-        ...resource,
-        failures: 0,
-        retryAt: null,
-        ...(isNewGeneration ? { starts: [], quarantined: null, lastError: null } : {}),
-      }));
+  const resources = group.resources.map((resource) => ({
+    ...resource,
+    reconnects: 0,
+    ...(settles ? {} : { failures: 0, retryAt: null }),
+    ...(isNewGeneration ? { starts: [], quarantined: null, lastError: null } : {}),
+  }));
   const moved: GroupState = {
     ...group,
     phase,

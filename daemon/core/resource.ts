@@ -16,7 +16,7 @@ export interface ResourceState {
   readonly aheadSince: MonotonicMs | null;
   /** Since when it has stood alone with nothing under way here that could be the reason. */
   readonly standaloneSince: MonotonicMs | null;
-  /** How often it has been connected again in vain since it was last connected. */
+  /** How often it has been connected again in vain since it was last connected, or its group's phase changed. */
   readonly reconnects: number;
   /** A person has been told of it, since they were last connected. */
   readonly splitTold: boolean;

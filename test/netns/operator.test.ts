@@ -207,8 +207,8 @@ test('that the peer is off is not believed while anything of it answers', async 
   t.is(alive.exitCode, 1);
   t.regex(alive.stderr, /primary is not off: its heartbeats arrive/);
   const misnamed = await office.battito('secondary', 'takeover', '--peer-is-off', 'secondary');
-  t.is(misnamed.exitCode, 1);
-  t.regex(misnamed.stderr, /the peer's name is primary, not secondary/);
+  t.is(misnamed.exitCode, 64);
+  t.regex(misnamed.stderr, /"secondary" is not the other node; that is primary/);
 
   await killDaemon(office, 'primary');
   await office.waitForVerdict('secondary', 'unresponsive');

@@ -408,6 +408,19 @@ test('a connection that was given up is tried again while the peer lives, more a
   t.is(node.resource(disk).reconnects, 0);
 });
 
+test('a change of the phase of its group is a reason to try a connection again as early as at first', (t) => {
+  const node = runningOwner();
+  node.show(2000, { connection: 'standalone' });
+  node.go(22_000, { peer: ofPrimary, prompt: false });
+  node.show(22_050, { connection: 'connecting' });
+  node.finish(22_050, disk);
+  node.show(22_100, { connection: 'standalone' });
+  t.is(node.resource(disk).reconnects, 1);
+  node.hear(22_200, { ...activeReport, generation: 4, owner: 'secondary', writer: 'secondary' });
+  t.is(node.phase()?.kind, 'stopping');
+  t.is(node.resource(disk).reconnects, 0);
+});
+
 test('while the peer gives up what it wrote, nobody is told that the copies have parted', (t) => {
   const node = runningOwner();
   node.show(2000, { connection: 'standalone' });
