@@ -3,12 +3,13 @@
 
 import type { GroupView, ResourceView, Status } from '../control/api.ts';
 import { storageText } from '../control/storage.ts';
+import { drbdNameOf } from '../core/resource.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, texts } from './command.ts';
 
-const nameOf = ({ id }: ResourceView) => id.replace('drbd:', '');
+const nameOf = ({ id }: ResourceView) => drbdNameOf(id);
 const disksOf = ({ resources }: GroupView) => resources.filter(({ kind }) => kind === 'drbd');
 
 /** Those that hold a group back; all of it, where DRBD finds nothing wrong with them. */

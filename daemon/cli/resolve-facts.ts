@@ -2,7 +2,7 @@
 // status, and the time of day.
 
 import type { ResourceView, Status } from '../control/api.ts';
-import { nameOf } from '../control/storage.ts';
+import { drbdNameOf } from '../core/resource.ts';
 
 type Group = Status['groups'][number];
 
@@ -73,9 +73,9 @@ export function factsOf(status: Status, group: Group, resource: ResourceView, wa
   const [self, peer] = [status.self.name, status.peer.name];
   // A daemon that an upgrade has not restarted yet leaves out the newer fields.
   const aloneForMs = apart?.aloneForMs ?? null;
-  const name = nameOf(resource.id);
+  const name = drbdNameOf(resource.id);
   const lost = group.resources.filter(isApart);
-  const also = lost.filter(({ id }) => id !== resource.id).map(({ id }) => nameOf(id));
+  const also = lost.filter(({ id }) => id !== resource.id).map(({ id }) => drbdNameOf(id));
   const natural = naturalOf(status, group, resource);
   const nodes = natural.node === peer ? [peer, self] : [self, peer];
   return {
@@ -127,7 +127,7 @@ function stepsOf(status: Status, lost: readonly ResourceView[], victim: string):
   const connectionAt = (node: string, { storage }: ResourceView) =>
     node === self.name ? (storage?.connection ?? 'unknown') : 'unknown';
   return lost.flatMap((resource) => {
-    const name = nameOf(resource.id);
+    const name = drbdNameOf(resource.id);
     const [here, there] = [connectionAt(victim, resource), connectionAt(other, resource)];
     const leaving = { node: victim, command: `drbdadm disconnect ${name}` };
     const whereNotAlone = here === 'unknown' ? 'where it does not stand alone yet' : null;

@@ -2,7 +2,8 @@
 // node wrote, and waits until the copies are the same again. Which copy stays is never decided here.
 
 import type { ResourceView, Status } from '../control/api.ts';
-import { nameOf, progressOf } from '../control/storage.ts';
+import { progressOf } from '../control/storage.ts';
+import { drbdNameOf } from '../core/resource.ts';
 import { progressText, sizeText } from '../drivers/drbd/progress.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { confirm } from './accept-data.ts';
@@ -27,9 +28,13 @@ export async function resolve(
   if (resource.trouble) {
     const { code, what, next } = resource.trouble;
     const { self } = status;
-    throw new BattitoError(code, `the copy of ${nameOf(resource.id)} on ${self.name} is not seen: ${what}`, {
-      next,
-    });
+    throw new BattitoError(
+      code,
+      `the copy of ${drbdNameOf(resource.id)} on ${self.name} is not seen: ${what}`,
+      {
+        next,
+      },
+    );
   }
   const facts = factsOf(status, group, resource, Date.now());
   const json = flag(args, 'json');
@@ -62,7 +67,7 @@ function find(status: Status, name: string | undefined): Found {
   );
   const found = all.find(({ resource }) => resource.id === `drbd:${name}`);
   if (found !== undefined) return found;
-  const names = all.map(({ resource }) => nameOf(resource.id)).join(', ');
+  const names = all.map(({ resource }) => drbdNameOf(resource.id)).join(', ');
   throw new BattitoError(
     'no-such-resource',
     name === undefined ? 'no DRBD resource is named' : `no group has the DRBD resource ${name}`,
@@ -100,7 +105,7 @@ export function newJoiningJudge(groupName: string): (status: Status) => Judgemen
     if (first !== undefined && group.discarding === false && (standsAlone || !wasJoined))
       return refusedBy(status, first, standsAlone);
     const waitingFor = apart.map(
-      ({ id, storage }) => `${nameOf(id)} is ${storage?.connection ?? 'not seen'}`,
+      ({ id, storage }) => `${drbdNameOf(id)} is ${storage?.connection ?? 'not seen'}`,
     );
     const silence =
       status.verdict.kind === 'alive'
@@ -123,11 +128,11 @@ function judgeConnected(status: Status, group: Found['group'], disks: readonly R
   if (stale.length > 0) {
     const states = stale.map(
       ({ id, storage }) =>
-        `${nameOf(id)} is ${storage?.disk} on ${self}, ${storage?.peerDisk} on ${peer}, and not being copied`,
+        `${drbdNameOf(id)} is ${storage?.disk} on ${self}, ${storage?.peerDisk} on ${peer}, and not being copied`,
     );
     return { kind: 'pending', waitingFor: states.join('; ') };
   }
-  const names = disks.map(({ id }) => nameOf(id)).join(', ');
+  const names = disks.map(({ id }) => drbdNameOf(id)).join(', ');
   const runs = group.runsOn === null ? 'runs on neither node' : `runs on ${group.runsOn}`;
   const message = `${names}: connected, up to date on ${self} and on ${peer}; ${group.name} ${runs}`;
   return { kind: 'done', message, attention: null };
@@ -137,7 +142,7 @@ function judgeConnected(status: Status, group: Found['group'], disks: readonly R
 function progressAt(copied: readonly ResourceView[], peer: string): Progress {
   const each = copied.flatMap(({ id, storage, resync }) => {
     const found = storage === null ? null : progressOf(storage, resync ?? null);
-    return found === null ? [] : [{ ...found, name: nameOf(id) }];
+    return found === null ? [] : [{ ...found, name: drbdNameOf(id) }];
   });
   const way = (direction: 'source' | 'target') => (direction === 'target' ? `from ${peer}` : `to ${peer}`);
   return {
@@ -152,7 +157,7 @@ function progressAt(copied: readonly ResourceView[], peer: string): Progress {
 
 /** The daemon has given up: DRBD does not take what it was told. */
 function refusedBy(status: Status, { id, lastError, apart, storage }: ResourceView, standsAlone: boolean) {
-  const name = nameOf(id);
+  const name = drbdNameOf(id);
   const peer = status.peer.name;
   const said = lastError === null ? '' : `: ${lastError}`;
   if (!standsAlone) {

@@ -1,12 +1,12 @@
 // What of a mirrored disk needs a person. A pure reading of the state, and of what its driver knows besides.
 
 import { mendDisk } from '../core/observations.ts';
-import type { ResourceState } from '../core/resource.ts';
+import { drbdNameOf, type ResourceState } from '../core/resource.ts';
 import type { State } from '../core/state.ts';
 import { progressText } from '../drivers/drbd/progress.ts';
 import type { Attention } from './api.ts';
 import { item } from './attention-item.ts';
-import { nameOf, progressOf, type StorageNote } from './storage.ts';
+import { progressOf, type StorageNote } from './storage.ts';
 
 export function attentionOfStorage(
   state: State,
@@ -25,7 +25,7 @@ function ofMirror(
   { id, storage, splitTold }: ResourceState,
   note: StorageNote | undefined,
 ): readonly Attention[] {
-  const name = nameOf(id);
+  const name = drbdNameOf(id);
   // Before the first look nothing is wrong yet.
   const trouble = note?.trouble ?? null;
   if (trouble !== null && trouble.code !== 'drbd-not-read-yet') {

@@ -2,6 +2,7 @@
 // and, where the daemon refuses something because of them, which one it is and in what state. Pure.
 
 import type { RequestAnswer, StorageStatus } from '../core/events.ts';
+import { drbdNameOf } from '../core/resource.ts';
 import { stateText } from '../drivers/drbd/failure.ts';
 import type { DrbdDetail, ResyncProgress, Trouble } from '../drivers/drbd/types.ts';
 import type { GroupView, OperatorRequest, ResourceView, Status } from './api.ts';
@@ -19,8 +20,6 @@ export interface StorageNote {
 /** By the resource's id, e.g. `drbd:r0`. */
 export type StorageNotes = ReadonlyMap<string, StorageNote>;
 
-export const nameOf = (id: string): string => id.replace('drbd:', '');
-
 /** The measured progress; without one the percent alone, which DRBD says more often. */
 export function progressOf(storage: StorageStatus, measured: ResyncProgress | null): ResyncProgress | null {
   if (storage.resync === null) return null;
@@ -33,8 +32,8 @@ export function storageText(
   storage: StorageStatus | null,
   measured: ResyncProgress | null,
 ): string {
-  if (storage === null) return `${nameOf(id)}: its state has not been read yet`;
-  return `${nameOf(id)}: ${stateText({ storage }, progressOf(storage, measured))}`;
+  if (storage === null) return `${drbdNameOf(id)}: its state has not been read yet`;
+  return `${drbdNameOf(id)}: ${stateText({ storage }, progressOf(storage, measured))}`;
 }
 
 const isWhole = ({ storage, trouble }: ResourceView) =>
@@ -49,7 +48,7 @@ export function disksInTheWay(groups: readonly GroupView[]): string {
     .flatMap(({ resources }) => resources)
     .filter((resource) => resource.kind === 'drbd' && !isWhole(resource))
     .map(({ id, storage, resync, trouble }) =>
-      trouble === null ? storageText(id, storage, resync) : `${nameOf(id)}: ${trouble.what}`,
+      trouble === null ? storageText(id, storage, resync) : `${drbdNameOf(id)}: ${trouble.what}`,
     )
     .join('; ');
 }

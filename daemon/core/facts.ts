@@ -6,7 +6,7 @@ import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts
 import { isStuck } from './operations.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import { isDown, isGoingDown, type ResourceState } from './resource.ts';
+import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
@@ -233,13 +233,8 @@ function isRunning({ policy, resources }: GroupState): boolean {
   return counted.some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
 }
 
-function wroteLast({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
+function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
   return ledgerGroup(ledger, group.policy.name).writer === policy.peer || report?.writer === policy.peer;
-}
-
-function isRestDown({ policy, resources }: GroupState): boolean {
-  const addresses = policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id);
-  return resources.every((resource) => addresses.includes(resource.id) || isDown(resource));
 }
 
 function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, group: GroupState): boolean {
@@ -307,8 +302,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     mustLeaveAlone: mustLeaveAlone(state, group, report),
     stuck: isStuck(state, group),
     peerStuck: alive && report?.stuck === true,
-    peerWrote: wroteLast(state, group, report),
-    restDown: isRestDown(group),
+    peerWrote: hasPeerWritten(state, group, report),
+    restDown: isPartDown(group, 'rest'),
     stopsInOrder: group.phase.kind === 'stopping' && !stopsAtOnce[group.phase.reason],
     cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),

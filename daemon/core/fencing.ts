@@ -12,7 +12,7 @@ import { isComingUp, isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { isHeldBack, writesAlone } from './storage.ts';
+import { areInStep, isHeldBack, writesAlone } from './storage.ts';
 import { fenceIsBelied } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
@@ -140,9 +140,7 @@ function loneMarks(state: State): LoneMarks {
 /** Both live, and the copies are the same by what both say. */
 function isMirrored(state: State, { policy, resources }: GroupState): boolean {
   if (state.verdict.kind !== 'alive' || peerReport(state, policy.name)?.alone !== false) return false;
-  return resources.every(
-    ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
-  );
+  return areInStep(resources);
 }
 
 function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {

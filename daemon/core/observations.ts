@@ -3,7 +3,7 @@
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
-import type { ResourceState } from './resource.ts';
+import { drbdNameOf, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
 import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
@@ -58,7 +58,7 @@ export function noteDisk(state: State, event: EventOf<'disk-probed'>, emit: Emit
  */
 export function mendDisk({ policy }: State, { id, storage }: ResourceState): string {
   const isMirrored = storage?.connection === 'connected' && storage.peerDisk === 'up-to-date';
-  const name = id.replace('drbd:', '');
+  const name = drbdNameOf(id);
   return isMirrored
     ? `give the disk up with \`drbdadm detach --force ${name}\`: the work goes on by the copy of ${policy.peer}, which then takes the group over`
     : `mend the disk (\`dmesg\` says more); the copy of ${policy.peer} is not up to date, so nothing can go on there`;
@@ -76,7 +76,7 @@ export function noteSplits(state: State, emit: Emit): State {
   for (const group of state.groups) {
     for (const resource of group.resources) {
       if (isGivenUp(state, group) || resource.splitTold || !isSplit(resource, state.now)) continue;
-      const what = `run \`battito drbd resolve ${resource.id.replace('drbd:', '')}\``;
+      const what = `run \`battito drbd resolve ${drbdNameOf(resource.id)}\``;
       const message = `${resource.id} has given its connection up: the two copies may have parted`;
       emit(note('alarm', 'storage-standalone', group, message, null, what));
       const now = next.groups.find(({ policy }) => policy.name === group.policy.name) ?? group;

@@ -3,7 +3,7 @@
 import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isStuck } from './operations.ts';
-import { isDown } from './resource.ts';
+import { isPartDown } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
 import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
@@ -55,9 +55,5 @@ function holds(group: GroupState, kind: 'address' | 'rest'): boolean {
   const { phase } = group;
   if (phase.kind === 'observing' || phase.kind === 'starting' || phase.kind === 'active') return true;
   if (phase.kind === 'frozen' && kind !== 'address') return true;
-  const isAddress = kind === 'address';
-  const members = group.policy.resources
-    .filter((policy) => (policy.kind === 'address') === isAddress)
-    .map(({ id }) => id);
-  return group.resources.some((resource) => members.includes(resource.id) && !isDown(resource));
+  return !isPartDown(group, kind);
 }

@@ -81,6 +81,21 @@ export function isComingUp({ operation }: ResourceState): boolean {
   return operation !== null && bringsUp(operation.action);
 }
 
+/** What DRBD calls it: `r0` of `drbd:r0`. */
+export const drbdNameOf = (id: ResourceId): string => id.replace('drbd:', '');
+
+interface Parts {
+  readonly policy: { readonly resources: readonly ResourcePolicy[] };
+  readonly resources: readonly ResourceState[];
+}
+
+/** Is that so of all addresses of a group, or of all the rest? */
+export function isPartDown({ policy, resources }: Parts, part: 'address' | 'rest'): boolean {
+  const isMember = ({ kind }: ResourcePolicy) => (kind === 'address') === (part === 'address');
+  const members = policy.resources.filter(isMember).map(({ id }) => id);
+  return resources.every((resource) => !members.includes(resource.id) || isDown(resource));
+}
+
 /** Nothing of it is in use, nor can come into use without a new operation. */
 export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
   return status?.kind === 'down' && operation === null && !inDoubt;

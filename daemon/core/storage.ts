@@ -44,11 +44,13 @@ export function noteLoneWrites(state: State): State {
 
 /** Two that hear each other and are connected know better than the witness did when it was asked last. */
 function isTheSame({ verdict }: State, resources: readonly ResourceState[]): boolean {
-  return (
-    verdict.kind === 'alive' &&
-    resources.every(
-      ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
-    )
+  return verdict.kind === 'alive' && areInStep(resources);
+}
+
+/** All devices are connected, and their copies the same. */
+export function areInStep(resources: readonly ResourceState[]): boolean {
+  return resources.every(
+    ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
   );
 }
 
