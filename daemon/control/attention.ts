@@ -5,6 +5,7 @@ import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
+import { awaitsWitness } from '../core/storage.ts';
 import type { Attention, Severity } from './api.ts';
 import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfStorage } from './attention-storage.ts';
@@ -102,6 +103,18 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
   }
 }
 
+function ofFrozen(state: State, group: GroupState): Attention {
+  const { name } = group.policy;
+  const { peer } = state.policy;
+  const what = `${name} is frozen: addresses released, guests paused, until`;
+  if (state.verdict.kind !== 'alive' || !awaitsWitness(state, group)) {
+    const next = `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`;
+    return item('alarm', 'frozen', `${what} ${peer} is heard`, next);
+  }
+  const next = `mend the witness; or give up what was written here and run on ${peer}: battito takeover ${name}`;
+  return item('alarm', 'frozen', `${what} the witness says whether ${peer} has written since`, next);
+}
+
 function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly Attention[] {
   const { name } = group.policy;
   const { peer } = state.policy;
@@ -112,16 +125,7 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
     const message = `${name} is not started here: ${why}${disks === '' ? '' : ` (${disks})`}`;
     list.push(item('alarm', `blocked-${group.phase.obstacle}`, message, next));
   }
-  if (group.phase.kind === 'frozen') {
-    list.push(
-      item(
-        'alarm',
-        'frozen',
-        `${name} is frozen: addresses released, guests paused, until ${peer} is heard`,
-        `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`,
-      ),
-    );
-  }
+  if (group.phase.kind === 'frozen') list.push(ofFrozen(state, group));
   if (
     group.phase.kind === 'starting' &&
     state.verdict.kind !== 'alive' &&

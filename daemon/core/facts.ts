@@ -10,7 +10,7 @@ import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
-import { isUnknownToWitness } from './storage.ts';
+import { awaitsWitness, isUnknownToWitness } from './storage.ts';
 import { isCutOff } from './verdict.ts';
 
 export interface Facts {
@@ -27,6 +27,8 @@ export interface Facts {
   readonly outranked: boolean;
   /** Frozen here, and the peer, alive, knows of a later generation, or the witness of writes there: what is paused is older. */
   readonly superseded: boolean;
+  /** Frozen here, and the witness has not been asked since the peer is heard whether the peer wrote meanwhile. */
+  readonly awaitsWitness: boolean;
   /** This node may run the group, as far as it is concerned itself. */
   readonly eligible: boolean;
   readonly inMaintenance: boolean;
@@ -294,6 +296,7 @@ export function factsOf(state: State, group: GroupState): Facts {
       echoIsFresh(state),
     grantOutstanding: group.grant !== null,
     superseded: alive && isSuperseded(state, group, report),
+    awaitsWitness: awaitsWitness(state, group),
     offeredToUs,
     pulled,
     claimReason,

@@ -43,6 +43,21 @@ function isLater(state: State, echo: Echo | null): boolean {
   return sent !== undefined && sent.at > Math.max(lastHeardAt ?? -Infinity, unprovenHeardAt ?? -Infinity);
 }
 
+/**
+ * Is a refused packet to be echoed by the next heartbeat, one for each? It believes nothing: it lets a later run with a
+ * lower number show that it is one, also where each of two new runs has a lower number than the other one knows of.
+ */
+export function isEchoed({ links, peer }: State, refusal: RefusalReason): boolean {
+  return refusal === 'stale-incarnation' && peer.stranger === null && links.every(({ fresh }) => !fresh);
+}
+
+/** Counted, and nothing else but perhaps echoed. */
+export function refuse(state: State, { link, incarnation, sequence }: Header, reason: RefusalReason): State {
+  const counted = countRefusal(state, link, reason);
+  if (!isEchoed(state, reason)) return counted;
+  return { ...counted, peer: { ...counted.peer, stranger: { incarnation, sequence } } };
+}
+
 /** An admitted packet of the peer, authenticated and decoded by the link, is taken in. */
 export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State {
   const renewed = packet.incarnation !== state.peer.incarnation;
@@ -55,8 +70,9 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
         proven: false,
         lastSequence: 0,
         echo: null,
+        stranger: null,
       }
-    : state.peer;
+    : { ...state.peer, stranger: null };
   const contactAt = contactAfter(state, packet.echo);
   const proven = peer.proven || packet.echo?.incarnation === state.incarnation;
   const links = state.links.map((link, index) => {

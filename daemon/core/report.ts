@@ -6,7 +6,7 @@ import { isStuck } from './operations.ts';
 import { isPartDown } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
-import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
+import { awaitsWitness, isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
 
 export function ownContent(state: State): HeartbeatContent {
   const remainingMs = state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - state.now);
@@ -34,7 +34,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     writer: known.writer,
     holdsAddresses: holds(group, 'address'),
     holdsRest: holds(group, 'rest'),
-    claim: 'claim' in phase && group.grant === null ? phase.claim : null,
+    claim: 'claim' in phase && group.grant === null && !awaitsWitness(state, group) ? phase.claim : null,
     grant: group.grant,
     offer: group.offer !== null,
     willing: isEligible(state, group),

@@ -5,7 +5,7 @@ import type { OperatorRequest, RequestAnswer } from './events.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
-import { assertNever, peerReport } from './state.ts';
+import { peerReport } from './state.ts';
 import { isUnmirrored } from './storage.ts';
 
 interface Answered {
@@ -48,7 +48,7 @@ export function answerRequest(state: State, request: OperatorRequest): Answered 
     case 'retry':
       return retry(state, request.groups);
     default:
-      return assertNever(request);
+      throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
   }
 }
 

@@ -22,6 +22,8 @@ export interface FenceState {
 export interface LeaseState {
   readonly operation: number | null;
   readonly askedAt: MonotonicMs;
+  /** When the request was made that the witness answered last; null: none in this run. */
+  readonly readAt: MonotonicMs | null;
   readonly nextAt: MonotonicMs;
   readonly validUntil: MonotonicMs | null;
   /** Since when held without a gap. */
@@ -61,6 +63,7 @@ export const noFence: FenceState = {
 export const noLease: LeaseState = {
   operation: null,
   askedAt: 0,
+  readAt: null,
   nextAt: 0,
   validUntil: null,
   heldSince: null,
@@ -127,11 +130,13 @@ export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean)
     case 'refused': {
       const lastError = `${answer.holder} holds it`;
       const { peerAlone } = answer;
-      return { ...ended, ...lost, peerAlone, nextAt: now + ttlMs / 6, lastError };
+      const readAt = lease.askedAt;
+      return { ...ended, ...lost, readAt, peerAlone, nextAt: now + ttlMs / 6, lastError };
     }
     case 'held':
       return {
         ...ended,
+        readAt: lease.askedAt,
         peerAlone: answer.peerAlone,
         ownAlone: lease.asked.alone,
         heldTerm: answer.term,

@@ -40,6 +40,8 @@ export interface PeerState {
   readonly content: HeartbeatContent | null;
   /** Newest echo of one of our packets. */
   readonly echo: Echo | null;
+  /** A packet refused as of an earlier run while nothing of the peer was heard: echoed once. */
+  readonly stranger: Echo | null;
   /** Has it said, in this incarnation of both, that it hears us? Only then does it know that it is not alone. */
   readonly met: boolean;
   /** We were cut off ourselves since it was last heard: it may have gone on alone, and not freeze any more. */
@@ -227,6 +229,7 @@ const silentPeer: PeerState = {
   confirmedOff: false,
   contactAt: null,
   stalledSinceContactMs: 0,
+  stranger: null,
 };
 
 /** The state of a node that has just started and has seen nothing yet. */
@@ -342,8 +345,4 @@ export function putGroup(state: State, group: GroupState): State {
     ...state,
     groups: state.groups.map((other) => (other.policy.name === name ? group : other)),
   };
-}
-
-export function assertNever(value: never): never {
-  throw new Error(`unhandled ${JSON.stringify(value)}`);
 }

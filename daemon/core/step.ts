@@ -9,16 +9,16 @@ import {
   tendSafeguards,
   watchdogFinished,
 } from './fencing.ts';
-import type { HeartbeatContent } from './heartbeat.ts';
+import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import { ledgerWriteFailed, syncLedger } from './ledger.ts';
 import { runMachine } from './machine.ts';
 import {
   admission,
-  countRefusal,
   measureStall,
   patienceMs,
   receiveHeartbeat,
   receiveUnreadable,
+  refuse,
 } from './membership.ts';
 import { note, notePeerChanges, quarantineNote } from './notes.ts';
 import { answerOutdatings, noteDisk, noteSplits, observeResource, seeStorage } from './observations.ts';
@@ -43,7 +43,7 @@ const unknownPatienceMs = 5000;
 /** Sent packets remembered, to tell how old an echo is. */
 const sentMemory = 64;
 
-/** What a packet is refused for, if it is one and is refused; such an event changes a counter and nothing else. */
+/** What a packet is refused for, if it is one and is refused. */
 export function refusalOf(state: State, event: Event): RefusalReason | null {
   if (event.kind !== 'heartbeat-received' && event.kind !== 'heartbeat-not-understood') return null;
   const decision = admission(state, event);
@@ -52,8 +52,8 @@ export function refusalOf(state: State, event: Event): RefusalReason | null {
 
 export function step(before: State, event: Event): Draft {
   const refusal = refusalOf(before, event);
-  if (refusal !== null && 'link' in event) {
-    return { state: countRefusal(before, event.link, refusal), effects: [] };
+  if (refusal !== null && 'sequence' in event) {
+    return { state: refuse(before, event, refusal), effects: [] };
   }
   const effects: Effect[] = [];
   const emit: Emit = (effect) => effects.push(effect);
@@ -230,19 +230,24 @@ function sendHeartbeat(state: State, emit: Emit): State {
 
 function transmit(state: State, content: HeartbeatContent, emit: Emit): State {
   const sequence = state.sequence + 1;
-  const { incarnation, lastSequence, lastHeardAt, unprovenHeardAt } = state.peer;
-  const isHeard = lastHeardAt !== null || unprovenHeardAt !== null;
-  const heard = Math.max(lastSequence, ...state.links.map((link) => link.lastSequence));
-  const echo = incarnation === null || !isHeard ? null : { incarnation, sequence: heard };
+  const echo = state.peer.stranger ?? newestHeard(state);
   emit({ kind: 'send-heartbeat', sequence, echo, content });
   return {
     ...state,
+    peer: { ...state.peer, stranger: null },
     sequence,
     sent: [...state.sent.slice(1 - sentMemory), { sequence, at: state.now }],
     sentContent: content,
     maintenanceSequence: content.maintenanceMinutes === 0 ? null : (state.maintenanceSequence ?? sequence),
     nextHeartbeatAt: state.now + state.policy.timings.keepaliveMs,
   };
+}
+
+/** The newest packet of the peer's present run, of those that have come in this run of ours. */
+function newestHeard({ peer, links }: State): Echo | null {
+  const { incarnation, lastSequence, lastHeardAt, unprovenHeardAt } = peer;
+  if (incarnation === null || (lastHeardAt === null && unprovenHeardAt === null)) return null;
+  return { incarnation, sequence: Math.max(lastSequence, ...links.map((link) => link.lastSequence)) };
 }
 
 /** A node that leaves lets go of everything first, says so, has it on disk, and is gone. */

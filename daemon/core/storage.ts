@@ -147,6 +147,16 @@ export function isUnknownToWitness(state: State, group: GroupState): boolean {
   return group.resources.some(({ storage, status }) => storage !== null && status?.kind === 'down');
 }
 
+/**
+ * Frozen, and the witness has not been asked since the peer is heard. The peer may have lost its record of what it wrote
+ * meanwhile; the witness has not.
+ */
+export function awaitsWitness({ policy, lease, peer }: State, { phase, resources }: GroupState): boolean {
+  const hasDisks = resources.some(({ storage }) => storage !== null);
+  if (policy.witness === null || phase.kind !== 'frozen' || !hasDisks) return false;
+  return lease.readAt === null || lease.readAt < (peer.aliveSince ?? Infinity);
+}
+
 function peerCannotWrite(state: State, group: GroupState): boolean {
   const { verdict } = state;
   if (verdict.kind === 'alive') return peerReport(state, group.policy.name)?.outdated === true;

@@ -12,7 +12,7 @@ import { restartInPlace } from '../control/attention-item.ts';
 import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
-import { admission } from '../core/membership.ts';
+import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
 import type { Link } from '../drivers/link/link.ts';
@@ -205,7 +205,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     }),
     record: (event, state) => {
       const refusal = refusalOf(state, event);
-      if (refusal === null) journal.record(event, state);
+      if (refusal === null || isEchoed(state, refusal)) journal.record(event, state);
       else if ('link' in event) journal.countRefusal(event.link, refusal);
     },
     recordEffects: (effects) => journal.recordEffects(effects),

@@ -42,9 +42,9 @@ interface Delivered {
 /**
  * S6. A packet that is of an earlier incarnation than one that this run of the daemon was given, or not newer than
  * one that it was given on the same link; or not newer than the one in its ledger when it started. It may change the
- * refusal counters of its link, and nothing else; and nothing is done because of it. And what its sender wrote without
- * having read this run of the daemon may be a capture: it is no proof that the peer is alive. What somebody without the
- * key has sent does not come to the core at all.
+ * refusal counters of its link and what the next heartbeat echoes, and nothing else; and nothing is done because of it.
+ * And what its sender wrote without having read this run of the daemon may be a capture: it is no proof that the peer is
+ * alive. What somebody without the key has sent does not come to the core at all.
  */
 export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker {
   const delivered: Record<Side, Delivered> = {
@@ -112,20 +112,18 @@ function take(delivered: Delivered, packet: Packet, run: number): void {
   delivered.sequences[packet.link] = packet.sequence;
 }
 
-function differOnlyInRefusals(before: State, after: State): boolean {
-  const [was, is] = [before, after] as unknown as readonly Readonly<Record<string, unknown>>[];
-  if (was === undefined || is === undefined) return false;
-  if (Object.keys(was).some((key) => key !== 'links' && was[key] !== is[key])) return false;
+/** What a packet that was refused may have changed: the counters, and what the next heartbeat echoes. */
+export function differOnlyInRefusals(before: State, after: State): boolean {
+  if (!areEqual(before, after, ['links', 'peer']) || !areEqual(before.peer, after.peer, ['stranger']))
+    return false;
   return before.links.every((link, index) => {
     const now = after.links[index];
-    return (
-      now !== undefined &&
-      now.lastHeardAt === link.lastHeardAt &&
-      now.lastSequence === link.lastSequence &&
-      now.down === link.down &&
-      now.fresh === link.fresh
-    );
+    return now !== undefined && areEqual(link, now, ['refused']);
   });
+}
+
+function areEqual<T extends object>(was: T, is: T, exempt: readonly (keyof T)[]): boolean {
+  return (Object.keys(was) as Array<keyof T>).every((key) => was[key] === is[key] || exempt.includes(key));
 }
 
 /** S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */

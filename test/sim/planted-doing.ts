@@ -34,6 +34,14 @@ export const packets: readonly Defect[] = [
     variants: anywhere,
   },
   {
+    name: 'strangers-not-echoed',
+    what: 'a packet refused as of an earlier run is never echoed, so two later runs with lower numbers refuse each other',
+    file: 'membership.ts',
+    find: 'if (!isEchoed(state, reason)) return counted;',
+    replace: 'if (state.now >= 0) return counted;',
+    variants: lease,
+  },
+  {
     name: 'any-echo-is-later',
     what: 'a packet of a lower run counts as a later one also when it has read only what was sent before',
     file: 'membership.ts',
@@ -220,11 +228,19 @@ export const data: readonly Defect[] = [
     variants: anywhere,
   },
   {
-    name: 'frozen-goes-first',
-    what: 'what runs without a record gives way to what the peer has frozen, though it may be newer',
+    name: 'recorded-owner-ignored',
+    what: 'what runs without a record goes before what its recorded owner, the peer, has frozen',
     file: 'facts.ts',
     find: 'return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;',
-    replace: 'return ledger !== undefined && policy !== undefined && group !== undefined;',
+    replace: 'return ledger === undefined && policy === undefined && group === undefined;',
+    variants: evidence,
+  },
+  {
+    name: 'witness-not-asked-after-freeze',
+    what: 'what is frozen goes on by the word of a peer that has lost its record of what it wrote',
+    file: 'storage.ts',
+    find: 'return lease.readAt === null || lease.readAt < (peer.aliveSince ?? Infinity);',
+    replace: 'return lease === undefined && peer === undefined;',
     variants: lease,
   },
   {

@@ -5,7 +5,7 @@ import type { LeaseAnswer } from '../../daemon/core/events.ts';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
-import { activeReport, apart, type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
+import { activeReport, apart, type OneCore, oneCore, ownRun, stoppedReport } from './support/one-core.ts';
 import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
@@ -280,6 +280,45 @@ for (const [what, term, isUnbroken] of terms) {
     t.false(node.codes().includes('resume-by-lease'));
   });
 }
+
+/** An owner with a disk that was cut off, is frozen, and hears its peer again, which would grant it to go on. */
+function heardAgain() {
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: held });
+  node.go(3000 + ttlMs, { peer: null, witness: unreachable, gateway: 'unanswered' });
+  node.show(3000 + ttlMs, apart);
+  const { phase } = node.group();
+  if (phase.kind !== 'frozen') throw new Error(`it is ${phase.kind}`);
+  const granting = { ...ofPrimary, grant: { incarnation: ownRun, claim: phase.claim.id } };
+  node.go(6000, { peer: granting, witness: unreachable });
+  return node;
+}
+
+test('what is frozen goes on by the word of the peer only once the witness was asked: the peer may have lost its record', (t) => {
+  const node = heardAgain();
+  t.is(node.state().verdict.kind, 'alive');
+  t.is(node.phase()?.kind, 'frozen', 'an answer of before says nothing of what the peer did since');
+  t.is(node.report()?.claim, null, 'and a person may still give it to the peer');
+  node.go(6000 + ttlMs, { witness: { ...held, term: 3 } });
+  t.is(node.phase()?.kind, 'active');
+  t.true(node.codes().includes('resume'));
+});
+
+test('what is frozen is given up when the witness says that the peer has written since', (t) => {
+  for (const answer of [held, refused]) {
+    const node = heardAgain();
+    node.go(6000 + ttlMs, { witness: { ...answer, term: 3, peerAlone: ['office'] } });
+    t.false(node.codes().includes('resume'));
+    t.true(node.codes().includes('discard'));
+  }
+});
+
+test('a frozen group without disks need not wait for the witness: it has no data that could be older', (t) => {
+  const node = frozen();
+  const claim = node.report()?.claim?.id ?? 0;
+  node.go(node.state().now + 200, { peer: { ...ofPrimary, grant: { incarnation: ownRun, claim } } });
+  t.true(node.codes().includes('resume'));
+});
 
 test('a group that is not frozen does not make up for one that is, when another term lies between', (t) => {
   const node = oneCore({ policy: withShop(policyOf('primary')), record: ofPrimary });

@@ -1,8 +1,11 @@
 // Who is there: which packets are taken in, from when on a silence means something, and what it then means.
 
 import test from 'ava';
+import type { Event } from '../../daemon/core/events.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
-import { address, examplePolicy } from '../sim/example.ts';
+import { initialState } from '../../daemon/core/state.ts';
+import { step } from '../../daemon/core/step.ts';
+import { address, examplePolicy, type Side } from '../sim/example.ts';
 import {
   activeReport,
   type OneCore,
@@ -14,7 +17,7 @@ import {
 import { ofPrimary, runningOwner } from './support/situations.ts';
 
 const policy = examplePolicy('secondary');
-const { warntimeMs, deadtimeMs, initdeadMs, takeoverAfterMs } = policy.timings;
+const { keepaliveMs, warntimeMs, deadtimeMs, initdeadMs, takeoverAfterMs } = policy.timings;
 /** While a verdict is near, every address is asked this often; an answer counts for this long. */
 const urgentMs = 150;
 const windowMs = deadtimeMs - warntimeMs;
@@ -105,6 +108,71 @@ test('a new run of the peer is believed once it shows that it reads us, and star
   );
   node.feed(2330, { kind: 'heartbeat-received', link: 1, incarnation: 8, sequence: 3, echo: null, content });
   t.like(node.state().peer, { proven: true, lastHeardAt: 2330 }, 'and it need not show it again');
+});
+
+test('a packet refused as of an earlier run is echoed once, while nothing of the peer is heard, and believed in nothing', (t) => {
+  const node = standby();
+  const lower = { incarnation: peerRun - 1, echo: 0 };
+  node.hear(2010, activeReport, { ...lower, sequence: 900 });
+  t.is(node.state().peer.stranger, null, 'its peer is heard');
+  node.go(heardAt + deadtimeMs, { peer: null });
+  const before = node.state();
+  const effects = node.hear(before.now, activeReport, { ...lower, sequence: 901 });
+  node.hear(before.now, activeReport, { ...lower, sequence: 902 });
+  t.deepEqual(effects, []);
+  t.deepEqual(node.state().peer, { ...before.peer, stranger: { incarnation: peerRun - 1, sequence: 901 } });
+  t.deepEqual({ ...node.state(), links: before.links, peer: before.peer }, before);
+  const sent = node.ofKind('send-heartbeat').length;
+  node.pass(before.now + 2 * keepaliveMs);
+  const [first, second] = node.ofKind('send-heartbeat').slice(sent);
+  t.deepEqual(first?.echo, { incarnation: peerRun - 1, sequence: 901 });
+  t.is(second?.echo?.incarnation, peerRun);
+  t.is(node.state().peer.stranger, null);
+});
+
+test('a packet that has been seen before is not echoed', (t) => {
+  const node = standby();
+  node.go(heardAt + deadtimeMs, { peer: null });
+  node.hear(node.state().now, activeReport, { sequence: 1 });
+  t.is(node.state().peer.stranger, null);
+});
+
+test('who is heard after all is echoed itself', (t) => {
+  for (const incarnation of [peerRun, peerRun + 1]) {
+    const node = standby();
+    node.go(heardAt + deadtimeMs, { peer: null });
+    const { now } = node.state();
+    node.hear(now, activeReport, { incarnation: peerRun - 1, sequence: 901, echo: 0 });
+    node.hear(now + 1, activeReport, { incarnation, sequence: 1000 });
+    t.is(node.state().peer.stranger, null);
+  }
+});
+
+test('two new runs with lower numbers than each knows of the other find each other', (t) => {
+  const known = (self: Side) =>
+    initialState({
+      at: 0,
+      policy: examplePolicy(self),
+      incarnation: 5,
+      ledger: { groups: [], peer: { incarnation: 9, sequence: 40 }, standby: false, maintenanceUntil: null },
+    });
+  const nodes = { primary: known('primary'), secondary: known('secondary') };
+  const feed = (self: Side, event: Event): void => {
+    const { state, effects } = step(nodes[self], event);
+    nodes[self] = state;
+    for (const effect of effects) {
+      if (effect.kind !== 'send-heartbeat') continue;
+      const { kind: _, ...packet } = effect;
+      const to = self === 'primary' ? 'secondary' : 'primary';
+      feed(to, { kind: 'heartbeat-received', at: event.at, link: 0, incarnation: 5, ...packet });
+    }
+  };
+  for (let at = 0; at < 1000; at += 50) {
+    feed('primary', { kind: 'time-passed', at });
+    feed('secondary', { kind: 'time-passed', at });
+  }
+  t.is(nodes.primary.verdict.kind, 'alive');
+  t.is(nodes.secondary.verdict.kind, 'alive');
 });
 
 test('a packet that is not understood is a sign of life and counted, no more', (t) => {

@@ -9,6 +9,7 @@ import type { AddressConfig } from '../../config/config.ts';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { type InterfaceState, type NetworkMonitor, parseInterfaces } from '../network.ts';
+import { assertNever } from '../never.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 
 export interface AddressDriverOptions {
@@ -272,8 +273,4 @@ function isSame(left: string, right: string): boolean {
 function canonicalIpv6(address: string): string {
   const url = `http://[${address}]/`;
   return URL.canParse(url) ? new URL(url).hostname : address.toLowerCase();
-}
-
-function assertNever(value: never): never {
-  throw new Error(`unexpected ${JSON.stringify(value)}`);
 }

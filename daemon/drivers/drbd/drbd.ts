@@ -6,6 +6,7 @@
 
 import type { Logger } from 'pino';
 import type { Outcome } from '../driver.ts';
+import { assertNever } from '../never.ts';
 import { ensureUp } from './bring-up.ts';
 import { bringBack, demote, throwAway } from './demote.ts';
 import type { DrbdMonitor } from './monitor.ts';
@@ -258,8 +259,4 @@ function commandLines(
     default:
       return assertNever(action);
   }
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected value ${String(value)}`);
 }

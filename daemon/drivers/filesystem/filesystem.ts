@@ -5,6 +5,7 @@
 
 import type { Logger } from 'pino';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
+import { assertNever } from '../never.ts';
 import { type FilesystemConfig, type Finding, judge, type Target } from './judge.ts';
 import type { MountMonitor } from './mounts.ts';
 import { type CommandRunner, createCommandRunner } from './runner.ts';
@@ -197,8 +198,4 @@ function shellLine(argv: readonly string[]): string {
   const quote = (word: string) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
   return argv.map(quote).join(' ');
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected ${JSON.stringify(value)}`);
 }

@@ -6,6 +6,7 @@
 
 import { lstat } from 'node:fs/promises';
 import type { Outcome } from '../driver.ts';
+import { assertNever } from '../never.ts';
 import type { Filesystem } from './filesystem.ts';
 import { type FilesystemConfig, type Finding, wantsReadOnly } from './judge.ts';
 import type { RunResult } from './runner.ts';
@@ -169,8 +170,4 @@ function mountFailure(
     return { kind: 'failed', code: 'filesystem-unsound', message: `${why}: ${message}` };
   }
   return { kind: 'failed', code: 'mount-failed', message };
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected ${JSON.stringify(value)}`);
 }

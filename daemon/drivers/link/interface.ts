@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { LinkConfig, NodeConfig } from '../../config/config.ts';
+import { assertNever } from '../never.ts';
 
 export interface InterfaceAddress {
   readonly address: string;
@@ -132,8 +133,4 @@ export function broadcastAddress({ address, netmask }: InterfaceAddress): string
 
 function toNumber(dotted: string): number {
   return dotted.split('.').reduce((value, part) => ((value << 8) | Number(part)) >>> 0, 0);
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected link ${JSON.stringify(value)}`);
 }

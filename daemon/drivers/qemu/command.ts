@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { QemuGuestConfig } from '../../config/config.ts';
+import { assertNever } from '../never.ts';
 
 /** Where the files of a running guest are. All in a directory that only root may enter. */
 export interface GuestPaths {
@@ -132,8 +133,4 @@ function serialOptions(guest: QemuGuestConfig): readonly string[] {
 /** In QEMU's options a comma ends a value unless it is doubled. */
 function escapeOptionValue(text: string): string {
   return text.replaceAll(',', ',,');
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected value ${String(value)}`);
 }

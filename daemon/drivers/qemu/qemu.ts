@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
+import { assertNever } from '../never.ts';
 import {
   buildQemuArgv,
   buildTapArgv,
@@ -202,8 +203,4 @@ function describeCommands(
     default:
       return assertNever(action);
   }
-}
-
-function assertNever(value: never): never {
-  throw new TypeError(`unexpected value ${String(value)}`);
 }

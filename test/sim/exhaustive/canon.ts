@@ -166,6 +166,7 @@ function peerOf({ peer, startedAt, probes, fence }: State, self: HostIndex): voi
   put(rankOf.packet(other, peer.incarnation ?? 0, peer.lastSequence));
   contentOf(peer.content, other);
   echoOf(peer.echo, self);
+  echoOf(peer.stranger, other);
   flag(peer.met);
   flag(peer.lostWhileIsolated);
   age(peer.isolatedAt, contactMs);

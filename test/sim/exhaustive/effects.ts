@@ -3,6 +3,7 @@
 import type { Effect, Event, Ledger } from '../../../daemon/core/events.ts';
 import type { State } from '../../../daemon/core/state.ts';
 import { step } from '../../../daemon/core/step.ts';
+import { differOnlyInRefusals } from '../conduct.ts';
 import type { Host, HostIndex, Message, Operation, Running, Setup, World } from './model.ts';
 import { carriesFrom, groupName, hostIndexes, noDaemon, otherHost, reachesOutside } from './model.ts';
 
@@ -144,7 +145,7 @@ export function guestRunsTwice({ hosts }: World): boolean {
   return hostIndexes.every((index) => hosts[index].running.at(-1) === 'up');
 }
 
-/** S6: what this daemon was given, given to it once more, changes nothing but a counter. */
+/** S6: what this daemon was given, given to it once more, is refused. */
 export function replayChanges({ now, hosts }: World, index: HostIndex): boolean {
   const { state, heard, heardBefore } = hosts[index];
   if (state === null) return false;
@@ -156,13 +157,5 @@ function isTakenIn(state: State, message: Message | null, at: number): boolean {
   const { incarnation, sequence, echo, content } = message;
   const packet = { kind: 'heartbeat-received', at, link: 0, incarnation, sequence, echo, content } as const;
   const { state: after, effects } = step(state, packet);
-  if (effects.length > 0) return true;
-  for (const key in state) {
-    const field = key as keyof typeof state;
-    if (field !== 'links' && state[field] !== after[field]) return true;
-  }
-  return state.links.some((link, place) => {
-    const other = after.links[place];
-    return other?.lastHeardAt !== link.lastHeardAt || other.lastSequence !== link.lastSequence;
-  });
+  return effects.length > 0 || !differOnlyInRefusals(state, after);
 }

@@ -67,6 +67,7 @@ const peer: Fates<PeerState> = {
   lastSequence: 'row',
   content: 'row',
   echo: 'row',
+  stranger: 'row',
   met: 'row',
   lostWhileIsolated: 'row',
   isolatedAt: 'row',
@@ -144,6 +145,7 @@ const fence: Fates<FenceState> = {
 const lease: Fates<LeaseState> = {
   operation: 'row',
   askedAt: 'row',
+  readAt: 'said',
   nextAt: 'row',
   validUntil: 'row',
   heldSince: 'row',

@@ -72,6 +72,7 @@ function noteState({ peer, links, groups, ledger, persistedRevision }: State, se
   notePacket(other, peer.incarnation ?? 0, peer.lastSequence);
   for (const { lastSequence } of links) notePacket(other, peer.incarnation ?? 0, lastSequence);
   if (peer.echo !== null) notePacket(self, peer.echo.incarnation, peer.echo.sequence);
+  if (peer.stranger !== null) notePacket(other, peer.stranger.incarnation, peer.stranger.sequence);
   noteContent(peer.content, other);
   noteLedger(ledger, self);
   note(revisions[self], persistedRevision);
