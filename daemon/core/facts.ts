@@ -265,7 +265,15 @@ function hasSettled({ status, quarantined, failures, operation }: ResourceState)
   return isUp || quarantined !== null || failures >= failuresUntilSettled;
 }
 
+/** What was derived last: one step asks for the same more than once. */
+let last: { readonly state: State; readonly group: GroupState; readonly facts: Facts } | null = null;
+
 export function factsOf(state: State, group: GroupState): Facts {
+  if (last?.state !== state || last.group !== group) last = { state, group, facts: derive(state, group) };
+  return last.facts;
+}
+
+function derive(state: State, group: GroupState): Facts {
   const report = peerReport(state, group.policy.name);
   const peerGone = isPeerGone(state);
   const eligible = isEligible(state, group);
