@@ -4,7 +4,6 @@
 import { gatewayAnswers, lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
-import { isSame } from './same.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
 import { isUnmirrored, writesAlone } from './storage.ts';
@@ -156,8 +155,13 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const isOver = isMirrored || discardsInVain(state, group);
   const discards = !isOver && (group.discards || mayDiscard(state, group));
   const frozenInTime = group.frozenInTime && !isOver;
-  const discardsSince = group.discards ? group.discardsSince : state.now;
-  const given = discards ? { discards, discardsSince } : { discards };
-  const wished = { ...group, pullSince, pushSince, dataAccepted, ...given, frozenInTime };
-  return isSame(wished, group) ? group : wished;
+  const isSame =
+    pullSince === group.pullSince &&
+    pushSince === group.pushSince &&
+    dataAccepted === group.dataAccepted &&
+    discards === group.discards &&
+    frozenInTime === group.frozenInTime;
+  if (isSame) return group;
+  const discardsSince = discards && !group.discards ? state.now : group.discardsSince;
+  return { ...group, pullSince, pushSince, dataAccepted, discards, discardsSince, frozenInTime };
 }

@@ -86,9 +86,10 @@ function newestPacket(state: State): Ledger['peer'] {
 
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */
 export function syncLedger(state: State, facts: readonly Facts[], emit: (effect: Effect) => void): State {
-  const groups = state.groups.flatMap((group, index) => {
-    const known = facts[index];
-    return known === undefined ? [] : [recordOf(state, group, known)];
+  const groups: LedgerGroup[] = [];
+  facts.forEach((known, index) => {
+    const group = state.groups[index];
+    if (group !== undefined) groups.push(recordOf(state, group, known));
   });
   const { standby, maintenanceUntil } = state;
   const ledger = { groups, peer: newestPacket(state), standby, maintenanceUntil };

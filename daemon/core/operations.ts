@@ -246,7 +246,7 @@ export function reconcile(
       starts: action === 'start' ? [...recent(resource.starts, state.now), state.now] : resource.starts,
     });
   }
-  return putGroup(next, current);
+  return current === group ? next : putGroup(next, current);
 }
 
 function recent(starts: readonly MonotonicMs[], now: MonotonicMs): readonly MonotonicMs[] {

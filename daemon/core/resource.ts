@@ -92,8 +92,8 @@ interface Parts {
 /** Is that so of all addresses of a group, or of all the rest? */
 export function isPartDown({ policy, resources }: Parts, part: 'address' | 'rest'): boolean {
   const isMember = ({ kind }: ResourcePolicy) => (kind === 'address') === (part === 'address');
-  const members = policy.resources.filter(isMember).map(({ id }) => id);
-  return resources.every((resource) => !members.includes(resource.id) || isDown(resource));
+  const isOfPart = ({ id }: ResourceState) => policy.resources.some((one) => one.id === id && isMember(one));
+  return resources.every((resource) => isDown(resource) || !isOfPart(resource));
 }
 
 /** Nothing of it is in use, nor can come into use without a new operation. */

@@ -2,7 +2,10 @@
 
 /** Deep equality of plain, serialisable data: objects, arrays, strings, numbers, booleans, null. */
 export function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
+  return a === b || isAlike(a, b);
+}
+
+function isAlike(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   if (Array.isArray(a) && Array.isArray(b)) {

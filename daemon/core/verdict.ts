@@ -15,7 +15,7 @@ export function judge(state: State): State {
     const fresh = link.fresh && silentMs - state.peer.forgivenMs < deadtimeMs;
     return { ...link, fresh };
   });
-  const verdict = conclude({ ...state, links }, warntimeMs);
+  const verdict = conclude(state, warntimeMs);
   const alive = verdict.kind === 'alive' || (verdict.kind === 'late' && state.peer.aliveSince !== null);
   const aliveSince = alive ? (state.peer.aliveSince ?? state.now) : null;
   const isStale = verdict.kind === 'isolated' && rawSilenceMs(state) >= state.policy.timings.staleAfterMs;
@@ -177,10 +177,11 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const near = isDue && state.verdict.kind !== 'departed';
   const settled = silent > patienceMs(state) + takeoverAfterMs;
   const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
-  return state.policy.probes.flatMap((target) => {
+  const paces: ProbePace[] = [];
+  for (const target of state.policy.probes) {
     if (target.kind === 'gateway')
-      return [{ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs }];
-    if (!near || holdsAddress(state, target)) return [];
-    return [{ target: target.id, intervalMs: urgentMs }];
-  });
+      paces.push({ target: target.id, intervalMs: near ? urgentMs : steadyProbeMs });
+    else if (near && !holdsAddress(state, target)) paces.push({ target: target.id, intervalMs: urgentMs });
+  }
+  return paces;
 }

@@ -67,7 +67,7 @@ export const accepted: readonly Accepted[] = [
   },
   {
     file: 'same.ts',
-    within: 'isSame',
+    within: 'isAlike',
     original: 'index < a.length',
     replacement: 'index <= a.length',
     reason: 'behind their ends two lists of the same length have the same: nothing',

@@ -123,7 +123,8 @@ export function differOnlyInRefusals(before: State, after: State): boolean {
 }
 
 function areEqual<T extends object>(was: T, is: T, exempt: readonly (keyof T)[]): boolean {
-  return (Object.keys(was) as Array<keyof T>).every((key) => was[key] === is[key] || exempt.includes(key));
+  for (const key in was) if (was[key] !== is[key] && !exempt.includes(key)) return false;
+  return true;
 }
 
 /** S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */

@@ -28,9 +28,8 @@ const payloadOf = ({ from, echo, content }: GenuinePacket): Buffer =>
   createHeartbeatEncoder({ sender: from, receiver: otherSide(from) }).encode(echo, content);
 
 /** As its sender puts it on the wire. */
-export function genuineBytes(packet: GenuinePacket, key = ring.signing): Buffer {
+export function genuineBytes(packet: GenuinePacket, key = ring.signing, payload = payloadOf(packet)): Buffer {
   const { from, link: linkIndex, incarnation, sequence } = packet;
-  const payload = payloadOf(packet);
   return encodePacket(identities[from], key, { linkIndex, incarnation, sequence, payload });
 }
 
@@ -55,8 +54,11 @@ function withFlippedBit(bytes: Buffer, chance: Chance): Buffer {
   return copy;
 }
 
-const noise = (length: number, chance: Chance) =>
-  Buffer.from(Array.from({ length }, () => below(chance, 256)));
+function noise(length: number, chance: Chance): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = below(chance, 256);
+  return bytes;
+}
 
 /** Much newer than any that the sender has sent, with a goodbye in it: what would do the most harm. */
 function goodbye(packet: GenuinePacket): GenuinePacket {
@@ -73,7 +75,8 @@ function goodbye(packet: GenuinePacket): GenuinePacket {
 const forgeriesOf = (packet: GenuinePacket, chance: Chance): readonly (readonly [string, Buffer])[] => {
   const bytes = genuineBytes(packet);
   const better = goodbye(packet);
-  const head = Buffer.from(genuineBytes(better));
+  const payload = payloadOf(better);
+  const head = genuineBytes(better, ring.signing, payload);
   const signatureBytes = 32;
   bytes.copy(head, head.length - signatureBytes, bytes.length - signatureBytes);
   return [
@@ -83,8 +86,11 @@ const forgeriesOf = (packet: GenuinePacket, chance: Chance): readonly (readonly 
     ['longer', Buffer.concat([bytes, noise(1 + below(chance, 40), chance)])],
     ['noise', noise(below(chance, packetBytesMax), chance)],
     ['noise behind a good head', Buffer.concat([bytes.subarray(0, 42), noise(bytes.length - 42, chance)])],
-    ['signed with another key', genuineBytes(better, strange)],
-    ["signed with another key under the cluster's name for its own", genuineBytes(better, disguised)],
+    ['signed with another key', genuineBytes(better, strange, payload)],
+    [
+      "signed with another key under the cluster's name for its own",
+      genuineBytes(better, disguised, payload),
+    ],
     ['with the signature of an older packet', head],
     ['with no signature', Buffer.concat([head.subarray(0, -signatureBytes), Buffer.alloc(signatureBytes)])],
   ];
