@@ -228,14 +228,6 @@ export const data: readonly Defect[] = [
     variants: anywhere,
   },
   {
-    name: 'recorded-owner-ignored',
-    what: 'what runs without a record goes before what its recorded owner, the peer, has frozen',
-    file: 'facts.ts',
-    find: 'return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;',
-    replace: 'return ledger === undefined && policy === undefined && group === undefined;',
-    variants: evidence,
-  },
-  {
     name: 'witness-not-asked-after-freeze',
     what: 'what is frozen goes on by the word of a peer that has lost its record of what it wrote',
     file: 'storage.ts',
