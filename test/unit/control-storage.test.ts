@@ -10,6 +10,7 @@ import type { Trouble } from '../../daemon/drivers/drbd/types.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
 import { apart, mirrored, oneCore } from './support/one-core.ts';
+import { frozenAndHeardAgain } from './support/situations.ts';
 
 const well = { ...mirrored, disk: 'up-to-date', peerDisk: 'up-to-date' } as const;
 const stale = {
@@ -50,6 +51,19 @@ test('what keeps a resource from being seen is said with what mends it', (t) => 
   t.deepEqual(said({ ...well, connection: 'unknown' }, { trouble: toolsMissing }), [
     'alarm storage-not-seen: drbd:r0: drbdadm and drbdsetup are not installed => apt-get install drbd-utils',
   ]);
+});
+
+test('a frozen group says what it waits for: its peer, or the witness when the peer is heard', (t) => {
+  const node = frozenAndHeardAgain();
+  const said = () => attentionOf(node.state()).find(({ code }) => code === 'frozen');
+  t.like(said(), {
+    severity: 'alarm',
+    message:
+      'office is frozen: addresses released, guests paused, until the witness says whether secondary has written since',
+    next: 'mend the witness; or give up what was written here and run on secondary: battito takeover office',
+  });
+  node.go(9000, { peer: null });
+  t.regex(said()?.message ?? '', /until secondary is heard$/);
 });
 
 test('a group that is held back by its data names its disks and their state', (t) => {

@@ -6,7 +6,7 @@ import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 import { activeReport, apart, type OneCore, oneCore, ownRun, stoppedReport } from './support/one-core.ts';
-import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
+import { frozenAndHeardAgain, ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
 const { timings, witness, watchdog } = policyOf('primary');
@@ -281,21 +281,8 @@ for (const [what, term, isUnbroken] of terms) {
   });
 }
 
-/** An owner with a disk that was cut off, is frozen, and hears its peer again, which would grant it to go on. */
-function heardAgain() {
-  const node = runningOwner({ lease: true });
-  node.go(3000, { witness: held });
-  node.go(3000 + ttlMs, { peer: null, witness: unreachable, gateway: 'unanswered' });
-  node.show(3000 + ttlMs, apart);
-  const { phase } = node.group();
-  if (phase.kind !== 'frozen') throw new Error(`it is ${phase.kind}`);
-  const granting = { ...ofPrimary, grant: { incarnation: ownRun, claim: phase.claim.id } };
-  node.go(6000, { peer: granting, witness: unreachable });
-  return node;
-}
-
 test('what is frozen goes on by the word of the peer only once the witness was asked: the peer may have lost its record', (t) => {
-  const node = heardAgain();
+  const node = frozenAndHeardAgain();
   t.is(node.state().verdict.kind, 'alive');
   t.is(node.phase()?.kind, 'frozen', 'an answer of before says nothing of what the peer did since');
   t.is(node.report()?.claim, null, 'and a person may still give it to the peer');
@@ -304,9 +291,17 @@ test('what is frozen goes on by the word of the peer only once the witness was a
   t.true(node.codes().includes('resume'));
 });
 
+test('while the witness is asked in vain, a person may give what is frozen to the peer', (t) => {
+  const node = frozenAndHeardAgain();
+  node.hear(6010, { ...ofPrimary, claim: { id: 9, reason: 'operator' } });
+  t.is(node.report()?.grant?.claim, 9);
+  node.obey(6020);
+  t.is(node.phase()?.kind, 'stopped');
+});
+
 test('what is frozen is given up when the witness says that the peer has written since', (t) => {
   for (const answer of [held, refused]) {
-    const node = heardAgain();
+    const node = frozenAndHeardAgain();
     node.go(6000 + ttlMs, { witness: { ...answer, term: 3, peerAlone: ['office'] } });
     t.false(node.codes().includes('resume'));
     t.true(node.codes().includes('discard'));
