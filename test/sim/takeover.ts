@@ -1,6 +1,6 @@
 // Rule L2: what was lost, or left, runs on the other host within the bound. Where it is judged, and where it cannot be.
 
-import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
+import { type Action, otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import type { World } from '../../daemon/sim/world.ts';
 import { describe, ownerOf } from './calm.ts';
 import type { Run } from './run.ts';
@@ -12,7 +12,8 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   if (whenCalm !== true || !losesOwner(run, action)) return false;
   const { world, schedule } = run;
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
-  if (isAlone && !hasWorseCopy(world, schedule.setup)) return true;
+  if (isAlone && !hasWorseCopy(world, schedule.setup) && sides.every((side) => hasMetPeer(world, side)))
+    return true;
   run.takeoverChecks.skipped += 1;
   return false;
 }
@@ -21,6 +22,12 @@ function losesOwner({ world, schedule }: Run, action: Action): boolean {
   if (action.kind === 'stop-daemon') return true;
   if (action.kind !== 'power-loss') return false;
   return groupsOf(schedule.setup).some((group) => ownerOf(world, group) === action.host);
+}
+
+/** Packets are lost: a daemon is given a deadtime to hear all that it needs to know of its peer. */
+function hasMetPeer(world: World, side: Side): boolean {
+  const state = world.state(side);
+  return state === null || state.now - state.startedAt >= state.policy.timings.deadtimeMs;
 }
 
 /** A copy that was not up-to-date when the owner was lost may have to wait for it. */

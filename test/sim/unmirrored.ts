@@ -1,5 +1,6 @@
 // Rule S3 where no mirror can tell which data are the newest: what a guest last ran on.
 
+import type { Ledger } from '../../daemon/core/events.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context } from './checkers.ts';
 
@@ -12,10 +13,11 @@ interface Run {
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
  * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
- * either host has what ran last. What a ledger says of itself is no excuse. One thing is, until the nodes meet, which a
- * host cannot know that ran the group last: that a person had older data used on the other one.
+ * either host has what ran last. What a ledger says of itself is no excuse, with two exceptions, until the nodes meet,
+ * since there is nothing else to go by: a person had older data used on the other host; or the ledger is an old one, and
+ * says that its host was the only owner, which was true once.
  */
-export function provenDataOnly({ policy, report }: Context): Checker {
+export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
   const groupOf = new Map<string, string>();
   for (const { name, resources } of policy.groups) {
@@ -32,29 +34,40 @@ export function provenDataOnly({ policy, report }: Context): Checker {
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   /** It ran the group last for all that it can know. */
   const parted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  const isOld: Record<Side, boolean> = { primary: false, secondary: false };
   const meet = () => {
     parted.primary.clear();
     parted.secondary.clear();
   };
+  /** Of which the old record that this daemon began with says that its host was the only owner. */
+  const soleOnce: Record<Side, readonly string[]> = { primary: [], secondary: [] };
+  const soleIn = ({ groups }: Ledger, side: Side) =>
+    groups.filter(({ sole, owner }) => sole && owner === side).map(({ name }) => name);
   return {
     rule: 'S3',
     daemon({ side }) {
       runs[side] = { incarnation: 0, hasMet: false };
       accepted[side].clear();
+      soleOnce[side] = isOld[side] ? soleIn(ledgerOnDisk(side), side) : [];
     },
     stepped({ at, side, event, before, effects }) {
       const run = runs[side];
       if (!run.hasMet && event.kind === 'heartbeat-received') {
         run.incarnation = before.incarnation;
         run.hasMet = event.echo?.incarnation === run.incarnation;
-        if (run.hasMet) meet();
+        if (run.hasMet) {
+          meet();
+          isOld[side] = false;
+          soleOnce[side] = [];
+        }
       }
       if (run.hasMet) return;
       for (const effect of effects) {
         if (effect.kind !== 'start-operation' || effect.action !== 'start') continue;
         const group = groupOf.get(effect.resource);
-        const isOthers = group !== undefined && lastOn.get(group) === otherSide(side);
-        if (isOthers && !accepted[side].has(group) && !parted[side].has(group))
+        if (group === undefined || lastOn.get(group) !== otherSide(side)) continue;
+        const isExcused = parted[side].has(group) || soleOnce[side].includes(group);
+        if (!accepted[side].has(group) && !isExcused)
           report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
       }
     },
@@ -69,6 +82,7 @@ export function provenDataOnly({ policy, report }: Context): Checker {
     },
     action({ action }) {
       if (action.kind === 'start-by-hand') byHand[action.host].add(action.resource);
+      if (action.kind === 'state-file' && action.condition === 'old') isOld[action.host] = true;
     },
     running({ side, resource, running }) {
       if (running !== 'up') return;

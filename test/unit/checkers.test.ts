@@ -270,6 +270,17 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
   t.is(brokenBy([...older, begins]), 0, 'it cannot know');
   const meets = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
   t.is(brokenBy([...older, meets, daemonOn(6, 'primary', true), begins]), 1, 'it has been told');
+  const ranThere = running(1, 'secondary', 'guest:mail', 'up');
+  const stateFile = (condition: 'old' | 'lost', host: Side): Trace => ({
+    kind: 'action',
+    at: 2,
+    action: { kind: 'state-file', host, condition },
+  });
+  const begun = daemonOn(3, 'primary', true);
+  t.is(brokenBy([ranThere, stateFile('old', 'primary'), begun, begins]), 0, 'it was true once');
+  t.is(brokenBy([ranThere, stateFile('old', 'secondary'), begun, begins]), 1);
+  t.is(brokenBy([ranThere, stateFile('lost', 'primary'), begun, begins]), 1);
+  t.is(brokenBy([ranThere, stateFile('old', 'primary'), begun, meets, begun, begins]), 1, 'it has been told');
   const goodbye = (heard: readonly Trace[]) => [
     running(1, 'primary', 'guest:mail', 'up'),
     ...heard,
