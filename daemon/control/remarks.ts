@@ -37,14 +37,19 @@ export function apartOf(
   };
 }
 
-/** Of each group that has such a copy here; while all are connected there is nothing to remark. */
-export function ownRemarks(sights: OwnSights): readonly GroupRemarks[] {
-  return sights.state.groups.flatMap((group) => {
-    const disks = group.resources.flatMap((resource) => diskRemarks(sights, resource));
-    if (disks.length === 0) return [];
-    return [{ group: group.policy.name, disks, guests: guestRemarks(sights, group) }];
-  });
+/** Of each group that has such a copy here. `look`: asked only where there is one, so that a heartbeat costs no more. */
+export function ownRemarks({ groups }: State, look: () => OwnSights): readonly GroupRemarks[] {
+  const parted = groups.filter(({ resources }) => resources.some(isApart));
+  if (parted.length === 0) return [];
+  const sights = look();
+  return parted.map((group) => ({
+    group: group.policy.name,
+    disks: group.resources.flatMap((resource) => diskRemarks(sights, resource)),
+    guests: guestRemarks(sights, group),
+  }));
 }
+
+const isApart = ({ storage }: ResourceState) => storage !== null && storage.connection !== 'connected';
 
 function diskRemarks(sights: OwnSights, resource: ResourceState): readonly DiskRemark[] {
   const { id, storage } = resource;

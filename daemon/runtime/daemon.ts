@@ -165,7 +165,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const carryOut = (effect: Effect) => {
     switch (effect.kind) {
       case 'send-heartbeat': {
-        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(sights()));
+        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(loop.state(), sights));
         const { incarnation } = stateFile;
         for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
         return;

@@ -204,6 +204,7 @@ test('a newer version may add fields at the end', (t) => {
 // ---- what a node says ----
 
 const withDisk = () => oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { disk: true }) });
+const remarksOf = (node: ReturnType<typeof withDisk>) => ownRemarks(node.state(), () => sightsOf(node));
 const sightsOf = (node: ReturnType<typeof withDisk>) => ({
   state: node.state(),
   nowMs: node.state().now + 500,
@@ -215,12 +216,16 @@ const sightsOf = (node: ReturnType<typeof withDisk>) => ({
 
 test('a node remarks its copies that are not connected, with the guests of their group; else nothing', (t) => {
   const node = withDisk();
-  t.deepEqual(ownRemarks(sightsOf(node)), [], 'nothing has been seen yet');
+  t.deepEqual(remarksOf(node), [], 'nothing has been seen yet');
   node.show(1, mirrored);
-  t.deepEqual(ownRemarks(sightsOf(node)), []);
+  t.deepEqual(remarksOf(node), []);
+  const unasked = () => {
+    throw new Error('it was looked, although nothing is to be remarked');
+  };
+  t.deepEqual(ownRemarks(node.state(), unasked), []);
   node.show(2, { ...apart, connection: 'standalone', role: 'primary' });
   node.seeOne(3, mail, { kind: 'up' });
-  t.deepEqual(ownRemarks(sightsOf(node)), [
+  t.deepEqual(remarksOf(node), [
     {
       group: 'office',
       disks: [
