@@ -1,8 +1,9 @@
 // What is known of the two copies of a resource, who would lose what, and what each choice would run. Pure: from one
 // status, and the time of day.
 
-import type { ResourceView, Status } from '../control/api.ts';
+import type { DiskRemark, GuestRemark, ResourceView, Status } from '../control/api.ts';
 import { drbdNameOf } from '../core/resource.ts';
+import { isHeard, type Natural, naturalOf } from './resolve-natural.ts';
 
 type Group = Status['groups'][number];
 
@@ -22,42 +23,45 @@ export interface Choice {
   readonly steps: readonly Step[];
 }
 
+/** What a node sees of its own copy. */
+export interface Copy {
+  readonly role: string;
+  readonly disk: string;
+  readonly connection: string;
+  readonly standsAlone: DiskRemark['standsAlone'];
+  /** Wall clock, ISO 8601; null: not written to alone, as far as is known. */
+  readonly aloneSince: string | null;
+  readonly aloneForMs: number | null;
+  /** Longer than that: since before the daemon was started. */
+  readonly aloneLonger: boolean;
+  readonly changedKib: number | null;
+  /** Null: not said. */
+  readonly guests: readonly GuestRemark[] | null;
+}
+
 export interface ResolveFacts {
   readonly resource: string;
   readonly group: string;
   /** Not connected to its mirror: only then anything can have parted. */
   readonly parted: boolean;
   readonly runsOn: string | null;
-  readonly self: {
+  readonly self: Copy & {
     readonly node: string;
-    readonly role: string;
-    readonly disk: string;
-    readonly connection: string;
-    readonly standsAlone: 'no' | 'split-brain' | 'unrelated' | 'unexplained';
-    /** Wall clock, ISO 8601; null: not written to alone, as far as is known. */
-    readonly aloneSince: string | null;
-    readonly aloneForMs: number | null;
-    /** Longer than that: since before this daemon was started. */
-    readonly aloneLonger: boolean;
-    readonly changedKib: number | null;
     readonly phase: string;
     readonly generation: number;
     readonly discarding: boolean;
-    readonly guests: readonly {
-      readonly name: string;
-      readonly status: string;
-      readonly upForMs: number | null;
-    }[];
   };
   readonly peer: {
     readonly node: string;
     readonly heard: boolean;
     readonly silentMs: number | null;
-    /** What it said last; null: it was never heard. */
+    /** What it said last of the group; null: it was never heard. */
     readonly said: Group['peer'];
+    /** What it said of its copy in its newest heartbeat, `ageMs` ago: spans are as of then. Null: nothing. */
+    readonly copy: (Copy & { readonly ageMs: number }) | null;
   };
-  /** Whose changes one would give up as things are; null: not clear. For a person to decide. */
-  readonly natural: { readonly node: string | null; readonly why: string };
+  /** Whose changes one would give up as things are; for a person to decide. */
+  readonly natural: Natural;
   /** Other resources of the group that are not connected: they share the fate. */
   readonly also: readonly string[];
   readonly choices: readonly Choice[];
@@ -66,17 +70,15 @@ export interface ResolveFacts {
 }
 
 const isApart = ({ kind, storage }: ResourceView) => kind === 'drbd' && storage?.connection !== 'connected';
-const isHeard = ({ verdict }: Status) => verdict.kind === 'alive' || verdict.kind === 'late';
 
 export function factsOf(status: Status, group: Group, resource: ResourceView, wallMs: number): ResolveFacts {
-  const { storage, apart } = resource;
   const [self, peer] = [status.self.name, status.peer.name];
-  // A daemon that an upgrade has not restarted yet leaves out the newer fields.
-  const aloneForMs = apart?.aloneForMs ?? null;
   const name = drbdNameOf(resource.id);
   const lost = group.resources.filter(isApart);
   const also = lost.filter(({ id }) => id !== resource.id).map(({ id }) => drbdNameOf(id));
-  const natural = naturalOf(status, group, resource);
+  const natural = isApart(resource)
+    ? naturalOf(status, group, lost)
+    : { node: null, why: 'the copies are connected' };
   const nodes = natural.node === peer ? [peer, self] : [self, peer];
   return {
     resource: name,
@@ -85,47 +87,76 @@ export function factsOf(status: Status, group: Group, resource: ResourceView, wa
     runsOn: group.runsOn,
     self: {
       node: self,
-      role: storage?.role ?? 'unknown',
-      disk: storage?.disk ?? 'unknown',
-      connection: storage?.connection ?? 'unknown',
-      standsAlone: apart?.standsAlone ?? 'no',
-      aloneSince: aloneForMs === null ? null : new Date(wallMs - aloneForMs).toISOString(),
-      aloneForMs,
-      aloneLonger: apart?.aloneLonger ?? false,
-      changedKib: apart?.changedKib ?? null,
+      ...ownCopy(group, resource, wallMs),
       phase: group.phase,
       generation: group.generation,
       discarding: group.discarding ?? false,
-      guests: group.resources
-        .filter(({ kind }) => kind === 'guest')
-        .map((guest) => ({
-          name: guest.id.replace('guest:', ''),
-          status: guest.status,
-          upForMs: guest.upForMs ?? null,
-        })),
     },
     peer: {
       node: peer,
       heard: isHeard(status),
       silentMs: status.verdict.silentMs,
       said: group.peer,
+      copy: peerCopy(group, name, wallMs),
     },
     natural,
     also,
     choices: nodes.map((node) => ({
       node,
       command: `battito drbd resolve ${name} --discard-here`,
-      steps: stepsOf(status, lost, node),
+      steps: stepsOf(status, group, lost, node),
     })),
     obstacle: obstacleOf(status, group),
   };
 }
 
-function stepsOf(status: Status, lost: readonly ResourceView[], victim: string): readonly Step[] {
+// A daemon that an upgrade has not restarted yet leaves out the newer fields.
+function ownCopy(group: Group, { storage, apart }: ResourceView, wallMs: number): Copy {
+  const aloneForMs = apart?.aloneForMs ?? null;
+  return {
+    role: storage?.role ?? 'unknown',
+    disk: storage?.disk ?? 'unknown',
+    connection: storage?.connection ?? 'unknown',
+    standsAlone: apart?.standsAlone ?? 'no',
+    aloneSince: before(wallMs, aloneForMs),
+    aloneForMs,
+    aloneLonger: apart?.aloneLonger ?? false,
+    changedKib: apart?.changedKib ?? null,
+    guests: group.resources
+      .filter(({ kind }) => kind === 'guest')
+      .map(({ id, status, upForMs }) => ({
+        name: id.replace('guest:', ''),
+        status,
+        upForMs: upForMs ?? null,
+      })),
+  };
+}
+
+function peerCopy({ peerRemarks }: Group, name: string, wallMs: number): ResolveFacts['peer']['copy'] {
+  const found = diskThere(peerRemarks, name);
+  if (!peerRemarks || found === undefined) return null;
+  const { ageMs, guests } = peerRemarks;
+  const { resource: _, ...figures } = found;
+  return { ...figures, aloneSince: before(wallMs - ageMs, found.aloneForMs), guests, ageMs };
+}
+
+const diskThere = (remarks: Group['peerRemarks'] | undefined, name: string) =>
+  remarks?.disks.find(({ resource }) => resource === name);
+
+const before = (wallMs: number, spanMs: number | null) =>
+  spanMs === null ? null : new Date(wallMs - spanMs).toISOString();
+
+function stepsOf(
+  status: Status,
+  group: Group,
+  lost: readonly ResourceView[],
+  victim: string,
+): readonly Step[] {
   const { self, peer } = status;
   const other = victim === self.name ? peer.name : self.name;
-  const connectionAt = (node: string, { storage }: ResourceView) =>
-    node === self.name ? (storage?.connection ?? 'unknown') : 'unknown';
+  const thereNow = isHeard(status) ? group.peerRemarks : null;
+  const connectionAt = (node: string, { id, storage }: ResourceView) =>
+    (node === self.name ? storage?.connection : diskThere(thereNow, drbdNameOf(id))?.connection) ?? 'unknown';
   return lost.flatMap((resource) => {
     const name = drbdNameOf(resource.id);
     const [here, there] = [connectionAt(victim, resource), connectionAt(other, resource)];
@@ -142,31 +173,6 @@ function stepsOf(status: Status, lost: readonly ResourceView[], victim: string):
     ];
   });
 }
-
-function naturalOf(status: Status, group: Group, resource: ResourceView): ResolveFacts['natural'] {
-  const [self, peer] = [status.self.name, status.peer.name];
-  const { runsOn, name } = group;
-  if (!isApart(resource)) return { node: null, why: 'the copies are connected' };
-  if (!isHeard(status)) return { node: null, why: `${peer} is not heard: what it has is not known` };
-  if (runsOn !== null) {
-    const guests = group.resources.filter(({ kind }) => kind === 'guest').map(({ id }) => nameOfGuest(id));
-    const work = guests.length === 0 ? name : `${name} with ${guests.join(', ')}`;
-    const why = `${runsOn} runs ${work}, and would have to stop that before it could give up what it wrote`;
-    return { node: runsOn === self ? peer : self, why };
-  }
-  // Both have to be known: a side that merely has not said anything may have written.
-  const { apart } = resource;
-  const isUntouchedHere = apart?.aloneForMs === null && apart.changedKib === 0;
-  const isTouchedThere = group.peer?.alone === true;
-  const isTouchedHere = apart !== null && apart !== undefined && apart.aloneForMs !== null;
-  if (isUntouchedHere && isTouchedThere)
-    return { node: self, why: `nothing was written on ${self} since they parted; ${peer} did write` };
-  if (isTouchedHere && group.peer?.alone === false)
-    return { node: peer, why: `${peer} says that it wrote nothing alone; ${self} did write` };
-  return { node: null, why: `${name} runs on neither node, and which copy is worth more is not known` };
-}
-
-const nameOfGuest = (id: string) => id.replace('guest:', '');
 
 /** As the daemon or DRBD would refuse it; so that nobody types a name in vain. */
 function obstacleOf(status: Status, group: Group): ResolveFacts['obstacle'] {

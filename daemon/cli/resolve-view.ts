@@ -1,14 +1,14 @@
 // The two copies of a resource as lines for a person. Pure.
 
 import { sizeText } from '../drivers/drbd/progress.ts';
-import type { Choice, ResolveFacts } from './resolve-facts.ts';
+import type { Choice, Copy, ResolveFacts } from './resolve-facts.ts';
 import { formatSpan, formatTime } from './time.ts';
 
-const reasons: Readonly<Record<ResolveFacts['self']['standsAlone'], string>> = {
+const reasons: Readonly<Record<Copy['standsAlone'], string>> = {
   no: '',
   'split-brain': ': DRBD found that both were written to',
   unrelated: ': DRBD found no common past of the two',
-  unexplained: ': why, DRBD did not say while this daemon listened',
+  unexplained: ': why, DRBD did not say while the daemon listened',
 };
 
 /** Both sides, and which one is the natural one to give up; then what each of these choices would run. */
@@ -18,7 +18,7 @@ export function renderFacts(facts: ResolveFacts, choices: readonly Choice[]): re
     `${facts.resource} of ${facts.group}: ${headline(facts)}`,
     `  on ${self.node} (this node):`,
     ...selfLines(facts).map((line) => `    ${line}`),
-    `  on ${peer.node}${peer.heard ? ' (as its heartbeats say)' : ''}:`,
+    `  on ${peer.node}${sourceOf(facts)}:`,
     ...peerLines(facts).map((line) => `    ${line}`),
     ...(facts.parted ? choiceLines(facts, choices) : []),
   ];
@@ -31,49 +31,81 @@ function headline({ parted, self }: ResolveFacts): string {
     : 'the two copies are not connected; DRBD still looks for its peer, and whether they have parted is not known';
 }
 
+/** Where that is from which follows: what a silent node has done since, nobody knows. */
+function sourceOf({ peer, parted }: ResolveFacts): string {
+  if (peer.heard) return ' (as its heartbeats say)';
+  if (!parted || peer.copy === null) return '';
+  return ` (not heard now; it said last, ${formatSpan(peer.copy.ageMs)} ago)`;
+}
+
 function selfLines({ parted, self, group, runsOn }: ResolveFacts): readonly string[] {
-  const { role, disk, connection, standsAlone, guests } = self;
-  const seen = `${role}, ${disk}, ${connection}${reasons[standsAlone]}`;
   const runs = runsOn === self.node ? ' and runs here' : '';
   return [
-    seen,
-    ...(parted ? [aloneText(self), changedText(self)] : []),
+    ...copyLines(self, parted),
     `${group} is ${self.phase}${runs}, generation ${self.generation}`,
-    ...guests.map(({ name, status, upForMs }) => {
-      const since = upForMs === null ? '' : ` for ${formatSpan(upForMs)}`;
-      return `guest ${name}: ${status}${since}`;
-    }),
+    ...guestLines(self),
     ...(self.discarding ? ['it is giving up what it wrote'] : []),
   ];
 }
 
-function aloneText({ aloneSince, aloneForMs, aloneLonger }: ResolveFacts['self']): string {
-  if (aloneSince === null || aloneForMs === null) return 'not written to alone, as far as this daemon knows';
-  const longer = aloneLonger ? ' or longer: it was so when this daemon was started' : '';
-  return `written to alone since ${formatTime(aloneSince).slice(0, 19)}, for ${formatSpan(aloneForMs)}${longer}`;
+function copyLines(copy: Copy, parted: boolean): readonly string[] {
+  const { role, disk, connection, standsAlone } = copy;
+  const seen = `${role}, ${disk}, ${connection}${reasons[standsAlone]}`;
+  return parted ? [seen, aloneText(copy), changedText(copy)] : [seen];
 }
 
-function changedText({ changedKib }: ResolveFacts['self']): string {
+/** When it was last written to is not known: of a primary that may be now, of a secondary not after its demotion. */
+function aloneText({ role, aloneSince, aloneForMs, aloneLonger }: Copy): string {
+  if (aloneSince === null || aloneForMs === null) return 'not written to alone, as far as the daemon knows';
+  const since = `written to alone since ${formatTime(aloneSince).slice(0, 19)}`;
+  const span = formatSpan(aloneForMs);
+  const cause = 'it was so when the daemon was started';
+  return role === 'secondary'
+    ? `${since}, ${span} ago${aloneLonger ? ` or earlier (${cause})` : ''}, until it was demoted (when is not known)`
+    : `${since}, for ${span}${aloneLonger ? ` or longer (${cause})` : ''}`;
+}
+
+function changedText({ changedKib }: Copy): string {
   if (changedKib === null) return 'how much was changed since they parted is not known';
   // After a crash DRBD counts whole areas in which something may have been written.
   return `changed since they parted: ${changedKib === 0 ? 'nothing' : `at most ${sizeText(changedKib)}`}`;
 }
 
-function peerLines({ peer, group, runsOn, parted, resource }: ResolveFacts): readonly string[] {
+function guestLines({ guests }: Copy): readonly string[] {
+  if (guests === null)
+    return ['its guests did not fit into its heartbeats; the same command there shows them'];
+  return guests.map(({ name, status, upForMs }) => {
+    const since = upForMs === null ? '' : ` for ${formatSpan(upForMs)}`;
+    return `guest ${name}: ${status}${since}`;
+  });
+}
+
+function peerLines(facts: ResolveFacts): readonly string[] {
+  const { peer, group, runsOn, parted } = facts;
   const { said, heard, silentMs } = peer;
+  const copy = parted ? peer.copy : null;
   const silence = silentMs === null ? 'since this daemon was started' : `for ${formatSpan(silentMs)}`;
-  const before = heard ? [] : [`it is not heard ${silence}: what it wrote is not known`];
+  const before = heard || copy !== null ? [] : [`it is not heard ${silence}: what it wrote is not known`];
   if (said === null) return [...before, ...(heard ? ['it has not said anything yet'] : [])];
   const runs = runsOn === peer.node ? ' and runs there' : '';
   const counts = said.up > 0 ? `, ${said.up} of ${said.total} up` : '';
-  const alone = said.alone ? 'it writes, or wrote, without this copy' : 'it says that it did not write alone';
+  const last = before.length === 0 ? '' : 'it said last: ';
   return [
     ...before,
-    `${heard ? '' : 'it said last: '}${group} is ${said.phase}${runs}, generation ${said.generation}${counts}`,
-    ...(parted ? [alone] : []),
+    ...(copy === null ? [] : copyLines(copy, parted)),
+    `${last}${group} is ${said.phase}${runs}, generation ${said.generation}${counts}`,
+    ...(copy === null ? [] : guestLines(copy)),
     ...(said.discarding ? ['it is giving up what it wrote'] : []),
-    ...(parted ? [`how much it wrote, the same command there shows: battito drbd resolve ${resource}`] : []),
+    ...(parted ? unsaidLines(facts, said.alone) : []),
   ];
+}
+
+/** What is not known of the peer from here, and who knows it. */
+function unsaidLines({ peer, resource }: ResolveFacts, wroteAlone: boolean): readonly string[] {
+  const there = `the same command there shows: battito drbd resolve ${resource}`;
+  if (peer.copy !== null) return peer.heard ? [] : [`what it has written since, ${there}`];
+  const alone = wroteAlone ? 'it writes, or wrote, without this copy' : 'it says that it did not write alone';
+  return [alone, `how much it wrote, and since when its guests are up, ${there}`];
 }
 
 function choiceLines(facts: ResolveFacts, choices: readonly Choice[]): readonly string[] {

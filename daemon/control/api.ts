@@ -66,6 +66,29 @@ export interface ResourceView {
   readonly trouble: { readonly code: string; readonly what: string; readonly next: string } | null;
 }
 
+/** What a node says of its own copy of a DRBD resource that is not connected to its mirror. */
+export interface DiskRemark extends NonNullable<ResourceView['apart']> {
+  /** As DRBD calls it, e.g. `r0`. */
+  readonly resource: string;
+  readonly role: StorageStatus['role'];
+  readonly disk: StorageStatus['disk'];
+  readonly connection: StorageStatus['connection'];
+}
+
+export interface GuestRemark {
+  readonly name: string;
+  readonly status: ResourceView['status'];
+  readonly upForMs: number | null;
+}
+
+/** What a node says, to people, of a group with copies that are not connected. No rule reads it. */
+export interface GroupRemarks {
+  readonly group: string;
+  readonly disks: readonly DiskRemark[];
+  /** Null: they did not fit into a heartbeat. */
+  readonly guests: readonly GuestRemark[] | null;
+}
+
 export interface GroupView {
   readonly name: string;
   readonly phase: PhaseKind;
@@ -89,6 +112,8 @@ export interface GroupView {
     /** It is giving up what it wrote while the copies were apart. */
     readonly discarding: boolean;
   } | null;
+  /** What the newest heartbeat of the peer said of its copies, `ageMs` ago, when they were not connected; else null. */
+  readonly peerRemarks: (Omit<GroupRemarks, 'group'> & { readonly ageMs: number }) | null;
   /** This node is giving up what it wrote while the copies were apart. */
   readonly discarding: boolean;
   /** Node that runs it as far as this node knows; null: nobody. */

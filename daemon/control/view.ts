@@ -8,18 +8,14 @@ import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
-import type { StorageNotes } from './storage.ts';
+import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
 
-export interface ViewSource {
+export interface ViewSource extends OwnSights {
   readonly config: Config;
-  readonly state: State;
   /** By link index. */
   readonly counters: readonly LinkCounters[];
-  readonly nowMs: number;
-  /** Of the mirrored disks. */
-  readonly storage: StorageNotes;
-  /** By the id of a guest that runs here. */
-  readonly guestsUpForMs: ReadonlyMap<string, number>;
+  /** Null: the peer has never been heard in this run. */
+  readonly peerRemarks: HeardRemarks | null;
 }
 
 export function statusOf(source: ViewSource): Status {
@@ -129,7 +125,7 @@ function positive(counts: Readonly<Record<string, number>>): Record<string, numb
 }
 
 function groupView(source: ViewSource, group: GroupState): GroupView {
-  const { state, nowMs } = source;
+  const { state, nowMs, peerRemarks } = source;
   const { name, preferred, failback } = group.policy;
   const report = peerReport(state, name);
   return {
@@ -143,6 +139,7 @@ function groupView(source: ViewSource, group: GroupState): GroupView {
     reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
     resources: group.resources.map((resource) => resourceView(source, group, resource)),
     peer: report === null ? null : { ...report },
+    peerRemarks: peerRemarksOf(peerRemarks, name, nowMs),
     runsOn: runsOn(state, group),
     undone: group.takenBack,
     discarding: group.discards,
@@ -172,20 +169,5 @@ function resourceView(source: ViewSource, group: GroupState, resource: ResourceS
     apart: apartOf(source, resource),
     upForMs: guestsUpForMs.get(resource.id) ?? null,
     trouble: notes.get(resource.id)?.trouble ?? null,
-  };
-}
-
-function apartOf(
-  { state, nowMs, storage: notes }: ViewSource,
-  resource: ResourceState,
-): ResourceView['apart'] {
-  const { id, storage, aheadSince } = resource;
-  if (storage === null || storage.connection === 'connected') return null;
-  const note = notes.get(id);
-  return {
-    standsAlone: note?.standsAlone ?? 'no',
-    aloneForMs: aheadSince === null ? null : nowMs - aheadSince,
-    aloneLonger: aheadSince !== null && aheadSince <= state.startedAt,
-    changedKib: note?.changedKib ?? null,
   };
 }

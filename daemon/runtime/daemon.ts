@@ -9,6 +9,7 @@ import { loadKeyRing } from '../config/key-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
+import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
@@ -27,11 +28,13 @@ import { openJournal } from './journal.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { createOutdatings } from './outdatings.ts';
+import { createPeerRemarks } from './peer-remarks.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { planReload } from './reload.ts';
 import { createResources } from './resources.ts';
+import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
 
@@ -83,6 +86,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       post({ kind: 'operator-requested', id, request: wish });
     });
 
+  const peerRemarks = createPeerRemarks();
+  const sights = () => ({
+    state: loop.state(),
+    nowMs: monotonicMs(),
+    storage: resources.storage(),
+    guestsUpForMs: resources.guestsUpForMs(),
+  });
+
   const ready = Promise.withResolvers<void>();
   const control = await startControlServer(
     options.socketPath,
@@ -90,12 +101,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ready: ready.promise,
       status: () =>
         statusOf({
+          ...sights(),
           config,
-          state: loop.state(),
           counters: links.map((link) => link.counters()),
-          nowMs: monotonicMs(),
-          storage: resources.storage(),
-          guestsUpForMs: resources.guestsUpForMs(),
+          peerRemarks: peerRemarks.latest(),
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
@@ -156,7 +165,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const carryOut = (effect: Effect) => {
     switch (effect.kind) {
       case 'send-heartbeat': {
-        const payload = encoder.encode(effect.echo, effect.content);
+        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(loop.state(), sights));
         const { incarnation } = stateFile;
         for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
         return;
@@ -231,13 +240,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         ring: () => keys.ring,
         logger,
         onPacket: ({ incarnation, sequence, payload, from }) => {
-          const { echo, content } = decoder.decode(payload);
+          const { echo, content, remarks } = decoder.decode(payload);
           const packet = { link: index, incarnation, sequence };
           const isNew = admission(loop.state(), packet) === 'admitted';
+          const { peer: before } = loop.state();
           if (content === null) post({ kind: 'heartbeat-not-understood', ...packet });
           else post({ kind: 'heartbeat-received', ...packet, echo, content });
-          // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
           const { peer: known } = loop.state();
+          peerRemarks.learn(packet, remarks, before, known);
+          // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
           if (isNew && known.proven && known.incarnation === incarnation) probes.learn(index, from);
         },
         onStatus: (status) =>
@@ -289,34 +300,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   logger.info('ended');
   flush();
   return exitCode;
-}
-
-interface SignalActions {
-  readonly stop: () => void;
-  readonly stopAtOnce: () => void;
-  readonly reload: () => void;
-  readonly logger: Logger;
-}
-
-/** SIGTERM and SIGINT hand over; a second one ends at once and leaves everything as it is. SIGHUP reloads. */
-function catchSignals({ stop, stopAtOnce, reload: onReload, logger }: SignalActions): () => void {
-  let asked = false;
-  const onStop = (signal: NodeJS.Signals) => {
-    if (asked) {
-      logger.warn({ signal }, 'told to stop a second time: ends at once, everything is left as it is');
-      return stopAtOnce();
-    }
-    asked = true;
-    stop();
-  };
-  process.on('SIGTERM', onStop);
-  process.on('SIGINT', onStop);
-  process.on('SIGHUP', onReload);
-  return () => {
-    process.off('SIGTERM', onStop);
-    process.off('SIGINT', onStop);
-    process.off('SIGHUP', onReload);
-  };
 }
 
 /** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */

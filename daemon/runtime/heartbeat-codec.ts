@@ -1,9 +1,11 @@
 // The payload of a heartbeat: a binary echo (16 bytes) and the content as compact JSON, so that twelve groups fit
 // into one packet. What a version does not know is left out when reading, so that neighbouring versions understand
 // each other: keys may be added, and fields at the end of a group. The content seldom changes, so a payload that
-// equals the last one is not parsed again.
+// equals the last one is not parsed again. Remarks, which are for people, are one more key of the JSON: what does not
+// fit of them is left out, and what is wrong with them costs nothing of the content.
 
 import { z } from 'zod';
+import type { GroupRemarks } from '../control/api.ts';
 import {
   claimReasons,
   type Echo,
@@ -11,6 +13,9 @@ import {
   type HeartbeatContent,
   phaseKinds,
 } from '../core/heartbeat.ts';
+import { isSame } from '../core/same.ts';
+import { payloadBytesMax } from '../drivers/link/wire.ts';
+import { decodeRemarks, encodeRemarks } from './remarks-codec.ts';
 
 const echoBytes = 16;
 
@@ -138,7 +143,7 @@ function unpackContent(wire: z.infer<typeof wireContent>, names: Correspondents)
 }
 
 export interface HeartbeatEncoder {
-  encode(echo: Echo | null, content: HeartbeatContent): Buffer;
+  encode(echo: Echo | null, content: HeartbeatContent, remarks?: readonly GroupRemarks[]): Buffer;
 }
 
 /** Keeps the bytes of the last content, which the core hands over unchanged from one heartbeat to the next. */
@@ -146,24 +151,38 @@ export function createHeartbeatEncoder(names: Correspondents): HeartbeatEncoder 
   let last: HeartbeatContent | null = null;
   let json = Buffer.alloc(0);
   return {
-    encode(echo, content) {
+    encode(echo, content, remarks = []) {
       if (content !== last) {
         json = Buffer.from(JSON.stringify(packContent(content, names)));
         last = content;
       }
-      const payload = Buffer.allocUnsafe(echoBytes + json.length);
+      const body = withRemarks(json, remarks);
+      const payload = Buffer.allocUnsafe(echoBytes + body.length);
       payload.writeBigUInt64BE(BigInt(echo?.incarnation ?? 0), 0);
       payload.writeBigUInt64BE(BigInt(echo?.sequence ?? 0), 8);
-      json.copy(payload, echoBytes);
+      body.copy(payload, echoBytes);
       return payload;
     },
   };
+}
+
+const remarksKey = Buffer.from(',"remarks":');
+const closingBrace = Buffer.from('}');
+
+/** The object that `json` is, with one key more where there is something to remark and room for it. */
+function withRemarks(json: Buffer, remarks: readonly GroupRemarks[]): Buffer {
+  const room = payloadBytesMax - echoBytes - json.length - remarksKey.length;
+  const text = encodeRemarks(remarks, room);
+  if (text === null) return json;
+  return Buffer.concat([json.subarray(0, -1), remarksKey, Buffer.from(text), closingBrace]);
 }
 
 /** `content` is null when the payload is not understood. */
 export interface DecodedHeartbeat {
   readonly echo: Echo | null;
   readonly content: HeartbeatContent | null;
+  /** Empty: there are none, or they are not understood. */
+  readonly remarks: readonly GroupRemarks[];
 }
 
 export interface HeartbeatDecoder {
@@ -172,29 +191,39 @@ export interface HeartbeatDecoder {
 
 export function createHeartbeatDecoder(names: Correspondents): HeartbeatDecoder {
   let lastBytes = Buffer.alloc(0);
-  let lastContent: HeartbeatContent | null = null;
+  let last: Parsed = nothing;
   return {
     decode(payload) {
-      if (payload.length < echoBytes) return { echo: null, content: null };
+      if (payload.length < echoBytes) return { echo: null, ...nothing };
       const incarnation = Number(payload.readBigUInt64BE(0));
       const echo = incarnation === 0 ? null : { incarnation, sequence: Number(payload.readBigUInt64BE(8)) };
       const bytes = payload.subarray(echoBytes);
       if (!bytes.equals(lastBytes)) {
-        lastContent = parseContent(bytes, names);
+        const parsed = parse(bytes, names);
+        // The journal tells by identity that a content repeats: remarks that tick must not make it a new one.
+        last = isSame(parsed.content, last.content) ? { ...parsed, content: last.content } : parsed;
         lastBytes = Buffer.from(bytes);
       }
-      return { echo, content: lastContent };
+      return { echo, ...last };
     },
   };
 }
 
-function parseContent(bytes: Buffer, names: Correspondents): HeartbeatContent | null {
+type Parsed = Omit<DecodedHeartbeat, 'echo'>;
+const nothing: Parsed = { content: null, remarks: [] };
+
+/** No more than that it has the key is asked of it here. */
+const wireRemarked = z.object({ remarks: z.unknown() });
+
+function parse(bytes: Buffer, names: Correspondents): Parsed {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch {
-    return null;
+    return nothing;
   }
   const { data } = wireContent.safeParse(value);
-  return data === undefined ? null : unpackContent(data, names);
+  if (data === undefined) return nothing;
+  const { data: remarked } = wireRemarked.safeParse(value);
+  return { content: unpackContent(data, names), remarks: decodeRemarks(remarked?.remarks) };
 }

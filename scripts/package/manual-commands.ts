@@ -62,7 +62,7 @@ const mirrorCases: readonly (readonly [string, string])[] = [
   ],
   [
     'two copies have parted',
-    '`battito drbd resolve r0` on each host shows what it has written alone, since when, and what runs there. Then, on the host whose changes are given up, the same with --discard-here: it shows the commands of DRBD that will run, asks for the name of the resource, and waits until both copies are the same again.',
+    '`battito drbd resolve r0` on either host shows of both how much they wrote alone, since when, and what runs there. Then, on the host whose changes are given up, the same with --discard-here: it shows the commands of DRBD that will run, asks for the name of the resource, and waits until both copies are the same again.',
   ],
   ['a disk was replaced', 'On its host: `drbdadm create-md r0 && drbdadm adjust r0`.'],
 ];

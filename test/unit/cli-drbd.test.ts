@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Context } from '../../daemon/cli/command.ts';
 import { drbdCommand } from '../../daemon/cli/drbd.ts';
 import { fencePeer } from '../../daemon/cli/fence-peer.ts';
-import type { GroupView, ResourceView } from '../../daemon/control/api.ts';
+import type { DiskRemark, GroupView, ResourceView } from '../../daemon/control/api.ts';
 import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
@@ -56,6 +56,28 @@ const disk = (
 const atPeer = groupAtPeer().peer;
 const known = (value: unknown) => ({ ...atPeer, ...(value as object) }) as NonNullable<typeof atPeer>;
 
+const diskThere: DiskRemark = {
+  resource: 'r0',
+  role: 'primary',
+  disk: 'up-to-date',
+  connection: 'standalone',
+  standsAlone: 'unexplained',
+  aloneForMs: 10_800_000,
+  aloneLonger: false,
+  changedKib: 1_258_291,
+};
+/** What the peer's newest heartbeat said of its copy and its guests. */
+const remarks = (
+  ofDisk: Partial<DiskRemark> = {},
+  more: Partial<NonNullable<GroupView['peerRemarks']>> = {},
+): NonNullable<GroupView['peerRemarks']> => ({
+  ageMs: 150,
+  disks: [{ ...diskThere, ...ofDisk }],
+  guests: [{ name: 'mail', status: 'up', upForMs: 14_400_000 }],
+  ...more,
+});
+const undated = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'DATE TIME');
+
 async function battito(
   t: Parameters<typeof scriptedDaemon>[0],
   line: string,
@@ -69,19 +91,40 @@ async function battito(
 
 test('resolve shows both copies, the natural choice, and what each choice runs where', async (t) => {
   const { exitCode, stdout, requests } = await battito(t, 'drbd resolve r0', {
-    statuses: [disk(parted, { peer: known({ alone: true }) })],
+    statuses: [disk(parted, { peer: known({ alone: true }), peerRemarks: remarks() })],
   });
   t.is(exitCode, 0);
   t.deepEqual(requests, []);
-  t.snapshot(stdout.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'DATE TIME'));
+  t.snapshot(undated(stdout));
+  t.notRegex(stdout, /the same command there/);
   const joined = await battito(t, 'drbd resolve r0', { statuses: [disk(whole)] });
   t.regex(joined.stdout, /there is nothing to resolve/);
   t.notRegex(joined.stdout, /drbdadm/);
 });
 
+test('a peer of an older version, or that has no remarks, is said to know more itself', async (t) => {
+  const { peerRemarks: _, ...older } = groupAtPeer({
+    peer: known({ alone: true }),
+    resources: disk(parted).groups[0]?.resources ?? [],
+  });
+  for (const shown of [older as GroupView, { ...older, peerRemarks: null }]) {
+    const { exitCode, stdout } = await battito(t, 'drbd resolve r0', {
+      statuses: [status({ groups: [shown] })],
+    });
+    t.is(exitCode, 0);
+    t.regex(stdout, /it writes, or wrote, without this copy\n/);
+    t.regex(stdout, /how much it wrote, .* the same command there shows: battito drbd resolve r0\n/);
+    t.regex(stdout, /2\. on secondary: drbdadm connect r0 {3}# where it stands alone/);
+  }
+});
+
 test('where the group runs, its guests are shown with the time they are up, and the other node is the natural one', async (t) => {
   const running = group({
-    peer: known({ phase: 'stopped', up: 0, alone: false }),
+    peer: known({ phase: 'stopped', up: 0, alone: true }),
+    peerRemarks: remarks(
+      { role: 'secondary', aloneForMs: 420_000, aloneLonger: true, changedKib: 4 },
+      { guests: [{ name: 'mail', status: 'down', upForMs: null }] },
+    ),
     resources: [
       resource('drbd:r0', {
         kind: 'drbd',
@@ -93,9 +136,14 @@ test('where the group runs, its guests are shown with the time they are up, and 
   });
   const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [status({ groups: [running] })] });
   t.regex(stdout, /primary, up-to-date, standalone: DRBD found that both were written to/);
-  t.regex(stdout, /written to alone since .*, for 2 h 5 min or longer/);
+  t.regex(stdout, /written to alone since .*, for 2 h 5 min or longer \(it was so when/);
   t.regex(stdout, /changed since they parted: at most 1\.2 GiB/);
   t.regex(stdout, /guest mail: up for 3 h/);
+  const there = stdout.slice(stdout.indexOf('on secondary (as its heartbeats say):'));
+  t.regex(there, /^ +secondary, up-to-date, standalone: why, DRBD did not say while the daemon listened$/m);
+  t.regex(there, /written to alone since .*, 7 min ago or earlier \(.*\), until it was demoted/);
+  t.regex(there, /changed since they parted: at most 4 KiB/);
+  t.regex(there, /^ +guest mail: down$/m);
   t.regex(stdout, /the natural one is secondary: primary runs office with mail, and would have to stop that/);
   t.regex(stdout, /refused now: office is in use on primary/);
   t.regex(
@@ -123,6 +171,27 @@ test('a peer that is not heard is said so, and nothing is natural then', async (
   t.regex(refused.stderr, /secondary is not heard\nnext: start secondary first/);
 });
 
+test('of a silent peer what it said last is shown, with how long ago that was; nothing follows from it', async (t) => {
+  const said = { runsOn: null, peerRemarks: remarks({}, { ageMs: 180_000 }) };
+  const silent = {
+    ...disk(parted, said),
+    verdict: { kind: 'dead', forMs: 180_000, silentMs: 180_000, signs: [] },
+  } as const;
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [silent] });
+  t.snapshot(undated(stdout));
+  const json = JSON.parse((await battito(t, 'drbd resolve r0 --json', { statuses: [silent] })).stdout);
+  t.is(json.natural.node, null);
+  t.is(json.peer.copy.ageMs, 180_000);
+  const sinceMs = Date.now() - Date.parse(json.peer.copy.aloneSince);
+  t.true(Math.abs(sinceMs - 10_980_000) < 60_000, 'its three hours ended three minutes ago');
+});
+
+test('guests that did not fit into a heartbeat are not taken for none', async (t) => {
+  const statuses = [disk(parted, { peerRemarks: remarks({}, { guests: null }) })];
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses });
+  t.regex(stdout, /its guests did not fit into its heartbeats; the same command there shows them/);
+});
+
 test('where the peer gives up its own, this node does not: both together would join nothing', async (t) => {
   const statuses = [disk(parted, { peer: known({ phase: 'stopped', discarding: true }), runsOn: null })];
   const refused = await battito(t, 'drbd resolve r0 --discard-here --yes', { statuses });
@@ -144,6 +213,54 @@ test('where it runs nowhere, a side that wrote nothing is the natural one; two t
   t.is(await natural(true, { aloneForMs: null, changedKib: null }), null, 'not known is not nothing');
 });
 
+test('where it runs nowhere, the figures of both sides decide what is natural', async (t) => {
+  const natural = async (here: object, there: Partial<DiskRemark> | null, alone = false) => {
+    const peerRemarks = there === null ? remarks({ resource: 'r9' }) : remarks(there);
+    const stopped = { runsOn: null, peer: known({ phase: 'stopped', up: 0, alone }), peerRemarks };
+    const statuses = [disk(parted, stopped, { apart: { ...written, changedKib: 20, ...here } })];
+    return JSON.parse((await battito(t, 'drbd resolve r0 --json', { statuses })).stdout).natural;
+  };
+  const untouched = { aloneForMs: null, changedKib: 0 };
+  t.is((await natural({}, untouched)).node, 'secondary');
+  t.is((await natural(untouched, {}, true)).node, 'primary');
+  t.like(await natural({}, {}, true), {
+    node: null,
+    why: 'office runs on neither node, and both wrote: which copy is worth more, only a person can tell',
+  });
+  t.is((await natural({}, { aloneForMs: null, changedKib: 8 })).node, null, 'changed while nobody looked');
+  t.is((await natural({}, { aloneForMs: null, changedKib: null })).node, null);
+  t.is((await natural({}, null)).node, null, 'it says nothing of this one');
+});
+
+test('where both nodes say that they run it, neither is the natural one', async (t) => {
+  const two = { phase: 'active', peerRemarks: remarks() } as const;
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [disk(parted, two)] });
+  t.regex(stdout, /it is not clear from here: both nodes say that they run office with mail/);
+});
+
+test('another copy of the group that was written to is no reason to call this side untouched', async (t) => {
+  const untouched = { standsAlone: 'no', aloneForMs: null, aloneLonger: false, changedKib: 0 } as const;
+  const copies = (second: object) =>
+    ['drbd:r0', 'drbd:r1'].map((id, index) =>
+      resource(id, {
+        kind: 'drbd',
+        storage: parted,
+        apart: { ...untouched, ...(index === 0 ? {} : second) },
+      }),
+    );
+  const natural = async (second: object) => {
+    const stopped = {
+      runsOn: null,
+      peer: known({ phase: 'stopped', alone: true }),
+      resources: copies(second),
+    };
+    const { stdout } = await battito(t, 'drbd resolve r0 --json', { statuses: [disk(parted, stopped)] });
+    return JSON.parse(stdout).natural.node;
+  };
+  t.is(await natural({}), 'primary');
+  t.is(await natural({ aloneForMs: 60_000, changedKib: 4 }), null);
+});
+
 test('--json has all of it', async (t) => {
   const two = disk(parted).groups[0]?.resources ?? [];
   const more = resource('drbd:r1', {
@@ -151,7 +268,7 @@ test('--json has all of it', async (t) => {
     status: 'down',
     storage: { ...parted, connection: 'connecting' },
   });
-  const statuses = [disk(parted, { resources: [...two, more] })];
+  const statuses = [disk(parted, { resources: [...two, more], peerRemarks: remarks() })];
   const { stdout } = await battito(t, 'drbd resolve r0 --json', { statuses });
   const facts = JSON.parse(stdout);
   t.like(facts, {
@@ -166,6 +283,10 @@ test('--json has all of it', async (t) => {
   t.true(Math.abs(Date.now() - Date.parse(facts.self.aloneSince) - 7_500_000) < 60_000);
   t.deepEqual(facts.self.guests, [{ name: 'mail', status: 'down', upForMs: null }]);
   t.like(facts.peer, { node: 'secondary', heard: true, said: { phase: 'active' } });
+  const { resource: _, ...figures } = diskThere;
+  t.like(facts.peer.copy, { ...figures, ageMs: 150 });
+  t.deepEqual(facts.peer.copy.guests, [{ name: 'mail', status: 'up', upForMs: 14_400_000 }]);
+  t.true(Math.abs(Date.now() - Date.parse(facts.peer.copy.aloneSince) - 10_800_000) < 60_000);
   const [here, there] = facts.choices;
   t.deepEqual(
     here.steps.map(({ node, command }: { node: string; command: string }) => `${node}: ${command}`),

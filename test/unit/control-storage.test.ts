@@ -96,6 +96,8 @@ test('where the configurations differ, what a reload takes is said, and what goe
 
 test('of a copy without its mirror the status has since when it is written to alone, and what its peer lacks', (t) => {
   const node = oneCore({ self: 'secondary', policy: protectedPolicy('secondary', { disk: true }) });
+  const guests = [{ name: 'mail', status: 'up', upForMs: 9000 }] as const;
+  const said = { group: 'office', disks: [], guests };
   const shown = () =>
     statusOf({
       config: { cluster: 'office', nodes: [] } as never,
@@ -106,6 +108,7 @@ test('of a copy without its mirror the status has since when it is written to al
         [disk, { trouble: null, resync: null, changedKib: 20, standsAlone: 'split-brain' as const }],
       ]),
       guestsUpForMs: new Map([['guest:mail', 7000]]),
+      peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
     }).groups[0];
   const mirror = () => shown()?.resources.find(({ id }) => id === disk)?.apart;
   node.show(1, mirrored);
@@ -122,6 +125,11 @@ test('of a copy without its mirror the status has since when it is written to al
   t.is(shown()?.discarding, false);
   const ups = shown()?.resources.map(({ id, upForMs }) => [id, upForMs]) ?? [];
   t.deepEqual(Object.fromEntries(ups)[disk], null);
+  t.deepEqual(
+    shown()?.peerRemarks,
+    { ageMs: 2000, disks: [], guests },
+    'and what the peer remarked, with its age',
+  );
 });
 
 const view = (changes: object) => resource('drbd:r0', { kind: 'drbd', storage: well, ...changes });

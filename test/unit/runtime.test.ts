@@ -192,7 +192,7 @@ test('a heartbeat comes out as it went in, and an equal payload is not parsed tw
   const encoder = createHeartbeatEncoder(names);
   const decoder = createHeartbeatDecoder(names);
   const first = decoder.decode(encoder.encode({ incarnation: 12, sequence: 34 }, example));
-  t.deepEqual(first, { echo: { incarnation: 12, sequence: 34 }, content: example });
+  t.deepEqual(first, { echo: { incarnation: 12, sequence: 34 }, content: example, remarks: [] });
   const second = decoder.decode(encoder.encode({ incarnation: 12, sequence: 35 }, example));
   t.is(second.content, first.content);
   t.deepEqual(second.echo, { incarnation: 12, sequence: 35 });

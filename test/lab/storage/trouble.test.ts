@@ -1,9 +1,21 @@
 // What a person has to put right: a split brain, a device that somebody holds open.
 
-import { mountPoint, useCluster } from '../support/cluster.ts';
+import type { ResolveFacts } from '../../../daemon/cli/resolve-facts.ts';
+import { type Cluster, mountPoint, useCluster } from '../support/cluster.ts';
 import { mirrorDevice, mirrorIs } from '../support/mirror.ts';
+import type { LabNode } from '../support/node.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
+
+/** What a node shows of both copies, once its peer has said how much it wrote; DRBD is asked for that now and then. */
+async function parted(cluster: Cluster, node: LabNode) {
+  await cluster.says(node, 'how much its peer wrote', ({ groups }) =>
+    (groups[0]?.peerRemarks?.disks ?? []).some(({ changedKib }) => (changedKib ?? 0) > 0),
+  );
+  const text = await node.run('battito drbd resolve r0');
+  const facts = JSON.parse(await node.run('battito drbd resolve r0 --json')) as ResolveFacts;
+  return { text, natural: facts.natural.node, copy: facts.peer.copy };
+}
 
 labTest(
   'a split brain made by hand: an alarm; `drbd resolve` heals it without a restart of the guest',
@@ -44,7 +56,17 @@ labTest(
     const inUse = await primary.tryRun('battito drbd resolve r0 --discard-here --yes');
     t.not(inUse.exitCode, 0, 'not where it is in use');
     t.log(inUse.stderr);
-    t.log(await secondary.run('battito drbd resolve r0'));
+    const here = await parted(cluster, secondary);
+    t.log(here.text);
+    t.like(here, { natural: 'secondary', copy: { role: 'primary', disk: 'up-to-date' } });
+    t.true((here.copy?.aloneForMs ?? 0) > 0, 'since when the primary writes alone');
+    t.is(here.copy?.guests?.[0]?.status, 'up');
+    t.true((here.copy?.guests?.[0]?.upForMs ?? 0) > 0, 'since when its guest is up');
+    const there = await parted(cluster, primary);
+    t.log(there.text);
+    t.like(there, { natural: 'secondary', copy: { role: 'secondary', disk: 'up-to-date' } });
+    t.is(there.copy?.guests?.[0]?.status, 'down');
+    for (const { text } of [here, there]) t.notRegex(text, /the same command there/);
     watch.restart('the secondary gives up what it wrote');
     t.log(await secondary.run('battito drbd resolve r0 --discard-here --yes', { timeoutMs: 240_000 }));
     await cluster.settled('primary');

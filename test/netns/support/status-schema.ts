@@ -71,6 +71,8 @@ const groupView = z.strictObject({
   reason: z.string().min(1),
   resources: z.array(resourceView),
   peer: peerGroupView.nullable(),
+  // Nothing is remarked without a mirrored disk.
+  peerRemarks: z.null(),
   undone: z.string().nullable(),
   discarding: z.boolean(),
   runsOn: z.string().nullable(),
