@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Config, FilesystemConfig, GroupConfig } from '../config/config.ts';
+import { isWithin } from '../config/paths.ts';
 import { checkBelonging, type DeviceUse, identityOf, resourceOf } from '../drivers/drbd/belonging.ts';
 import { readDump } from '../drivers/drbd/dump.ts';
 import { checkEndpoints, type HostFacts } from '../drivers/drbd/endpoints.ts';
@@ -189,7 +190,7 @@ async function checkFilesystems(
       const { device, mount } = filesystem;
       const before = report.findings.length;
       // A directory made before what it lies in is mounted would be hidden by that.
-      const above = group.filesystems.findLast((other) => mount.startsWith(`${other.mount}/`));
+      const above = group.filesystems.findLast((other) => isWithin(mount, other.mount));
       for (const { code, message, next } of await filesystemProblems(filesystem, sight)) {
         if (code !== 'mount-point-missing' || above === undefined) report.problem(message, next);
         else if (isMounted(above.mount))
