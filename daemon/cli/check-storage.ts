@@ -239,6 +239,13 @@ async function checkGuestDisks(
       taken.set(identity, `${disk.file}, the disk of ${name}`);
       const foreign = await checkBelonging(useOf(config, group, disk.file), mirrors.devices, signal);
       if (foreign !== null) report.problem(`${name}: ${foreign.what}`, foreign.next);
+      else if (identity !== null && (await checkMirrored(disk.file, group.drbd)) !== null) {
+        const resources = group.drbd.join(', ');
+        report.warning(
+          `${name}: its disk ${disk.file} is not a device of DRBD, though its group has ${resources}: what it writes there is not mirrored`,
+          `drbdadm sh-dev ${group.drbd[0]}   # shows the device; leave it if both nodes see the same ${disk.file}`,
+        );
+      }
     }
   }
   return report.findings;

@@ -230,6 +230,15 @@ test.serial('a file system on what is no DRBD, or is not there', async (t) => {
   ]);
 });
 
+test.serial('a guest on a disk that is no DRBD, in a group that has one', async (t) => {
+  const told = async (group: string) => (await checked(t, { group })).filter((line) => line.includes('mail'));
+  t.deepEqual(await told(`drbd: [r0], ${guestOn('/dev/null')}`), [
+    'warning: mail: its disk /dev/null is not a device of DRBD, though its group has r0: what it writes there is not mirrored | drbdadm sh-dev r0   # shows the device; leave it if both nodes see the same /dev/null',
+  ]);
+  t.deepEqual(await told(guestOn('/dev/null')), []);
+  t.deepEqual(await told(`drbd: [r0], ${guestOn('/srv/nowhere/mail.raw')}`), []);
+});
+
 const elsewhere = '/dev/drbd98764';
 const twoResources = `case "$tool $*" in
   "drbdadm sh-dev r0") echo /dev/drbd98765; exit 0 ;;
