@@ -167,7 +167,7 @@ function warnOfSilence(report: Reporter, { groups }: Config, { isBridge }: Machi
   for (const [bridge, names] of Map.groupBy(bridges, ({ address }) => address.interface)) {
     const whose = [...new Set(names.map(({ name }) => name))].join(', ');
     report.warning(
-      `nothing to ping, and ${bridge}, which has the address of ${whose}, is a bridge: a guest that is plugged into it keeps its carrier up when the LAN cable is pulled, and ${whose} would stay here, where nobody reaches it`,
+      `nothing to ping, and ${bridge}, which has the address of ${whose}, is a bridge: a guest that is plugged into it keeps its carrier up when the LAN cable is pulled, so this node would not see that it is cut off, and would run ${whose} on beside a peer that takes over`,
       next,
     );
   }

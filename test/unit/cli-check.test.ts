@@ -218,7 +218,7 @@ groups: { office: { preferred: primary, addresses: [${addresses}] } }
   const onBridge = '192.0.2.1/24 dev br0, 192.0.2.4/24 dev br0';
   const mend = 'ping: [192.168.1.254]   # under `connectivity`, with your gateway: ip route show default';
   t.deepEqual(told('', onBridge), [
-    `nothing to ping, and br0, which has the address of office, is a bridge: a guest that is plugged into it keeps its carrier up when the LAN cable is pulled, and office would stay here, where nobody reaches it | ${mend}`,
+    `nothing to ping, and br0, which has the address of office, is a bridge: a guest that is plugged into it keeps its carrier up when the LAN cable is pulled, so this node would not see that it is cut off, and would run office on beside a peer that takes over | ${mend}`,
   ]);
   t.deepEqual(told('192.0.2.254', onBridge), []);
   t.deepEqual(told('', '192.0.2.1/24 dev eth0'), [
