@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config, GuestConfig } from '../config/config.ts';
+import { isWithin } from '../config/paths.ts';
 import { parseMountinfo, topMountAt } from '../drivers/filesystem/mountinfo.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 
@@ -17,7 +18,7 @@ export function checkGuests(
     // Where the group does not run its images are not to be seen, and need not be.
     const away = group.filesystems.map(({ mount }) => mount).filter((mount) => !isMounted(mount));
     for (const guest of group.guests) {
-      checkGuest(report, guest, node, (file) => away.find((mount) => file.startsWith(`${mount}/`)));
+      checkGuest(report, guest, node, (file) => away.find((mount) => isWithin(file, mount)));
     }
   }
   const wantsKvm = guests.filter(({ accel }) => accel !== 'tcg');

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Config, FilesystemConfig, GroupConfig } from '../config/config.ts';
+import { isWithin } from '../config/paths.ts';
 import { checkBelonging, type DeviceUse, identityOf, resourceOf } from '../drivers/drbd/belonging.ts';
 import { readDump } from '../drivers/drbd/dump.ts';
 import { checkEndpoints, type HostFacts } from '../drivers/drbd/endpoints.ts';
@@ -189,7 +190,7 @@ async function checkFilesystems(
       const { device, mount } = filesystem;
       const before = report.findings.length;
       // A directory made before what it lies in is mounted would be hidden by that.
-      const above = group.filesystems.findLast((other) => mount.startsWith(`${other.mount}/`));
+      const above = group.filesystems.findLast((other) => isWithin(mount, other.mount));
       for (const { code, message, next } of await filesystemProblems(filesystem, sight)) {
         if (code !== 'mount-point-missing' || above === undefined) report.problem(message, next);
         else if (isMounted(above.mount))
@@ -238,6 +239,13 @@ async function checkGuestDisks(
       taken.set(identity, `${disk.file}, the disk of ${name}`);
       const foreign = await checkBelonging(useOf(config, group, disk.file), mirrors.devices, signal);
       if (foreign !== null) report.problem(`${name}: ${foreign.what}`, foreign.next);
+      else if (identity !== null && (await checkMirrored(disk.file, group.drbd)) !== null) {
+        const resources = group.drbd.join(', ');
+        report.warning(
+          `${name}: its disk ${disk.file} is not a device of DRBD, though its group has ${resources}: what it writes there is not mirrored`,
+          `drbdadm sh-dev ${group.drbd[0]}   # shows the device; leave it if both nodes see the same ${disk.file}`,
+        );
+      }
     }
   }
   return report.findings;

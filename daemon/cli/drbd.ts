@@ -1,11 +1,11 @@
 // `battito drbd`: what an operator does when two copies have parted, and what DRBD itself calls when it has lost its peer
 // and holds its IO back until it knows that the peer's copy cannot be used.
 
-import { type BattitoError, exitCodes } from '../errors.ts';
+import type { BattitoError } from '../errors.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Arguments, Command } from './command.ts';
 import { flag, jsonOption, text } from './command.ts';
-import { fencePeer } from './fence-peer.ts';
+import { fencePeer, unfencePeer } from './fence-peer.ts';
 import { resolve } from './resolve.ts';
 import { checkWaitOptions, waitOptions } from './wait.ts';
 
@@ -15,8 +15,8 @@ export const drbdCommand: Command = {
   usage: [
     'drbd resolve NAME [--json]',
     'drbd resolve NAME --discard-here [--no-wait | --timeout DURATION]',
-    'drbd fence-peer',
-    'drbd unfence-peer',
+    'drbd fence-peer [--resource NAME]',
+    'drbd unfence-peer [--resource NAME]',
   ],
   description: [
     'resolve shows what is known of both copies of a resource that have parted, on whichever node it is typed: since when each node has written to its copy alone and how much, and its guests with the time that they have been up. What is shown of the peer is what its heartbeats say; of a peer that is silent now what it said last, with how long ago that was. It says whose changes are the natural ones to give up where that is clear, and the commands that either choice would run, node by node. It decides nothing.',
@@ -41,7 +41,7 @@ export const drbdCommand: Command = {
     resource: {
       type: 'string',
       value: 'NAME',
-      help: 'with fence-peer: the resource; DRBD itself gives it in DRBD_RESOURCE',
+      help: 'with fence-peer and unfence-peer: the resource; DRBD itself gives it in DRBD_RESOURCE',
     },
     json: jsonOption,
   },
@@ -76,10 +76,7 @@ export const drbdCommand: Command = {
       case 'fence-peer':
         return fencePeer(context, args, drbdCommand);
       case 'unfence-peer':
-        context.output.line(
-          'unfence-peer: nothing is to be taken back; a resync has made the copy usable again',
-        );
-        return exitCodes.ok;
+        return unfencePeer(context, args, drbdCommand);
       default:
         throw unknownAction(action, name);
     }

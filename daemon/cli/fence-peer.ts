@@ -52,6 +52,8 @@ const conclusions: Readonly<Record<OutdatingAnswer, Conclusion>> = {
 /** DRBD asks again after a failed handshake; and the daemon lets its IO go by itself once something is proven. */
 const patienceMs = 60_000;
 
+const usualKernelLog = '/dev/kmsg';
+
 /** What DRBD lists, drbd_nl.c; anything else is "broken" to it, and IO stays frozen. */
 const listedCodes: ReadonlySet<number> = new Set([3, 4, 5, 6, 7]);
 
@@ -59,26 +61,9 @@ export async function fencePeer(
   { client, output }: Context,
   args: Arguments,
   command: Command,
-  kernelLog = '/dev/kmsg',
+  kernelLog = usualKernelLog,
 ): Promise<number> {
-  const asked = process.env['DRBD_RESOURCE'];
-  const surplus = args.positionals[1];
-  if (surplus !== undefined && asked === undefined) {
-    const message = `fence-peer does not know what to do with "${surplus}"`;
-    throw usageError(message, command, `battito drbd fence-peer --resource ${surplus}`);
-  }
-  if (surplus !== undefined) {
-    // The disks would stand still for a word too many.
-    const remark = harmless(`fence-peer ${asked}: the word "${surplus}" is ignored`);
-    const next = 'next: correct the handler in /etc/drbd.d to: battito drbd fence-peer';
-    writeKernelLog(kernelLog, 4, `${remark}; ${next}`);
-  }
-  const resource = text(args, 'resource') ?? asked;
-  if (resource === undefined) {
-    throw new BattitoError('usage', 'no DRBD resource is named', {
-      next: 'DRBD gives it in DRBD_RESOURCE; by hand: battito drbd fence-peer --resource NAME',
-    });
-  }
+  const resource = resourceFor('fence-peer', args, command, kernelLog);
   const isHandler = text(args, 'resource') === undefined;
   const tell = (to: 'line' | 'problem', said: string) => {
     const line = harmless(said).replaceAll('\n', ' ');
@@ -101,6 +86,37 @@ export async function fencePeer(
     );
     return exitCode;
   }
+}
+
+/** There is nothing to undo: a resync makes a copy usable again. */
+export function unfencePeer({ output }: Context, args: Arguments, command: Command): number {
+  const resource = harmless(resourceFor('unfence-peer', args, command));
+  output.line(
+    `unfence-peer ${resource}: nothing is to be taken back; a resync has made the copy usable again`,
+  );
+  return exitCodes.ok;
+}
+
+/** @throws BattitoError `usage`, exit code 64, which DRBD does not list */
+function resourceFor(action: string, args: Arguments, command: Command, kernelLog = usualKernelLog): string {
+  const asked = process.env['DRBD_RESOURCE'] || undefined;
+  const surplus = args.positionals[1];
+  if (surplus !== undefined && asked === undefined) {
+    const message = `${action} does not know what to do with "${surplus}"`;
+    throw usageError(message, command, `battito drbd ${action} --resource ${surplus}`);
+  }
+  if (surplus !== undefined) {
+    // The disks would stand still for a word too many.
+    const remark = harmless(`${action} ${asked}: the word "${surplus}" is ignored`);
+    const next = `next: correct the handler in /etc/drbd.d to: battito drbd ${action}`;
+    writeKernelLog(kernelLog, 4, `${remark}; ${next}`);
+  }
+  const resource = text(args, 'resource') ?? asked;
+  if (resource !== undefined) return resource;
+  throw new BattitoError('usage', `${action} is not told which DRBD resource is meant`, {
+    exitCode: exitCodes.usage,
+    next: `DRBD itself names it in DRBD_RESOURCE; by hand: battito drbd ${action} --resource NAME`,
+  });
 }
 
 /** A line for dmesg and the journal; without the right to write there it is left out. Levels: syslog(3). */

@@ -2,10 +2,10 @@
 // They look at the plain values of the file, valid or not, and pass over whatever the schema has refused already,
 // so that their findings stand beside the schema's and nobody mends a file in rounds.
 
-import { posix } from 'node:path';
 import { at, type Claim, claim, itemsAt, mappingAt, repeated } from './claims.ts';
 import type { Finding, Path } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { normalPath } from './paths.ts';
 import { nearest } from './problem.ts';
 import { defaultTimings, expectedName, expectedNodeName } from './schema.ts';
 import { checkStorage } from './storage-rules.ts';
@@ -233,6 +233,6 @@ function checkGuests(file: unknown): Finding[] {
       'each guest to have its own MAC address',
     ),
     ...repeated(claims(['vnc']), 'each guest to have its own VNC display'),
-    ...repeated(claims(['serial'], posix.normalize), 'each guest to have its own serial file'),
+    ...repeated(claims(['serial'], normalPath), 'each guest to have its own serial file'),
   ];
 }

@@ -7,6 +7,7 @@ import { BattitoError, exitCodes } from '../errors.ts';
 import { checkRules } from './check.ts';
 import type { Config, GroupConfig, GuestDisk, LinkConfig, NodeConfig, QemuGuestConfig } from './config.ts';
 import { readDocument } from './document.ts';
+import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultMulticastGroup } from './schema.ts';
 
@@ -156,7 +157,11 @@ function toGroup(name: string, group: ConfigFile['groups'][string]): GroupConfig
     failbackDelayMs: group['failback-delay'],
     addresses: group.addresses,
     drbd: group.drbd,
-    filesystems: group.filesystems,
+    // The kernel shows it in this form, and so do we.
+    filesystems: group.filesystems.map((filesystem) => ({
+      ...filesystem,
+      mount: normalPath(filesystem.mount),
+    })),
     guests: group.guests.map(toGuest),
   };
 }

@@ -261,7 +261,9 @@ const group = mapping({
   filesystems: z
     .array(filesystem, { error: 'a list of file systems' })
     .default([])
-    .describe('File systems that are mounted where the group runs, in this order, before its guests.'),
+    .describe(
+      'File systems that are mounted where the group runs, before its guests; one under another comes after it.',
+    ),
   guests: z
     .array(guest, { error: 'a list of guests' })
     .default([])

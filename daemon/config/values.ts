@@ -2,8 +2,8 @@
 // Pure parsers, shared by the schema and by the checks between keys. `undefined` means "not one".
 
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
-import { posix } from 'node:path';
 import type { AddressConfig } from './config.ts';
+import { normalPath } from './paths.ts';
 
 /** What is said of all groups must fit into one heartbeat packet. */
 export const groupsMax = 12;
@@ -94,7 +94,7 @@ const systemDirectories = [
 export function mountExpected(text: string): string | null {
   if (!text.startsWith('/')) return 'an absolute path';
   if (text.split('/').includes('..')) return 'a path without ".."';
-  const place = posix.join(text, '.').replace(/(?<=.)\/$/, '');
+  const place = normalPath(text);
   if (systemDirectories.includes(place) || /^\/(dev|proc|sys)(\/|$)/.test(place)) {
     return 'a directory of its own such as /srv/guests, not one of the system';
   }

@@ -1,6 +1,7 @@
 // From the configuration to what the core must know of it.
 
 import type { AddressConfig, Config, GroupConfig, LinkConfig, NodeConfig } from '../config/config.ts';
+import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
@@ -96,7 +97,11 @@ function buildGroup(group: GroupConfig): GroupPolicy {
     (filesystem): ResourcePolicy => ({
       id: filesystemId(filesystem),
       kind: 'filesystem',
-      needs: onDevices,
+      // Mounted before what it lies under, it would be hidden by that; unmounted after it, it would hold it.
+      needs: [
+        ...onDevices,
+        ...group.filesystems.filter(({ mount }) => isWithin(filesystem.mount, mount)).map(filesystemId),
+      ],
       startMs: filesystem.fsck ? fsckDeadlineMs : mountDeadlineMs,
       stopMs: unmountDeadlineMs,
     }),

@@ -16,6 +16,7 @@ const machine: Machine = {
   isRoot: true,
   addresses: ['192.168.1.2', '192.168.2.2'],
   interfaceView: () => ({ kind: 'missing', reason: 'not asked' }),
+  isBridge: () => false,
   hasProgram: () => true,
 };
 
@@ -227,6 +228,15 @@ test.serial('a file system on what is no DRBD, or is not there', async (t) => {
   t.deepEqual(await told('/dev/null', `filesystems: [{ device: /dev/null, mount: ${mount} }]`), [
     `ok: /dev/null at ${mount}`,
   ]);
+});
+
+test.serial('a guest on a disk that is no DRBD, in a group that has one', async (t) => {
+  const told = async (group: string) => (await checked(t, { group })).filter((line) => line.includes('mail'));
+  t.deepEqual(await told(`drbd: [r0], ${guestOn('/dev/null')}`), [
+    'warning: mail: its disk /dev/null is not a device of DRBD, though its group has r0: what it writes there is not mirrored | drbdadm sh-dev r0   # shows the device; leave it if both nodes see the same /dev/null',
+  ]);
+  t.deepEqual(await told(guestOn('/dev/null')), []);
+  t.deepEqual(await told(`drbd: [r0], ${guestOn('/srv/nowhere/mail.raw')}`), []);
 });
 
 const elsewhere = '/dev/drbd98764';

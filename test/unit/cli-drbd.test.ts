@@ -8,7 +8,7 @@ import { drbdCommand } from '../../daemon/cli/drbd.ts';
 import { fencePeer } from '../../daemon/cli/fence-peer.ts';
 import type { DiskRemark, GroupView, ResourceView } from '../../daemon/control/api.ts';
 import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
-import { BattitoError } from '../../daemon/errors.ts';
+import { BattitoError, exitCodes } from '../../daemon/errors.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
 import { captureOutput, type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
@@ -431,7 +431,7 @@ test('a resource that no group has is refused, and the ones there are named', as
   t.regex(stderr, /the resources are: r0/);
 });
 
-test('a handler without a daemon, or without a resource, proves nothing to DRBD', async (t) => {
+test('a handler without a daemon proves nothing to DRBD', async (t) => {
   const alone = await run([
     'drbd',
     'fence-peer',
@@ -446,10 +446,56 @@ test('a handler without a daemon, or without a resource, proves nothing to DRBD'
     'fence-peer r0: nothing is proven about the peer: no daemon answers at /nonexistent/battito.sock; exit code 69: ' +
       'IO of r0 stays frozen until Battito knows more; next: start it: systemctl start battito (or `battito daemon`)\n',
   );
-  const unnamed = await run(['drbd', 'fence-peer', '--socket', '/nonexistent/battito.sock']);
-  t.is(unnamed.exitCode, 1);
-  t.is((await run(['drbd', 'unfence-peer'])).exitCode, 0);
   t.is((await run(['drbd', 'dance'])).exitCode, 64);
+});
+
+/** Codes that DRBD takes for an answer, drbd_nl.c conn_try_outdate_peer(). */
+const answersOfHandlers = [3, 4, 5, 6, 7];
+
+for (const action of ['fence-peer', 'unfence-peer']) {
+  test.serial(
+    `${action} called wrongly is told once how it is called, and is no answer to DRBD`,
+    async (t) => {
+      const next = `next: DRBD itself names it in DRBD_RESOURCE; by hand: battito drbd ${action} --resource NAME\n`;
+      const unnamed = `battito: ${action} is not told which DRBD resource is meant\n${next}`;
+      const wrong: readonly (readonly [words: readonly string[], stderr: string | RegExp])[] = [
+        [[], unnamed],
+        [['r0'], new RegExp(`with "r0"\nnext: did you mean .battito drbd ${action} --resource r0`)],
+        [['--resource'], /--resource needs a value/],
+        [['--resource='], /--resource needs a value/],
+        [['--resorce', 'r0'], /no option "--resorce"/],
+        [['r0', 'r1'], /"r1"/],
+      ];
+      for (const [words, stderr] of wrong) {
+        const told = await run(['drbd', action, '--socket', '/nonexistent/battito.sock', ...words]);
+        t.is(told.exitCode, 64, words.join(' '));
+        t.false(answersOfHandlers.includes(told.exitCode));
+        t.is(told.stdout, '');
+        if (typeof stderr === 'string') t.is(told.stderr, stderr);
+        else t.regex(told.stderr, stderr);
+      }
+      process.env['DRBD_RESOURCE'] = '';
+      const empty = await run(['drbd', action]).finally(() => {
+        delete process.env['DRBD_RESOURCE'];
+      });
+      t.deepEqual([empty.exitCode, empty.stderr], [64, unnamed]);
+    },
+  );
+}
+
+test('unfence-peer has nothing to undo', async (t) => {
+  const { exitCode, stdout } = await run(['drbd', 'unfence-peer', '--resource', 'r0']);
+  t.is(exitCode, 0);
+  t.regex(stdout, /^unfence-peer r0: nothing is to be taken back/);
+});
+
+test('no exit code of this program is one that DRBD takes for an answer, but that of a status', (t) => {
+  const { degraded, ...others } = exitCodes;
+  t.deepEqual(
+    Object.values(others).filter((code) => answersOfHandlers.includes(code)),
+    [],
+  );
+  t.is(degraded, 3);
 });
 
 /** As DRBD calls it. @returns exit code, what was printed, and what the kernel's log was given */
@@ -485,7 +531,7 @@ for (const [answer, code] of Object.entries(codes)) {
 }
 
 test.serial('fence-peer: no error ends with a code that DRBD would take for an answer', async (t) => {
-  for (const exitCode of [3, 4, 5, 6, 7]) {
+  for (const exitCode of answersOfHandlers) {
     const result = await called(t, () =>
       Promise.reject(new BattitoError('odd', 'an odd\nend', { exitCode })),
     );

@@ -3,10 +3,11 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'ava';
-import { createDrbdDriver } from '../../daemon/drivers/drbd/drbd.ts';
+import test, { type ExecutionContext } from 'ava';
+import { createDrbdDriver, type DrbdDriver } from '../../daemon/drivers/drbd/drbd.ts';
 import { checkMirrored } from '../../daemon/drivers/drbd/kernel.ts';
 import { createDrbdMonitor } from '../../daemon/drivers/drbd/monitor.ts';
+import { waitFor } from '../support.ts';
 import { drivenDrbd, type FakeDrbd, type FakeState, fakeDrbd, soon } from './support/drbd-tools.ts';
 
 interface Row {
@@ -59,16 +60,21 @@ test.serial('a wrong address of the peer: it is up, looks for its peer, and says
   t.like(driver.status(), { connection: 'connecting', disk: 'up-to-date' });
 });
 
-test.serial('drbd-utils that are missing: one message, and nothing is touched', async (t) => {
-  const fake = await fakeDrbd(t);
-  for (const tool of ['drbdadm', 'drbdsetup']) await rm(join(fake.directory, tool));
-  const { logger, procFile } = fake;
+/** A driver of tools that answer nothing from the beginning. */
+function blindDrbd(t: ExecutionContext, { logger, procFile }: FakeDrbd): DrbdDriver {
   const monitor = createDrbdMonitor({ logger, procFile });
   const driver = createDrbdDriver('r0', { monitor, logger, procFile });
   t.teardown(async () => {
     await driver.close();
     await monitor.close();
   });
+  return driver;
+}
+
+test.serial('drbd-utils that are missing: one message, and nothing is touched', async (t) => {
+  const fake = await fakeDrbd(t);
+  for (const tool of ['drbdadm', 'drbdsetup']) await rm(join(fake.directory, tool));
+  const driver = blindDrbd(t, fake);
   t.deepEqual(await driver.ensureUp(soon()), {
     kind: 'failed',
     code: 'drbd-utils-missing',
@@ -76,6 +82,23 @@ test.serial('drbd-utils that are missing: one message, and nothing is touched', 
   });
   t.is(driver.trouble()?.code, 'drbd-utils-missing');
   t.deepEqual(await fake.calls(), []);
+});
+
+test.serial('a module that cannot be loaded: the status has why, and what mends it', async (t) => {
+  const fake = await fakeDrbd(t);
+  await fake.override(
+    '[[ $tool = modprobe ]] && { echo "modprobe: FATAL: Module drbd not found" >&2; exit 1; }\n' +
+      '[[ $tool = drbdsetup ]] && { echo "Failed to modprobe drbd (No such file or directory)" >&2; exit 20; }\n',
+  );
+  await rm(fake.procFile);
+  const driver = blindDrbd(t, fake);
+  await waitFor('it is seen', () => driver.trouble()?.code === 'drbd-module-not-loaded');
+  await driver.ensureUp(soon());
+  t.like(driver.trouble(), {
+    code: 'drbd-module-not-loadable',
+    what: 'the kernel module of DRBD cannot be loaded: modprobe drbd: exit 1: modprobe: FATAL: Module drbd not found',
+    next: 'install a kernel that has it (Debian: linux-image-amd64 has 8.4), reboot into it, then: modprobe drbd',
+  });
 });
 
 test('a device that is none of DRBD, of a group that has one, is told; one that is not there yet is not', async (t) => {

@@ -27,6 +27,7 @@ async function bringUp(context: DrbdContext, signal: AbortSignal): Promise<Outco
   const { monitor, logger, resource } = context;
   const missing = await loadDrbdModule(signal, context.procFile);
   if (signal.aborted) return aborted(context, 'loading the module');
+  context.unloadable = missing;
   if (missing !== null) return { kind: 'failed', code: missing.code, message: troubleText(missing) };
   monitor.nudge();
   const { trouble } = await seen(context, signal);

@@ -85,6 +85,7 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     deviceOf: options.deviceOf ?? ((minor) => `/dev/drbd${minor}`),
     debts,
     rising: false,
+    unloadable: null,
   };
   /** `drbdadm up` attaches the disk and makes the connection last: until then nothing of it says anything. */
   const asRising = ({ storage, trouble }: Pick<DrbdView, 'storage' | 'trouble'>) =>
@@ -144,7 +145,11 @@ export function createDrbdDriver(resource: string, options: DrbdDriverOptions): 
     commands: (action, forced) => commandLines(resource, action, forced, monitor.current(resource)),
     status: () => current().storage,
     detail: () => monitor.current(resource).detail,
-    trouble: () => current().trouble,
+    trouble: () => {
+      const { trouble } = current();
+      // Why it cannot be loaded says more than that it is not.
+      return trouble?.code === 'drbd-module-not-loaded' ? (context.unloadable ?? trouble) : trouble;
+    },
     resync: () => monitor.resync(resource),
     changedKib: () => monitor.changedKib(resource),
     progress: (signal) => monitor.progress(resource, signal),

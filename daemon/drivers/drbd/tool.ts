@@ -9,7 +9,7 @@ import type { Outcome } from '../driver.ts';
 import { explainRefusal, refusalOf } from './failure.ts';
 import type { DrbdMonitor } from './monitor.ts';
 import { runTool } from './run.ts';
-import type { DrbdView } from './types.ts';
+import type { DrbdView, Trouble } from './types.ts';
 
 /** What the actions of one resource work with. */
 export interface DrbdContext {
@@ -23,6 +23,8 @@ export interface DrbdContext {
   readonly debts: { attach: boolean; connect: boolean };
   /** It is being brought up, or looks for its peer: what it shows before is worth nothing. */
   rising: boolean;
+  /** Why the module could not be loaded when that was tried last; null: it could, or was not tried. */
+  unloadable: Trouble | null;
 }
 
 export const done: Outcome = { kind: 'done' };

@@ -8,7 +8,7 @@ import { readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { writeGuestDisk } from './guest.ts';
 import type { Lab } from './lab.ts';
-import { battitoHandlers, createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
+import { createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
 import { packageFile } from './package.ts';
 import { keepState } from './saved-state.ts';
 
@@ -53,7 +53,8 @@ groups:
         start-timeout: 60s
 `;
 
-const mirrorOptions = { fencing: 'resource-and-stonith', handlers: battitoHandlers } as const;
+/** As the README has it copied to /etc/drbd.d. */
+const packagedResource = '/usr/share/doc/battito/examples/drbd-r0.res';
 
 const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
 
@@ -73,7 +74,8 @@ async function installAll(lab: Lab, deb: string): Promise<void> {
   await primary.run('battito keygen');
   const key = await primary.run('cat /etc/battito/key');
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
-  await createMirror(lab, mirrorOptions);
+  const example = await primary.run(`cat ${packagedResource}`);
+  await createMirror(lab, { example, asksBattito: true });
   await primary.run(
     `drbdadm primary r0 && mkfs.ext4 -q ${mirrorDevice} && mkdir -p ${mountPoint} && ` +
       `mount ${mirrorDevice} ${mountPoint} && truncate -s 1M ${guestDisk}`,

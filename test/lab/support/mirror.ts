@@ -1,72 +1,65 @@
-// A DRBD mirror on the nodes' second disks over the dedicated segment: written, brought up, in step without a first
-// synchronisation, since both new disks hold nothing.
+// A DRBD mirror on the nodes' second disks over the dedicated segment: by the resource that is shipped, with the lab's
+// disks and addresses in it; brought up, in step without a first synchronisation, since both new disks hold nothing.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
-import { type NodeName, nodeNames, nodePlans } from './plan.ts';
+import { nodeNames, nodePlans } from './plan.ts';
 
 export interface MirrorOptions {
-  readonly resource?: string;
-  /** DRBD 8.4 has it in the disk section. */
-  readonly fencing?: 'dont-care' | 'resource-only' | 'resource-and-stonith';
-  /** Commands by handler, e.g. `fence-peer`; DRBD calls them with DRBD_RESOURCE in their environment. */
-  readonly handlers?: Readonly<Record<string, string>>;
-  /** More lines for the net and disk sections, e.g. `c-max-rate 1M;`. */
-  readonly net?: readonly string[];
-  readonly disk?: readonly string[];
+  /** The shipped resource; the one of this checkout when left out. */
+  readonly example?: string;
+  /** False: IO goes on without an answer of Battito's, which need not be installed. */
+  readonly asksBattito?: boolean;
 }
 
 /** The device that a mirror's primary reads and writes. */
 export const mirrorDevice = '/dev/drbd0';
 const backingDevice = '/dev/vdb';
-const port = 7788;
-const connectTimeoutSeconds = 60;
+/** What an administrator sets in the shipped resource. */
+const exampleDisk = 'disk /dev/vg0/guests;';
+const exampleAddresses = { primary: 'address 192.168.2.2:', secondary: 'address 192.168.2.3:' } as const;
+/** The shipped resource waits for its peer as long as it takes. */
+const connectTimeoutMs = 90_000;
+const exampleFile = join(import.meta.dirname, '../../../config/drbd-r0.res');
 
-/** Battito's own handler. */
-export const battitoHandlers = { 'fence-peer': '/usr/bin/battito drbd fence-peer' } as const;
-
-export function mirrorConfig(options: MirrorOptions = {}): string {
-  const { resource = 'r0', fencing = 'dont-care', handlers = {}, net = [], disk = [] } = options;
-  const section = (name: string, lines: readonly string[]) =>
-    lines.length === 0 ? [] : [`  ${name} {`, ...lines.map((line) => `    ${line}`), '  }'];
-  const host = (name: NodeName) => [`address ${nodePlans[name].heartbeat}:${port};`];
-  return [
-    `resource ${resource} {`,
-    `  device ${mirrorDevice};`,
-    `  disk ${backingDevice};`,
-    '  meta-disk internal;',
-    ...section('net', ['protocol C;', 'ping-int 1;', 'ping-timeout 5;', 'connect-int 1;', ...net]),
-    ...section('startup', [`wfc-timeout ${connectTimeoutSeconds};`]),
-    ...section('disk', [`fencing ${fencing};`, ...disk]),
-    ...section(
-      'handlers',
-      Object.entries(handlers).map(([name, command]) => `${name} "${command}";`),
-    ),
-    ...nodeNames.flatMap((name) => section(`on ${name}`, host(name))),
-    '}',
-    '',
-  ].join('\n');
+/** Puts another text in every place of one that must be there so often. */
+function swap(text: string, from: string, to: string, times: number): string {
+  const parts = text.split(from);
+  if (parts.length - 1 !== times)
+    throw new Error(
+      `the shipped resource has ${JSON.stringify(from)} ${parts.length - 1} times, not ${times}`,
+    );
+  return parts.join(to);
 }
 
-/** Writes the resource's file on both nodes; takes effect with the next `drbdadm up` or `adjust`. */
-export async function writeMirrorConfig(lab: Lab, options: MirrorOptions = {}): Promise<void> {
-  const { resource = 'r0' } = options;
-  await lab.both((node) => node.writeFile(`/etc/drbd.d/${resource}.res`, mirrorConfig(options)));
+/** The shipped resource as an administrator of these two nodes would edit it: all else is left as it is. */
+export function mirrorConfig({
+  example = readFileSync(exampleFile, 'utf8'),
+  asksBattito = false,
+}: MirrorOptions = {}): string {
+  const onDisk = swap(example, exampleDisk, `disk ${backingDevice};`, nodeNames.length);
+  const addressed = nodeNames.reduce(
+    (text, name) => swap(text, exampleAddresses[name], `address ${nodePlans[name].heartbeat}:`, 1),
+    onDisk,
+  );
+  // With four blanks it is the one that stands, in the section that DRBD 8.4 wants, and not the one for DRBD 9.
+  const fencing = '\n    fencing resource-and-stonith;';
+  return asksBattito ? addressed : swap(addressed, fencing, '\n    fencing dont-care;', 1);
 }
 
 /** A mirror on blank disks: Connected, Secondary and UpToDate on both nodes when this returns. */
 export async function createMirror(lab: Lab, options: MirrorOptions = {}): Promise<void> {
-  const { resource = 'r0' } = options;
-  await writeMirrorConfig(lab, options);
+  await lab.both((node) => node.writeFile('/etc/drbd.d/r0.res', mirrorConfig(options)));
   // Yes to nothing: the disks are blank. wait-connect: DRBD says itself when the two have found each other.
   await lab.both((node) =>
-    node.run(
-      `drbdadm --force create-md ${resource} && drbdadm up ${resource} && ` +
-        `drbdadm wait-connect ${resource}`,
-    ),
+    node.run('drbdadm --force create-md r0 && drbdadm up r0 && drbdadm wait-connect r0', {
+      timeoutMs: connectTimeoutMs,
+    }),
   );
-  await lab.primary.run(`drbdadm new-current-uuid --clear-bitmap ${resource}/0`);
-  await lab.both((node) => mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' }, resource));
+  await lab.primary.run('drbdadm new-current-uuid --clear-bitmap r0/0');
+  await lab.both((node) => mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' }));
 }
 
 export interface MirrorState {

@@ -127,6 +127,16 @@ export const badConfigurations: readonly BadConfiguration[] = [
     problems: [['35:23: groups.office.guests[1].disk.file', 'the same as']],
   },
   {
+    title: "a guest's image in the file system of another group",
+    edit: (text) => {
+      const place = /file: (\S+)\/mail\.raw/.exec(text)?.[1];
+      const files = `files: { preferred: primary, filesystems: [{ device: /dev/drbd0, mount: ${place} }] }`;
+      const moved = swap('web.raw', '../web.raw')(text).replaceAll(/^ *serial: .*\n/gm, '');
+      return swap('groups:\n', `groups:\n  ${files}\n`)(moved);
+    },
+    problems: [['28:23: groups.office.guests[0].disk.file', 'the disk of guest mail, is in']],
+  },
+  {
     title: 'two guests with one MAC address',
     edit: swap('12:34:51', '12:34:50'),
     problems: [['37:38: groups.office.guests[1].network.mac', 'the same as']],
