@@ -1,6 +1,6 @@
 // What this host must have: its own address, the links' interfaces, the programs, the right to use them.
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Config, LinkConfig, NodeConfig } from '../config/config.ts';
@@ -11,7 +11,6 @@ import { type Finding, type Reporter, reporter } from './finding.ts';
 export interface Machine {
   readonly isRoot: boolean;
   readonly interfaceView: (name: string) => InterfaceView;
-  readonly isBridge: (name: string) => boolean;
   /** Every address of this host. */
   readonly addresses: readonly string[];
   /** By its name, or by its path. */
@@ -22,7 +21,6 @@ export function thisMachine(): Machine {
   return {
     isRoot: process.geteuid?.() === 0,
     interfaceView: readInterface,
-    isBridge: (name) => existsSync(`/sys/class/net/${name}/bridge`),
     addresses: Object.values(networkInterfaces()).flatMap((list) =>
       (list ?? []).map(({ address }) => address),
     ),
@@ -154,25 +152,13 @@ function checkAddresses(config: Config, machine: Machine): readonly Finding[] {
       if (checkInterface(report, name, what, machine)) report.ok(what);
     }
   }
-  if (config.connectivity.ping.length === 0) warnOfSilence(report, config, machine);
-  return report.findings;
-}
-
-/** Without anything to ping, the carrier alone tells whether this node has the LAN; a bridge's tells nothing of it. */
-function warnOfSilence(report: Reporter, { groups }: Config, { isBridge }: Machine): void {
-  const next = 'ping: [192.168.1.254]   # under `connectivity`, with your gateway: ip route show default';
-  const bridges = groups.flatMap(({ name, addresses }) =>
-    addresses.filter((address) => isBridge(address.interface)).map((address) => ({ name, address })),
-  );
-  for (const [bridge, names] of Map.groupBy(bridges, ({ address }) => address.interface)) {
-    const whose = [...new Set(names.map(({ name }) => name))].join(', ');
+  if (config.connectivity.ping.length === 0) {
     report.warning(
-      `nothing to ping, and ${bridge}, which has the address of ${whose}, is a bridge: a guest that is plugged into it keeps its carrier up when the LAN cable is pulled, so this node would not see that it is cut off, and would run ${whose} on beside a peer that takes over`,
-      next,
+      'nothing to ping: this node cannot well tell "I am cut off" from "the peer is dead"',
+      'ping: [192.168.1.254]   # under `connectivity`, with your gateway: ip route show default',
     );
   }
-  if (bridges.length > 0) return;
-  report.warning('nothing to ping: this node cannot well tell "I am cut off" from "the peer is dead"', next);
+  return report.findings;
 }
 
 function checkPrograms(config: Config, machine: Machine): readonly Finding[] {

@@ -1,5 +1,5 @@
 // The one source of truth about network interfaces: names, carrier, addresses.
-// `ip monitor` only says that something happened; what is true is always read again with `ip -j addr show`.
+// `ip monitor` only says that something happened; what is true is always read again with `ip -j -d addr show`.
 // What cannot be read or understood is `undefined` (unknown), never an empty host.
 
 import type { Logger } from 'pino';
@@ -23,7 +23,10 @@ export interface InterfaceState {
   readonly index: number;
   /** Set up by the administrator (`ip link set up`). */
   readonly adminUp: boolean;
-  /** The lower layer is up: a cable with something alive at its other end. */
+  /**
+   * The lower layer is up: a cable with something alive at its other end. Of a bridge: one of its ports that is not a
+   * guest's has one; the bridge itself goes by the guests as well, which stay plugged in when the cable is pulled.
+   */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
   /** Lower case; absent where the interface has none (tun, ppp). */
@@ -36,17 +39,17 @@ export type ParsedInterfaces =
 
 class Unparseable extends Error {}
 
-/** Reads the output of `ip -j addr show` (iproute2, ip-address(8)). Unknown keys are ignored. */
+/** Reads the output of `ip -j -d addr show` (iproute2, ip-address(8)). Unknown keys are ignored. */
 export function parseInterfaces(json: string): ParsedInterfaces {
   try {
     const list: unknown = JSON.parse(json);
     if (!Array.isArray(list)) throw new Unparseable('not a list');
     // A filtered listing has an empty object for every interface that was left out.
     const entries = list.map(asRecord).filter((entry) => Object.keys(entry).length > 0);
-    return { kind: 'parsed', interfaces: entries.map(parseInterface) };
+    return { kind: 'parsed', interfaces: withCarrierOfPorts(entries, entries.map(parseInterface)) };
   } catch (error) {
     if (error instanceof Unparseable || error instanceof SyntaxError) {
-      return { kind: 'unparseable', message: `ip -j addr show: ${error.message}` };
+      return { kind: 'unparseable', message: `${readArgv.join(' ')}: ${error.message}` };
     }
     throw error;
   }
@@ -67,6 +70,29 @@ function parseInterface(entry: Readonly<Record<string, unknown>>): InterfaceStat
     addresses: (addresses ?? []).flatMap((item: unknown) => parseAddress(name, asRecord(item))),
     ...(typeof mac === 'string' && mac.includes(':') ? { mac: mac.toLowerCase() } : {}),
   };
+}
+
+/** A tap, which is how a guest is plugged into a bridge, is of this kind. */
+const guestPort = 'tun';
+
+function withCarrierOfPorts(
+  entries: readonly Readonly<Record<string, unknown>>[],
+  interfaces: readonly InterfaceState[],
+): readonly InterfaceState[] {
+  const hasCarrier = (name: unknown) => interfaces.some((one) => one.name === name && one.carrier);
+  return interfaces.map((one, index) => {
+    if (kindOf(entries[index]) !== 'bridge') return one;
+    const ports = entries.filter(({ master }) => master === one.name);
+    const outside = ports.filter((port) => kindOf(port) !== guestPort);
+    if (outside.length === 0) return one;
+    return { ...one, carrier: one.carrier && outside.some(({ ifname }) => hasCarrier(ifname)) };
+  });
+}
+
+/** What the kernel calls it, e.g. `bridge`, `tun`, `bond`; a card has none. */
+function kindOf(entry: Readonly<Record<string, unknown>> | undefined): unknown {
+  const info = entry?.['linkinfo'];
+  return typeof info === 'object' && info !== null && 'info_kind' in info ? info.info_kind : undefined;
 }
 
 function parseAddress(name: string, entry: Readonly<Record<string, unknown>>): InterfaceAddress[] {
@@ -114,7 +140,7 @@ export interface NetworkMonitorOptions {
   readonly logger: Logger;
 }
 
-const readArgv = ['ip', '-j', 'addr', 'show'];
+const readArgv = ['ip', '-j', '-d', 'addr', 'show'];
 const monitorArgv = ['ip', '-o', 'monitor', 'link', 'address'];
 const readTimeoutMs = 2000;
 const debounceMs = 20;

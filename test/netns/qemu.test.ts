@@ -156,13 +156,16 @@ test('the printed commands are what a shell can run', async (t) => {
   t.true(daemon.commands('start').some((line) => line.endsWith(' master br0 up')));
 });
 
-test('a guest with a network card has its tap on the bridge while it runs', async (t) => {
+test('a guest with a network card has its tap on the bridge while it runs, and does not hide that the cable is pulled', async (t) => {
   const namespace = `btqemu${process.pid}`;
   const network = { bridge: 'br0', mac: '52:54:00:12:34:56', model: 'virtio' };
   const host = await createHost(t, { network });
   execFileSync('ip', ['netns', 'add', namespace]);
   t.teardown(() => execFileSync('ip', ['netns', 'del', namespace]));
-  execFileSync('ip', ['-n', namespace, 'link', 'add', 'br0', 'type', 'bridge']);
+  const ip = (...argv: readonly string[]) => execFileSync('ip', ['-n', namespace, ...argv]);
+  ip('link', 'add', 'br0', 'up', 'type', 'bridge');
+  ip('link', 'add', 'eth0', 'master', 'br0', 'up', 'type', 'veth', 'peer', 'name', 'cable');
+  ip('link', 'set', 'cable', 'up');
   const child = path.join(import.meta.dirname, 'support', 'qemu-tap-child.ts');
   const input = JSON.stringify({ config: host.config, runDir: host.runDir });
   const argv = ['ip', 'netns', 'exec', namespace, process.execPath, child, input];
@@ -170,8 +173,12 @@ test('a guest with a network card has its tap on the bridge while it runs', asyn
   t.is(stderr, '');
   t.deepEqual(JSON.parse(stdout), {
     start: done,
-    during: [{ name: tapName('mail', host.paths), up: true }],
+    during: [
+      { name: 'eth0', up: true },
+      { name: tapName('mail', host.paths), up: true },
+    ],
+    carrier: { plugged: true, pulled: false, kernel: '1' },
     destroy: done,
-    after: [],
+    after: [{ name: 'eth0', up: true }],
   });
 });

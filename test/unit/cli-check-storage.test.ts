@@ -16,7 +16,6 @@ const machine: Machine = {
   isRoot: true,
   addresses: ['192.168.1.2', '192.168.2.2'],
   interfaceView: () => ({ kind: 'missing', reason: 'not asked' }),
-  isBridge: () => false,
   hasProgram: () => true,
 };
 

@@ -66,6 +66,29 @@ test('A refused duplicate keeps its mark', (t) => {
   t.like(parsed, { interfaces: [{ addresses: [{ dadFailed: true, tentative: true }] }] });
 });
 
+test('A bridge has the carrier of its ports that are not guests; without such a port, its own', (t) => {
+  const bridge = { ...minimal, ifname: 'br0', linkinfo: { info_kind: 'bridge' } };
+  const tap = {
+    ...minimal,
+    ifname: 'tap0',
+    master: 'br0',
+    linkinfo: { info_kind: 'tun', info_slave_kind: 'bridge' },
+  };
+  const card = { ...minimal, ifname: 'eth0', master: 'br0', linkinfo: { info_slave_kind: 'bridge' } };
+  const bond = { ...minimal, ifname: 'bond0', master: 'br0', linkinfo: { info_kind: 'bond' } };
+  const pulled = { ...card, flags: ['NO-CARRIER', 'UP'], operstate: 'DOWN' };
+  const carrierOf = (...entries: readonly object[]) => {
+    const parsed = parseInterfaces(JSON.stringify(entries));
+    return parsed.kind === 'parsed' && parsed.interfaces.find(({ name }) => name === 'br0')?.carrier;
+  };
+  t.true(carrierOf(bridge, tap, card));
+  t.false(carrierOf(bridge, tap, pulled));
+  t.true(carrierOf(pulled, tap, bond, bridge));
+  t.true(carrierOf(bridge, tap), 'guests only');
+  t.true(carrierOf(bridge, { ...pulled, master: 'br1' }));
+  t.false(carrierOf({ ...bridge, flags: ['UP'] }, card));
+});
+
 test('An interface that is set down has no carrier, whatever its flags say', (t) => {
   const parsed = parseInterfaces(JSON.stringify([{ ...minimal, operstate: 'LOWERLAYERDOWN' }]));
   t.like(parsed, { interfaces: [{ carrier: false }] });
@@ -89,7 +112,7 @@ for (const [what, json] of Object.entries(unparseable)) {
   test(`What cannot be told is not taken for an empty host: ${what}`, (t) => {
     const parsed = parseInterfaces(json);
     t.is(parsed.kind, 'unparseable');
-    t.regex(parsed.kind === 'unparseable' ? parsed.message : '', /^ip -j addr show: ./);
+    t.regex(parsed.kind === 'unparseable' ? parsed.message : '', /^ip -j -d addr show: ./);
   });
 }
 
