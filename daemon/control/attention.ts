@@ -3,9 +3,9 @@
 import { factsOf } from '../core/facts.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
+import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
-import { awaitsWitness } from '../core/storage.ts';
 import type { Attention, Severity } from './api.ts';
 import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfStorage } from './attention-storage.ts';

@@ -4,6 +4,7 @@
 import { gatewayAnswers, lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
+import { awaitsWitness } from './resumption.ts';
 import type { GroupState, OfferReason, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
 import { isUnmirrored, writesAlone } from './storage.ts';
@@ -41,10 +42,12 @@ function mayGrant(state: State, group: GroupState, facts: Facts, claim: Claim): 
   }
 }
 
-/** Both froze it in the same generation: the preferred node goes on. */
-function bothFroze({ phase, policy }: GroupState, { report }: Facts, claim: Claim, state: State): boolean {
+/** Both froze it in the same generation: the preferred node goes on, unless it cannot tell whether it may. */
+function bothFroze(group: GroupState, { report }: Facts, claim: Claim, state: State): boolean {
+  const { phase } = group;
   const isSameGeneration = phase.kind === 'frozen' && report?.generation === phase.generation;
-  return claim.reason === 'resume' && isSameGeneration && policy.preferred !== state.policy.self;
+  const isFirst = group.policy.preferred === state.policy.self && !awaitsWitness(state, group);
+  return claim.reason === 'resume' && isSameGeneration && !isFirst;
 }
 
 /** What was frozen at the peer is older than what ran here since. */

@@ -113,8 +113,11 @@ export interface LedgerGroup {
 
 export interface Ledger {
   readonly groups: readonly LedgerGroup[];
-  /** The peer's newest packet when it was last heard: what is older is a replay, also after a restart. */
-  readonly peer: Echo | null;
+  /**
+   * The peer's newest packet when it was last heard, and the highest incarnation that it has had: what is older is a
+   * replay, also after a restart.
+   */
+  readonly peer: (Echo & { readonly newestRun: number }) | null;
   readonly standby: boolean;
   /** Monotonic time at which maintenance ends; null: none. */
   readonly maintenanceUntil: MonotonicMs | null;

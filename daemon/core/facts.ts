@@ -7,10 +7,11 @@ import { isStuck } from './operations.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
 import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.ts';
+import { isSuperseded, ownClaim } from './resumption.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
-import { awaitsWitness, isUnknownToWitness } from './storage.ts';
+import { isUnknownToWitness } from './storage.ts';
 import { isCutOff } from './verdict.ts';
 
 export interface Facts {
@@ -25,10 +26,8 @@ export interface Facts {
   readonly peerGone: boolean;
   /** The peer, alive, holds the group with a better right than ours. */
   readonly outranked: boolean;
-  /** Frozen here, and the peer, alive, knows of a later generation, or the witness of writes there: what is paused is older. */
+  /** Frozen here, and the peer, alive, knows of a later generation, or the witness that it ran or may have run there since. */
   readonly superseded: boolean;
-  /** Frozen here, and the witness has not been asked since the peer is heard whether the peer wrote meanwhile. */
-  readonly awaitsWitness: boolean;
   /** This node may run the group, as far as it is concerned itself. */
   readonly eligible: boolean;
   readonly inMaintenance: boolean;
@@ -139,11 +138,6 @@ function isRecordedThere({ policy, ledger }: State, group: GroupState): boolean 
   return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;
 }
 
-function isSuperseded({ lease }: State, { phase, policy }: GroupState, report: GroupReport | null): boolean {
-  if (phase.kind !== 'frozen' || report === null) return false;
-  return report.generation > phase.generation || lease.peerAlone.includes(policy.name);
-}
-
 function findObstacle(state: State, group: GroupState): Obstacle | null {
   const { kind } = state.verdict;
   if (kind === 'late' || kind === 'listening') return null;
@@ -211,6 +205,8 @@ function mustLeaveAlone(state: State, group: GroupState, report: GroupReport | n
   const { kind } = state.verdict;
   if (state.leavingSince === null || kind === 'late' || kind === 'listening') return false;
   const taker = kind === 'alive' && report?.willing === true;
+  // What is frozen is not offered: it goes on first, if the peer agrees.
+  if (taker && group.phase.kind === 'frozen') return state.now - state.leavingSince > offerPatienceMs;
   return !taker || (group.offer !== null && state.now - group.offer.since > offerPatienceMs);
 }
 
@@ -273,7 +269,7 @@ export function factsOf(state: State, group: GroupState): Facts {
   const eligible = isEligible(state, group);
   const freezes = mustFreeze(state, group);
   const alive = state.verdict.kind === 'alive';
-  const claim = 'claim' in group.phase ? group.phase.claim : null;
+  const claim = ownClaim(state, group);
   const statuses = group.resources.map(({ status }) => status?.kind);
   const offeredToUs = alive && report?.offer === true;
   const pulled = group.pullSince !== null;
@@ -296,7 +292,6 @@ export function factsOf(state: State, group: GroupState): Facts {
       echoIsFresh(state),
     grantOutstanding: group.grant !== null,
     superseded: alive && isSuperseded(state, group, report),
-    awaitsWitness: awaitsWitness(state, group),
     offeredToUs,
     pulled,
     claimReason,

@@ -12,7 +12,7 @@ import { isComingUp, isDown } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { areInStep, isHeldBack, writesAlone } from './storage.ts';
+import { areKnownInStep, isHeldBack, writesAlone } from './storage.ts';
 import { fenceIsBelied } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
@@ -139,8 +139,7 @@ function loneMarks(state: State): LoneMarks {
 
 /** Both live, and the copies are the same by what both say. */
 function isMirrored(state: State, { policy, resources }: GroupState): boolean {
-  if (state.verdict.kind !== 'alive' || peerReport(state, policy.name)?.alone !== false) return false;
-  return areInStep(resources);
+  return peerReport(state, policy.name)?.alone === false && areKnownInStep(state, resources);
 }
 
 function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {

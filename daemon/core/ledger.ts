@@ -77,11 +77,11 @@ function cannotReturn({ policy, verdict }: State, { peerGone }: Facts): boolean 
 
 /** Written down when the peer starts anew and when it falls silent; while it is heard its number changes too often. */
 function newestPacket(state: State): Ledger['peer'] {
-  const { incarnation, lastSequence, proven } = state.peer;
-  if (incarnation === null || !proven) return state.ledger.peer;
+  const { incarnation, newestRun, lastSequence, proven } = state.peer;
+  if (incarnation === null || newestRun === null || !proven) return state.ledger.peer;
   const isSilent = state.verdict.kind !== 'alive' && state.verdict.kind !== 'late';
   if (state.ledger.peer?.incarnation === incarnation && !isSilent) return state.ledger.peer;
-  return { incarnation, sequence: lastSequence };
+  return { incarnation, sequence: lastSequence, newestRun };
 }
 
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */

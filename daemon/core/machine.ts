@@ -185,7 +185,8 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
       const isOurs = known.owner === state.policy.self;
       const found = isOurs ? known.generation : 0;
       const frozen = group.phase.kind === 'observing' ? found : generation;
-      return { kind: 'frozen', generation: frozen, claim: { id: state.nextClaim, reason: 'resume' } };
+      const claim = { id: state.nextClaim, reason: 'resume' } as const;
+      return { kind: 'frozen', generation: frozen, claim, peerRun: state.peer.incarnation };
     }
     case 'stopping':
       return { kind: 'stopping', generation, reason: row.stop ?? 'leave' };

@@ -2,6 +2,7 @@
 
 import type { Effect } from './events.ts';
 import type { ResourceId } from './policy.ts';
+import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 
 export function note(
@@ -36,9 +37,24 @@ export function notePeerChanges(before: State, after: State, emit: (effect: Effe
     if (link.fresh) emit(note('info', 'link-heard', null, `${peer} is heard on ${name}`));
     else emit(note('warning', 'link-silent', null, `${peer} is not heard on ${name}${why}`));
   });
+  for (const group of after.groups) {
+    const was = before.groups.find(({ policy }) => policy.name === group.policy.name);
+    if (isWaiting(after, group) && !(was !== undefined && isWaiting(before, was)))
+      emit(waitNote(after, group));
+  }
   const was = before.verdict.kind;
   const is = after.verdict.kind;
   if (was !== is && is !== 'late' && !(was === 'late' && is === 'alive')) emit(verdictNote(before, after));
+}
+
+const isWaiting = (state: State, group: GroupState) =>
+  state.verdict.kind === 'alive' && awaitsWitness(state, group);
+
+function waitNote({ policy }: State, group: GroupState): Effect {
+  const { name } = group.policy;
+  const message = `${name} stays frozen until the witness is heard: the daemon of ${policy.peer} was restarted since, and may have forgotten what it did`;
+  const next = `mend the witness if it does not answer; or run on ${policy.peer}: battito takeover ${name}`;
+  return note('warning', 'awaits-witness', group, message, null, next);
 }
 
 const verdictTexts = {

@@ -4,9 +4,10 @@ import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isStuck } from './operations.ts';
 import { isPartDown } from './resource.ts';
+import { ownClaim } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
-import { awaitsWitness, isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
+import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
 
 export function ownContent(state: State): HeartbeatContent {
   const remainingMs = state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - state.now);
@@ -34,7 +35,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     writer: known.writer,
     holdsAddresses: holds(group, 'address'),
     holdsRest: holds(group, 'rest'),
-    claim: 'claim' in phase && group.grant === null && !awaitsWitness(state, group) ? phase.claim : null,
+    claim: group.grant === null ? ownClaim(state, group) : null,
     grant: group.grant,
     offer: group.offer !== null,
     willing: isEligible(state, group),

@@ -4,6 +4,7 @@ import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { OperatorRequest, RequestAnswer } from './events.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
+import { awaitsWitness } from './resumption.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
 import { isUnmirrored } from './storage.ts';
@@ -91,6 +92,13 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
       state,
       `it is frozen here: ${peerName} may have taken it over while this node was cut off`,
       `mend the network; or, if ${peerName} is powered off, run \`battito takeover --peer-is-off ${peerName}\`: the paused guests are then discarded and started afresh`,
+    );
+  }
+  if (wanted.some((group) => awaitsWitness(state, group))) {
+    return refused(
+      state,
+      `it is frozen here until the witness says what ${peerName} did meanwhile`,
+      `mend the witness; or run \`battito takeover\` on ${peerName}: the paused guests are then discarded`,
     );
   }
   const pull = (group: GroupState) => (wanted.includes(group) ? { ...group, pullSince: state.now } : group);

@@ -1,6 +1,6 @@
 // All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
 
-import type { Effect, Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
+import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
 import type { GroupName, GroupPolicy, MonotonicMs, Policy } from './policy.ts';
 import { freshResource, type ResourceState } from './resource.ts';
@@ -112,7 +112,13 @@ export type Phase =
   | { readonly kind: 'claiming'; readonly claim: Claim }
   | { readonly kind: 'starting'; readonly generation: number; readonly resuming: boolean }
   | { readonly kind: 'active'; readonly generation: number }
-  | { readonly kind: 'frozen'; readonly generation: number; readonly claim: Claim }
+  /** `peerRun`: the incarnation of the peer that was heard last before. */
+  | {
+      readonly kind: 'frozen';
+      readonly generation: number;
+      readonly claim: Claim;
+      readonly peerRun: number | null;
+    }
   | { readonly kind: 'stopping'; readonly generation: number; readonly reason: StopReason };
 
 export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk';
@@ -196,12 +202,6 @@ export interface State {
 /** `replayed`: not newer than what was admitted. `unproven`: its sender has not shown that it reads us. */
 export type RefusalReason = 'replayed' | 'stale-incarnation' | 'unproven';
 
-/** A state under construction together with what it asks for. */
-export interface Draft {
-  readonly state: State;
-  readonly effects: readonly Effect[];
-}
-
 export interface StartUp {
   readonly at: MonotonicMs;
   readonly policy: Policy;
@@ -255,7 +255,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     peer: {
       ...silentPeer,
       incarnation: ledger.peer?.incarnation ?? null,
-      newestRun: ledger.peer?.incarnation ?? null,
+      newestRun: ledger.peer?.newestRun ?? null,
     },
     verdict: { kind: 'listening' },
     verdictSince: at,

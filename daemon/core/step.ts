@@ -28,7 +28,7 @@ import { ownContent } from './report.ts';
 import { answerRequest } from './requests.ts';
 import { leaseProvesAt } from './safeguards.ts';
 import { isSame } from './same.ts';
-import type { Draft, RefusalReason, State } from './state.ts';
+import type { RefusalReason, State } from './state.ts';
 import { putGroup, putResource } from './state.ts';
 import { noteLoneWrites } from './storage.ts';
 import { holdsNothing, judge, wantedPaces } from './verdict.ts';
@@ -36,6 +36,12 @@ import { holdsNothing, judge, wantedPaces } from './verdict.ts';
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
 type Handlers = { readonly [K in EventKind]: (state: State, event: EventOf<K>, emit: Emit) => State };
+
+/** The next state together with what it asks for. */
+export interface Draft {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
 
 /** How many times a departing node says goodbye, in case a packet is lost. */
 const goodbyes = 3;

@@ -37,14 +37,21 @@ export function noteLoneWrites(state: State): State {
     });
     const isNews = resources.some((resource, index) => resource !== group.resources[index]);
     if (isNews) next = putGroup(next, { ...group, resources });
-    if (isTheSame(next, resources)) next = withoutMark(next, name);
+    if (areKnownInStep(next, resources)) next = withoutMark(next, name);
   }
   return next;
 }
 
+/** For so long after a stall of ours, what DRBD showed may be of before it, milliseconds. */
+const shownAnewMs = 5000;
+
 /** Two that hear each other and are connected know better than the witness did when it was asked last. */
-function isTheSame({ verdict }: State, resources: readonly ResourceState[]): boolean {
-  return verdict.kind === 'alive' && areInStep(resources);
+export function areKnownInStep(
+  { verdict, now, stalls }: State,
+  resources: readonly ResourceState[],
+): boolean {
+  const isShownAnew = now - (stalls.lastAt ?? -Infinity) >= shownAnewMs;
+  return verdict.kind === 'alive' && isShownAnew && areInStep(resources);
 }
 
 /** All devices are connected, and their copies the same. */
@@ -145,16 +152,6 @@ export function isUnknownToWitness(state: State, group: GroupState): boolean {
   if (policy.witness === null || verdict.kind === 'alive' || verdict.kind === 'departed') return false;
   if (group.dataAccepted || leaseIsValid(state)) return false;
   return group.resources.some(({ storage, status }) => storage !== null && status?.kind === 'down');
-}
-
-/**
- * Frozen, and the witness has not been asked since the peer is heard. The peer may have lost its record of what it wrote
- * meanwhile; the witness has not.
- */
-export function awaitsWitness({ policy, lease, peer }: State, { phase, resources }: GroupState): boolean {
-  const hasDisks = resources.some(({ storage }) => storage !== null);
-  if (policy.witness === null || phase.kind !== 'frozen' || !hasDisks) return false;
-  return lease.readAt === null || lease.readAt < (peer.aliveSince ?? Infinity);
 }
 
 function peerCannotWrite(state: State, group: GroupState): boolean {

@@ -225,7 +225,7 @@ export const transitions: readonly Transition[] = [
     id: 'resume',
     from: 'frozen',
     to: 'starting',
-    when: (f) => f.granted && !f.outranked && !f.superseded && !f.awaitsWitness && !f.inMaintenance,
+    when: (f) => f.granted && !f.outranked && !f.superseded && !f.inMaintenance,
     severity: 'info',
     reason: 'the peer is back, did not take over and agrees: the frozen guests go on',
   },

@@ -36,7 +36,12 @@ const fileSchema = z.object({
       }),
     ),
     peer: z
-      .object({ incarnation: z.int().nonnegative(), sequence: z.int().nonnegative() })
+      .object({
+        incarnation: z.int().nonnegative(),
+        sequence: z.int().nonnegative(),
+        newestRun: z.int().nonnegative().default(0),
+      })
+      .transform((peer) => ({ ...peer, newestRun: Math.max(peer.newestRun, peer.incarnation) }))
       .nullable()
       .default(null),
     standby: z.boolean(),

@@ -61,7 +61,7 @@ export function replaysChangeNothing({ ledgerOnDisk, report }: Context): Checker
       const newest = ledgerOnDisk(side).peer;
       const sequences = newest === null ? [] : Array.from({ length: 8 }, () => newest.sequence);
       const incarnation = newest?.incarnation ?? null;
-      delivered[side] = { incarnation, highest: incarnation ?? 0, sequences, isProven: false };
+      delivered[side] = { incarnation, highest: newest?.newestRun ?? 0, sequences, isProven: false };
     },
     forged({ at, side, how }) {
       report('S6', at, side, `a forged packet was taken for one of the peer's: ${how}`);

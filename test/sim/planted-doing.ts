@@ -53,7 +53,7 @@ export const packets: readonly Defect[] = [
     name: 'replays-after-restart',
     what: 'the newest packet in the ledger is not looked at after a restart',
     file: 'state.ts',
-    find: '      incarnation: ledger.peer?.incarnation ?? null,\n      newestRun: ledger.peer?.incarnation ?? null,\n',
+    find: '      incarnation: ledger.peer?.incarnation ?? null,\n      newestRun: ledger.peer?.newestRun ?? null,\n',
     replace: '',
     variants: anywhere,
   },
@@ -230,9 +230,9 @@ export const data: readonly Defect[] = [
   {
     name: 'witness-not-asked-after-freeze',
     what: 'what is frozen goes on by the word of a peer that has lost its record of what it wrote',
-    file: 'storage.ts',
-    find: 'return lease.readAt === null || lease.readAt < (peer.aliveSince ?? Infinity);',
-    replace: 'return lease === undefined && peer === undefined;',
+    file: 'resumption.ts',
+    find: "return policy.witness !== null && phase.kind === 'frozen' && phase.peerRun !== peer.incarnation;",
+    replace: 'return policy === undefined && peer === undefined && phase === undefined;',
     variants: lease,
   },
   {

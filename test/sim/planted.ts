@@ -123,7 +123,7 @@ const freezing: readonly Defect[] = [
     name: 'freeze-ends-by-itself',
     what: 'a frozen node goes on as soon as it sees the outside again, whatever the peer did meanwhile',
     file: 'transitions.ts',
-    find: 'when: (f) => f.granted && !f.outranked && !f.superseded && !f.awaitsWitness && !f.inMaintenance,',
+    find: 'when: (f) => f.granted && !f.outranked && !f.superseded && !f.inMaintenance,',
     replace:
       "when: (f) => !f.outranked && !f.superseded && !f.inMaintenance && (f.granted || (!f.mustFreeze && f.verdict !== 'fenced' && !f.grantOutstanding && !f.mustLeaveAlone)),",
     variants: evidence,

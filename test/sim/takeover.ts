@@ -12,8 +12,8 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   if (whenCalm !== true || !losesOwner(run, action)) return false;
   const { world, schedule } = run;
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
-  if (isAlone && !hasWorseCopy(world, schedule.setup) && sides.every((side) => hasMetPeer(world, side)))
-    return true;
+  const hasHeard = schedule.setup.loss === 0 || sides.every((side) => hasHadTime(world, side));
+  if (isAlone && hasHeard && !hasWorseCopy(world, schedule.setup)) return true;
   run.takeoverChecks.skipped += 1;
   return false;
 }
@@ -24,8 +24,8 @@ function losesOwner({ world, schedule }: Run, action: Action): boolean {
   return groupsOf(schedule.setup).some((group) => ownerOf(world, group) === action.host);
 }
 
-/** Packets are lost: a daemon is given a deadtime to hear all that it needs to know of its peer. */
-function hasMetPeer(world: World, side: Side): boolean {
+/** Where packets are lost, a daemon is given a deadtime to hear all that it needs to know of its peer. */
+function hasHadTime(world: World, side: Side): boolean {
   const state = world.state(side);
   return state === null || state.now - state.startedAt >= state.policy.timings.deadtimeMs;
 }

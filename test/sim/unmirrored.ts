@@ -15,7 +15,8 @@ interface Run {
  * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
  * either host has what ran last. What a ledger says of itself is no excuse, with two exceptions, until the nodes meet,
  * since there is nothing else to go by: a person had older data used on the other host; or the ledger is an old one, and
- * says that its host was the only owner, which was true once.
+ * says that its host was the only owner, which was true once. And a guest that was paused never goes on after it, or
+ * another one of its group, has run on the other host.
  */
 export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Checker {
   const lastOn = new Map<string, Side>();
@@ -35,6 +36,7 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
   /** It ran the group last for all that it can know. */
   const parted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const isOld: Record<Side, boolean> = { primary: false, secondary: false };
+  const paused: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const meet = () => {
     parted.primary.clear();
     parted.secondary.clear();
@@ -50,9 +52,10 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
       accepted[side].clear();
       soleOnce[side] = isOld[side] ? soleIn(ledgerOnDisk(side), side) : [];
     },
-    stepped({ at, side, event, before, effects }) {
+    stepped({ at, side, event, before, after, effects }) {
       const run = runs[side];
-      if (!run.hasMet && event.kind === 'heartbeat-received') {
+      const isHeard = after.peer.lastHeardAt !== before.peer.lastHeardAt;
+      if (!run.hasMet && event.kind === 'heartbeat-received' && isHeard) {
         run.incarnation = before.incarnation;
         run.hasMet = event.echo?.incarnation === run.incarnation;
         if (run.hasMet) {
@@ -84,11 +87,20 @@ export function provenDataOnly({ policy, ledgerOnDisk, report }: Context): Check
       if (action.kind === 'start-by-hand') byHand[action.host].add(action.resource);
       if (action.kind === 'state-file' && action.condition === 'old') isOld[action.host] = true;
     },
-    running({ side, resource, running }) {
+    running({ at, side, resource, running }) {
+      const wasPaused = paused[side].delete(resource);
+      if (running === 'paused') paused[side].add(resource);
       if (running !== 'up') return;
       const group = groupOf.get(resource);
       const isByHand = byHand[side].delete(resource);
       if (group === undefined || isByHand) return;
+      if (wasPaused && lastOn.get(group) === otherSide(side))
+        report(
+          'S3',
+          at,
+          side,
+          `${resource} goes on from where it stood still, but ${group} ran on the other host since`,
+        );
       if (accepted[side].delete(group) && lastOn.get(group) === otherSide(side))
         parted[otherSide(side)].add(group);
       lastOn.set(group, side);

@@ -243,14 +243,32 @@ test('S3: without a mirror, a group that ran on the other host last', (t) => {
   const begins = (at = 9) => stepOf({ at, effects: [starts('start', 'guest:web')] });
   t.is(brokenIn(plainSetup, [ran, begins()]), 1);
   t.is(brokenIn(mirrored, [ran, begins()]), 0, 'the mirror knows better');
-  const heard = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  const heard = meetsAt(5);
   t.is(brokenIn(plainSetup, [ran, heard, begins()]), 0);
+  const refused = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  t.is(brokenIn(plainSetup, [ran, refused, begins()]), 1, 'the core did not take it in');
   t.is(brokenIn(plainSetup, [ran, heard, daemonOn(6, 'primary', true), begins()]), 1);
   const accepted = acceptance(2, 'primary');
   t.is(brokenIn(plainSetup, [ran, accepted, begins()]), 0);
   t.is(brokenIn(plainSetup, [ran, accepted, daemonOn(6, 'primary', true), begins()]), 1, 'another daemon');
   const used = [ran, accepted, begins(3), running(4, 'primary', 'guest:mail', 'up')];
   t.is(brokenIn(plainSetup, [...used, running(6, 'secondary', 'guest:mail', 'up'), begins()]), 1, 'once');
+});
+
+test('S3: without a mirror, a paused guest goes on after its group ran on the other host', (t) => {
+  const paused = [running(1, 'primary', 'guest:mail', 'up'), running(2, 'primary', 'guest:mail', 'paused')];
+  const goesOn = running(9, 'primary', 'guest:mail', 'up');
+  t.is(brokenIn(plainSetup, [...paused, goesOn]), 0);
+  const elsewhere = running(5, 'secondary', 'guest:web', 'up');
+  t.is(brokenIn(plainSetup, [...paused, elsewhere, goesOn]), 1);
+  t.is(brokenIn(mirrored, [...paused, elsewhere, goesOn]), 0, 'the mirror knows better');
+  t.is(brokenIn(plainSetup, [...paused, elsewhere, running(8, 'primary', 'guest:mail', 'down'), goesOn]), 0);
+  const byHand: Trace = {
+    kind: 'action',
+    at: 8,
+    action: { kind: 'start-by-hand', host: 'primary', resource: 'guest:mail' },
+  };
+  t.is(brokenIn(plainSetup, [...paused, elsewhere, byHand, goesOn]), 0);
 });
 
 test('S3: a ledger that calls itself the only owner is no excuse, but what a person did to the other one is', (t) => {
@@ -268,7 +286,7 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
     running(4, 'secondary', 'guest:mail', 'up'),
   ];
   t.is(brokenBy([...older, begins]), 0, 'it cannot know');
-  const meets = stepOf({ at: 5, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  const meets = meetsAt(5);
   t.is(brokenBy([...older, meets, daemonOn(6, 'primary', true), begins]), 1, 'it has been told');
   const ranThere = running(1, 'secondary', 'guest:mail', 'up');
   const stateFile = (condition: 'old' | 'lost', host: Side): Trace => ({
@@ -290,7 +308,7 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
     daemonOn(4000, 'primary', true),
     stepOf({ at: 4100, effects: [starts('start', 'guest:web')] }),
   ];
-  const hears = stepOf({ at: 2900, event: packetOf(1, 1, { incarnation: 1, sequence: 1 }) });
+  const hears = meetsAt(2900);
   t.is(brokenBy(goodbye([])), 1, 'who took over after it had left, it has to be told');
   t.is(brokenBy(goodbye([hears])), 1, 'somebody was there to take over');
 });
@@ -369,6 +387,14 @@ const packetOf = (incarnation: number, sequence: number, echo: Echo | null): Eve
   echo,
   content: {} as Extract<Event, { kind: 'heartbeat-received' }>['content'],
 });
+
+/** The core has taken a packet in, which shows that its sender reads this run. */
+const meetsAt = (at: number): Trace =>
+  stepOf({
+    at,
+    event: packetOf(1, 1, { incarnation: 1, sequence: 1 }),
+    after: { ...rested, peer: { ...rested.peer, lastHeardAt: at } },
+  });
 
 /** The same state with its first group changed. */
 function withGroup(state: State, change: Partial<State['groups'][number]>): State {

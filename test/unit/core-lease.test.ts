@@ -5,7 +5,7 @@ import type { LeaseAnswer } from '../../daemon/core/events.ts';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
-import { activeReport, apart, type OneCore, oneCore, ownRun, stoppedReport } from './support/one-core.ts';
+import { activeReport, apart, type OneCore, oneCore, peerRun, stoppedReport } from './support/one-core.ts';
 import { frozenAndHeardAgain, ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
@@ -293,7 +293,7 @@ test('what is frozen goes on by the word of the peer only once the witness was a
 
 test('while the witness is asked in vain, a person may give what is frozen to the peer', (t) => {
   const node = frozenAndHeardAgain();
-  node.hear(6010, { ...ofPrimary, claim: { id: 9, reason: 'operator' } });
+  node.hear(6010, { ...ofPrimary, claim: { id: 9, reason: 'operator' } }, { incarnation: peerRun + 1 });
   t.is(node.report()?.grant?.claim, 9);
   node.obey(6020);
   t.is(node.phase()?.kind, 'stopped');
@@ -308,11 +308,53 @@ test('what is frozen is given up when the witness says that the peer has written
   }
 });
 
-test('a frozen group without disks need not wait for the witness: it has no data that could be older', (t) => {
-  const node = frozen();
-  const claim = node.report()?.claim?.id ?? 0;
-  node.go(node.state().now + 200, { peer: { ...ofPrimary, grant: { incarnation: ownRun, claim } } });
+test('a peer that was not restarted remembers what it did: its word is enough', (t) => {
+  const node = frozenAndHeardAgain({ disk: true }, peerRun);
+  t.is(node.phase()?.kind, 'active');
   t.true(node.codes().includes('resume'));
+  t.false(node.codes().includes('awaits-witness'));
+});
+
+for (const [what, answer, isUnbroken] of [
+  ['goes on when nobody else has had the lease', held, true],
+  ['is given up when another term lies between', { ...held, term: 3 }, false],
+  ['is given up while somebody else has the lease', { ...refused, term: 2 }, false],
+] as const) {
+  test(`a frozen group without disks, of which no writes are on record, ${what}`, (t) => {
+    const node = frozenAndHeardAgain({});
+    t.is(node.phase()?.kind, 'frozen');
+    node.go(6000 + ttlMs, { witness: answer });
+    t.is(node.codes().includes('resume'), isUnbroken);
+    t.is(node.codes().includes('discard'), !isUnbroken);
+  });
+}
+
+test('that it waits for the witness is said once, and a person who asks for the group there is told so', (t) => {
+  const node = frozenAndHeardAgain();
+  t.is(node.codes().filter((code) => code === 'awaits-witness').length, 1);
+  const answer = node.request(6010, { kind: 'takeover', groups: [] });
+  t.like(answer, {
+    kind: 'refused',
+    message: 'it is frozen here until the witness says what secondary did meanwhile',
+  });
+  t.is(node.group().pullSince, null);
+});
+
+test('a daemon that is to stop does not wait for the witness for ever: what is frozen is given up', (t) => {
+  const node = frozenAndHeardAgain();
+  node.feed(6010, { kind: 'stop-requested' });
+  node.go(16_000);
+  t.is(node.phase()?.kind, 'frozen', 'it may still go on and be handed over');
+  node.go(16_200);
+  t.true(node.codes().includes('discard-when-fenced'));
+  t.is(node.ofKind('exit').length, 1);
+});
+
+test('of two that froze in the same generation the preferred one lets the other go on when it cannot tell itself', (t) => {
+  const node = frozenAndHeardAgain();
+  const claim = { id: 9, reason: 'resume' } as const;
+  node.hear(6010, { ...ofPrimary, phase: 'frozen', claim }, { incarnation: peerRun + 1 });
+  t.is(node.report()?.grant?.claim, 9);
 });
 
 test('a group that is not frozen does not make up for one that is, when another term lies between', (t) => {

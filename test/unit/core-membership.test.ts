@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import type { Event } from '../../daemon/core/events.ts';
+import { admission } from '../../daemon/core/membership.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { initialState } from '../../daemon/core/state.ts';
 import { step } from '../../daemon/core/step.ts';
@@ -130,6 +131,23 @@ test('a packet refused as of an earlier run is echoed once, while nothing of the
   t.is(node.state().peer.stranger, null);
 });
 
+test('the highest number that the peer has had outlives a restart: captures of that run are refused', (t) => {
+  const ledger = { groups: [], standby: false, maintenanceUntil: null };
+  const state = initialState({
+    at: 0,
+    policy,
+    incarnation: ownRun,
+    ledger: { ...ledger, peer: { incarnation: 5, sequence: 40, newestRun: 9 } },
+  });
+  for (const incarnation of [8, 9])
+    t.is(admission(state, { link: 0, incarnation, sequence: 1 }), 'stale-incarnation');
+  t.is(admission(state, { link: 0, incarnation: 10, sequence: 1 }), 'admitted');
+  const node = standby();
+  node.go(2400, { peer: null });
+  node.hear(2410, activeReport, { incarnation: peerRun - 1, sequence: 1, echo: node.state().sequence });
+  t.like(node.state().ledger.peer, { incarnation: peerRun - 1, newestRun: peerRun });
+});
+
 test('a packet that has been seen before is not echoed', (t) => {
   const node = standby();
   node.go(heardAt + deadtimeMs, { peer: null });
@@ -154,7 +172,12 @@ test('two new runs with lower numbers than each knows of the other find each oth
       at: 0,
       policy: examplePolicy(self),
       incarnation: 5,
-      ledger: { groups: [], peer: { incarnation: 9, sequence: 40 }, standby: false, maintenanceUntil: null },
+      ledger: {
+        groups: [],
+        peer: { incarnation: 9, sequence: 40, newestRun: 9 },
+        standby: false,
+        maintenanceUntil: null,
+      },
     });
   const nodes = { primary: known('primary'), secondary: known('secondary') };
   const feed = (self: Side, event: Event): void => {

@@ -41,7 +41,7 @@ const ledger = {
       discards: false,
     },
   ],
-  peer: { incarnation: 8, sequence: 9 },
+  peer: { incarnation: 8, sequence: 9, newestRun: 12 },
   standby: true,
   maintenanceUntil: null,
 };

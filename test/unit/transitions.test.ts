@@ -51,7 +51,6 @@ const facts: fc.Arbitrary<Facts> = fc
     takeoverTime: fc.boolean(),
     outranked: fc.boolean(),
     superseded: fc.boolean(),
-    awaitsWitness: fc.boolean(),
     peerFrozen: fc.boolean(),
     eligible: fc.boolean(),
     inMaintenance: fc.boolean(),

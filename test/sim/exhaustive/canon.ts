@@ -129,6 +129,7 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   generation('generation' in phase ? phase.generation : 0);
   claimOf('claim' in phase ? phase.claim : null, self);
   put(phase.kind === 'starting' && phase.resuming ? 1 : 0);
+  put(phase.kind === 'frozen' ? rankOf.run(self === 0 ? 1 : 0, phase.peerRun ?? 0) : -1);
   put(phase.kind === 'stopping' ? stopReasons[phase.reason] : -1);
   put(phase.kind === 'blocked' ? obstacles[phase.obstacle] : -1);
   put(rankOf.revision(self, group.needsRevision));

@@ -79,6 +79,7 @@ function noteState({ peer, links, groups, ledger, persistedRevision }: State, se
   for (const { phase, grant, needsRevision, soleUntil } of groups) {
     if ('generation' in phase) noteGeneration(phase.generation);
     if ('claim' in phase) note(claims[self], phase.claim.id);
+    if (phase.kind === 'frozen') note(runs[other], phase.peerRun ?? 0);
     if (grant !== null) noteGrant(grant, other);
     note(revisions[self], needsRevision);
     note(revisions[self], soleUntil);

@@ -86,6 +86,8 @@ export interface Surroundings {
   readonly peer: Partial<GroupReport> | null;
   /** What it says besides. */
   readonly says: Partial<HeartbeatContent>;
+  /** Its run. */
+  readonly run: number;
   /** Does it read what we send? */
   readonly hearsUs: boolean;
   readonly gateway: ProbeResult;
@@ -136,6 +138,7 @@ export function oneCore(options: OneCoreOptions = {}) {
   let around: Surroundings = {
     peer: {},
     says: {},
+    run: peerRun,
     hearsUs: true,
     gateway: 'answered',
     addresses: 'unanswered',
@@ -278,7 +281,7 @@ export function oneCore(options: OneCoreOptions = {}) {
         if (kind === 'peer') probe(at, id, around.addresses);
         if (kind === 'floating' && resource(id).status?.kind === 'down') probe(at, id, around.addresses);
       }
-    } else hear(at, around.peer, { ...echo, says: around.says });
+    } else hear(at, around.peer, { ...echo, says: around.says, incarnation: around.run });
     probe(at, 'gateway', around.gateway);
     react(at);
   }

@@ -11,6 +11,7 @@ import {
   type OneCoreOptions,
   oneCore,
   ownRun,
+  peerRun,
   stoppedReport,
 } from './one-core.ts';
 
@@ -138,18 +139,18 @@ export function starting(policy: Policy = examplePolicy('primary'), options: One
 export const phases = (node: OneCore) => node.state().groups.map(({ phase }) => phase.kind);
 
 /**
- * An owner with a disk that was cut off and is frozen, and that hears its peer again, which would grant it to go on; its
- * witness does not answer, since 3 s.
+ * An owner that was cut off and is frozen, and that hears its peer again, which would grant it to go on and whose daemon
+ * was restarted meanwhile; its witness does not answer, since 3 s.
  */
-export function frozenAndHeardAgain(): OneCore {
-  const node = runningOwner({ lease: true });
+export function frozenAndHeardAgain(protection: Protection = { disk: true }, run = peerRun + 1): OneCore {
+  const node = runningOwner({}, protectedPolicy('primary', { ...protection, lease: true }));
   node.go(3000, { witness: { kind: 'held', term: 1, peerAlone: [] } });
   const { ttlMs = 0 } = node.state().policy.witness ?? {};
   const witness = { kind: 'unreachable', message: 'it does not answer' } as const;
   node.go(3000 + ttlMs, { peer: null, witness, gateway: 'unanswered' });
-  node.show(3000 + ttlMs, apart);
+  if (protection.disk === true) node.show(3000 + ttlMs, apart);
   const { phase } = node.group();
   if (phase.kind !== 'frozen') throw new Error(`it is ${phase.kind}`);
-  node.go(6000, { peer: { ...ofPrimary, grant: { incarnation: ownRun, claim: phase.claim.id } } });
+  node.go(6000, { peer: { ...ofPrimary, grant: { incarnation: ownRun, claim: phase.claim.id } }, run });
   return node;
 }
