@@ -107,7 +107,7 @@ export function renderReplay(result: ReplayResult, reading: Reading, version: st
       : `, ${formatTime(result.firstTime)} to ${formatTime(result.lastTime)}`;
   const rows: readonly (readonly [string, string])[] = [
     ['journal', `${result.nodes.join(', ')} of cluster ${reading.first.cluster}${span}`],
-    ['segments', `${result.segments}; the state compared at the end of ${result.states}`],
+    ['segments', `${result.segments}; ${comparedStates(result.states)}`],
     ['events', `${result.events}; ${result.refusals} refused packets`],
     ['effects', `${result.effects}, of ${result.compared} events`],
     ['written by', `battito ${software.join(', ')}`],
@@ -122,6 +122,13 @@ export function renderReplay(result: ReplayResult, reading: Reading, version: st
       : []),
     ...renderDifference(difference, reading.skipped),
   ];
+}
+
+/** Between two segments the whole state is compared: what a single one lacks without a trace goes unseen. */
+function comparedStates(states: number): string {
+  return states === 0
+    ? 'no whole state to compare: an event that is missing shows only if effects followed from it'
+    : `the state compared at the end of ${states}`;
 }
 
 function renderDifference(difference: ReplayResult['difference'], skipped: number): readonly string[] {

@@ -7,7 +7,7 @@ import { type CommandLine, refusal } from './options.ts';
 import { runInWorkers } from './pool.ts';
 import { asideOf, print } from './printing.ts';
 import { describeTally } from './report.ts';
-import { isPromised, runSchedule } from './run.ts';
+import { runSchedule } from './run.ts';
 import { acceptScenario, checkNewName, writeScenario } from './scenario.ts';
 import { makeSchedule, type Variant, variantOf, variants } from './schedule.ts';
 import { shrink } from './shrink.ts';
@@ -111,10 +111,8 @@ export function shrinkSeed({ seed = 0, texts }: CommandLine): number {
 }
 
 export function accept({ texts: { accept: name = '' } }: CommandLine): number {
-  const { path, scenario, violations } = acceptScenario(name);
-  const { variant } = scenario.schedule;
-  print(`written to ${path}`);
-  const broken = violations.filter(({ rule }) => isPromised(rule, variant));
+  const { path, broken } = acceptScenario(name);
+  print(broken.length === 0 ? `written to ${path}` : `not written to ${path}: a promise is broken`);
   for (const { rule, message } of broken) print(`BROKEN ${rule} (${rules[rule]}): ${message}`);
   return broken.length === 0 ? 0 : 1;
 }

@@ -34,6 +34,12 @@ const commands: Readonly<Record<CommandName, (line: CommandLine) => Promise<numb
   help,
 };
 
+// Whoever reads may have read enough: `npm run sim | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   const line = readCommandLine(process.argv.slice(2));
   process.exitCode = await commands[line.command](line);

@@ -82,4 +82,13 @@ test('words that are not understood say so', (t) => {
   t.throws(() => parseCommands(lines('seed soon')), { message: /the seed is a whole number, not "soon"/ });
   t.throws(() => parseCommands(lines('explode primary @1s')), { message: /no action "explode"/ });
   t.throws(() => parseCommands('variant evidence\n'), { message: /everything is mended/ });
+  t.throws(() => parseCommands(lines('setup deadtimeMs -3')), {
+    message: /^line \d, "setup deadtimeMs -3": .*0 or more/,
+  });
+  const late = 'power-loss primary @9s\npower-on primary @3s';
+  t.throws(() => parseCommands(lines(late)), {
+    message: /"power-on primary @3s": it is earlier than the line before/,
+  });
+  const twice = 'everything is mended @1s\neverything is mended @2s\n';
+  t.throws(() => parseCommands(twice), { message: /^line 2, .*nothing comes after/ });
 });
