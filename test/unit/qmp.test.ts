@@ -36,7 +36,7 @@ function qemuThat(onRequest: NonNullable<Script['onRequest']>): Script {
   };
 }
 
-async function serve(t: ExecutionContext, script: Script): Promise<string> {
+async function serve(t: ExecutionContext, script: Script, backlog?: number): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-qmp-'));
   const file = path.join(directory, 'qmp');
   const sockets = new Set<Socket>();
@@ -52,7 +52,7 @@ async function serve(t: ExecutionContext, script: Script): Promise<string> {
     });
     script.onConnect?.(socket);
   });
-  await new Promise<void>((resolve) => server.listen(file, resolve));
+  await new Promise<void>((resolve) => server.listen({ path: file, backlog }, resolve));
   t.teardown(async () => {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -222,6 +222,25 @@ test('a connection that ends fails what waits and what comes after', async (t) =
   await rejectsWith(t, client.execute('quit', {}, call), 'qmp-closed');
   t.is((await closed.promise).code, 'qmp-closed');
   await rejectsWith(t, client.execute('quit', {}, call), 'qmp-closed');
+});
+
+test('a client for whom there is no place in the queue waits for one', async (t) => {
+  const file = await serve(
+    t,
+    qemuThat(({ id }, socket) => reply(socket, id, 'here')),
+    1,
+  );
+  const clients = await Promise.all(Array.from({ length: 12 }, () => connectQmp(file, call)));
+  for (const client of clients) {
+    t.is(await client.execute('query-status', {}, call), 'here');
+    client.close();
+  }
+});
+
+test('a client that finds no place in the queue in time says so, and does not take QEMU for gone', async (t) => {
+  const file = await serve(t, {}, 1);
+  const taken = Array.from({ length: 12 }, () => rejectsWith(t, connectQmp(file, shortCall), 'qmp-silent'));
+  await Promise.all(taken);
 });
 
 test('nobody listening is told from silence', async (t) => {

@@ -1,8 +1,9 @@
 // A client for QMP, QEMU's machine protocol: one JSON object a line over a unix socket.
 // Source: QEMU's docs/interop/qmp-spec. Guarantees: every call ends by its deadline, with an answer or a QmpError;
-// answers are matched by id; what is buffered is bounded. Never reconnects and never retries: that is its user's.
+// answers are matched by id; what is buffered is bounded. Never reconnects and never asks again: that is its user's.
 
 import { createConnection, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BattitoError } from '../../errors.ts';
 
 /**
@@ -69,18 +70,47 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 const defaultMaxLineBytes = 1024 * 1024;
 
-/** Connects, takes the greeting and leaves capability negotiation. Rejects with a QmpError only. */
+/** A queue that was full is looked at again after this. */
+const queuePauseMs = 20;
+
+/**
+ * Connects, takes the greeting and leaves capability negotiation. Rejects with a QmpError only. Where QEMU's queue of
+ * clients is full, as it is for a moment after one has gone, it waits for a place as a blocking connect(2) would.
+ */
 export async function connectQmp(path: string, options: QmpConnectOptions): Promise<QmpClient> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    try {
+      return await connectOnce(path, options, deadline);
+    } catch (error) {
+      if (!isQueueFull(error)) throw error;
+      if (performance.now() + queuePauseMs >= deadline) {
+        const silence = `no place in its queue within ${Math.round(options.timeoutMs)} ms`;
+        throw new QmpError('qmp-silent', `${path}: ${silence}`, error);
+      }
+    }
+    await sleep(queuePauseMs);
+    if (options.signal?.aborted === true) throw new QmpError('qmp-aborted', `${path}: aborted`);
+  }
+}
+
+/** unix(7): a connect that would block fails with EAGAIN where it must not block. */
+function isQueueFull(error: unknown): boolean {
+  if (!(error instanceof QmpError) || error.code !== 'qmp-unreachable') return false;
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause && cause.code === 'EAGAIN';
+}
+
+async function connectOnce(path: string, options: QmpConnectOptions, deadline: number): Promise<QmpClient> {
   let established = false;
   const onClose = (reason: QmpError) => {
     if (established) options.onClose?.(reason);
   };
   const connection = openConnection(path, { ...options, onClose });
-  const deadline = performance.now() + options.timeoutMs;
   try {
-    await connection.greeting(options);
-    const leftMs = Math.max(1, deadline - performance.now());
-    await connection.execute('qmp_capabilities', {}, { ...options, timeoutMs: leftMs });
+    const leftMs = () => Math.max(1, deadline - performance.now());
+    await connection.greeting({ ...options, timeoutMs: leftMs() });
+    await connection.execute('qmp_capabilities', {}, { ...options, timeoutMs: leftMs() });
   } catch (error) {
     connection.close();
     throw error;
