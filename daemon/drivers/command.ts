@@ -1,6 +1,7 @@
 // Runs outside commands: an argv, never a shell, always with a deadline and an output cap.
 
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How a command ended. `exitCode` is null when it was killed by a signal, its deadline or `signal`. */
 export interface CommandResult {
@@ -41,13 +42,14 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         const code = error.code as string | number | undefined | null;
         if (typeof code === 'number') return resolve({ exitCode: code, stdout, stderr, timedOut: false });
         const started = child.pid !== undefined;
-        resolve({
+        const result = {
           exitCode: null,
           stdout,
           stderr,
           timedOut: error.killed === true,
           ...(started ? {} : { startError: String(code ?? error.message) }),
-        });
+        };
+        void (started ? untilGone(child) : Promise.resolve()).then(() => resolve(result));
       },
     );
     if (options.input !== undefined) {
@@ -55,6 +57,20 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
       child.stdin?.end(options.input);
     }
   });
+}
+
+/** One that hangs in the kernel cannot be waited for. */
+const goneWithinMs = 1000;
+
+/** An abort is told before the process has ended: until then it may still fork what is looked for afterwards. */
+async function untilGone(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const waiting = new AbortController();
+  await Promise.race([
+    new Promise((resolve) => child.once('exit', resolve)),
+    sleep(goneWithinMs, undefined, { signal: waiting.signal }).catch(() => {}),
+  ]);
+  waiting.abort();
 }
 
 /** One line for a message: why a command did not succeed. */
