@@ -2,7 +2,7 @@
 // status, and the time of day.
 
 import type { DiskRemark, GuestRemark, ResourceView, Status } from '../control/api.ts';
-import { drbdNameOf } from '../core/resource.ts';
+import { drbdNameOf, guestNameOf } from '../core/resource.ts';
 import { isHeard, type Natural, naturalOf } from './resolve-natural.ts';
 
 type Group = Status['groups'][number];
@@ -125,7 +125,7 @@ function ownCopy(group: Group, { storage, apart }: ResourceView, wallMs: number)
     guests: group.resources
       .filter(({ kind }) => kind === 'guest')
       .map(({ id, status, upForMs }) => ({
-        name: id.replace('guest:', ''),
+        name: guestNameOf(id),
         status,
         upForMs: upForMs ?? null,
       })),

@@ -1,7 +1,7 @@
 // Which of two copies that have parted is the natural one to give up: advice for a person, who decides. Pure.
 
 import type { DiskRemark, ResourceView, Status } from '../control/api.ts';
-import { drbdNameOf } from '../core/resource.ts';
+import { drbdNameOf, guestNameOf } from '../core/resource.ts';
 
 type Group = Status['groups'][number];
 
@@ -32,7 +32,7 @@ export function naturalOf(status: Status, group: Group, lost: readonly ResourceV
 }
 
 function byWork({ name, phase, peer: said, resources }: Group, runsOn: string, self: string, peer: string) {
-  const guests = resources.filter(({ kind }) => kind === 'guest').map(({ id }) => id.replace('guest:', ''));
+  const guests = resources.filter(({ kind }) => kind === 'guest').map(({ id }) => guestNameOf(id));
   const work = guests.length === 0 ? name : `${name} with ${guests.join(', ')}`;
   if (phase === 'active' && said?.phase === 'active')
     return { node: null, why: `both nodes say that they run ${work}` };

@@ -1,7 +1,7 @@
 // Remarks: what a node says to the people at its peer of copies that are not connected, beside what the two decide by.
 // They travel in heartbeats, and no rule reads them. Pure.
 
-import { drbdNameOf, type ResourceState } from '../core/resource.ts';
+import { drbdNameOf, guestNameOf, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import type { DiskRemark, GroupRemarks, GroupView, GuestRemark, ResourceView } from './api.ts';
 import type { StorageNote, StorageNotes } from './storage.ts';
@@ -64,7 +64,7 @@ function guestRemarks({ guestsUpForMs }: OwnSights, group: GroupState): readonly
   return group.resources
     .filter(({ id }) => guests.includes(id))
     .map(({ id, status }) => ({
-      name: id.replace('guest:', ''),
+      name: guestNameOf(id),
       status: status?.kind ?? 'unknown',
       upForMs: guestsUpForMs.get(id) ?? null,
     }));

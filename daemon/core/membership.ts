@@ -70,9 +70,8 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
         proven: false,
         lastSequence: 0,
         echo: null,
-        stranger: null,
       }
-    : { ...state.peer, stranger: null };
+    : state.peer;
   const contactAt = contactAfter(state, packet.echo);
   const proven = peer.proven || packet.echo?.incarnation === state.incarnation;
   const links = state.links.map((link, index) => {
@@ -83,7 +82,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   });
   if (!proven) {
     return countRefusal(
-      { ...state, links, peer: { ...peer, unprovenHeardAt: state.now } },
+      { ...state, links, peer: { ...peer, unprovenHeardAt: state.now, stranger: null } },
       packet.link,
       'unproven',
     );
@@ -113,6 +112,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       lastSequence: newest ? packet.sequence : peer.lastSequence,
       content: newest ? packet.content : peer.content,
       echo: newest ? packet.echo : peer.echo,
+      stranger: null,
     },
   };
 }

@@ -38,9 +38,9 @@ export function notePeerChanges(before: State, after: State, emit: (effect: Effe
     else emit(note('warning', 'link-silent', null, `${peer} is not heard on ${name}${why}`));
   });
   for (const group of after.groups) {
+    if (!isWaiting(after, group)) continue;
     const was = before.groups.find(({ policy }) => policy.name === group.policy.name);
-    if (isWaiting(after, group) && !(was !== undefined && isWaiting(before, was)))
-      emit(waitNote(after, group));
+    if (was === undefined || !isWaiting(before, was)) emit(waitNote(after, group));
   }
   const was = before.verdict.kind;
   const is = after.verdict.kind;

@@ -84,6 +84,9 @@ export function isComingUp({ operation }: ResourceState): boolean {
 /** What DRBD calls it: `r0` of `drbd:r0`. */
 export const drbdNameOf = (id: ResourceId): string => id.replace('drbd:', '');
 
+/** What its configuration calls it: `mail` of `guest:mail`. */
+export const guestNameOf = (id: ResourceId): string => id.replace('guest:', '');
+
 interface Parts {
   readonly policy: { readonly resources: readonly ResourcePolicy[] };
   readonly resources: readonly ResourceState[];

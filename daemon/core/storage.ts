@@ -55,7 +55,7 @@ export function areKnownInStep(
 }
 
 /** All devices are connected, and their copies the same. */
-export function areInStep(resources: readonly ResourceState[]): boolean {
+function areInStep(resources: readonly ResourceState[]): boolean {
   return resources.every(
     ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
   );

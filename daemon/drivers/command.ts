@@ -1,7 +1,7 @@
 // Runs outside commands: an argv, never a shell, always with a deadline and an output cap.
 
 import { type ChildProcess, execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
 
 /** How a command ended. `exitCode` is null when it was killed by a signal, its deadline or `signal`. */
 export interface CommandResult {
@@ -65,12 +65,7 @@ const goneWithinMs = 1000;
 /** An abort is told before the process has ended: until then it may still fork what is looked for afterwards. */
 async function untilGone(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const waiting = new AbortController();
-  await Promise.race([
-    new Promise((resolve) => child.once('exit', resolve)),
-    sleep(goneWithinMs, undefined, { signal: waiting.signal }).catch(() => {}),
-  ]);
-  waiting.abort();
+  await once(child, 'exit', { signal: AbortSignal.timeout(goneWithinMs) }).catch(() => {});
 }
 
 /** One line for a message: why a command did not succeed. */

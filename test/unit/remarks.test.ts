@@ -12,18 +12,14 @@ import { monotonicMs } from '../../daemon/runtime/clock.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
 import { createPeerRemarks } from '../../daemon/runtime/peer-remarks.ts';
 import { disk, mail, protectedPolicy, web } from '../sim/example.ts';
-import { apart, mirrored, oneCore, ownRun, peerRun, stoppedReport } from './support/one-core.ts';
+import { apart, mirrored, oneCore, ownRun, peerContent, peerRun, stoppedReport } from './support/one-core.ts';
 
 const names = { sender: 'primary', receiver: 'secondary' };
 const content: HeartbeatContent = {
+  ...peerContent,
   software: '1',
   configDigest: '0123456789abcdef',
   hears: [true, false],
-  leaving: false,
-  standby: false,
-  freezeAfterMs: 1600,
-  maintenanceMinutes: 0,
-  lan: true,
   groups: [stoppedReport],
 };
 const remarked: GroupRemarks = {

@@ -17,6 +17,7 @@ import { openHistory } from '../../daemon/runtime/history.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { openStateFile } from '../../daemon/runtime/state-file.ts';
+import { peerContent } from './support/one-core.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -152,14 +153,10 @@ test('the history comes back after a restart, oldest first, and a line cut by a 
 });
 
 const example: HeartbeatContent = {
+  ...peerContent,
   software: '1',
   configDigest: 'd',
   hears: [true, false],
-  leaving: false,
-  standby: false,
-  freezeAfterMs: 1600,
-  maintenanceMinutes: 0,
-  lan: true,
   groups: [
     {
       name: 'office',

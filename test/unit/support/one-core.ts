@@ -52,6 +52,19 @@ export const stoppedReport: GroupReport = {
   quarantined: 0,
 };
 
+/** A peer that hears us and has no group. */
+export const peerContent: HeartbeatContent = {
+  software: '0',
+  configDigest: 'same',
+  hears: [true, true],
+  leaving: false,
+  standby: false,
+  freezeAfterMs: 1600,
+  maintenanceMinutes: 0,
+  lan: true,
+  groups: [],
+};
+
 /** A peer that runs the group. */
 export const activeReport: Partial<GroupReport> = {
   phase: 'active',
@@ -176,14 +189,8 @@ export function oneCore(options: OneCoreOptions = {}) {
   function hear(at: number, report: Partial<GroupReport> | null = {}, how: Packet = {}) {
     sequence = Math.max(sequence + 1, how.sequence ?? 0);
     const content: HeartbeatContent = {
-      software: '0',
-      configDigest: 'same',
-      hears: [true, true],
-      leaving: false,
-      standby: false,
+      ...peerContent,
       freezeAfterMs: policy.timings.freezeAfterMs,
-      maintenanceMinutes: 0,
-      lan: true,
       groups: report === null ? [] : [{ ...stoppedReport, ...report }],
       ...how.says,
     };
