@@ -14,6 +14,9 @@ interface Answered {
   readonly answer: RequestAnswer;
 }
 
+/** What stands in the way, and what to do next. */
+type Refusal = readonly [string, string];
+
 const accepted = (state: State, message: string): Answered => ({
   state,
   answer: { kind: 'accepted', message },
@@ -58,7 +61,7 @@ const meant = (group: GroupState, names: readonly GroupName[]) =>
 
 const holdsIt = (group: GroupState) => group.phase.kind === 'active' || group.phase.kind === 'starting';
 
-function ownObstacle(state: State, group: GroupState): readonly [string, string] | null {
+function ownObstacle(state: State, group: GroupState): Refusal | null {
   const { self } = state.policy;
   if (state.leavingSince !== null) return [`the daemon on ${self} is stopping`, 'start it again first'];
   if (state.standby) return [`${self} is in standby`, 'run `battito standby off` first'];
@@ -220,8 +223,21 @@ function confirmPeerOff(state: State, node: string, force: boolean): Answered {
   return accepted(confirmed, `${peer} is taken to be powered off because the operator says so`);
 }
 
+/** What is frozen is not held, and cannot be given: nobody knows yet whose it is. */
+function frozenObstacle({ policy, groups }: State, names: readonly GroupName[]): Refusal | null {
+  const frozen = groups.find((group) => meant(group, names) && group.phase.kind === 'frozen');
+  if (frozen === undefined) return null;
+  const { name } = frozen.policy;
+  return [
+    `${name} is frozen on ${policy.self}: ${policy.peer} may have taken it over`,
+    `mend what cuts this node off first; \`battito status\` says how ${name} is then`,
+  ];
+}
+
 function handover(state: State, names: readonly GroupName[]): Answered {
   const { self, peer } = state.policy;
+  const frozen = frozenObstacle(state, names);
+  if (frozen !== null) return refused(state, ...frozen);
   const held = state.groups.filter((group) => meant(group, names) && holdsIt(group));
   if (held.length === 0) return accepted(state, `${self} runs none of it`);
   const obstacle = peerObstacle(state, held);
@@ -235,7 +251,7 @@ function handover(state: State, names: readonly GroupName[]): Answered {
   );
 }
 
-function peerObstacle(state: State, held: readonly GroupState[]): readonly [string, string] | null {
+function peerObstacle(state: State, held: readonly GroupState[]): Refusal | null {
   const { peer } = state.policy;
   if (state.maintenanceUntil !== null)
     return [`${state.policy.self} is in maintenance`, 'run `battito maintenance off` first'];
@@ -262,7 +278,7 @@ function standby(state: State, on: boolean): Answered {
   if (state.standby === on) return accepted(state, `${self} is ${on ? 'already' : 'not'} in standby`);
   if (on) {
     const held = state.groups.filter(holdsIt);
-    const obstacle = held.length === 0 ? null : peerObstacle(state, held);
+    const obstacle = frozenObstacle(state, []) ?? (held.length === 0 ? null : peerObstacle(state, held));
     if (obstacle !== null) return refused(state, ...obstacle);
   }
   const message = on

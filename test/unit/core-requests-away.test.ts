@@ -6,7 +6,7 @@ import type { Policy } from '../../daemon/core/policy.ts';
 import { examplePolicy, mail, protectedPolicy, web } from '../sim/example.ts';
 import { type OneCore, oneCore } from './support/one-core.ts';
 import { handover, maintenance, standbyOn, words } from './support/requests.ts';
-import { idle, ofPrimary, owner, ownerOfTwo, seeShop, withShop } from './support/situations.ts';
+import { idle, ofPrimary, owner, ownerOfTwo, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const failed = { kind: 'failed', code: 'x', message: 'it does not' } as const;
 
@@ -180,4 +180,19 @@ test('a retry of several groups is worth it when one of them can start here', (t
   seeShop(node, 1, 'up', 'up');
   node.hear(10, { willing: false });
   t.is(words(node.request(20, { kind: 'retry', groups: [] })), 'what had been given up is tried again');
+});
+
+test('what is frozen here is not given away: nobody knows yet whose it is', (t) => {
+  const node = runningOwner();
+  node.go(4000, { peer: null, gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'frozen');
+  for (const request of [handover, standbyOn]) {
+    const answer = node.request(4000, request);
+    t.is(answer.kind, 'refused');
+    t.regex(
+      words(answer),
+      /^office is frozen on primary: secondary may have .* => mend what cuts this node off/,
+    );
+  }
+  t.false(node.state().standby);
 });
