@@ -35,11 +35,15 @@ export interface ResourceView {
   /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
   readonly id: string;
   readonly kind: ResourceKind;
-  readonly status: 'up' | 'down' | 'paused' | 'unknown';
+  readonly status: 'up' | 'down' | 'paused' | 'failed' | 'unknown';
   /** The operation under way, if any. */
   readonly operation: { readonly action: string; readonly forMs: number } | null;
   readonly quarantined: string | null;
   readonly lastError: string | null;
+  /** Guests that this one waits for before it starts: they come first. */
+  readonly waitsFor: readonly string[];
+  /** There is no memory for this guest here. */
+  readonly leftOut: boolean;
   /** Of a DRBD resource: what is seen of it; null: nothing yet. */
   readonly storage: StorageStatus | null;
   /** Of a DRBD resource that is resynced: how far that is (percent), what is left (KiB) and for how long (seconds). */

@@ -1,6 +1,7 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
 import { factsOf } from '../core/facts.ts';
+import { explainLeftOut } from '../core/guests.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
@@ -179,6 +180,12 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
           `mend the cause, then: battito retry ${name}`,
         ),
       );
+    } else if (resource.leftOut && (group.phase.kind === 'starting' || group.phase.kind === 'active')) {
+      const { what, next } = explainLeftOut(state, group, resource.id);
+      list.push(item('alarm', 'guest-left-out', what, next));
+    } else if (resource.status?.kind === 'failed') {
+      const text = `${resource.id}: ${resource.status.message}`;
+      list.push(item('alarm', 'guest-failed', text, 'it is switched off and started again, not for ever'));
     } else if (resource.lastError !== null) {
       list.push(
         item(

@@ -1,7 +1,8 @@
 // The core's state as the control API shows it.
 
 import type { Config } from '../config/config.ts';
-import type { ResourceState } from '../core/resource.ts';
+import { awaitedGuests } from '../core/guests.ts';
+import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
@@ -155,15 +156,20 @@ function runsOn(state: State, group: GroupState): string | null {
 }
 
 function resourceView(source: ViewSource, group: GroupState, resource: ResourceState): ResourceView {
-  const { nowMs, storage: notes, guestsUpForMs } = source;
+  const { state, nowMs, storage: notes, guestsUpForMs } = source;
   const { operation } = resource;
+  const policy = group.policy.resources.find(({ id }) => id === resource.id);
+  const isWanted = group.phase.kind === 'starting' || group.phase.kind === 'active';
+  const isWaiting = isWanted && isDown(resource) && policy !== undefined;
   return {
     id: resource.id,
-    kind: group.policy.resources.find(({ id }) => id === resource.id)?.kind ?? 'guest',
+    kind: policy?.kind ?? 'guest',
     status: resource.status?.kind ?? 'unknown',
     operation: operation === null ? null : { action: operation.action, forMs: nowMs - operation.since },
     quarantined: resource.quarantined,
     lastError: resource.lastError,
+    waitsFor: isWaiting ? awaitedGuests(state, group, policy) : [],
+    leftOut: isWanted && resource.leftOut,
     storage: resource.storage,
     resync: notes.get(resource.id)?.resync ?? null,
     apart: apartOf(source, resource),

@@ -54,6 +54,7 @@ export function buildPolicy(config: Config, node: string, software: string): Pol
     probes: buildProbes(config, peer),
     groups: config.groups.map(buildGroup),
     parallelStarts,
+    guestMemoryMiB: null,
     fencing: null,
     witness: null,
     watchdog: null,

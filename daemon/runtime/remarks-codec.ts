@@ -28,7 +28,14 @@ const reasons = [
   'unrelated',
   'unexplained',
 ] as const satisfies readonly DiskRemark['standsAlone'][];
-const guestStatuses = ['unknown', 'up', 'down', 'paused'] as const satisfies readonly GuestRemark['status'][];
+/** Their order is the wire format: only ever append. */
+const guestStatuses = [
+  'unknown',
+  'up',
+  'down',
+  'paused',
+  'failed',
+] as const satisfies readonly GuestRemark['status'][];
 
 /** More do not fit into a packet. */
 const rowsMax = 200;

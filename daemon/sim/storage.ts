@@ -154,6 +154,8 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
       if (action === 'discard') drbd.disconnect(side);
       drbd.connect(side, { discardMyData: action === 'discard' });
       return told(null);
+    case 'save':
+      throw new Error('a device is not saved');
   }
 }
 

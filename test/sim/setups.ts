@@ -133,6 +133,7 @@ export function policyOf(setup: Setup, self: Side): Policy {
     ],
     groups,
     parallelStarts: 4,
+    guestMemoryMiB: null,
     fencing: hasDevice ? { delayMs: fenceDelayMs, deadlineMs: fenceDeadlineMs } : null,
     witness: hasWitness ? { ttlMs: leaseMs } : null,
     watchdog: hasWatchdog ? { timeoutMs: watchdogMs } : null,
