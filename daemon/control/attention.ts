@@ -1,7 +1,6 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
 import { factsOf } from '../core/facts.ts';
-import { explainLeftOut } from '../core/guests.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
@@ -9,6 +8,7 @@ import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
 import { item, restartInPlace } from './attention-item.ts';
+import { attentionOfResource } from './attention-resource.ts';
 import { attentionOfStorage } from './attention-storage.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
@@ -169,51 +169,9 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
   }
   for (const resource of group.resources) {
     const inStorage = attentionOfStorage(state, resource, notes.get(resource.id));
-    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why.
-    list.push(...inStorage);
-    if (resource.quarantined !== null) {
-      list.push(
-        item(
-          'alarm',
-          'quarantined',
-          `${resource.id} is given up: ${resource.quarantined}`,
-          `mend the cause, then: battito retry ${name}`,
-        ),
-      );
-    } else if (resource.leftOut && (group.phase.kind === 'starting' || group.phase.kind === 'active')) {
-      const { what, next } = explainLeftOut(state, group, resource.id);
-      list.push(item('alarm', 'guest-left-out', what, next));
-    } else if (resource.status?.kind === 'failed') {
-      const text = `${resource.id}: ${resource.status.message}`;
-      list.push(item('alarm', 'guest-failed', text, 'it is switched off and started again, not for ever'));
-    } else if (resource.lastError !== null) {
-      list.push(
-        item(
-          'warning',
-          'operation-failed',
-          `${resource.id}: ${resource.lastError}`,
-          'it is tried again; battito history shows each attempt',
-        ),
-      );
-    } else if (resource.status?.kind === 'unknown' && !isUnseen) {
-      list.push(
-        item(
-          'alarm',
-          'resource-unknown',
-          `${resource.id}: ${resource.status.message}`,
-          'it is left alone until it can be told; look at its process and log',
-        ),
-      );
-    } else if (resource.status?.kind === 'paused' && group.phase.kind === 'active') {
-      list.push(
-        item(
-          'warning',
-          'paused',
-          `${resource.id} is paused, by hand or after an IO error`,
-          'resume it, or stop it: it is then started again',
-        ),
-      );
-    }
+    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why it is unknown.
+    const ofItself = attentionOfResource(state, group, resource);
+    list.push(...inStorage, ...ofItself.filter(({ code }) => !isUnseen || code !== 'resource-unknown'));
   }
   return list;
 }
