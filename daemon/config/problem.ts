@@ -73,9 +73,11 @@ export function toFindings(issues: readonly z.core.$ZodIssue[], value: unknown, 
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => unknownKey(path, key));
     }
-    if (issue.code === 'invalid_union' && isMapping(found)) {
-      // Of a text and a mapping, the mapping was meant: it is the last branch.
-      return toFindings(issue.errors.at(-1) ?? [], value, path);
+    if (issue.code === 'invalid_union') {
+      // Of a text and a mapping or a list, the latter is the last branch. Where the shape is that, its content is told.
+      const within = issue.errors.at(-1) ?? [];
+      if (within.every(({ path: inner, code }) => inner.length > 0 || code === 'unrecognized_keys'))
+        return toFindings(within, value, path);
     }
     const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
     return [wrongValue(path, found, issue.message, words)];
@@ -124,10 +126,6 @@ function describe(value: unknown): string {
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   }
   return typeof value === 'object' ? 'a mapping' : String(value);
-}
-
-function isMapping(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function valueAt(value: unknown, path: Path): unknown {
