@@ -32,6 +32,9 @@ export function listedGuests(file: unknown, group: string): readonly ListedGuest
 /** Whether it stands for every libvirt domain on the storage of its group. */
 export const isAll = ({ given }: ListedGuest) => given === allWord;
 
+const isFirstAll = (guest: ListedGuest, index: number, listed: readonly ListedGuest[]) =>
+  isAll(guest) && listed.findIndex((other) => isAll(other) && other.group === guest.group) === index;
+
 export function checkGuests(file: unknown): Finding[] {
   const listed = Object.keys(mappingAt(file, 'groups')).flatMap((group) => listedGuests(file, group));
   const claims = (path: Path, change: (text: string) => string = (text) => text) =>
@@ -50,7 +53,7 @@ export function checkGuests(file: unknown): Finding[] {
     ),
     ...repeated(claims(['vnc']), 'each guest to have its own VNC display'),
     ...repeated(claims(['serial'], normalPath), 'each guest to have its own serial file'),
-    ...listed.filter(isAll).flatMap((guest) => checkAll(file, guest)),
+    ...listed.filter(isFirstAll).flatMap((guest) => checkAll(file, guest)),
     ...named.flatMap((guest) => [...checkName(guest), ...checkDriver(guest), ...checkOptions(file, guest)]),
   ];
 }

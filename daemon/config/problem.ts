@@ -42,14 +42,22 @@ export function formatPath(path: Path): string {
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll('_', '-');
   const [best] = candidates
-    .map((candidate) => ({ candidate, edits: distance(plain(word), plain(candidate)) }))
+    .map((candidate) => ({ candidate, edits: editsBetween(plain(word), plain(candidate)) }))
     .sort((a, b) => a.edits - b.edits);
   if (best === undefined) {
     return undefined;
   }
-  // A transposition counts as two edits; more than half of a short word would suggest anything for anything.
+  // More than half of a short word would suggest anything for anything.
   const { length } = best.candidate;
   return best.edits <= Math.min(Math.max(2, length / 3), length / 2) ? best.candidate : undefined;
+}
+
+/** Two neighbours that changed places are one slip. */
+function editsBetween(word: string, candidate: string): number {
+  const swaps = [...word].map(
+    (letter, index) => `${word.slice(0, index)}${word.charAt(index + 1)}${letter}${word.slice(index + 2)}`,
+  );
+  return word !== candidate && swaps.includes(candidate) ? 1 : distance(word, candidate);
 }
 
 /** Places the findings in the file, in reading order, each once. */

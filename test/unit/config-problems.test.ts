@@ -61,7 +61,7 @@ an underscore in a key
   18:5: groups.office.failback_delay: unknown key; did you mean "failback-delay"?
 a key like no other
   cluster: office => cluster: office\ncolour: red
-  2:1: colour: unknown key; expected one of the keys cluster, nodes, heartbeat, connectivity, groups
+  2:1: colour: unknown key; expected one of the keys cluster, nodes, heartbeat, connectivity, libvirt, start, groups
 a typo deep in a guest
   bridge: br0, mac => modle: e1000, bridge: br0, mac
   25:20: groups.office.guests[0].network.modle: unknown key; did you mean "model"?
@@ -133,7 +133,7 @@ a word that is not among the choices
   18:15: groups.office.failback: expected manual or automatic, found "automatc"; did you mean "automatic"?
 an unknown driver
   driver: qemu => driver: xen
-  22:17: groups.office.guests[0].driver: expected qemu, found "xen"
+  22:17: groups.office.guests[0].driver: expected libvirt or qemu, found "xen"
 no links
   \n    - { interface: eth1 }\n    - { interface: eth0, mode: unicast } =>  []
   10:10: heartbeat.links: expected a list of at least one link, found an empty list
@@ -306,7 +306,7 @@ test('every case of the table is run', (t) => {
 
 test('a file without content, of the wrong shape or without groups is told at its place', (t) => {
   const only = (text: string) => problemsAfter([[sound, text]]).map(formatProblem);
-  const keys = 'cluster, nodes, heartbeat, connectivity, groups';
+  const keys = 'cluster, nodes, heartbeat, connectivity, libvirt, start, groups';
   const empty =
     'battito.yaml:1:1: the file is empty; expected a configuration, such as the example battito.yaml';
   t.deepEqual(only(''), [empty]);
