@@ -51,6 +51,9 @@ const checkTwice = (waits: readonly Wait[]) =>
 const named = (listed: readonly ListedGuest[], name: string) =>
   listed.find((guest) => !isAll(guest) && guest.name === name);
 
+/** No name of one guest: refused elsewhere. */
+const isNameless = ({ name }: ListedGuest) => name === allWord || !namePattern.test(name);
+
 /** Of a group that has all domains on its storage, any name may be one of them. */
 const isGuest = (listed: readonly ListedGuest[], name: string) =>
   name !== allWord && (named(listed, name) !== undefined || listed.some(isAll));
@@ -73,7 +76,9 @@ function checkWait(
     const message = `${name} is a guest of group ${elsewhere.group}, whose start is not waited for; expected ${expected}`;
     return [{ path, message, expected, found: name }];
   }
-  return isGuest(listed, name) ? [] : [unknownName({ path, target: 'value', name, names, expected })];
+  // Perhaps the one whose name is wrong is meant.
+  const mayBe = isGuest(listed, name) || (name !== allWord && listed.some(isNameless));
+  return mayBe ? [] : [unknownName({ path, target: 'value', name, names, expected })];
 }
 
 /** Waits that close a circle, each circle once, the shortest through its first guest. */

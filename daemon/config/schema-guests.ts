@@ -81,7 +81,7 @@ const options = {
     .transform((value) => parseReadiness(value) ?? ({ kind: 'none' } as const))
     .prefault('none')
     .describe(
-      'How it is known that the guest is of use, so that the guests after it start: none (it runs), agent (its guest agent answers; only for driver libvirt), tcp HOST:PORT (a connection is taken, such as tcp 192.168.1.10:25 or tcp [fd00::10]:25), ping ADDRESS.',
+      'How it is known that the guest is of use, so that the guests after it start: none (it runs), agent (its guest agent answers; only for driver libvirt), tcp HOST:PORT (a connection is taken, such as tcp 192.168.1.10:25, or "tcp [fd00::10]:25" in quotes), ping ADDRESS.',
     ),
   'readiness-timeout': duration(1000)
     .optional()
