@@ -1,4 +1,5 @@
-// Rules about guests: which name each has, and which keys go with its driver and its group. Their order has a file of its own.
+// Rules about guests: which name each has, and which keys go with its driver and its group. Their order has a file of its
+// own.
 
 import { at, type Claim, claim, itemsAt, mappingAt, repeated } from './claims.ts';
 import type { Finding, Path } from './document.ts';

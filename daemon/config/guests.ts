@@ -69,7 +69,10 @@ function toDisk(disk: NonNullable<GuestFile['disk']>): GuestDisk {
   return { file, format: format ?? (file.endsWith('.qcow2') ? 'qcow2' : 'raw'), locking };
 }
 
-/** For the digest: keys that came later count only where they say something, so that a new release does not disagree with an old one. */
+/**
+ * For the digest: keys that came later count only where they say something, so that a new release does not disagree with
+ * an old one.
+ */
 export function guestContent<Options extends Omit<GuestOptions, 'name'>>(guest: Options): object {
   const { priority, after, startDelayMs, readiness, handover, ...rest } = guest;
   return {
