@@ -15,6 +15,7 @@ import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
 import { createQemuDriver, type QemuDriver } from '../drivers/qemu/qemu.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
 import { type Driven, mirrored, plainly, type Seen } from './driven.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
@@ -57,6 +58,12 @@ interface Entry {
   /** Counts operations begun and ended; an observation that spans a change is out of date. */
   epoch: number;
   running: boolean;
+}
+
+function noLibvirt(group: string): BattitoError {
+  const what = `groups.${group}.guests: this version runs no libvirt domains`;
+  const next = 'give its guests with driver: qemu';
+  return new BattitoError('driver-missing', what, { exitCode: exitCodes.config, next });
 }
 
 export function createResources(options: ResourcesOptions): Resources {
@@ -115,7 +122,8 @@ export function createResources(options: ResourcesOptions): Resources {
         createFilesystemDriver(filesystem, { mounts, logger, onStatus }),
       );
     }
-    for (const guest of group.guests) {
+    for (const guest of [...group.guests, ...(group.allGuests === null ? [] : [group.allGuests])]) {
+      if (guest.driver === 'libvirt') throw noLibvirt(group.name);
       addPlain(guestId(guest), (onStatus) => {
         const { runDir } = options;
         const driver = createQemuDriver(guest, { group: group.name, runDir, logger, onStatus });

@@ -25,6 +25,11 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
   const config: QemuGuestConfig = {
     name: 'mail',
     driver: 'qemu',
+    priority: 0,
+    after: [],
+    startDelayMs: 0,
+    readiness: { kind: 'none' },
+    handover: 'shutdown',
     memoryMiB: 32,
     cpus: 1,
     disk: { ...disk, locking: 'auto' },
