@@ -44,6 +44,7 @@ export interface World {
   /** Feeds the daemon of this side an event that the world does not make by itself; nothing, if it does not run. */
   inject(side: Side, event: Untimed): readonly Effect[];
 
+  policy(side: Side): Policy;
   /** Of the daemon's core; null: it does not run. */
   state(side: Side): State | null;
   /** Has the host power (it may still boot). */
@@ -116,6 +117,7 @@ export function createWorld(options: WorldOptions): World {
     apply: (action) => act(model, action),
     at: (ms, action) => agenda.at(ms, perform, action),
     inject: (side, event) => inject(hosts[side], event),
+    policy: (side) => hosts[side].policy,
     state: (side) => hosts[side].state,
     powered: (side) => hosts[side].powered,
     daemonRuns: (side) => hosts[side].state !== null,
