@@ -74,12 +74,15 @@ export function startsInOrder({ policy, report }: Context): Checker {
   const nothing = (): Told[] => guests.map(() => ({ kind: null, since: 0, answeredAt: null }));
   const told: Record<Side, Told[]> = { primary: nothing(), secondary: nothing() };
   const seenIn = (state: State, { group, place }: Ordered) => state.groups[group]?.resources[place];
-  const listen = ({ side, event, after }: Stepped) => {
-    for (const [index, one] of guests.entries()) {
+  const listen = ({ side, event, before, after }: Stepped) => {
+    for (let index = 0; index < guests.length; index += 1) {
+      const one = guests[index] as Ordered;
+      const seen = seenIn(after, one);
       const known = told[side][index] as Told;
-      const kind = seenIn(after, one)?.status?.kind ?? null;
-      if (kind !== known.kind) Object.assign(known, { kind, since: after.now, answeredAt: null });
       const answers = event.kind === 'guest-answered' && event.resource === one.id;
+      if (seen === seenIn(before, one) && known.kind !== null && !answers) continue;
+      const kind = seen?.status?.kind ?? null;
+      if (kind !== known.kind) Object.assign(known, { kind, since: after.now, answeredAt: null });
       if (answers && kind === 'up') known.answeredAt ??= after.now;
     }
   };
