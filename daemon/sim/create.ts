@@ -121,7 +121,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
         answersAt: Infinity,
         copy: { image: null, writer: 0 },
         process: 0,
-        refusesSave: mayNotBeSaved(seed, resource),
+        refusesSave: refusesSave(model.options, resource),
       });
     }
   }
@@ -137,10 +137,10 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
 }
 
 /** Its memory is kept in a file system, where there are disks at all; and what it is made of may not allow it. */
-function mayNotBeSaved(seed: number, { id, guest, needs }: ResourcePolicy): boolean {
+function refusesSave({ seed, guests }: WorldOptions, { id, guest, needs }: ResourcePolicy): boolean {
   if (guest === undefined || guest.saveMs === null) return true;
   if (needs.length > 0 && !needs.some((one) => one.startsWith('filesystem:'))) return true;
-  return chanceOf(seed, `save ${id}`)() < 0.2;
+  return chanceOf(seed, `save ${id}`)() < (guests?.refusesSave ?? 0);
 }
 
 /** Time for devices to be promoted before the story begins, milliseconds. */

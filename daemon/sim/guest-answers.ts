@@ -6,7 +6,6 @@ import { type Host, standsStill, type Thing } from './model.ts';
 
 const soonestMs = 50;
 const latestMs = 400;
-const neverShare = 0.1;
 
 const isAwaited = ({ policy: { guest } }: Thing) => guest !== undefined && guest.readyMs !== null;
 
@@ -15,7 +14,8 @@ export function boot(thing: Thing): void {
   if (!isAwaited(thing)) return;
   const { chance, model } = thing.host;
   const takesMs = soonestMs + (latestMs - soonestMs) * chance();
-  thing.answersAt = chance() < neverShare ? Infinity : model.agenda.now() + takesMs;
+  const isNever = chance() < (model.options.guests?.neverReady ?? 0);
+  thing.answersAt = isNever ? Infinity : model.agenda.now() + takesMs;
 }
 
 /** The daemon sees that it is up. */
