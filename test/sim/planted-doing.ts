@@ -147,7 +147,7 @@ export const doing: readonly Defect[] = [
   {
     name: 'timeout-is-done',
     what: 'an operation that did not end in time counts as done',
-    file: 'operations.ts',
+    file: 'outcomes.ts',
     find: "if (outcome.kind === 'done') {\n    const status",
     replace: "if (outcome.kind !== 'failed') {\n    const status",
     variants: anywhere,
@@ -155,7 +155,7 @@ export const doing: readonly Defect[] = [
   {
     name: 'cancelled-is-down',
     what: 'what was cancelled on its way up counts as down',
-    file: 'operations.ts',
+    file: 'outcomes.ts',
     find: "? { kind: 'unknown' as const, message: outcome.message }",
     replace: "? { kind: 'down' as const }",
     variants: anywhere,
@@ -164,7 +164,7 @@ export const doing: readonly Defect[] = [
     name: 'stops-in-any-order',
     what: 'an orderly stop ends everything at once',
     file: 'operations.ts',
-    find: "if (action !== 'stop') return true;",
+    find: "if (action !== 'stop' && action !== 'save') return true;",
     replace: "if (action !== 'outdate') return true;",
     variants: evidence,
   },

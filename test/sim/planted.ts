@@ -1,8 +1,9 @@
 // The list of planted defects: each one line of the core that is wrong, and where it is likely to show first. Here those in
-// proof, freezing and verdicts; the others are in planted-doing.ts.
+// proof, freezing and verdicts; the others are in planted-doing.ts and planted-guests.ts.
 
 import type { Defect } from './defects.ts';
 import { agreement, data, doing, packets } from './planted-doing.ts';
+import { guests } from './planted-guests.ts';
 import type { Variant } from './schedule.ts';
 
 const evidence: readonly Variant[] = ['evidence'];
@@ -213,4 +214,5 @@ export const plantedDefects: readonly Defect[] = [
   ...agreement,
   ...doing,
   ...data,
+  ...guests,
 ];
