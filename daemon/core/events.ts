@@ -123,6 +123,8 @@ export interface Ledger {
    */
   readonly peer: (Echo & { readonly newestRun: number }) | null;
   readonly standby: boolean;
+  /** It said goodbye to a peer that was there, which has not shown since that it knows of its return. */
+  readonly left: boolean;
   /** Monotonic time at which maintenance ends; null: none. */
   readonly maintenanceUntil: MonotonicMs | null;
 }

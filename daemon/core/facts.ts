@@ -9,7 +9,7 @@ import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
 import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.ts';
 import { isSuperseded, ownClaim } from './resumption.ts';
-import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
+import { isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
 import { isUnknownToWitness } from './storage.ts';
@@ -90,7 +90,8 @@ function takeoverAfter(state: State): number {
 function isPeerGone(state: State): boolean {
   const { kind } = state.verdict;
   if (kind === 'departed' || kind === 'fenced') return true;
-  if (kind !== 'dead' || peerInMaintenance(state) || tierOf(state.policy) === 'fenced') return false;
+  if (kind !== 'dead' || isLeftToPeer(state) || peerInMaintenance(state) || tierOf(state.policy) === 'fenced')
+    return false;
   if (state.policy.witness !== null && !leaseHasSettled(state)) return false;
   const takeoverAfterMs = takeoverAfter(state);
   const isolatedAt = state.peer.isolatedAt ?? -Infinity;
@@ -146,6 +147,7 @@ function findObstacle(state: State, group: GroupState): Obstacle | null {
   if (peerInMaintenance(state) && kind !== 'fenced' && kind !== 'departed') return 'peer-in-maintenance';
   if (kind === 'isolated') return 'isolated';
   const isFencedTier = tierOf(state.policy) === 'fenced';
+  if (kind === 'dead' && isLeftToPeer(state) && state.policy.fencing === null) return 'left-to-peer';
   if (kind === 'unresponsive' && !isFencedTier) return 'peer-unresponsive';
   if (kind === 'dead' && state.peer.lostWhileIsolated && !isFencedTier) return 'isolated';
   const own = ownObstacle(state, group);

@@ -84,6 +84,15 @@ function newestPacket(state: State): Ledger['peer'] {
   return { incarnation, sequence: lastSequence, newestRun };
 }
 
+/**
+ * Whoever hears the goodbye runs everything alone from then on, and does not freeze when it is cut off: so this is on
+ * record before it is said, until the peer has read of the return.
+ */
+function hasLeft({ ledger, leavingSince, maintenanceUntil, verdict, peer }: State): boolean {
+  if (leavingSince === null || maintenanceUntil !== null) return ledger.left && peer.contactAt === null;
+  return ledger.left || verdict.kind === 'alive' || verdict.kind === 'late';
+}
+
 /** Brings the ledger up to date and asks for it to be written when it has changed, or was not written last time. */
 export function syncLedger(state: State, facts: readonly Facts[], emit: (effect: Effect) => void): State {
   const groups: LedgerGroup[] = [];
@@ -92,7 +101,8 @@ export function syncLedger(state: State, facts: readonly Facts[], emit: (effect:
     if (group !== undefined) groups.push(recordOf(state, group, known));
   });
   const { standby, maintenanceUntil } = state;
-  const ledger = { groups, peer: newestPacket(state), standby, maintenanceUntil };
+  const left = hasLeft(state);
+  const ledger = { groups, peer: newestPacket(state), standby, left, maintenanceUntil };
   const isDue = state.persistRetryAt !== null && state.now >= state.persistRetryAt;
   if (!isDue && isSame(ledger, state.ledger)) return state;
   const ledgerRevision = state.ledgerRevision + 1;
@@ -110,7 +120,8 @@ export function syncLedger(state: State, facts: readonly Facts[], emit: (effect:
       soleUntil: was.sole && !is.sole ? ledgerRevision : group.soleUntil,
     };
   });
-  return { ...state, groups: marked, ledger, ledgerRevision, persistRetryAt: null };
+  const leftFrom = !left ? 0 : state.leftFrom || ledgerRevision;
+  return { ...state, groups: marked, ledger, ledgerRevision, leftFrom, persistRetryAt: null };
 }
 
 export function ledgerWriteFailed(state: State, message: string): State {

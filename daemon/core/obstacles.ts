@@ -37,6 +37,11 @@ export function explainObstacle(obstacle: Obstacle, state: State, of: GroupState
         why: `this node is or was cut off, so ${peer} may run it`,
         next: `mend the network; or, if ${peer} is powered off, run ${whenOff}`,
       };
+    case 'left-to-peer':
+      return {
+        why: `${peer} took over what this node left to it when it said goodbye, and may still run it`,
+        next: `start ${peer}, or mend its network; or, if ${peer} is powered off, run ${whenOff}`,
+      };
     case 'unproven-data':
       return {
         why: `${peer} may have written to it last`,

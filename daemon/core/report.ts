@@ -16,12 +16,17 @@ export function ownContent(state: State): HeartbeatContent {
     configDigest: state.policy.configDigest,
     hears: state.links.map(({ fresh }) => fresh),
     freezeAfterMs: state.policy.timings.freezeAfterMs,
-    leaving: state.leavingSince !== null && state.maintenanceUntil === null,
+    leaving: saysGoodbye(state),
     standby: state.standby,
     maintenanceMinutes: Math.ceil(remainingMs / 60_000),
     lan: gatewayAnswers(state) && state.groups.every((group) => lanUsable(state, group)),
     groups: state.groups.map((group) => reportOf(state, group)),
   };
+}
+
+/** Only to a peer that was there, and not before it is on record. */
+function saysGoodbye({ leavingSince, maintenanceUntil, leftFrom, persistedRevision }: State): boolean {
+  return leavingSince !== null && maintenanceUntil === null && leftFrom > 0 && persistedRevision >= leftFrom;
 }
 
 function reportOf(state: State, group: GroupState): GroupReport {

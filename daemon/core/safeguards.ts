@@ -93,6 +93,11 @@ export function leaseIsValid(state: State): boolean {
   return state.lease.validUntil !== null && state.now < state.lease.validUntil;
 }
 
+/** This node is back after a goodbye, and the peer, which runs everything since, has not read of it yet. */
+export function isLeftToPeer({ ledger, leavingSince }: State): boolean {
+  return ledger.left && leavingSince === null;
+}
+
 /** Time for pausing guests, milliseconds: what lies between a freeze and the other node's takeover. */
 export function pausingMs({ timings }: Policy): number {
   return timings.takeoverAfterMs - timings.freezeAfterMs;
@@ -100,13 +105,14 @@ export function pausingMs({ timings }: Policy): number {
 
 /**
  * From when on our lease proves that the peer runs nothing: it may not run without contact or lease, and its watchdog
- * has reset it if it could not stop. Null: no such proof. A peer whose last word was maintenance does not feed one.
+ * has reset it if it could not stop. Null: no such proof. A peer whose last word was maintenance does not feed one, and
+ * one to which this node has left everything needs neither.
  */
 export function leaseProvesAt(state: State): MonotonicMs | null {
   const { witness, watchdog, timings } = state.policy;
   const { heldSince } = state.lease;
   if (witness === null || watchdog === null || heldSince === null || !leaseIsValid(state)) return null;
-  if ((state.peer.content?.maintenanceMinutes ?? 0) > 0) return null;
+  if ((state.peer.content?.maintenanceMinutes ?? 0) > 0 || isLeftToPeer(state)) return null;
   const freezeAfterMs = Math.max(timings.freezeAfterMs, state.peer.content?.freezeAfterMs ?? 0);
   const contactEnds = (state.peer.lastHeardAt ?? state.startedAt) + freezeAfterMs;
   return Math.max(contactEnds, heldSince) + watchdog.timeoutMs * watchdogShare + pausingMs(state.policy);

@@ -68,7 +68,6 @@ export type Verdict =
   /** `signs` of life; none: no address of the peer could be asked. */
   | { readonly kind: 'unresponsive'; readonly signs: readonly string[] }
   | { readonly kind: 'dead' }
-  /** Who vouches for it. */
   | { readonly kind: 'fenced'; readonly by: 'operator' | 'device' | 'lease' };
 
 export type VerdictKind = Verdict['kind'];
@@ -84,6 +83,7 @@ export interface ProbeState {
 export type Obstacle =
   | 'peer-unresponsive'
   | 'isolated'
+  | 'left-to-peer'
   | 'unproven-data'
   | 'outdated-data'
   | 'unknown-data'
@@ -143,9 +143,8 @@ export interface GroupState {
   readonly dataAccepted: boolean;
   /** Everything had stopped here before the peer could have started it: what was written meanwhile may be given up. */
   readonly frozenInTime: boolean;
-  /** What was written here since the copies parted is to be given up, as soon as the disks can be connected again. */
+  /** What was written here since the copies parted is to be given up; and since when, in this run. */
   readonly discards: boolean;
-  /** Since when, in this run. */
   readonly discardsSince: MonotonicMs;
   /** The ledger revision from which on its record no longer says "sole"; 0: it never did. */
   readonly soleUntil: number;
@@ -184,6 +183,8 @@ export interface State {
   /** When the daemon was told to stop; null: it was not. */
   readonly leavingSince: MonotonicMs | null;
   readonly goodbyes: number;
+  /** From this ledger revision on its record says that it left; 0: it does not. */
+  readonly leftFrom: number;
   readonly maintenanceUntil: MonotonicMs | null;
   /** The first packet that told the peer of it; null: none did. */
   readonly maintenanceSequence: number | null;
@@ -209,8 +210,6 @@ export interface StartUp {
   readonly incarnation: number;
   readonly ledger: Ledger;
 }
-
-const noRefusals = { replayed: 0, 'stale-incarnation': 0, unproven: 0 } as const;
 
 const silentPeer: PeerState = {
   incarnation: null,
@@ -250,7 +249,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       lastSequence: ledger.peer?.sequence ?? 0,
       down: null,
       fresh: false,
-      refused: noRefusals,
+      refused: { replayed: 0, 'stale-incarnation': 0, unproven: 0 },
     })),
     peer: {
       ...silentPeer,
@@ -294,6 +293,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     standby: ledger.standby,
     leavingSince: null,
     goodbyes: 0,
+    leftFrom: 0,
     maintenanceUntil: ledger.maintenanceUntil,
     maintenanceSequence: null,
     peerMaintenanceUntil: null,

@@ -45,6 +45,7 @@ const fileSchema = z.object({
       .nullable()
       .default(null),
     standby: z.boolean(),
+    left: z.boolean().default(false),
     maintenanceUntil: z.number().nullable(),
   }),
 });
@@ -141,7 +142,7 @@ export async function claimStateDir(stateDir: string): Promise<() => void> {
   return () => server.close();
 }
 
-const emptyLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+const emptyLedger: Ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
 
 export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError {
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -24,7 +24,7 @@ export const plainRestarts: Restarts = {
 
 export const emptySaved: Saved = {
   incarnation: 0,
-  ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
+  ledger: { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null },
   boot: 0,
   maintenanceEnds: null,
 };

@@ -89,7 +89,7 @@ function peerStart(state: State): Omit<HostStart, 'daemon'> {
   });
   const standby = state.peer.content?.standby === true && held.length === 0;
   return {
-    ledger: { groups, peer: null, standby, maintenanceUntil: null },
+    ledger: { groups, peer: null, standby, left: false, maintenanceUntil: null },
     running: held.flatMap(({ resources }) => resources.map(({ id }) => id)),
   };
 }

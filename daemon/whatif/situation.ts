@@ -54,7 +54,13 @@ export interface Situation {
   readonly assumptions: readonly string[];
 }
 
-export const emptyLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+export const emptyLedger: Ledger = {
+  groups: [],
+  peer: null,
+  standby: false,
+  left: false,
+  maintenanceUntil: null,
+};
 
 export const sideOf = (names: HostNames, node: string): Side | null =>
   sides.find((side) => names[side] === node) ?? null;

@@ -61,8 +61,10 @@ export interface Run {
   isDisturbed: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
-  /** Until when a host or a daemon stands still. */
+  /** Until when a host or a daemon stands still, or packets that were delayed may arrive. */
   stillUntil: number;
+  /** How late packets are at the most on the segments whose quality a fault has changed. */
+  readonly delaysMs: Map<string, number>;
   /** How much later than planned, since the world was waited for. */
   lateMs: number;
 }
@@ -95,6 +97,7 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     isDisturbed: true,
     isArmed: false,
     stillUntil: 0,
+    delaysMs: new Map(),
     lateMs: 0,
   };
   const beganMs = world.now();
@@ -169,6 +172,11 @@ function carryOut(run: Run): void {
     run.isDisturbed = true;
     if (action.kind === 'pause-host' || action.kind === 'pause-daemon')
       run.stillUntil = Math.max(run.stillUntil, world.now() + action.ms);
+    if (action.kind === 'network') {
+      const wasMs = run.delaysMs.get(action.segment) ?? 0;
+      run.stillUntil = Math.max(run.stillUntil, world.now() + wasMs);
+      run.delaysMs.set(action.segment, action.delayMs);
+    }
     run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';
   }
   runTo(world, schedule.healAtMs + run.lateMs);

@@ -11,7 +11,7 @@ import { plainSetup, policyOf, type Setup } from '../sim/setups.ts';
 
 const mirrored: Setup = { ...plainSetup, drbd: 'dont-care' };
 const fenced: Setup = { ...mirrored, guard: 'device' };
-const emptyLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+const emptyLedger: Ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
 const owned: Ledger = {
   ...emptyLedger,
   groups: [{ ...ledgerGroup(emptyLedger, 'office'), generation: 3, owner: 'primary' }],

@@ -14,8 +14,14 @@ const goodbyes = (node: OneCore) =>
     .filter(({ content }) => content.leaving && content.groups[0]?.phase === 'stopped');
 
 test('an idle daemon that is told to stop says goodbye three times and ends; told again, it does nothing more', (t) => {
-  const node = idle();
-  const effects = stop(node);
+  const node = idle({ persists: false });
+  node.feed(2000, { kind: 'ledger-persisted', revision: node.state().ledgerRevision });
+  stop(node);
+  t.deepEqual(goodbyes(node), [], 'it is on record first');
+  t.is(exits(node), 0);
+  const record = node.ofKind('persist-ledger').at(-1);
+  t.true(record?.ledger.left);
+  const effects = node.feed(2010, { kind: 'ledger-persisted', revision: record?.revision ?? 0 });
   t.is(node.ofKind('send-heartbeat', effects).at(-1)?.content.leaving, true);
   t.is(effects.at(-1)?.kind, 'exit', 'and that is the last thing');
   const sequences = node.ofKind('send-heartbeat', effects).map(({ sequence }) => sequence);
@@ -226,3 +232,61 @@ for (const [who, happens, isDisarmed] of [
     t.is(exits(node), 1);
   });
 }
+
+test('no goodbye is said to a peer that is not there: it could be taken up by one that cannot be heard', (t) => {
+  const node = owner();
+  node.go(9000, { peer: null });
+  t.is(node.state().verdict.kind, 'dead');
+  stop(node);
+  node.go(9500);
+  t.is(exits(node), 1);
+  t.deepEqual(goodbyes(node), []);
+  t.false(node.state().ledger.left);
+});
+
+const left = { left: true } as const;
+
+test('back after a goodbye, the silence of the peer proves nothing, whatever the record says: a person is asked', (t) => {
+  const node = oneCore({ record: { ...ofPrimary, sole: true }, ledger: left });
+  node.see(1, 'down');
+  node.go(40_000, { peer: null });
+  t.is(node.state().verdict.kind, 'dead');
+  t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'left-to-peer' });
+  const isOff = { kind: 'confirm-peer-off', node: 'secondary', force: false } as const;
+  t.is(node.request(40_000, isOff).kind, 'accepted');
+  node.go(40_100);
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('nor does the lease prove it: the peer needs none while it knows of the goodbye', (t) => {
+  const policy = protectedPolicy('primary', { lease: true });
+  const held = { kind: 'held', term: 4, peerAlone: [] } as const;
+  for (const ledger of [left, {}]) {
+    const node = oneCore({ policy, record: { ...ofPrimary, sole: true }, ledger });
+    node.see(1, 'down');
+    node.go(60_000, { peer: null, witness: held });
+    const isLeft = ledger === left;
+    t.is(node.state().verdict.kind, isLeft ? 'dead' : 'fenced');
+    t.is(node.phase()?.kind, isLeft ? 'blocked' : 'active');
+  }
+});
+
+test('a device that has powered the peer off proves it also after a goodbye', (t) => {
+  const policy = protectedPolicy('primary', { device: true });
+  const node = oneCore({ policy, record: { ...ofPrimary, sole: true }, ledger: left });
+  node.see(1, 'down');
+  node.go(60_000, { peer: null });
+  t.is(node.state().fence.operation === null, false, 'it is asked');
+});
+
+test('the goodbye is over once the peer has read of the return, and not by being heard alone', (t) => {
+  const node = oneCore({ record: ofPrimary, ledger: left });
+  node.see(1, 'down');
+  node.go(1000, { hearsUs: false });
+  t.true(node.state().ledger.left);
+  node.go(2000, { hearsUs: true });
+  t.false(node.state().ledger.left);
+  t.false(node.ofKind('persist-ledger').at(-1)?.ledger.left);
+  node.go(9000, { peer: null });
+  t.is(node.phase()?.kind, 'active', 'then its silence counts as ever');
+});

@@ -132,7 +132,7 @@ test('a packet refused as of an earlier run is echoed once, while nothing of the
 });
 
 test('the highest number that the peer has had outlives a restart: captures of that run are refused', (t) => {
-  const ledger = { groups: [], standby: false, maintenanceUntil: null };
+  const ledger = { groups: [], standby: false, left: false, maintenanceUntil: null };
   const state = initialState({
     at: 0,
     policy,
@@ -176,6 +176,7 @@ test('two new runs with lower numbers than each knows of the other find each oth
         groups: [],
         peer: { incarnation: 9, sequence: 40, newestRun: 9 },
         standby: false,
+        left: false,
         maintenanceUntil: null,
       },
     });

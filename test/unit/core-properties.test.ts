@@ -156,6 +156,7 @@ test('nothing is started before its generation is on disk, and every start has a
       ],
       peer: null,
       standby: false,
+      left: false,
       maintenanceUntil: null,
     },
   });
@@ -209,7 +210,7 @@ test('a replayed packet, or one of an earlier run, changes one counter and nothi
 
 test('the same events give the same effects, byte for byte, also from a state that went through JSON', (t) => {
   const policy = examplePolicy('primary');
-  const ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+  const ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
   const run = (through: (state: State) => State) => {
     let state = initialState({ at: 0, policy, incarnation: 1, ledger });
     const all: string[] = [];

@@ -323,6 +323,7 @@ const obstacles: Readonly<Record<Obstacle, { readonly why: RegExp; readonly next
   isolated: { why: /cut off, so primary/, next: takeover },
   'not-fenced': { why: /primary could not be powered off/, next: takeover },
   'no-lease': { why: /witness.*primary may still run it/, next: takeover },
+  'left-to-peer': { why: /primary took over what this node left to it/, next: takeover },
   'peer-in-maintenance': { why: /primary is in maintenance/, next: takeover },
   'unproven-data': { why: /primary may have written/, next: acceptance },
   'outdated-data': {

@@ -35,7 +35,7 @@ function start(incarnation = 5): State {
     at: 0,
     policy: examplePolicy('primary'),
     incarnation,
-    ledger: { groups: [], peer: null, standby: false, maintenanceUntil: null },
+    ledger: { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null },
   });
 }
 

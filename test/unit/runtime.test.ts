@@ -44,13 +44,14 @@ const ledger = {
   ],
   peer: { incarnation: 8, sequence: 9, newestRun: 12 },
   standby: true,
+  left: false,
   maintenanceUntil: null,
 };
 
 test('a state file gives back its ledger and an incarnation that grows with every start', async (t) => {
   const stateDir = useDirectory(t);
   const first = await openStateFile({ stateDir, ...office });
-  t.deepEqual(first.ledger, { groups: [], peer: null, standby: false, maintenanceUntil: null });
+  t.deepEqual(first.ledger, { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null });
   await first.save(ledger);
   const second = await openStateFile({ stateDir, ...office });
   t.deepEqual(second.ledger, ledger);

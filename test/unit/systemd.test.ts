@@ -19,7 +19,7 @@ import {
 import { examplePolicy } from '../sim/example.ts';
 import { waitFor } from '../support.ts';
 
-const ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+const ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
 
 function fresh(at = 0): State {
   return initialState({ at, policy: examplePolicy('primary'), incarnation: 1, ledger });

@@ -85,6 +85,7 @@ function ledgerOf(ledger: Ledger, self: HostIndex): void {
     flag(group.inTime);
     flag(group.discards);
   }
+  flag(ledger.left);
   echoOf(ledger.peer, self === 0 ? 1 : 0);
 }
 
@@ -232,6 +233,7 @@ function stateOf(state: State, world: World, self: HostIndex): void {
   age(state.leavingSince, unknownMs);
   put(state.goodbyes);
   ledgerOf(state.ledger, self);
+  put(rankOf.revision(self, state.leftFrom));
   put(rankOf.revision(self, state.persistedRevision));
   due(state.persistRetryAt);
   flag(state.ledgerFailing !== null);

@@ -44,6 +44,7 @@ const state: Fates<State> = {
   standby: 'still',
   leavingSince: 'row',
   goodbyes: 'row',
+  leftFrom: 'row',
   maintenanceUntil: 'still',
   maintenanceSequence: 'still',
   peerMaintenanceUntil: 'still',
@@ -203,7 +204,13 @@ const report: Fates<GroupReport> = {
   quarantined: 'words',
 };
 
-const ledger: Fates<Ledger> = { groups: 'row', peer: 'row', standby: 'still', maintenanceUntil: 'still' };
+const ledger: Fates<Ledger> = {
+  groups: 'row',
+  peer: 'row',
+  standby: 'still',
+  left: 'row',
+  maintenanceUntil: 'still',
+};
 
 const record: Fates<LedgerGroup> = {
   name: 'still',

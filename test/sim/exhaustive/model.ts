@@ -191,7 +191,13 @@ export interface Setup {
   readonly errandSteps: number;
 }
 
-export const noLedger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+export const noLedger: Ledger = {
+  groups: [],
+  peer: null,
+  standby: false,
+  left: false,
+  maintenanceUntil: null,
+};
 
 function resourcesOf({ hasAddress }: Setup): readonly ResourcePolicy[] {
   const times = { needs: [], startMs: 5000, stopMs: 5000 };

@@ -67,7 +67,8 @@ function noteLedger({ groups, peer }: Ledger, self: HostIndex): void {
   if (peer !== null) notePacket(self === 0 ? 1 : 0, peer.incarnation, peer.sequence);
 }
 
-function noteState({ peer, links, groups, ledger, persistedRevision }: State, self: HostIndex): void {
+function noteState(state: State, self: HostIndex): void {
+  const { peer, links, groups, ledger, persistedRevision, leftFrom } = state;
   const other = self === 0 ? 1 : 0;
   notePacket(other, peer.incarnation ?? 0, peer.lastSequence);
   for (const { lastSequence } of links) notePacket(other, peer.incarnation ?? 0, lastSequence);
@@ -76,6 +77,7 @@ function noteState({ peer, links, groups, ledger, persistedRevision }: State, se
   noteContent(peer.content, other);
   noteLedger(ledger, self);
   note(revisions[self], persistedRevision);
+  note(revisions[self], leftFrom);
   for (const { phase, grant, needsRevision, soleUntil } of groups) {
     if ('generation' in phase) noteGeneration(phase.generation);
     if ('claim' in phase) note(claims[self], phase.claim.id);

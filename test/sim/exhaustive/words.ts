@@ -75,6 +75,7 @@ export const obstacles: Words<Obstacle> = {
   'not-fenced': 7,
   'no-lease': 8,
   'peer-in-maintenance': 9,
+  'left-to-peer': 10,
 };
 
 export const leaseAnswers: Words<LeaseAnswer['kind']> = { held: 0, refused: 1, unreachable: 2 };

@@ -4,6 +4,7 @@ import type {
   Effect,
   Event,
   LeaseAnswer,
+  Ledger,
   LedgerGroup,
   OperatorRequest,
   Outcome,
@@ -119,6 +120,8 @@ export interface OneCoreOptions {
   readonly policy?: Policy;
   /** What the ledger says of the group. */
   readonly record?: Partial<LedgerGroup>;
+  /** What it says besides. */
+  readonly ledger?: Partial<Ledger>;
   /** Is the ledger written? */
   readonly persists?: boolean;
 }
@@ -141,7 +144,9 @@ export function oneCore(options: OneCoreOptions = {}) {
     groups: [{ ...noRecord('office'), ...options.record }],
     peer: null,
     standby: false,
+    left: false,
     maintenanceUntil: null,
+    ...options.ledger,
   };
   let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger });
   const effects: Effect[] = [];
