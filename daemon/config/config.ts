@@ -34,6 +34,13 @@ export interface GuestDisk {
   readonly locking: 'auto' | 'off';
 }
 
+/** How a guest that runs is known to be of use; `timeoutMs`: after that the guests after it start all the same. */
+export type Readiness =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'agent'; readonly timeoutMs: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly timeoutMs: number }
+  | { readonly kind: 'ping'; readonly address: string; readonly timeoutMs: number };
+
 /** A guest started directly as a QEMU process. */
 export interface QemuGuestConfig {
   readonly name: string;

@@ -6,15 +6,8 @@ import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { assertNever } from '../never.ts';
-import {
-  buildQemuArgv,
-  buildTapArgv,
-  type GuestPaths,
-  guestPaths,
-  qmpShellLine,
-  shellLine,
-  shellQuote,
-} from './command.ts';
+import { shellLine, shellQuote } from '../shell.ts';
+import { buildQemuArgv, buildTapArgv, type GuestPaths, guestPaths, qmpShellLine } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
 import { processAgeMs } from './process.ts';
