@@ -245,6 +245,7 @@ export function reconcile(
         current = putResource(current, { ...resource, leftOut: true });
         continue;
       }
+      if (resource.leftOut) current = putResource(current, { ...resource, leftOut: false });
     }
     const isAllowed = bringsUp(action)
       ? mayBringUp(next, current, policy, facts)

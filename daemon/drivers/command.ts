@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   readonly input?: string;
+  /** Called once it is a process. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 const outputCapBytes = 1024 * 1024;
@@ -52,6 +54,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         void (started ? untilGone(child) : Promise.resolve()).then(() => resolve(result));
       },
     );
+    if (child.pid !== undefined) options.onSpawn?.(child.pid);
     if (options.input !== undefined) {
       child.stdin?.on('error', () => {}); // A command that ends before reading its input says so by its exit code.
       child.stdin?.end(options.input);

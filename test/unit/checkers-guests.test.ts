@@ -12,7 +12,7 @@ import { plainSetup, policyOf, type Setup } from '../sim/setups.ts';
 const till = 'guest:till';
 const ordered: Setup = { ...plainSetup, guests: 'ordered', groups: 2 };
 const policy = policyOf(ordered, 'primary');
-const ledger: Ledger = { groups: [], peer: null, standby: false, maintenanceUntil: null };
+const ledger: Ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
 const rested = initialState({ at: 0, policy, incarnation: 1, ledger });
 
 function messagesOf(rule: 'S8' | 'S9', traces: readonly Trace[], setup = ordered): readonly string[] {

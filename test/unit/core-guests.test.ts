@@ -221,6 +221,18 @@ test('a guest that was left out starts as soon as there is memory; one that runs
   t.false(node.resource(web).leftOut);
 });
 
+test('there is memory again for a guest whose turn has not come: it is waited for like any other', (t) => {
+  const node = starting(
+    guestsPolicy({ [dns]: { priority: 9 }, [mail]: { priority: 5 }, [web]: { priority: 3 } }, scarce),
+  );
+  node.obey(1100);
+  t.true(node.resource(web).leftOut);
+  node.seeOne(1200, dns, { kind: 'unknown', message: 'it is being looked for' });
+  node.feed(1300, { kind: 'policy-replaced', policy: { ...node.state().policy, guestMemoryMiB: 4096 } });
+  t.false(node.resource(web).leftOut);
+  t.false(guestsAsked(node).includes(`start ${web}`), 'it comes after one that nobody can tell');
+});
+
 test('a small guest starts in the room that is too small for a larger one before it', (t) => {
   const node = starting(
     guestsPolicy({ [mail]: { memoryMiB: 3000, priority: 1 }, [dns]: { memoryMiB: 2500 } }, scarce),

@@ -6,20 +6,14 @@ import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { assertNever } from '../never.ts';
-import {
-  buildQemuArgv,
-  buildTapArgv,
-  type GuestPaths,
-  guestPaths,
-  qmpShellLine,
-  shellLine,
-  shellQuote,
-} from './command.ts';
+import { shellLine, shellQuote } from '../shell.ts';
+import { buildQemuArgv, buildTapArgv, guestPaths, qmpShellLine } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
 import { processAgeMs } from './process.ts';
 import { startGuest } from './start.ts';
 import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './stop.ts';
+import { buildUnitArgv, guestUnit, systemdRuns } from './unit.ts';
 
 export interface QemuDriver extends ResourceDriver {
   /** Since its QEMU was started, as last seen; null: there is none. */
@@ -34,6 +28,8 @@ export interface QemuDriverOptions {
   readonly logger: Logger;
   /** Called when the guest is seen in another state than before, whoever brought that about. */
   readonly onStatus: (status: ResourceStatus) => void;
+  /** Has each guest a unit of its own? Absent: yes, where systemd runs. */
+  readonly units?: boolean;
   /** How often the guest is looked at when nothing is heard of it. */
   readonly reconcileMs?: number;
 }
@@ -54,6 +50,7 @@ const operations: Readonly<Record<BasicAction, (guest: Guest, signal: AbortSigna
 export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): QemuDriver {
   const logger = options.logger.child({ group: options.group, guest: config.name });
   const paths = guestPaths(options.runDir, config.name);
+  const unit = (options.units ?? systemdRuns()) ? guestUnit(config.name, paths) : null;
   const watch = createWatch(
     options.onStatus,
     options.reconcileMs ?? defaultReconcileMs,
@@ -67,7 +64,7 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
     },
     onLost: () => watch.look(),
   });
-  const guest: Guest = { config, paths, monitor, logger, known: undefined };
+  const guest: Guest = { config, paths, unit, monitor, logger, known: undefined };
 
   return {
     async observe(signal) {
@@ -91,7 +88,7 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
         watch.resume();
       }
     },
-    commands: (action) => describeCommands(config, paths, action),
+    commands: (action) => describeCommands(guest, action),
     upForMs: () => (guest.known === undefined ? null : processAgeMs(guest.known)),
     async close() {
       await watch.stop();
@@ -173,18 +170,15 @@ function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean
   return one.kind === other?.kind;
 }
 
-function describeCommands(
-  config: QemuGuestConfig,
-  paths: GuestPaths,
-  action: BasicAction,
-): readonly string[] {
+function describeCommands({ config, paths, unit }: Guest, action: BasicAction): readonly string[] {
   const pid = `"$(cat ${shellQuote(paths.pidFile)})"`;
   switch (action) {
     case 'start': {
       const tap = buildTapArgv(config, paths);
+      const qemu = buildQemuArgv(config, paths);
       return [
         shellLine(['mkdir', '-p', '-m', '700', paths.directory]),
-        shellLine(buildQemuArgv(config, paths)),
+        shellLine(unit === null ? qemu : buildUnitArgv(unit, config.name, qemu)),
         ...(tap === undefined ? [] : [shellLine(tap)]),
         qmpShellLine(paths, ['cont']),
       ];
