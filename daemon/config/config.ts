@@ -34,6 +34,39 @@ export interface GuestDisk {
   readonly locking: 'auto' | 'off';
 }
 
+/** How a guest that runs is known to be of use; `timeoutMs`: after that the guests after it start all the same. */
+export type Readiness =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'agent'; readonly timeoutMs: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly timeoutMs: number }
+  | { readonly kind: 'ping'; readonly address: string; readonly timeoutMs: number };
+
+/** What a planned move does with a guest. */
+export type HandoverMode = 'shutdown' | 'save' | 'live';
+
+/** What every guest has, whatever runs it. */
+export interface GuestOptions {
+  readonly name: string;
+  /** Higher ones start first, in waves; equal ones together. */
+  readonly priority: number;
+  /** Names of guests of the same group that must be ready, or given up, before this one starts. */
+  readonly after: readonly string[];
+  /** How long the guests after it wait once it is ready, milliseconds. */
+  readonly startDelayMs: number;
+  readonly readiness: Readiness;
+  readonly handover: HandoverMode;
+  /** How long an orderly shutdown by ACPI may take before the guest is switched off. */
+  readonly shutdownTimeoutMs: number;
+  readonly startTimeoutMs: number;
+}
+
+/** A libvirt domain, defined with libvirt's own tools. */
+export interface LibvirtGuestConfig extends GuestOptions {
+  readonly driver: 'libvirt';
+  /** How long the guest agent's shutdown may take before ACPI is tried. */
+  readonly agentTimeoutMs: number;
+}
+
 /** A guest started directly as a QEMU process. */
 export interface QemuGuestConfig {
   readonly name: string;

@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   readonly input?: string;
+  /** On top of the daemon's own, e.g. `LC_ALL` for what a parser reads. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const outputCapBytes = 1024 * 1024;
@@ -36,6 +38,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         maxBuffer: outputCapBytes,
         encoding: 'utf8',
         ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
       },
       (error, stdout, stderr) => {
         if (error === null) return resolve({ exitCode: 0, stdout, stderr, timedOut: false });
