@@ -27,9 +27,9 @@ const systemctlTimeoutMs = 10_000;
 const startTimeoutMs = 60_000;
 const monolithic = 'libvirtd';
 
-/** The daemons that can serve the connection, the modular one first; empty when the URI is of no local QEMU. */
+/** The daemons that can serve the connection, the modular one first; empty when the URI is not of this host's own. */
 export function servingDaemons(uri: string): readonly string[] {
-  return /^qemu(\+unix)?:\/\/\/(system|embed)/.test(uri) ? ['virtqemud', monolithic] : [];
+  return /^qemu(\+unix)?:\/\/\/system($|\?(?!.*\bsocket=))/.test(uri) ? ['virtqemud', monolithic] : [];
 }
 
 /**

@@ -59,7 +59,9 @@ export function isUsableName(name: string): boolean {
 export async function runVirsh(uri: string, args: readonly string[], call: VirshCall): Promise<VirshResult> {
   const argv = virshArgv(uri, args);
   if (wasAborted(call)) return aborted(args);
-  const result = await runCommand(argv, { ...call, env: environment });
+  // Of zero and of fractions Node makes no deadline.
+  const timeoutMs = Math.max(1, Math.ceil(call.timeoutMs));
+  const result = await runCommand(argv, { ...call, timeoutMs, env: environment });
   if (result.exitCode === 0) return { kind: 'done', stdout: result.stdout };
   if (result.exitCode === null && wasAborted(call)) return aborted(args);
   return classify(argv, args, result);
