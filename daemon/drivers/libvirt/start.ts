@@ -53,7 +53,11 @@ async function judgeExisting(domain: Domain, look: Look): Promise<Outcome> {
     return { kind: 'done' };
   }
   const what = look.status.kind === 'unknown' ? look.status.message : `it is ${look.said ?? 'frozen'}`;
+  const { failure } = look;
   if (look.said === null && look.status.kind === 'unknown') {
+    // Whoever cannot ask cannot start either, and without a process nothing of it runs here.
+    const hopeless = failure?.code === 'libvirt-missing' || failure?.code === 'libvirt-refused';
+    if (hopeless && domain.libvirt.local && look.process === undefined) return outcomeOf(domain, failure);
     return { kind: 'unknown', message: `guest ${name}: ${what}; nothing was started` };
   }
   if (look.condition === 'passing') return { kind: 'unknown', message: `guest ${name}: ${what}` };
