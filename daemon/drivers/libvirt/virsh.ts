@@ -30,8 +30,8 @@ export interface VirshCall {
   readonly signal?: AbortSignal;
 }
 
-/** In English, since it is parsed; and never a polkit agent that asks somebody for a password. */
-const environment = { LC_ALL: 'C', VIRSH_DEBUG: '', LIBVIRT_DEBUG: '' };
+/** In English, since it is parsed. */
+const environment = { LC_ALL: 'C' };
 
 export function virshArgv(uri: string, args: readonly string[]): readonly string[] {
   return ['virsh', '-q', '-c', uri, ...args];
