@@ -149,6 +149,12 @@ test('a container is refused politely', (t) => {
   );
 });
 
+test('characters that are written by name or number are read, and no others', (t) => {
+  const named = read('plain').replace('<name>mail<', '<name>b&#xFC;ro &lt;&#49;&gt; &amp;amp; &copy;<');
+  t.is(parseDomain(named.replace("bridge='br0'", "bridge='br&#48;'")).name, 'büro <1> &amp; &copy;');
+  t.is(parseDomain(named.replace("bridge='br0'", "bridge='br&#48;'")).interfaces[0]?.source, 'br0');
+});
+
 test('XML that is broken is refused with its place', (t) => {
   refused(t, read('plain').replace('</vcpu>', ''), 'xml-malformed', /^mail\.xml: line \d+, column \d+: /);
   refused(t, read('plain').slice(0, 900), 'xml-malformed', /^mail\.xml: line \d+/);

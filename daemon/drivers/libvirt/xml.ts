@@ -15,7 +15,31 @@ export interface Element {
 const attributesKey = ':@';
 const textKey = '#text';
 
+/** The five that XML has by itself, and characters by number; any other is left as it stands. */
+const namedCharacters: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+};
+
+function decodeReferences(text: string): string {
+  return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return namedCharacters[name as string] ?? whole;
+    const code = decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+}
+
 const parser = new XMLParser({
+  entityDecoder: {
+    decode: decodeReferences,
+    setExternalEntities() {},
+    addInputEntities() {},
+    reset() {},
+    setXmlVersion() {},
+  },
   preserveOrder: true,
   ignoreAttributes: false,
   attributeNamePrefix: '',
