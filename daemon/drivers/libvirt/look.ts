@@ -63,7 +63,6 @@ export async function lookAtDomain(
     const message = `libvirt cannot be asked for a domain called ${name}: virsh takes that for an id; rename it`;
     return of({ kind: 'unknown', message }, 'riddle');
   }
-  await learnUuid(domain, signal);
   const args = ['domstate', domainOption(name), '--reason'];
   const call: Partial<VirshCall> = {
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
@@ -81,6 +80,7 @@ export async function lookAtDomain(
     const message = `virsh domstate said of ${name}: ${JSON.stringify(answer.stdout.trim().slice(0, 200))}`;
     return of({ kind: 'unknown', message }, 'riddle');
   }
+  await learnUuid(domain, signal);
   const reading = readState(name, state);
   const said = describeState(state);
   if (reading.status.kind === 'down') return await lookAtEnded(domain, said, options.scan, signal);

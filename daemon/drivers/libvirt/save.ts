@@ -3,7 +3,9 @@
 // what the guest is.
 
 import { mkdir, rm } from 'node:fs/promises';
+import { BattitoError } from '../../errors.ts';
 import type { Outcome } from '../driver.ts';
+import { parseDomain } from './domain.ts';
 import { type Images, isWhole, keepSaved, savedImages } from './images.ts';
 import { type Domain, lookAtDomain, outcomeOf } from './look.ts';
 import { endsWithin } from './stop.ts';
@@ -31,18 +33,28 @@ export async function saveDomain(domain: Domain, signal: AbortSignal): Promise<O
     return { kind: 'failed', code: 'guest-not-running', message: `guest ${name} cannot be saved: ${what}` };
   }
   await mkdir(images.directory, { recursive: true, mode: 0o700 });
-  await Promise.all([images.saving, images.saved, images.restoring].map((file) => rm(file, { force: true })));
+  await Promise.all(
+    [images.saving, images.saved, images.restoring, images.disks].map((file) => rm(file, { force: true })),
+  );
+  const disks = await writtenFiles(domain, signal);
+  if (typeof disks === 'string') {
+    return { kind: 'failed', code: 'save-not-possible', message: `guest ${name}: ${disks}` };
+  }
   const args = ['save', domainOption(name), images.saving, '--running'];
   const result = await domain.libvirt.run(args, { timeoutMs: saveTimeoutMs, signal });
   const unfinished =
     result.kind === 'failed' && (result.code === 'libvirt-aborted' || result.code === 'libvirt-silent');
   // The save goes on in libvirt when its virsh is gone.
   if (unfinished) await callOff(domain);
-  return await settle(domain, images, result);
+  return await settle(domain, images, { disks, result });
 }
 
 /** Runs to its end also when the operation was aborted: a guest that is off has to have its image, or none. */
-async function settle(domain: Domain, images: Images, result: VirshResult): Promise<Outcome> {
+async function settle(
+  domain: Domain,
+  images: Images,
+  { disks, result }: { readonly disks: readonly string[]; readonly result: VirshResult },
+): Promise<Outcome> {
   const { name } = domain.config;
   const signal = AbortSignal.timeout(undoneTimeoutMs * 2);
   try {
@@ -50,7 +62,7 @@ async function settle(domain: Domain, images: Images, result: VirshResult): Prom
     const look = await lookAtDomain(domain, { scan: true, direct: true, signal });
     const off = look.status.kind === 'down' && (look.said !== null || look.defined === false);
     if (off && (await isWhole(images.saving))) {
-      await keepSaved(images);
+      await keepSaved(images, disks);
       return { kind: 'done' };
     }
     const why = result.kind === 'failed' ? result.message : 'the image is not whole';
@@ -70,6 +82,23 @@ async function settle(domain: Domain, images: Images, result: VirshResult): Prom
   } catch (error) {
     if (!signal.aborted) throw error;
     return { kind: 'unknown', message: `guest ${name}: after the save libvirt did not tell what it is` };
+  }
+}
+
+/** Files that the guest writes to now; or why that cannot be told. */
+async function writtenFiles(domain: Domain, signal: AbortSignal): Promise<readonly string[] | string> {
+  const call = { timeoutMs: callTimeoutMs, signal };
+  const answer = await domain.libvirt.run(['dumpxml', domainOption(domain.config.name)], call);
+  signal.throwIfAborted();
+  if (answer.kind === 'failed') return answer.message;
+  try {
+    const { disks } = parseDomain(answer.stdout, 'virsh dumpxml');
+    return disks.flatMap(({ source, readonly }) =>
+      source.kind === 'file' && !readonly ? [source.path] : [],
+    );
+  } catch (error) {
+    if (error instanceof BattitoError) return error.message;
+    throw error;
   }
 }
 

@@ -34,7 +34,7 @@ export async function createFake(t: ExecutionContext, state?: string) {
   const uuid = randomUUID();
   await write('uuid', uuid);
   await write('events', '');
-  await write('xml', '<domain/>');
+  await write('xml', "<domain type='kvm'><name>mail</name><uuid>u</uuid><memory>1</memory></domain>");
   if (state !== undefined) await write('state', `${state}\n\n`);
   const name = `mail-${path.basename(directory).slice(-6)}`;
 
