@@ -179,6 +179,30 @@ test.serial(
   },
 );
 
+test.serial('a memory is not put over a disk that has changed since it was saved', async (t) => {
+  const host = await createLibvirtHost(t);
+  host.define();
+  const daemon = host.createDaemon();
+  await daemon.perform('start');
+  await countsOn(host, 3);
+  t.deepEqual(await daemon.save(), done);
+  await daemon.close();
+  // While no daemon is there the guest is run by hand.
+  const counted = (await host.lines()).length;
+  host.virsh('start', host.config.name);
+  await until('counts', async () => (await host.lines()).length > counted + 3);
+  host.virsh('destroy', host.config.name);
+  const stored = await readStoredCount(host.disk.file);
+
+  t.deepEqual(await host.createDaemon().perform('start'), done);
+  await countsOn(host);
+  t.deepEqual(await readdir(host.saveDirectory), []);
+  t.is(
+    (await host.lines()).findLast((line) => line.startsWith('start')),
+    `start ${stored}`,
+  );
+});
+
 test.serial('the printed commands are what a shell can run', async (t) => {
   const host = await createLibvirtHost(t);
   host.define();
