@@ -10,7 +10,6 @@ import { createLibvirt, isLocal, parseList } from '../../daemon/drivers/libvirt/
 import { isDefinitionEvent, parseEventLine } from '../../daemon/drivers/libvirt/events.ts';
 import { isDomain } from '../../daemon/drivers/libvirt/process.ts';
 import { parseDomainState, readState } from '../../daemon/drivers/libvirt/state.ts';
-import { chooseUnit, parseUnits, servingDaemons } from '../../daemon/drivers/libvirt/units.ts';
 import { isUsableName, runVirsh, wordsOf } from '../../daemon/drivers/libvirt/virsh.ts';
 
 const call = { timeoutMs: 60_000 };
@@ -173,27 +172,6 @@ test('a QEMU of libvirt is known by its UUID or its name, and one of ours is not
   t.false(isDomain(argv('guest=mail2,debug-threads=on', 'x'), { name: 'mail' }));
   t.false(isDomain(mail, { uuid: uuid.replace('01', '02') }));
   t.false(isDomain(['qemu-system-x86_64', '-name', 'guest=mail,process=qemu-mail'], { name: 'mail', uuid }));
-});
-
-test('the systemd unit is that of the daemon which is in use', (t) => {
-  const unit = (name: string, active: string, file = 'disabled', load = 'loaded') =>
-    `Id=${name}\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${file}\n`;
-  const choose = (...units: readonly string[]) =>
-    chooseUnit(servingDaemons('qemu:///system'), parseUnits(units.join('\n')));
-  t.is(choose(unit('libvirtd.service', 'inactive'), unit('libvirtd.socket', 'active')), 'libvirtd.service');
-  t.is(
-    choose(unit('virtqemud.service', 'inactive', 'enabled'), unit('libvirtd.service', 'active')),
-    'libvirtd.service',
-  );
-  t.is(
-    choose(unit('virtqemud.socket', 'inactive', 'enabled'), unit('libvirtd.service', 'failed')),
-    'virtqemud.service',
-  );
-  t.is(choose(unit('libvirtd.service', 'inactive', '', 'not-found')), undefined);
-  t.is(choose(unit('libvirtd.service', 'inactive', 'masked', 'masked')), undefined);
-  t.deepEqual(servingDaemons('qemu+unix:///system?socket=/tmp/x'), []);
-  t.deepEqual(servingDaemons('qemu+ssh://peer/system'), []);
-  t.deepEqual(servingDaemons('test:///default'), []);
 });
 
 test('a connection to another host is not local', (t) => {

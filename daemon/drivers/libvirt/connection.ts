@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { keepRunning } from '../line-process.ts';
 import { type LibvirtEvent, parseEventLine } from './events.ts';
+import { createGate } from './gate.ts';
 import { ensureLibvirt, type LibvirtHealth } from './units.ts';
 import { runVirsh, type VirshCall, type VirshFailure, type VirshResult, virshArgv } from './virsh.ts';
 
@@ -45,9 +46,6 @@ export interface Libvirt {
 }
 
 const lookTimeoutMs = 3000;
-const looksAtOnceMax = 4;
-/** After so long without an answer a look is a sign of silence, and no more are started. */
-const suspiciousAfterMs = 2000;
 /** libvirtd that is gone without a word, e.g. stopped, is noticed by the stream of events after these. */
 const keepalive = ['-k', '5', '-K', '3'];
 
@@ -149,76 +147,4 @@ export function parseList(names: string, autostart: string, persistent: string):
     if (uuid === undefined || name === undefined) return [];
     return [{ name, uuid, autostart: starting.has(uuid), persistent: lasting.has(uuid) }];
   });
-}
-
-type Ask = (args: readonly string[], wish: Partial<VirshCall>) => Promise<VirshResult>;
-
-const silence: VirshFailure = {
-  kind: 'failed',
-  code: 'libvirt-silent',
-  message: 'libvirt has not answered the last question',
-};
-
-const isSilent = (result: VirshResult) => result.kind === 'failed' && result.code === 'libvirt-silent';
-const isAborted = (result: VirshResult) => result.kind === 'failed' && result.code === 'libvirt-aborted';
-
-/**
- * Keeps looks from piling up on a libvirt that does not answer. A look that is late closes the gate; then one probe
- * at a time asks something that concerns no domain, and its answer opens the gate again: it was only that one domain.
- */
-function createGate(ask: Ask, logger: Logger) {
-  const waiting: (() => void)[] = [];
-  let underWay = 0;
-  let silent = false;
-  let probing = false;
-
-  function noteSilence(): void {
-    if (!silent) logger.warn('libvirt does not answer');
-    silent = true;
-    for (const wake of waiting.splice(0)) wake();
-    void probe();
-  }
-
-  function noteAnswer(): void {
-    if (silent) logger.info('libvirt answers');
-    silent = false;
-  }
-
-  async function probe(): Promise<void> {
-    if (probing) return;
-    probing = true;
-    const result = await ask(['uri'], {});
-    probing = false;
-    if (!isSilent(result)) noteAnswer();
-  }
-
-  async function watched(args: readonly string[], wish: Partial<VirshCall>): Promise<VirshResult> {
-    underWay += 1;
-    const timer = setTimeout(noteSilence, suspiciousAfterMs);
-    try {
-      const result = await ask(args, wish);
-      if (isSilent(result)) noteSilence();
-      else if (!isAborted(result)) noteAnswer();
-      return result;
-    } finally {
-      clearTimeout(timer);
-      underWay -= 1;
-      waiting.shift()?.();
-    }
-  }
-
-  return {
-    async run(args: readonly string[], wish: VirshCall): Promise<VirshResult> {
-      const result = await ask(args, wish);
-      if (isSilent(result)) noteSilence();
-      else if (!isAborted(result)) noteAnswer();
-      return result;
-    },
-    async look(args: readonly string[], wish: Partial<VirshCall>): Promise<VirshResult> {
-      while (!silent && underWay >= looksAtOnceMax) await new Promise<void>((wake) => waiting.push(wake));
-      if (!silent) return await watched(args, wish);
-      void probe();
-      return silence;
-    },
-  };
 }

@@ -143,8 +143,6 @@ async function lookWithoutState(
 
 function why(failure: VirshFailure): string {
   switch (failure.code) {
-    case 'libvirt-silent':
-      return 'libvirtd does not answer';
     case 'libvirt-down':
       return `libvirtd is not there (${failure.message})`;
     default:

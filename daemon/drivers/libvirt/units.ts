@@ -64,9 +64,10 @@ export function parseUnits(stdout: string): readonly UnitFacts[] {
 /** The systemd unit that serves the connection, and whether it may be started. Undefined without systemd or unit. */
 export async function libvirtUnits(
   uri: string,
+  systemdDirectory = '/run/systemd/system',
 ): Promise<{ readonly unit: string; readonly masked: boolean } | undefined> {
   const daemons = servingDaemons(uri);
-  if (daemons.length === 0 || !(await systemdRuns())) return undefined;
+  if (daemons.length === 0 || !(await isThere(systemdDirectory))) return undefined;
   const names = daemons.flatMap((daemon) => [`${daemon}.service`, `${daemon}.socket`]);
   const argv = ['systemctl', 'show', '--property=Id,LoadState,ActiveState,UnitFileState', ...names];
   const result = await runCommand(argv, { timeoutMs: systemctlTimeoutMs, env: { LC_ALL: 'C' } });
@@ -78,21 +79,25 @@ export async function libvirtUnits(
   return masked === undefined ? undefined : { unit: masked.name, masked: true };
 }
 
-async function systemdRuns(): Promise<boolean> {
-  return await access('/run/systemd/system').then(
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
     () => true,
     () => false,
   );
 }
 
-/** `ask` makes one short call that concerns no domain. */
+/** `ask` makes one short call that concerns no domain. `systemdDirectory` is there where systemd runs (sd_booted(3)). */
 export async function ensureLibvirt(
   uri: string,
-  means: { readonly ask: () => Promise<VirshResult>; readonly logger: Logger },
+  means: {
+    readonly ask: () => Promise<VirshResult>;
+    readonly logger: Logger;
+    readonly systemdDirectory?: string;
+  },
 ): Promise<LibvirtHealth> {
   const health = judgeAnswer(await means.ask(), undefined);
   if (health.kind !== 'down') return health;
-  const found = await libvirtUnits(uri);
+  const found = await libvirtUnits(uri, means.systemdDirectory);
   if (found === undefined) return health;
   const { unit, masked } = found;
   if (masked) {

@@ -82,7 +82,7 @@ function classify(argv: readonly string[], args: readonly string[], result: Comm
   if (result.startError === 'ENOENT') {
     return failed('libvirt-missing', 'virsh is not installed (Debian: apt install libvirt-clients)');
   }
-  if (result.timedOut) return failed('libvirt-silent', `virsh ${args[0]}: libvirt did not answer in time`);
+  if (result.timedOut) return failed('libvirt-silent', `libvirtd does not answer (virsh ${args[0]})`);
   const said = wordsOf(result.stderr);
   if (said === '') return failed('libvirt-refused', describeFailure(argv, result));
   if (isUnreachable(said)) return failed('libvirt-down', said);
