@@ -14,7 +14,7 @@ useFakeVirsh();
 const unit = (name: string, active: string, file = 'disabled', load = 'loaded') =>
   `Id=${name}\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${file}\n`;
 const answer: VirshResult = { kind: 'done', stdout: 'qemu:///system' };
-const failure = (code: VirshFailure['code'], message = code): VirshFailure => ({
+const failure = (code: VirshFailure['code'], message: string = code): VirshFailure => ({
   kind: 'failed',
   code,
   message,
