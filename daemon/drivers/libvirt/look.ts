@@ -130,7 +130,9 @@ async function lookWithoutState(
     const message = `libvirt does not know ${name}, but a QEMU of it (pid ${process.pid}) lives`;
     return of({ kind: 'unknown', message }, 'riddle', more);
   }
-  const process = local ? await lastingProcess(domain, true, signal) : undefined;
+  // Of a dead libvirtd the guest may be just ending as well.
+  const look = failure.code === 'libvirt-down' ? lastingProcess : findProcess;
+  const process = local ? await look(domain, true, signal) : undefined;
   if (process !== undefined) {
     const stopped = await stoppedStatus(domain, process);
     const message = `${why(failure)}; QEMU (pid ${process.pid}) lives`;
@@ -148,6 +150,10 @@ function why(failure: VirshFailure): string {
     default:
       return failure.message;
   }
+}
+
+function findProcess(domain: Domain, scan: boolean): Promise<GuestProcess | undefined> {
+  return domain.process.find({ scan });
 }
 
 /** One that is just ending is waited for. */
