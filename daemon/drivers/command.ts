@@ -20,6 +20,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** Called once it is a process. */
   readonly onSpawn?: (pid: number) => void;
+  /** On top of the daemon's own, e.g. `LC_ALL` for what a parser reads. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const outputCapBytes = 1024 * 1024;
@@ -38,6 +40,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         maxBuffer: outputCapBytes,
         encoding: 'utf8',
         ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
       },
       (error, stdout, stderr) => {
         if (error === null) return resolve({ exitCode: 0, stdout, stderr, timedOut: false });

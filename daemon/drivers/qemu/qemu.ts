@@ -7,6 +7,7 @@ import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { assertNever } from '../never.ts';
 import { shellLine, shellQuote } from '../shell.ts';
+import { createWatch } from '../watch.ts';
 import { buildQemuArgv, buildTapArgv, guestPaths, qmpShellLine } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
@@ -95,79 +96,6 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
       monitor.close();
     },
   };
-}
-
-/**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. While an operation is under
- * way nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported
- * after it.
- */
-function createWatch(
-  onStatus: (status: ResourceStatus) => void,
-  reconcileMs: number,
-  see: (lastKnown: ResourceStatus['kind'] | undefined, signal: AbortSignal) => Promise<ResourceStatus>,
-) {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let timer: NodeJS.Timeout | undefined;
-  let last: ResourceStatus | undefined;
-  let looking: Promise<void> | undefined;
-  let again = false;
-  let [operationsUnderWay, epoch] = [0, 0];
-
-  function report(status: ResourceStatus, seenIn: number): void {
-    if (signal.aborted || operationsUnderWay > 0 || seenIn !== epoch || isSame(status, last)) return;
-    last = status;
-    onStatus(status);
-  }
-
-  async function lookUntilQuiet(): Promise<void> {
-    while (again && !signal.aborted && operationsUnderWay === 0) {
-      again = false;
-      const seenIn = epoch;
-      const status = await see(last?.kind, signal).catch(
-        (error: unknown): ResourceStatus => ({ kind: 'unknown', message: String(error) }),
-      );
-      report(status, seenIn);
-    }
-    looking = undefined;
-    if (again && !signal.aborted && operationsUnderWay === 0) look();
-  }
-
-  function look(): void {
-    again = true;
-    if (looking !== undefined || signal.aborted || operationsUnderWay > 0 || timer === undefined) return;
-    looking = lookUntilQuiet();
-  }
-
-  return {
-    look,
-    report,
-    epoch: () => epoch,
-    start(): void {
-      if (timer !== undefined || signal.aborted) return;
-      timer = setInterval(look, reconcileMs);
-      timer.unref();
-    },
-    pause(): void {
-      operationsUnderWay += 1;
-      epoch += 1;
-    },
-    resume(): void {
-      operationsUnderWay -= 1;
-      look();
-    },
-    async stop(): Promise<void> {
-      stopping.abort();
-      clearInterval(timer);
-      await looking;
-    },
-  };
-}
-
-function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {
-  if (one.kind === 'unknown' && other?.kind === 'unknown') return one.message === other.message;
-  return one.kind === other?.kind;
 }
 
 function describeCommands({ config, paths, unit }: Guest, action: BasicAction): readonly string[] {
