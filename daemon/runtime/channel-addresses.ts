@@ -7,8 +7,8 @@ import type { ChannelAddress } from './peer-channel-tls.ts';
 import { nameOf } from './peer-channel-tls.ts';
 
 export interface ChannelAddresses {
-  /** A fresh, authenticated heartbeat came from this address on the link with this index. */
-  learn(link: number, address: string): void;
+  /** A fresh, authenticated heartbeat came from this address on the link with this index. Is that news? */
+  learn(link: number, address: string): boolean;
   /** Those that the interfaces have now. */
   own(): readonly ChannelAddress[];
   /** In the order of the links. */
@@ -24,7 +24,11 @@ export function createChannelAddresses(options: {
   const { links } = config.heartbeat;
   const learned = new Map<number, string>();
   return {
-    learn: (link, address) => void learned.set(link, address),
+    learn(link, address) {
+      const isNews = learned.get(link) !== address;
+      learned.set(link, address);
+      return isNews;
+    },
     own: () =>
       distinct(
         links.flatMap((link) => {
