@@ -23,7 +23,8 @@ const parser = new XMLParser({
   ignoreDeclaration: true,
 });
 
-const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Any that libvirt takes, not only those of RFC 9562. */
+export const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 // A slash is in no name of libvirt's; of control characters no terminal has to be protected later.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: keeping them out is the purpose
 const guestNamePattern = /^[^/\u0000-\u001f\u007f]{1,255}$/;

@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, readFile, rename, unlink } from 'node:fs/promise
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { contentDigest, textDigest } from './definition-content.ts';
+import { contentDigest, textDigest, uuidPattern } from './definition-content.ts';
 import { type DefinitionRecord, versionId } from './definitions-merge.ts';
 import { writeDurably } from './durable-file.ts';
 
@@ -33,10 +33,10 @@ const contentForm = 1;
 const fileSchema = z.object({
   format: z.literal(1),
   contentForm: z.int(),
-  uuid: z.uuid(),
+  uuid: z.string().regex(uuidPattern),
   local: digest.nullable(),
   peerLocal: digest.nullable(),
-  inUse: digest.nullable(),
+  settled: digest.nullable(),
   peerHeads: z.array(digest).nullable(),
   versions: z.array(versionSchema),
 });

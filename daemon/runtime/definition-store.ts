@@ -123,9 +123,10 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
   const put = async (before: DefinitionRecord, changed: DefinitionRecord) => {
     if (changed === before) return;
     const choice = choose(changed);
-    const inUse = choice === null || choice.why === 'arbitrary' ? changed.inUse : choice.version.id;
-    const after = { ...changed, inUse };
-    const [oldName, newName] = [versionOf(before, before.inUse)?.name, choice?.version.name];
+    // In a conflict only: what was in use while the nodes did not know of each other decides nothing.
+    const settled = choice?.why === 'settled' ? choice.version.id : null;
+    const after = { ...changed, settled: choice?.why === 'arbitrary' ? changed.settled : settled };
+    const [oldName, newName] = [choose(before)?.version.name, choice?.version.name];
     records.set(after.uuid, after);
     await write(after);
     if (oldName !== undefined && oldName !== newName) await files.saveText(oldName, null);

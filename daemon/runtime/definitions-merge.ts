@@ -30,10 +30,11 @@ export interface DefinitionRecord {
   readonly uuid: string;
   /** Oldest first. */
   readonly versions: readonly DefinitionVersion[];
-  /** Ids: what this node's libvirt has, what the peer's has as it said last, and what was last in use. */
+  /** Ids: what this node's libvirt has, and what the peer's has as it said last. */
   readonly local: string | null;
   readonly peerLocal: string | null;
-  readonly inUse: string | null;
+  /** In a conflict: what the node that was active when it was found has; it stays in use. */
+  readonly settled: string | null;
   /** The heads that the peer has, as it said last; null: it has never said. */
   readonly peerHeads: readonly string[] | null;
 }
@@ -47,7 +48,7 @@ export const emptyRecord = (uuid: string): DefinitionRecord => ({
   versions: [],
   local: null,
   peerLocal: null,
-  inUse: null,
+  settled: null,
   peerHeads: null,
 });
 
@@ -93,7 +94,7 @@ export function isWithin(record: DefinitionRecord, id: string, version: Definiti
 
 export interface Choice {
   readonly version: DefinitionVersion;
-  /** `only`: there is no other; `settled`: in a conflict, the one that was in use, or the active node's; `arbitrary`: neither is known. */
+  /** `only`: there is no other; `settled`: in a conflict, the one that was so before, or the active node's; `arbitrary`: neither is known. */
   readonly why: 'only' | 'settled' | 'arbitrary';
 }
 
@@ -108,8 +109,8 @@ export function chooseInUse(
   if (branches.length === 1) return { version: first, why: 'only' };
   const from = (id: string | null) =>
     id === null ? [] : branches.filter((branch) => isWithin(record, id, branch));
-  const remembered = from(record.inUse);
-  if (remembered.length === 1 && remembered[0]) return { version: remembered[0], why: 'settled' };
+  const settled = from(record.settled);
+  if (settled.length === 1 && settled[0]) return { version: settled[0], why: 'settled' };
   const ofActive = active === null ? [] : from(active.local);
   const own = ofActive.length === 1 ? ofActive[0] : ofActive.find(({ node }) => node === active?.node);
   return own === undefined ? { version: first, why: 'arbitrary' } : { version: own, why: 'settled' };
@@ -198,7 +199,7 @@ export function withVersions(record: DefinitionRecord, more: readonly Definition
   const versions = [...all.values()].sort(newestFirst);
   const needed = new Set([
     ...headsOf({ versions }).map(({ id }) => id),
-    ...[record.local, record.peerLocal, record.inUse].filter((id) => id !== null),
+    ...[record.local, record.peerLocal, record.settled].filter((id) => id !== null),
   ]);
   const kept = versions.filter(({ id }, index) => index < ancestryMax || needed.has(id));
   const trimmed = kept.map((version, index) =>

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { monotonicMs } from './clock.ts';
+import { uuidPattern } from './definition-content.ts';
 import { versionSchema } from './definition-files.ts';
 import type { DefinitionStore } from './definition-store.ts';
 import { type DefinitionRecord, headsOf, historyMax, versionOf } from './definitions-merge.ts';
@@ -13,7 +14,7 @@ import type { ChannelRoutes, PeerAnswer } from './peer-channel-server.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const entrySchema = z.object({
-  uuid: z.uuid().toLowerCase(),
+  uuid: z.string().regex(uuidPattern),
   heads: z.array(digest).max(100),
   local: digest.nullable(),
 });

@@ -33,6 +33,7 @@ export interface DefinitionsOptions {
   /** Tests name others. */
   readonly addresses?: ChannelAddresses;
   readonly intervalMs?: number;
+  readonly retryMs?: number;
 }
 
 export interface Definitions
@@ -68,6 +69,7 @@ export async function createDefinitions(options: DefinitionsOptions): Promise<De
     isPeerAlive,
     logger,
     ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
+    ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
   });
   wake = sync.wake;
   const { changed, removed, absent, adopt, named, inUse } = store;

@@ -36,7 +36,7 @@ const told = (to: DefinitionRecord, from: DefinitionRecord): DefinitionRecord =>
 const memoryOf = (xml: string | null | undefined) => Number(/<memory unit='MiB'>(\d+)/.exec(xml ?? '')?.[1]);
 const idsOf = (record: DefinitionRecord) => headsOf(record).map(({ id }) => id);
 
-const choiceOf = (record: DefinitionRecord) => chooseInUse({ ...record, inUse: null }, null)?.version.id;
+const choiceOf = (record: DefinitionRecord) => chooseInUse({ ...record, settled: null }, null)?.version.id;
 
 const memoriesOf = (record: DefinitionRecord) =>
   branchesOf(record)
@@ -122,7 +122,7 @@ test('Edited on both is a conflict: both stay, and the active node decides what 
     [{ node: 'secondary', local: theirs.local }, 3],
   ] as const) {
     for (const record of [primary, secondary]) {
-      const choice = chooseInUse({ ...record, inUse: first.local }, active);
+      const choice = chooseInUse({ ...record, settled: null }, active);
       t.is(memoryOf(choice?.version.xml), memory);
       t.is(choice?.why, 'settled');
     }
@@ -135,7 +135,7 @@ test('What was in use in a conflict stays so when the other node becomes active'
   const first = edited(emptyRecord(uuid), 'primary', 1);
   const ours = edited(first, 'primary', 2);
   const theirs = edited(edited(told(emptyRecord(uuid), first), 'secondary', 1), 'secondary', 3);
-  const settled = { ...told(theirs, ours), inUse: ours.local };
+  const settled = { ...told(theirs, ours), settled: ours.local };
   const choice = chooseInUse(settled, { node: 'secondary', local: theirs.local });
   t.is(memoryOf(choice?.version.xml), 2);
   t.is(
