@@ -58,6 +58,8 @@ export interface GuestDefinitions {
 /** What each node would start; null: it has none. */
 export interface GuestTexts {
   readonly name: string;
+  /** Both say the same, however it is written. */
+  readonly same: boolean;
   readonly self: string | null;
   readonly peer: string | null;
 }

@@ -240,6 +240,12 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
     onChange: (listener) => void listeners.push(listener),
     async flush() {
       await Promise.all(tails.values());
+      // Who is active may have become known since the conflict was found.
+      for (const record of records.values()) {
+        const choice = choose(record);
+        if (choice?.why === 'settled' && choice.version.id !== record.settled)
+          await update(record.uuid, (now) => ({ ...now }));
+      }
       for (const uuid of [...unwritten]) {
         const record = records.get(uuid);
         if (record !== undefined) await enqueue(uuid, () => write(records.get(uuid) ?? record));

@@ -121,9 +121,9 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
   };
 
   const attempt = async () => {
-    await store.flush();
-    if (!isPeerAlive()) return;
     try {
+      await store.flush();
+      if (!isPeerAlive()) return;
       await compare();
       if (isTold) logger.info('the definitions of both nodes are compared again');
       [comparedAtMs, problem, failures, isTold] = [monotonicMs(), null, 0, false];
@@ -163,7 +163,7 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
     isNews = true;
     wake();
   });
-  wake();
+  const first = setImmediate(wake); // Not now: what the caller answers by may not be there yet.
 
   return {
     wake,
@@ -171,6 +171,7 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
     async close() {
       closing.abort();
       clearTimeout(timer);
+      clearImmediate(first);
       await running;
       await store.flush();
     },

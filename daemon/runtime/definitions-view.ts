@@ -79,7 +79,9 @@ export function definitionsView({ store, sync, self, peer, damaged }: Definition
         const xml = each[node]?.xml ?? null;
         return xml === null ? null : hide(xml);
       };
-      return { name: store.inUse(record)?.name ?? uuid, self: text(self), peer: text(peer) };
+      const [ours, theirs] = [each[self], each[peer]];
+      const same = ours?.content === theirs?.content && ours?.group === theirs?.group;
+      return { name: store.inUse(record)?.name ?? uuid, same, self: text(self), peer: text(peer) };
     },
     history(uuid) {
       const record = store.record(uuid);
