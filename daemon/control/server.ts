@@ -27,7 +27,7 @@ export interface ControlSource {
   /** Null: no group has the resource. Resolves when something is proven, however long that takes. */
   outdating(resource: string): Promise<OutdatingAnswer | null>;
   /** The guests' definitions; absent: this daemon keeps none. */
-  readonly guests?: GuestsSource;
+  guests?(): GuestsSource;
 }
 
 export interface ControlServer {
@@ -112,7 +112,7 @@ async function answer(
   const url = new URL(request.url ?? '/', 'http://control');
   const route = `${request.method} ${url.pathname}`;
   if (guestPaths.includes(url.pathname) && source.guests !== undefined)
-    return answerGuests(route, { url, request, response, guests: source.guests });
+    return answerGuests(route, { url, request, response, guests: source.guests() });
   switch (route) {
     case 'GET /v1/status':
       return send(response, 200, source.status());
