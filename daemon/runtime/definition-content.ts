@@ -27,7 +27,7 @@ const parser = new XMLParser({
 export const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 // A slash is in no name of libvirt's; of control characters no terminal has to be protected later.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: keeping them out is the purpose
-const guestNamePattern = /^[^/\u0000-\u001f\u007f]{1,255}$/;
+export const guestNamePattern = /^[^/\u0000-\u001f\u007f]{1,255}$/;
 
 /** Whose definition it is; what is no definition of a domain is told why. */
 export function identityOf(xml: string): DefinitionIdentity {

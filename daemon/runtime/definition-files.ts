@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, readFile, rename, unlink } from 'node:fs/promise
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { contentDigest, textDigest, uuidPattern } from './definition-content.ts';
+import { contentDigest, guestNamePattern, textDigest, uuidPattern } from './definition-content.ts';
 import { type DefinitionRecord, versionId } from './definitions-merge.ts';
 import { writeDurably } from './durable-file.ts';
 
@@ -17,10 +17,11 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/);
 export const versionSchema = z.object({
   id: digest,
   parents: z.array(digest).max(100),
-  counter: z.int().positive(),
+  counter: z.int().positive().max(1_000_000_000),
   node: z.string().max(63),
   takenAt: z.iso.datetime(),
-  name: z.string().min(1).max(255),
+  /** Becomes a file's name. */
+  name: z.string().regex(guestNamePattern),
   group: z.string().max(63),
   textDigest: digest.nullable(),
   xml: z.string().nullable(),

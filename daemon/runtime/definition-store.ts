@@ -159,11 +159,13 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
       return local?.name === name && local.textDigest !== null;
     });
 
-  const refusalOf = (uuid: string, xml: string) => {
+  /** Null: it is this guest's. */
+  const refusalOf = (xml: string, name: string, uuid: string | null) => {
     if (xml.length > textLengthMax) return `it is longer than ${textLengthMax} characters`;
     const identity = validate(xml);
     if ('error' in identity) return identity.error;
-    return identity.uuid === uuid ? null : `it is the definition of ${identity.name}, ${identity.uuid}`;
+    const isIts = identity.name === name && (uuid === null || identity.uuid === uuid);
+    return isIts ? null : `it is the definition of ${identity.name}, ${identity.uuid}`;
   };
 
   return {
@@ -176,13 +178,8 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
       }),
     inUse: (record) => choose(record)?.version ?? null,
     async changed(name, xml, group, readAtMs = now()) {
+      const why = refusalOf(xml, name, null);
       const identity = validate(xml);
-      const why =
-        'error' in identity
-          ? identity.error
-          : identity.name === name
-            ? refusalOf(identity.uuid, xml)
-            : `it is of ${identity.name}`;
       if (why !== null || 'error' in identity) {
         logger.warn({ guest: name, why }, `the definition of ${name} is not stored: ${why}`);
         return { kind: 'refused', why: why ?? '' };
@@ -222,7 +219,9 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
       }),
     async take(uuid, { versions, local, heads }) {
       for (const version of versions) {
-        const why = unsound(uuid, version) ?? (version.xml === null ? null : refusalOf(uuid, version.xml));
+        const why =
+          unsound(uuid, version) ??
+          (version.xml === null ? null : refusalOf(version.xml, version.name, uuid));
         if (why !== null) return why;
       }
       const taken = versions.map((version) =>

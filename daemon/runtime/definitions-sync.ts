@@ -59,6 +59,7 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
   let isWanted = false;
+  let isIdle = false;
   const refusedTold = new Set<string>();
 
   const ask = async <T>(path: string, schema: z.ZodType<T>): Promise<T> => {
@@ -121,12 +122,14 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
   };
 
   const attempt = async () => {
+    isIdle = false;
     try {
       await store.flush();
       if (!isPeerAlive()) return;
       await compare();
       if (isTold) logger.info('the definitions of both nodes are compared again');
       [comparedAtMs, problem, failures, isTold] = [monotonicMs(), null, 0, false];
+      isIdle = true;
     } catch (error) {
       if (closing.signal.aborted) return;
       if (!(error instanceof Problem)) logger.error({ err: error }, 'the definitions could not be compared');
@@ -154,8 +157,7 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
         await attempt();
       }
       running = null;
-      const isWell = problem === null && isPeerAlive();
-      if (!closing.signal.aborted) timer = setTimeout(wake, isWell ? intervalMs : retryMs);
+      if (!closing.signal.aborted) timer = setTimeout(wake, isIdle ? intervalMs : retryMs);
     })();
   };
 

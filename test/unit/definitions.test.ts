@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
+import { identityOf } from '../../daemon/runtime/definition-content.ts';
+import { openDefinitionFiles, versionSchema } from '../../daemon/runtime/definition-files.ts';
+import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
 import { createDefinitions, type Definitions } from '../../daemon/runtime/definitions.ts';
 import type { ChannelAddress } from '../../daemon/runtime/peer-channel-tls.ts';
 import { waitFor } from '../support.ts';
@@ -245,7 +248,7 @@ test('What is no definition is refused, and named', async (t) => {
   const node = await openNode(t, 'primary');
   for (const [xml, why] of [
     ['<domain><name>mail', /^line 1/],
-    [domain('web', 1), /it is of web/],
+    [domain('web', 1), /it is the definition of web/],
     [domain('mail', 1, { more: 'x'.repeat(400_000) }), /longer than/],
   ] as const) {
     const result = await node.definitions.changed('mail', xml, 'office');
@@ -283,4 +286,35 @@ test('A disk that takes nothing costs a warning; what it lacks is written when i
   await import('node:fs/promises').then(({ mkdir }) => mkdir(directory, { mode: 0o700 }));
   await waitFor('it is written', () => files(node).includes(`${uuidOf('mail')}.json`));
   t.pass();
+});
+
+test('Of what the peer sends nothing is taken that does not fit together', async (t) => {
+  const primary = await openNode(t, 'primary');
+  await primary.definitions.changed('mail', domain('mail', 1), 'office');
+  const directory = join(primary.stateDir, 'definitions');
+  const good = JSON.parse(readFileSync(join(directory, `${uuidOf('mail')}.json`), 'utf8')).versions[0];
+  const log: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'info' }, { write: (line) => void log.push(JSON.parse(line)) });
+  const stateDir = temporaryDirectory(t);
+  const files = await openDefinitionFiles(stateDir, logger);
+  const store = createDefinitionStore({
+    ...{ files, self: 'secondary', peer: 'primary', logger, activeNode: () => null },
+    validate: identityOf,
+  });
+  const take = (uuid: string, version: unknown, heads = [good.id]) => {
+    const parsed = versionSchema.safeParse(version);
+    if (!parsed.success) return Promise.resolve(String(parsed.error.issues[0]?.path));
+    return store.take(uuid, { versions: [parsed.data], local: null, heads });
+  };
+  const uuid = uuidOf('mail');
+  t.regex((await take(uuid, { ...good, xml: domain('mail', 2) })) ?? '', /not the one that was stored/);
+  t.regex((await take(uuid, { ...good, group: 'web' })) ?? '', /is not what its name says/);
+  t.regex((await take(uuidOf('web'), good)) ?? '', /is not what its name says/);
+  t.regex((await take(uuid, { ...good, name: 'web' })) ?? '', /is the definition of mail/);
+  t.is(await take(uuid, { ...good, name: '../../etc/cron.d/x' }), 'name');
+  t.is(await take(uuid, { ...good, counter: 2 ** 53 }), 'counter');
+  t.regex((await take(uuid, good, ['0'.repeat(64)])) ?? '', /newest version is not with it/);
+  t.deepEqual([store.records(), readdirSync(stateDir)], [[], []]);
+  t.is(await take(uuid, good), null);
+  t.is(store.named('mail').length, 1);
 });
