@@ -16,7 +16,7 @@ export const guestsCommand: Command = {
   usage: ['guests [--json]', 'guests diff [NAME]', 'guests history NAME', 'guests keep NAME --from NODE'],
   description: [
     'Lists the guests: their group, where it runs, and what each node has of the definition: `defined` in its libvirt, `older` when its libvirt has another one than is in use, `stored` when a takeover would define it there, or `missing`.',
-    'Each node keeps the definitions of both, with the last ten versions. A guest is defined and changed with libvirt, e.g. virsh edit, on the node where it runs; the other node has it a moment later. A guest that was edited on both while they did not know of each other is a conflict: both definitions are kept, and the one of the node where it ran stays in use until you decide.',
+    'Each node keeps the definitions of both, with the last ten versions. A guest is defined and changed with the tools of libvirt on the node where it runs; the other node has it a moment later. A guest that was edited on both while they did not know of each other is a conflict: both definitions are kept, and the one of the node where it ran stays in use until you decide.',
     'diff shows what each node would start, as a unified diff; passwords are replaced by numbers, the same number for the same one. keep decides for what NODE has; both nodes have it then, and the other one stays in the history. A guest that runs has it after its next start.',
   ],
   options: {
