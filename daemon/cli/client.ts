@@ -3,6 +3,7 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import { restartInPlace } from '../control/attention-item.ts';
 import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
 import type { State } from '../core/state.ts';
@@ -216,5 +217,10 @@ function notBattito(socketPath: string, found: string, cause?: unknown): Battito
 function apiError(socketPath: string, statusCode: number, body: unknown): BattitoError {
   const error = (body as ApiError | null)?.error;
   if (typeof error?.message !== 'string') return notBattito(socketPath, `HTTP status ${statusCode}`);
+  // A path that it does not have: an upgrade has not restarted it yet.
+  if (error.code === 'not-found' && /^no [A-Z]+ \//.test(error.message)) {
+    const next = `the daemon may be older than the command: ${restartInPlace}`;
+    return new BattitoError(error.code, `the daemon at ${socketPath} has ${error.message}`, { next });
+  }
   return new BattitoError(error.code, error.message, error.next === null ? {} : { next: error.next });
 }

@@ -13,6 +13,7 @@ import type {
 import { type ControlSource, startControlServer } from '../../daemon/control/server.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { newMask } from '../../daemon/runtime/definitions-view.ts';
+import { serve } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
 import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
 import { domain, uuidOf } from './support/definitions.ts';
@@ -199,6 +200,18 @@ for (const [words, code, message, next] of [
     t.deepEqual([rest, kept], [[], []]);
   });
 }
+
+test('A daemon that an upgrade has not restarted yet is told from one that fails', async (t) => {
+  const socketPath = await serve(t, (_request, response) => {
+    response.writeHead(404, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ error: { code: 'not-found', message: 'no GET /v1/guests here', next: null } }),
+    );
+  });
+  const { exitCode, stderr } = await run(['--socket', socketPath, 'guests']);
+  t.is(exitCode, 1);
+  t.regex(stderr, /has no GET \/v1\/guests here\nnext: the daemon may be older than the command: /);
+});
 
 test('Passwords are hidden, and whether two are the same is still seen', (t) => {
   const hide = newMask();
