@@ -86,11 +86,11 @@ export async function openDefinitionFiles(directory: string, logger: Logger): Pr
       ),
     async saveText(name, xml) {
       if (texts.get(name) === xml) return;
-      texts.set(name, xml);
       const path = join(directory, `${name}.xml`);
       try {
         if (xml === null) await unlink(path);
         else await writeDurably(path, xml);
+        texts.set(name, xml);
       } catch (error) {
         texts.delete(name);
         if ((error as NodeJS.ErrnoException).code === 'ENOENT' && xml === null) return;

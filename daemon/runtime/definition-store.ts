@@ -107,8 +107,6 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
           'a definition cannot be written to the disk; it is kept in memory and tried again',
         );
     }
-    const version = choose(record)?.version;
-    if (version !== undefined) await files.saveText(version.name, version.xml);
   };
 
   const enqueue = <T>(uuid: string, work: () => Promise<T>): Promise<T> => {
@@ -120,16 +118,30 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
     return result;
   };
 
+  const named = (name: string) =>
+    [...records.values()].filter((record) => {
+      const version = choose(record)?.version;
+      return version?.name === name && version.textDigest !== null;
+    });
+
+  /** One after the other: a name may pass from one guest to another. Of two guests that have it, ours. */
+  const writeText = (name: string) =>
+    enqueue(`text of ${name}`, () => {
+      const having = named(name);
+      const record = having.find(({ local }) => local !== null) ?? having[0];
+      return files.saveText(name, record === undefined ? null : (choose(record)?.version.xml ?? null));
+    });
+
   const put = async (before: DefinitionRecord, changed: DefinitionRecord) => {
     if (changed === before) return;
     const choice = choose(changed);
     // In a conflict only: what was in use while the nodes did not know of each other decides nothing.
     const settled = choice?.why === 'settled' ? choice.version.id : null;
     const after = { ...changed, settled: choice?.why === 'arbitrary' ? changed.settled : settled };
-    const [oldName, newName] = [choose(before)?.version.name, choice?.version.name];
+    const names = [choose(before)?.version.name, choice?.version.name];
     records.set(after.uuid, after);
     await write(after);
-    if (oldName !== undefined && oldName !== newName) await files.saveText(oldName, null);
+    for (const name of new Set(names)) if (name !== undefined) await writeText(name);
     for (const listener of listeners) listener(after.uuid);
   };
 
@@ -171,11 +183,7 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
   return {
     records: () => [...records.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
     record: (uuid) => records.get(uuid),
-    named: (name) =>
-      [...records.values()].filter((record) => {
-        const version = choose(record)?.version;
-        return version?.name === name && version.textDigest !== null;
-      }),
+    named,
     inUse: (record) => choose(record)?.version ?? null,
     async changed(name, xml, group, readAtMs = now()) {
       const why = refusalOf(xml, name, null);
