@@ -6,6 +6,7 @@
 //   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
+//   /v1/guests...              the guests' definitions: guests.ts
 //   anything else: 404, 405 or 400 with an ApiError
 
 import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } from '../core/events.ts';

@@ -147,6 +147,12 @@ function groupView(source: ViewSource, group: GroupState): GroupView {
   };
 }
 
+/** The node that runs the group as far as this one knows; null: nobody, or there is no such group. */
+export function nodeRunning(state: State, name: string): string | null {
+  const group = state.groups.find(({ policy }) => policy.name === name);
+  return group === undefined ? null : runsOn(state, group);
+}
+
 function runsOn(state: State, group: GroupState): string | null {
   const { kind } = group.phase;
   if (kind === 'starting' || kind === 'active') return state.policy.self;

@@ -4,14 +4,12 @@ import type { Logger } from 'pino';
 import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
-import type { KeyRing } from '../config/key-file.ts';
-import { loadKeyRing } from '../config/key-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
-import { statusOf } from '../control/view.ts';
+import { nodeRunning, statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
@@ -22,9 +20,11 @@ import { createIdentity } from '../drivers/link/wire.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
+import { createDefinitions } from './definitions.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
+import { type Keys, loadKeys } from './keys.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { createOutdatings } from './outdatings.ts';
@@ -66,7 +66,7 @@ function createLogger(node: string): { readonly logger: Logger; readonly flush: 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const config = loadConfig(options.configPath);
   const policy = buildPolicy(config, options.node, softwareVersion);
-  const keys = { ring: loadKeyRing(config.heartbeat.keyFile) };
+  const keys = loadKeys(config);
   assertHostFits(config);
   const { self, peer } = selfAndPeer(config, options.node);
   const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
@@ -112,6 +112,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       request,
       note: (note) => history.add(note, monotonicMs()),
       outdating: (resource) => outdatings.ask(resource),
+      guests: () => definitions.source,
     },
     logger,
   );
@@ -129,6 +130,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
+  const definitions = await createDefinitions({
+    ...{ config, self, peer, stateDir, logger },
+    ring: () => keys.channel,
+    activeNode: (group) => (deferred.loop ? nodeRunning(deferred.loop.state(), group) : null),
+    isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
+  }).catch(unusable);
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -249,7 +256,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           const { peer: known } = loop.state();
           peerRemarks.learn(packet, remarks, before, known);
           // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
-          if (isNew && known.proven && known.incarnation === incarnation) probes.learn(index, from);
+          if (!isNew || !known.proven || known.incarnation !== incarnation) return;
+          probes.learn(index, from);
+          definitions.learn(index, from);
         },
         onStatus: (status) =>
           post({ kind: 'link-observed', link: index, down: status.kind === 'up' ? null : status.reason }),
@@ -291,7 +300,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   clearInterval(observing);
   releaseSignals();
   await control.close();
-  await Promise.all([...links.map((link) => link.close()), probes.close(), resources.close()]);
+  const open = [...links, probes, resources, definitions];
+  await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
     logger.warn({ err: error }, 'the last records were not written');
@@ -303,15 +313,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 }
 
 /** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
-function reload(
-  options: DaemonOptions,
-  running: Config,
-  keys: { ring: KeyRing },
-  logger: Logger,
-): Config | null {
+function reload(options: DaemonOptions, running: Config, keys: Keys, logger: Logger): Config | null {
   try {
     const next = loadConfig(options.configPath);
-    keys.ring = loadKeyRing(next.heartbeat.keyFile);
+    Object.assign(keys, loadKeys(next));
     const { needsRestart, applied } = planReload(running, next);
     if (needsRestart.length > 0) {
       logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
