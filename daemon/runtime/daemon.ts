@@ -14,6 +14,7 @@ import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
+import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
 import { createIdentity } from '../drivers/link/wire.ts';
@@ -21,10 +22,12 @@ import { createNetworkMonitor } from '../drivers/network.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
+import { createGuests, readHost } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
 import { type Keys, loadKeys } from './keys.ts';
+import { usesLibvirt } from './known-guests.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { createOutdatings } from './outdatings.ts';
@@ -136,6 +139,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     activeNode: (group) => (deferred.loop ? nodeRunning(deferred.loop.state(), group) : null),
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(unusable);
+  const host = await readHost(config, logger).catch(closing);
+  const guests = createGuests({ config, node: options.node, software: softwareVersion, host, definitions });
+  const libvirt = usesLibvirt(config) ? createLibvirt({ uri: config.libvirt.uri, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -152,7 +158,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       }
     },
   });
-  const resources = createResources({ config, network, runDir: options.runDir, logger, post });
+  const resources = createResources({
+    ...{ config, network, libvirt, definitions, logger, post },
+    ...{ runDir: options.runDir, guests: guests.known() },
+  });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
 
@@ -215,7 +224,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const loop = startLoop({
     initial: initialState({
       at: monotonicMs(),
-      policy,
+      policy: guests.policy(),
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
     }),
@@ -270,23 +279,28 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     from.groups
       .filter(({ name }) => only === null || name === only)
       .flatMap(({ name }) =>
-        (policy.groups.find((group) => group.name === name)?.resources ?? []).map(({ id, needs }) => ({
-          group: name,
-          resource: id,
-          needs,
-          commands: resources.driver(name, id)?.commands(action) ?? [],
-        })),
+        (loop.state().groups.find(({ policy: { name: of } }) => of === name)?.policy.resources ?? []).map(
+          ({ id, needs }) => ({
+            group: name,
+            resource: id,
+            needs,
+            commands: resources.driver(name, id)?.commands(action) ?? [],
+          }),
+        ),
       );
 
-  const observing = setInterval(() => resources.observeAll(), observeEveryMs);
+  const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post, logger });
+  const observing = setInterval(() => {
+    tending.refresh();
+    resources.observeAll();
+  }, observeEveryMs);
   resources.observeAll();
   const releaseSignals = catchSignals({
     stop: () => post({ kind: 'stop-requested' }),
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options, config, keys, logger);
-      if (reloaded !== null)
-        post({ kind: 'policy-replaced', policy: buildPolicy(reloaded, options.node, softwareVersion) });
+      if (reloaded !== null) guests.reload(reloaded);
     },
     logger,
   });
@@ -300,7 +314,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   clearInterval(observing);
   releaseSignals();
   await control.close();
-  const open = [...links, probes, resources, definitions];
+  await tending.close();
+  const open = [...links, probes, resources, definitions, ...(libvirt === null ? [] : [libvirt])];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {

@@ -37,7 +37,10 @@ export interface DefinitionsOptions {
 }
 
 export interface Definitions
-  extends Pick<DefinitionStore, 'changed' | 'removed' | 'absent' | 'adopt' | 'named' | 'inUse'> {
+  extends Pick<
+    DefinitionStore,
+    'changed' | 'removed' | 'absent' | 'adopt' | 'named' | 'inUse' | 'records' | 'onChange'
+  > {
   readonly channel: PeerChannel;
   /** For the control API. */
   readonly source: GuestsSource;
@@ -72,9 +75,9 @@ export async function createDefinitions(options: DefinitionsOptions): Promise<De
     ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
   });
   wake = sync.wake;
-  const { changed, removed, absent, adopt, named, inUse } = store;
+  const { changed, removed, absent, adopt, named, inUse, records, onChange } = store;
   return {
-    ...{ changed, removed, absent, adopt, named, inUse },
+    ...{ changed, removed, absent, adopt, named, inUse, records, onChange },
     channel,
     source: definitionsView({ store, sync, ...names, damaged: files.damaged }),
     learn(link, address) {

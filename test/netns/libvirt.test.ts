@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { readStoredCount } from '../guest/build.ts';
-import { countsOn, createLibvirtHost } from './support/libvirt-host.ts';
+import { countsOn, createLibvirtHost, definedBy } from './support/libvirt-host.ts';
 import { assertFailed, done, until } from './support/qemu-host.ts';
 
 test.serial('a guest that is started counts, is up, and a second start is a no-op', async (t) => {
@@ -35,10 +35,10 @@ test.serial(
     t.deepEqual(await without.observe(), { kind: 'down' });
     assertFailed(t, await without.perform('start'), 'guest-not-defined', /there is no definition/);
     const broken = host.createDaemon({
-      definitionFor: async () => host.xml.replace("type='qemu'", "type='moon'"),
+      definitions: definedBy(host.xml.replace("type='qemu'", "type='moon'")),
     });
     assertFailed(t, await broken.perform('start'), 'libvirt-refused', /Failed to define domain.*moon/);
-    const daemon = host.createDaemon({ definitionFor: async () => host.xml });
+    const daemon = host.createDaemon({ definitions: definedBy(host.xml) });
     t.deepEqual(await daemon.perform('start'), done);
     await countsOn(host);
     const listing = await daemon.libvirt.list();

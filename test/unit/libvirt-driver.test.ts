@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Outcome, ResourceStatus } from '../../daemon/drivers/driver.ts';
-import { createFake, patienceMs, until, useFakeVirsh } from './support/fake-libvirt.ts';
+import { createFake, definedBy, patienceMs, until, useFakeVirsh } from './support/fake-libvirt.ts';
 
 useFakeVirsh();
 
@@ -71,7 +71,7 @@ test('a start that was broken off and comes to effect late is ended by the stop'
 test('a guest that nobody knows is down, and a start defines it', async (t) => {
   const fake = await createFake(t);
   t.deepEqual(await fake.createDaemon().observe(), { kind: 'down' });
-  const daemon = fake.createDaemon({}, { definitionFor: async () => '<domain>of the peer</domain>' });
+  const daemon = fake.createDaemon({}, { definitions: definedBy('<domain>of the peer</domain>') });
   t.deepEqual(await daemon.perform('start'), done);
   t.is(await readFile(fake.file('defined'), 'utf8'), '<domain>of the peer</domain>');
 });

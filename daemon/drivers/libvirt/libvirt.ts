@@ -10,13 +10,15 @@ import { createWatch } from '../watch.ts';
 import type { Libvirt } from './connection.ts';
 import { freezeDomain, resumeDomain } from './freeze.ts';
 import { dropImages } from './images.ts';
-import { type Domain, type Look, lookAtDomain } from './look.ts';
+import { type DefinitionSource, type Domain, type Look, lookAtDomain } from './look.ts';
 import { createDomainProcess, processAgeMs } from './process.ts';
 import { saveDomain } from './save.ts';
 import { describeCommands } from './shell.ts';
 import { startDomain } from './start.ts';
 import type { Condition } from './state.ts';
 import { destroyDomain, stopDomain } from './stop.ts';
+
+export type { DefinitionSource } from './look.ts';
 
 /** What was last seen, in more words than a status has. `said`: libvirt's own, e.g. `paused (I/O error)`. */
 export interface DomainDetail {
@@ -40,8 +42,8 @@ export interface LibvirtDriverOptions {
   readonly libvirt: Libvirt;
   /** Directory whose `guests/` holds the mark of a guest that was frozen; must outlive the daemon, not the host. */
   readonly runDir: string;
-  /** Inactive XML to define the domain from where libvirt does not know it; null: there is none. */
-  readonly definitionFor?: () => Promise<string | null>;
+  /** What libvirt is to know of the domain; absent: what it knows. */
+  readonly definitions?: DefinitionSource;
   /** Where memory images are kept, on the group's storage. Null or absent: nowhere. */
   readonly saveDirectory?: string | null;
   readonly logger: Logger;
@@ -79,7 +81,7 @@ export function createLibvirtDriver(
     logger: options.logger.child({ group: options.group, guest: config.name }),
     frozenFile: path.join(path.resolve(options.runDir, 'guests'), `${config.name}.libvirt-frozen`),
     saveDirectory: options.saveDirectory ?? null,
-    definitionFor: options.definitionFor ?? (async () => null),
+    definitions: options.definitions ?? { adopt: async () => 'none' },
     startUnderWay: false,
     uuidKnown: false,
   };

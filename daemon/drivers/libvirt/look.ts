@@ -11,6 +11,15 @@ import { type DomainProcess, type GuestProcess, processState, waitForState } fro
 import { type Condition, describeState, parseDomainState, readState } from './state.ts';
 import { domainOption, isUsableName, type VirshCall, type VirshFailure } from './virsh.ts';
 
+/** Who knows the definition that a domain is to be started with. */
+export interface DefinitionSource {
+  /**
+   * Where libvirt has another definition, or none, `define` is given the right one; it resolves to what libvirt has
+   * then, null: it could not be told. `current`: there was nothing to do. `none`: nobody has a definition.
+   */
+  adopt(define: (xml: string) => Promise<string | null>): Promise<'adopted' | 'current' | 'none' | 'failed'>;
+}
+
 /** Everything an operation on one domain needs. */
 export interface Domain {
   readonly config: LibvirtGuestConfig;
@@ -20,7 +29,7 @@ export interface Domain {
   /** Names the process that was frozen by SIGSTOP, since a stopped process alone does not tell by whom. */
   readonly frozenFile: string;
   readonly saveDirectory: string | null;
-  readonly definitionFor: () => Promise<string | null>;
+  readonly definitions: DefinitionSource;
   /** A start was asked for and its end was not seen: libvirt may still be at it. */
   startUnderWay: boolean;
   uuidKnown: boolean;

@@ -22,10 +22,8 @@ export async function startDomain(domain: Domain, signal: AbortSignal): Promise<
   }
   if (look.status.kind !== 'down') return await judgeExisting(domain, look);
   if (look.failure?.code === 'libvirt-down') return notThere(domain, look, { message: look.failure.message });
-  if (look.defined === false) {
-    const defined = await define(domain, signal);
-    if (defined.kind !== 'done') return defined;
-  }
+  const refused = await giveDefinition(domain, look, signal);
+  if (refused !== null) return refused;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(domain.config.startTimeoutMs)]);
   domain.startUnderWay = true;
   const outcome = (await restore(domain, deadline)) ?? (await boot(domain, deadline));
@@ -65,13 +63,29 @@ async function judgeExisting(domain: Domain, look: Look): Promise<Outcome> {
   return { kind: 'failed', code: 'guest-not-running', message };
 }
 
-async function define(domain: Domain, signal: AbortSignal): Promise<Outcome> {
+/** Libvirt is to have the definition in use, which may have been changed on the other node. Null: it has one. */
+async function giveDefinition(
+  domain: Domain,
+  { defined }: Look,
+  signal: AbortSignal,
+): Promise<Outcome | null> {
   const { name } = domain.config;
-  const xml = await domain.definitionFor();
-  if (xml === null) {
-    const message = `guest ${name}: libvirt does not know it here and there is no definition of it from the other node`;
-    return { kind: 'failed', code: 'guest-not-defined', message };
-  }
+  let refusal: Outcome | null = null;
+  const given = await domain.definitions.adopt(async (xml) => {
+    const outcome = await define(domain, xml, signal);
+    if (outcome.kind !== 'done') {
+      refusal = outcome;
+      return null;
+    }
+    const dumped = await domain.libvirt.dumpXml(name, { secrets: true, signal });
+    return dumped.kind === 'done' ? dumped.stdout : null;
+  });
+  if (refusal !== null || given !== 'none' || defined !== false) return refusal;
+  const message = `guest ${name}: libvirt does not know it here and there is no definition of it from the other node`;
+  return { kind: 'failed', code: 'guest-not-defined', message };
+}
+
+async function define(domain: Domain, xml: string, signal: AbortSignal): Promise<Outcome> {
   // virsh reads a file; the XML may hold passwords.
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-define-'));
   try {

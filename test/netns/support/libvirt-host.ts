@@ -12,7 +12,7 @@ import type { LibvirtGuestConfig } from '../../../daemon/config/config.ts';
 import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drivers/driver.ts';
 import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/guest-process.ts';
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
-import { createLibvirtDriver } from '../../../daemon/drivers/libvirt/libvirt.ts';
+import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/drivers/libvirt/libvirt.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { patienceMs, until } from './qemu-host.ts';
 
@@ -135,7 +135,7 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
 
   /** What a daemon has: a connection, a driver, and the statuses that it was told. */
   function createDaemon(
-    more: { readonly definitionFor?: () => Promise<string | null>; readonly reconcileMs?: number } = {},
+    more: { readonly definitions?: DefinitionSource; readonly reconcileMs?: number } = {},
   ) {
     const statuses: ResourceStatus['kind'][] = [];
     const logger = pino({ level: 'silent' });
@@ -218,3 +218,8 @@ function definition(guest: {
 </domain>
 `;
 }
+
+/** The other node's definition, which libvirt here does not have. */
+export const definedBy = (xml: string): DefinitionSource => ({
+  adopt: async (define) => ((await define(xml)) === null ? 'failed' : 'adopted'),
+});

@@ -12,7 +12,11 @@ import { pino } from 'pino';
 import type { LibvirtGuestConfig } from '../../../daemon/config/config.ts';
 import type { BasicAction, ResourceStatus } from '../../../daemon/drivers/driver.ts';
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
-import { createLibvirtDriver, type LibvirtDriverOptions } from '../../../daemon/drivers/libvirt/libvirt.ts';
+import {
+  createLibvirtDriver,
+  type DefinitionSource,
+  type LibvirtDriverOptions,
+} from '../../../daemon/drivers/libvirt/libvirt.ts';
 
 export const patienceMs = 60_000;
 
@@ -114,3 +118,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     await sleep(20);
   }
 }
+
+/** The other node's definition, which libvirt here does not have. */
+export const definedBy = (xml: string): DefinitionSource => ({
+  adopt: async (define) => ((await define(xml)) === null ? 'failed' : 'adopted'),
+});
