@@ -22,7 +22,7 @@ import { createNetworkMonitor } from '../drivers/network.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
-import { createGuests, readHost } from './guests.ts';
+import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
@@ -139,8 +139,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     activeNode: (group) => (deferred.loop ? nodeRunning(deferred.loop.state(), group) : null),
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(unusable);
-  const host = await readHost(config, logger).catch(closing);
-  const guests = createGuests({ config, node: options.node, software: softwareVersion, host, definitions });
+  const about = { config, node: options.node, software: softwareVersion, definitions, logger };
+  const guests = await createGuests(about).catch(closing);
   const libvirt = usesLibvirt(config) ? createLibvirt({ uri: config.libvirt.uri, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
@@ -289,7 +289,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         ),
       );
 
-  const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post, logger });
+  const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
   const observing = setInterval(() => {
     tending.refresh();
     resources.observeAll();

@@ -17,7 +17,7 @@ import { buildPolicy, type HostSights } from './policy.ts';
 import type { Resources } from './resources.ts';
 
 /** What this host has for guests. Without a figure for its memory everything is started; that is said. */
-export async function readHost(
+async function readHost(
   { start }: Config,
   logger: Logger,
 ): Promise<Pick<HostSights, 'guestMemoryMiB' | 'cores'>> {
@@ -35,8 +35,8 @@ export interface GuestsOptions {
   readonly config: Config;
   readonly node: string;
   readonly software: string;
-  readonly host: Pick<HostSights, 'guestMemoryMiB' | 'cores'>;
   readonly definitions: Definitions;
+  readonly logger: Logger;
 }
 
 export interface Tending {
@@ -44,7 +44,6 @@ export interface Tending {
   readonly resources: Resources;
   readonly state: () => State;
   readonly post: (event: Untimed) => void;
-  readonly logger: Logger;
 }
 
 export interface Guests {
@@ -56,8 +55,11 @@ export interface Guests {
   tend(tending: Tending): { readonly refresh: () => void; readonly close: () => Promise<void> };
 }
 
-export function createGuests({ node, software, host, definitions, ...options }: GuestsOptions): Guests {
+/** Rejects with BattitoError `memory-reserve-too-large`. */
+export async function createGuests(options: GuestsOptions): Promise<Guests> {
+  const { node, software, definitions, logger } = options;
   let { config } = options;
+  const host = await readHost(config, logger);
   const known = () => knownGuests(config, definitions);
   const policy = () => buildPolicy(config, node, software, { ...host, guests: known() });
   let refresh = () => {};
@@ -68,7 +70,7 @@ export function createGuests({ node, software, host, definitions, ...options }: 
       config = next;
       refresh();
     },
-    tend({ libvirt, resources, state, post, logger }) {
+    tend({ libvirt, resources, state, post }) {
       refresh = () => {
         const lookAtNew = resources.addGuests(known());
         const next = policy();
