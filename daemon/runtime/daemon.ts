@@ -127,9 +127,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   };
   const { stateDir } = options;
   releaseStateDir = await claimStateDir(stateDir).catch(closing);
-  const stateFile = await openStateFile({ stateDir, cluster: config.cluster, node: self.name }).catch(
-    closing,
-  );
+  const own = { stateDir, cluster: config.cluster, node: self.name };
+  const stateFile = await openStateFile(own).catch(closing);
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
