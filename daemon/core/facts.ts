@@ -234,10 +234,7 @@ export function isLeftAlone(state: State): boolean {
 function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }: GroupState): boolean {
   const wasVouchedFor = verdictSince <= since;
   return (
-    policy.witness !== null &&
-    phase.kind === 'frozen' &&
-    wasVouchedFor &&
-    (lease.readAt ?? -Infinity) < since
+    policy.witness !== null && phase.kind === 'frozen' && wasVouchedFor && (lease.readAt ?? -Infinity) < since
   );
 }
 
