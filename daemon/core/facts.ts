@@ -13,7 +13,7 @@ import { isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
 import { isUnknownToWitness } from './storage.ts';
-import { isCutOff } from './verdict.ts';
+import { isCutOff, mayMissReturn } from './verdict.ts';
 
 export interface Facts {
   readonly verdict: VerdictKind;
@@ -64,6 +64,8 @@ export interface Facts {
   readonly peerProvenOff: boolean;
   /** The lease is ours again, and nobody else has had it since this node froze. */
   readonly leaseRegained: boolean;
+  /** Frozen by a node that counted on its peer being away, and the witness, which knows better, has not answered since. */
+  readonly leaseUnread: boolean;
   /** Running here, but by no right that the ledger knows. */
   readonly unowned: boolean;
   /** Why nobody may start the group here although the peer does not run it as far as we know. */
@@ -192,12 +194,14 @@ function mustFreeze(state: State, group: GroupState): boolean {
 
 /**
  * With a witness: may this node run anything at this moment? While the peer has news of us it will not take over;
- * nor while the lease is ours; nor when somebody vouches for it being off.
+ * nor while the lease is ours; nor when somebody vouches for it being off, and its return would be seen.
  */
 export function hasRight(state: State): boolean {
   const { verdict, peer, policy } = state;
-  if (leaseIsValid(state) || verdict.kind === 'departed') return true;
-  if (verdict.kind === 'fenced' && verdict.by !== 'lease') return true;
+  if (leaseIsValid(state)) return true;
+  if (verdict.kind === 'fenced' && verdict.by === 'operator') return true;
+  const isAway = verdict.kind === 'departed' || (verdict.kind === 'fenced' && verdict.by === 'device');
+  if (isAway && !mayMissReturn(state)) return true;
   return peer.contactAt !== null && contactAgeMs(state) < policy.timings.freezeAfterMs;
 }
 
@@ -230,6 +234,13 @@ export function isLeftAlone(state: State): boolean {
 
 const isInUse = (kind: ResourceStatus['kind'] | undefined) =>
   kind === 'up' || kind === 'paused' || kind === 'failed';
+
+function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }: GroupState): boolean {
+  const wasVouchedFor = verdictSince <= since;
+  return (
+    policy.witness !== null && phase.kind === 'frozen' && wasVouchedFor && (lease.readAt ?? -Infinity) < since
+  );
+}
 
 function isRunning({ policy, resources }: GroupState): boolean {
   const isAddress = new Set(policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id));
@@ -312,6 +323,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     cannotStart: cannotStart(state, group),
     dataUnusable: group.phase.kind === 'starting' && isDataUnusable(state, group),
     leaseRegained: group.phase.kind === 'frozen' && leaseIsValid(state) && state.lease.unbroken,
+    leaseUnread: isUnreadSince(state, group),
     peerProvenOff: peerGone && (state.verdict.kind !== 'dead' || state.policy.witness !== null),
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group),

@@ -24,6 +24,8 @@ export interface LeaseState {
   readonly askedAt: MonotonicMs;
   /** When the request was made that the witness answered last; null: none in this run. */
   readonly readAt: MonotonicMs | null;
+  /** The same where the answer was that the peer holds it; null: it was another one. */
+  readonly refusedAt: MonotonicMs | null;
   readonly nextAt: MonotonicMs;
   readonly validUntil: MonotonicMs | null;
   /** Since when held without a gap. */
@@ -64,6 +66,7 @@ export const noLease: LeaseState = {
   operation: null,
   askedAt: 0,
   readAt: null,
+  refusedAt: null,
   nextAt: 0,
   validUntil: null,
   heldSince: null,
@@ -96,6 +99,12 @@ export function leaseIsValid(state: State): boolean {
 /** This node is back after a goodbye, and the peer, which runs everything since, has not read of it yet. */
 export function isLeftToPeer({ ledger, leavingSince }: State): boolean {
   return ledger.left && leavingSince === null;
+}
+
+/** By the witness the peer has the lease, and not still from before it was last heard: it is there. */
+export function peerHoldsLease({ lease, peer, policy }: State): boolean {
+  const oldUntil = (peer.lastHeardAt ?? -Infinity) + (policy.witness?.ttlMs ?? 0);
+  return lease.refusedAt !== null && lease.refusedAt > oldUntil;
 }
 
 /** Time for pausing guests, milliseconds: what lies between a freeze and the other node's takeover. */
@@ -137,12 +146,13 @@ export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean)
       const lastError = `${answer.holder} holds it`;
       const { peerAlone } = answer;
       const readAt = lease.askedAt;
-      return { ...ended, ...lost, readAt, peerAlone, nextAt: now + ttlMs / 6, lastError };
+      return { ...ended, ...lost, readAt, refusedAt: readAt, peerAlone, nextAt: now + ttlMs / 6, lastError };
     }
     case 'held':
       return {
         ...ended,
         readAt: lease.askedAt,
+        refusedAt: null,
         peerAlone: answer.peerAlone,
         ownAlone: lease.asked.alone,
         heldTerm: answer.term,

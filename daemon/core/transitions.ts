@@ -256,7 +256,7 @@ export const transitions: readonly Transition[] = [
     from: 'frozen',
     to: 'stopping',
     when: (f) =>
-      ((f.peerProvenOff && !f.leaseRegained) || f.grantOutstanding || f.mustLeaveAlone) &&
+      ((f.peerProvenOff && !f.leaseRegained && !f.leaseUnread) || f.grantOutstanding || f.mustLeaveAlone) &&
       !f.granted &&
       !f.outranked &&
       !f.superseded &&

@@ -4,7 +4,7 @@ import type { ProbePace } from './events.ts';
 import type { HeartbeatContent } from './heartbeat.ts';
 import { contactAgeMs, isHolding, patienceMs, rawSilenceMs, silenceMs } from './membership.ts';
 import type { MonotonicMs, ProbeTarget } from './policy.ts';
-import { leaseHasSettled, leaseProvesAt } from './safeguards.ts';
+import { leaseHasSettled, leaseProvesAt, peerHoldsLease } from './safeguards.ts';
 import type { PeerState, State, Verdict } from './state.ts';
 
 /** Refreshes links and the verdict for the present moment. */
@@ -35,14 +35,15 @@ function isCutOffByNow(state: State): boolean {
 
 function conclude(state: State, warntimeMs: number): Verdict {
   const { peer } = state;
-  if (peer.confirmedOff) return { kind: 'fenced', by: 'operator' };
-  if (hasDeparted(peer)) return { kind: 'departed' };
+  const isBack = peerHoldsLease(state);
+  if (peer.confirmedOff && !isBack) return { kind: 'fenced', by: 'operator' };
+  if (hasDeparted(peer) && !isBack) return { kind: 'departed' };
   const silent = silenceMs(state);
   if (silent < patienceMs(state)) {
     if (peer.lastHeardAt === null) return { kind: 'listening' };
     return silent < warntimeMs ? { kind: 'alive' } : { kind: 'late' };
   }
-  if (fenceStands(state)) return { kind: 'fenced', by: 'device' };
+  if (fenceStands(state) && !isBack) return { kind: 'fenced', by: 'device' };
   const signs = signsOfLife(state);
   const provenAt = leaseProvesAt(state);
   if (signs.length === 0 && provenAt !== null && state.now >= provenAt)
@@ -111,6 +112,7 @@ function signsOfLife(
   if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
     signs.push('its packets arrive, but it does not read ours, or we cannot read its');
   }
+  if (peerHoldsLease(state)) signs.push('it holds the lease of the witness');
   return signs;
 }
 
@@ -128,6 +130,15 @@ function holdsAddress(state: State, target: ProbeTarget): boolean {
 export function isCutOff(state: State): boolean {
   const since = state.now - outsideWindowMs(state);
   return !outsideReachable(state) && answering(state, since).length === 0;
+}
+
+/**
+ * A peer that is away by its own word, or a device's, may come back unseen by a node that is cut off, and is then lent the
+ * lease. After a stall of our own the outside is asked before that is believed.
+ */
+export function mayMissReturn(state: State): boolean {
+  const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
+  return isCutOff(state) && stalledMs > evidenceWindowMs(state);
 }
 
 /** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
@@ -174,7 +185,8 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const silent = Math.max(silenceMs(state), unheardMs);
   const mayFreezeAtWarntime = state.peer.contactAt === null && isHolding(state);
   const isDue = mayFreezeAtWarntime || silent >= patienceMs(state) - windowMs;
-  const near = isDue && state.verdict.kind !== 'departed';
+  const mustNoticeACut = state.policy.witness !== null && isHolding(state);
+  const near = isDue && (state.verdict.kind !== 'departed' || mustNoticeACut);
   const settled = silent > patienceMs(state) + takeoverAfterMs;
   const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
   const paces: ProbePace[] = [];

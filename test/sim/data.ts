@@ -12,8 +12,9 @@ import { devicesOf, runningOf } from './truth.ts';
  * older one, on a disk that has failed, or idle and no newer; and no acknowledged write is missing in it. The evidence
  * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
  * may act. What a failed disk took with it nobody can have; that ends when a new one in its place has been resynced. A
- * forced promotion needs an accepted request on that side. What goes on after it stood still is judged alike. Each is good for one promotion, and ends with the daemon that
- * was asked, or when the other copy is promoted; a promotion that has begun is carried through.
+ * forced promotion needs an accepted request on that side, which is good for one promotion, and ends with the daemon that
+ * was asked, or when the other copy is promoted; one that has begun is carried through. With it a person has given up what
+ * the other copy has beyond this one, until the other one is promoted. What goes on after it stood still is judged alike.
  */
 export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   const devices = new Map(devicesOf(policy).map((device) => [device.id, device]));
@@ -26,6 +27,8 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   /** Guests that went down from paused, or had crashed: nothing was written after that. */
   const discarded: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const failed = new Set<string>();
+  /** What the other copy has beyond this one was given up by a person, and it has not been written to since. */
+  const givenUp = new Set<string>();
   const endAcceptance = (side: Side) => {
     for (const id of devices.keys()) accepted.delete(keyOf(side, id));
   };
@@ -85,7 +88,8 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
     },
     resumed({ at, side, resource, newest }) {
       const isGone = sides.some((one) => failed.has(keyOf(one, resource)));
-      if (!newest && !isGone && !accepted.has(keyOf(side, resource)))
+      const isExcused = accepted.has(keyOf(side, resource)) || givenUp.has(keyOf(side, resource));
+      if (!newest && !isGone && !isExcused)
         report('S3', at, side, `a guest goes on with ${resource}, which lacks later writes`);
     },
     promoted({ at, side, resource, disk, peerFencedOrOutdated, forced, newest }) {
@@ -93,9 +97,10 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       const isAccepted = accepted.delete(key);
       const isCarriedThrough = forcing.delete(key);
       accepted.delete(keyOf(otherSide(side), resource));
+      givenUp.delete(keyOf(otherSide(side), resource));
       if (forced) {
-        if (!isAccepted && !isCarriedThrough)
-          report('S3', at, side, `${resource} was forced, and nobody said so`);
+        if (isAccepted || isCarriedThrough) givenUp.add(key);
+        else report('S3', at, side, `${resource} was forced, and nobody said so`);
         return;
       }
       const isGone = failed.has(keyOf(otherSide(side), resource));
@@ -105,7 +110,7 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
       const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(key);
       const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
-      if (!newest && !isGivenUp && !isGone)
+      if (!newest && !isGivenUp && !isGone && !givenUp.has(key))
         report('S3', at, side, `${resource} was promoted, but lacks later writes`);
     },
   };

@@ -62,6 +62,14 @@ const proof: readonly Defect[] = [
     variants: lease,
   },
   {
+    name: 'cut-off-after-a-goodbye',
+    what: 'a node that runs by the goodbye of its peer, without the lease, goes on when it is cut off from all',
+    file: 'facts.ts',
+    find: 'if (isAway && !mayMissReturn(state)) return true;',
+    replace: 'if (isAway) return true;',
+    variants: lease,
+  },
+  {
     name: 'lease-never-ends',
     what: 'a lease once held is taken to be held for ever',
     file: 'safeguards.ts',

@@ -159,6 +159,85 @@ test('an owner whose peer has said goodbye, or is off by the word of a person, n
   t.is(vouched.phase()?.kind, 'active');
 });
 
+/** The primary, whose peer has said goodbye at 2 s; the witness does not answer. */
+function ownerAfterGoodbye(answer: LeaseAnswer = held) {
+  const node = owner(answer);
+  node.hear(2010, { ...stoppedReport, ...ofPrimary }, { says: { leaving: true } });
+  node.go(12_000, { peer: null, witness: unreachable });
+  return node;
+}
+
+test('after a goodbye a node without the lease freezes when it is cut off, and goes on once the witness has said that nobody else had it', (t) => {
+  const node = ownerAfterGoodbye();
+  t.is(node.state().verdict.kind, 'departed');
+  t.is(node.phase()?.kind, 'active', 'while the outside answers');
+  node.go(14_000, { gateway: 'unanswered' });
+  t.is(node.state().verdict.kind, 'departed');
+  t.is(node.phase()?.kind, 'frozen');
+  node.go(20_000, { gateway: 'answered' });
+  t.is(node.phase()?.kind, 'frozen', 'the peer may have come and gone meanwhile');
+  t.false(
+    node.asked.some((what) => what.startsWith('destroy guest')),
+    'what is paused stays as it is',
+  );
+  node.go(22_000, { witness: held });
+  t.is(node.phase()?.kind, 'active');
+  t.false(
+    node.asked.some((what) => what.startsWith('start guest')),
+    'it was resumed, not booted',
+  );
+});
+
+test('what is frozen after a goodbye is discarded where the witness says that somebody else had the lease since', (t) => {
+  const node = ownerAfterGoodbye();
+  node.go(14_000, { gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'frozen');
+  node.go(20_000, { gateway: 'answered', witness: { ...held, term: 3 } });
+  t.true(node.codes().includes('discard-when-fenced'));
+});
+
+test('with the lease a node that is cut off after a goodbye goes on', (t) => {
+  const node = ownerAfterGoodbye();
+  node.go(14_000, { witness: held });
+  node.go(20_000, { gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'active');
+});
+
+test('after a stall the outside is asked before a node believes that it is cut off', (t) => {
+  const node = ownerAfterGoodbye();
+  const stallMs = 20_000;
+  node.feed(12_000 + stallMs, { kind: 'time-passed' });
+  t.is(node.phase()?.kind, 'active');
+  node.go(12_000 + stallMs + deadtimeMs - warntimeMs + 50, { gateway: 'unanswered' });
+  t.is(node.phase()?.kind, 'frozen');
+});
+
+test('a peer that holds the lease is there, also one that said goodbye or that a person took to be off', (t) => {
+  const byPeer = { ...refused, holder: 'secondary', term: 2 } as const;
+  const node = ownerAfterGoodbye();
+  node.go(14_000, { witness: byPeer });
+  t.like(node.state().verdict, { kind: 'unresponsive' });
+  t.regex(JSON.stringify(node.state().verdict), /it holds the lease of the witness/);
+  t.is(node.phase()?.kind, 'frozen');
+
+  const vouched = owner({ ...held });
+  vouched.go(3600, { peer: null, gateway: 'answered' });
+  vouched.request(3600, { kind: 'confirm-peer-off', node: 'secondary', force: false });
+  vouched.go(3700);
+  t.like(vouched.state().verdict, { kind: 'fenced', by: 'operator' });
+  vouched.go(9000, { witness: byPeer });
+  t.is(vouched.state().verdict.kind, 'unresponsive');
+});
+
+test('that the peer still has the lease from before its goodbye is no sign of its return', (t) => {
+  const node = owner(unreachable);
+  node.hear(2010, { ...stoppedReport, ...ofPrimary }, { says: { leaving: true } });
+  node.go(2010 + ttlMs - 100, { peer: null, witness: { ...refused, holder: 'secondary' } });
+  t.is(node.state().verdict.kind, 'departed');
+  node.go(2010 + 2 * ttlMs);
+  t.is(node.state().verdict.kind, 'unresponsive');
+});
+
 test('an idle node asks for the lease once its peer is silent and a group waits for nothing else, and not before', (t) => {
   const node = left(null);
   node.go(2000 + deadtimeMs - 1);

@@ -75,6 +75,7 @@ const facts: fc.Arbitrary<Facts> = fc
     statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
     ledgerFrozen: fc.boolean(),
     dataUnusable: fc.boolean(),
+    leaseUnread: fc.boolean(),
     leaseRegained: fc.boolean(),
     provenByLease: fc.boolean(),
     onlyAddresses: fc.boolean(),

@@ -16,6 +16,7 @@
 
 import type { Ledger } from '../../../daemon/core/events.ts';
 import type { Claim, Echo, GroupReport, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
+import { peerHoldsLease } from '../../../daemon/core/safeguards.ts';
 import type { GroupState, State } from '../../../daemon/core/state.ts';
 import { cutKinds, gridMs, type Host, type HostIndex, hostIndexes, timings, type World } from './model.ts';
 import { rank, rankOf } from './ranks.ts';
@@ -140,6 +141,8 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   if (group.offer !== null && state.leavingSince !== null) age(group.offer.since, offerMs);
   age(group.pullSince, requestMs);
   age(group.pushSince, requestMs);
+  flag(state.verdictSince <= group.since);
+  flag((state.lease.readAt ?? -Infinity) < group.since);
   flag(group.dataAccepted);
   flag(group.frozenInTime);
   flag(group.discards);
@@ -194,7 +197,8 @@ function probesOf({ probes, paces, fence }: State): void {
   }
 }
 
-function safeguardsOf({ fence, lease, watchdog }: State, { witness }: World): void {
+function safeguardsOf(state: State, { witness }: World): void {
+  const { fence, lease, watchdog } = state;
   flag(fence.operation !== null);
   age(fence.succeededAt, 0);
   put(Math.min(fence.failures, 8));
@@ -206,6 +210,7 @@ function safeguardsOf({ fence, lease, watchdog }: State, { witness }: World): vo
   const { validUntil } = lease;
   until(validUntil, -pausingSteps);
   age(lease.heldSince, heldMs);
+  flag(peerHoldsLease(state));
   put(lease.heldTerm === null ? -1 : lease.heldTerm === witness.term ? 1 : 0);
   flag(lease.unbroken);
   flag(lease.lastError !== null);

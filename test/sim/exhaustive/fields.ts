@@ -33,7 +33,7 @@ const state: Fates<State> = {
   links: 'row',
   peer: 'row',
   verdict: 'row',
-  verdictSince: 'words',
+  verdictSince: 'row',
   probes: 'row',
   paces: 'row',
   carriers: 'still',
@@ -149,7 +149,8 @@ const fence: Fates<FenceState> = {
 const lease: Fates<LeaseState> = {
   operation: 'row',
   askedAt: 'row',
-  readAt: 'said',
+  readAt: 'row',
+  refusedAt: 'row',
   nextAt: 'row',
   validUntil: 'row',
   heldSince: 'row',
