@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { quarantineNote } from './notes.ts';
 import { isStorage, type MonotonicMs, type ResourcePolicy } from './policy.ts';
-import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from './resource.ts';
+import { bringsUp, isComingUp, isDown, isGoingDown, keepsRole, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
@@ -39,7 +39,10 @@ function wantedOf(group: GroupState): Wanted {
 /** What must be done next to bring the resource there; null: nothing. */
 function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Wanted): ResourceAction | null {
   const status = resource.status?.kind;
-  if (resource.inDoubt && wanted !== 'up' && wanted !== 'as-it-is' && status !== 'up') return 'destroy';
+  // What a frozen disk holds back is kept, whatever is under way on it: its guests may go on.
+  const isHeldBack = wanted === 'frozen' && isStorage(policy.kind);
+  if (resource.inDoubt && wanted !== 'up' && wanted !== 'as-it-is' && status !== 'up' && !isHeldBack)
+    return 'destroy';
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';
@@ -287,8 +290,7 @@ export function finishOperation(
   if (action === undefined) return resource;
   const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
   const reconnects = ended.reconnects + (isInVain ? 1 : 0);
-  const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
-  if (keepsRole && outcome.kind === 'done') {
+  if (keepsRole(action) && outcome.kind === 'done') {
     return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
   }
   if (outcome.kind === 'done') {
@@ -306,7 +308,7 @@ export function finishOperation(
   const cancelled = resource.operation?.cancelled === true;
   const failures = cancelled ? resource.failures : resource.failures + 1;
   const status =
-    outcome.kind === 'unknown' && !keepsRole
+    outcome.kind === 'unknown' && !keepsRole(action)
       ? { kind: 'unknown' as const, message: outcome.message }
       : ended.status;
   const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
