@@ -45,7 +45,10 @@ function actionFor(
   phase: Phase,
 ): ResourceAction | null {
   const status = resource.status?.kind;
-  if (resource.inDoubt && wanted !== 'up' && wanted !== 'as-it-is' && status !== 'up') return 'destroy';
+  // What a frozen disk holds back is kept, whatever is under way on it: its guests may go on.
+  const isHeldBack = wanted === 'frozen' && isStorage(policy.kind);
+  if (resource.inDoubt && wanted !== 'up' && wanted !== 'as-it-is' && status !== 'up' && !isHeldBack)
+    return 'destroy';
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';

@@ -2,7 +2,7 @@
 
 import type { Outcome, ResourceAction, ResourceStatus } from './events.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
-import { bringsUp, type ResourceState, withStatus } from './resource.ts';
+import { bringsUp, keepsRole, type ResourceState, withStatus } from './resource.ts';
 
 /** A guest that fails to start this many times in a row is given up. */
 export const maxStartFailures = 3;
@@ -34,8 +34,7 @@ export function finishOperation(
   if (action === undefined) return resource;
   const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
   const reconnects = ended.reconnects + (isInVain ? 1 : 0);
-  const keepsRole = action === 'outdate' || action === 'connect' || action === 'discard';
-  if (keepsRole && outcome.kind === 'done') {
+  if (keepsRole(action) && outcome.kind === 'done') {
     return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
   }
   if (outcome.kind === 'done') {
@@ -52,7 +51,7 @@ export function finishOperation(
   const cancelled = resource.operation?.cancelled === true;
   const failures = cancelled ? resource.failures : resource.failures + 1;
   const status =
-    outcome.kind === 'unknown' && !keepsRole
+    outcome.kind === 'unknown' && !keepsRole(action)
       ? { kind: 'unknown' as const, message: outcome.message }
       : ended.status;
   const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;

@@ -118,7 +118,13 @@ export function isPartDown({ policy, resources }: Parts, part: 'address' | 'rest
   return resources.every((resource) => isDown(resource) || !isOfPart(resource));
 }
 
-/** Nothing of it is in use, nor can come into use without a new operation. */
+const rolekeepers: ReadonlySet<ResourceAction> = new Set(['outdate', 'connect', 'discard']);
+
+/** Of a device that is done while it stays in the role that it has. */
+export const keepsRole = (action: ResourceAction) => rolekeepers.has(action);
+
+/** Nothing of it is in use, nor can come into use without a new operation. A copy that is being marked as older is not. */
 export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
-  return status?.kind === 'down' && operation === null && !inDoubt;
+  const isLeftAlone = operation === null || operation.action === 'outdate';
+  return status?.kind === 'down' && isLeftAlone && !inDoubt;
 }

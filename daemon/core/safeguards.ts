@@ -101,9 +101,13 @@ export function isLeftToPeer({ ledger, leavingSince }: State): boolean {
   return ledger.left && leavingSince === null;
 }
 
-/** By the witness the peer has the lease, and not still from before it was last heard: it is there. */
+/**
+ * By the witness the peer has the lease, and not still from about when it was last heard: whoever vouched for it being
+ * away, it is back.
+ */
 export function peerHoldsLease({ lease, peer, policy }: State): boolean {
-  const oldUntil = (peer.lastHeardAt ?? -Infinity) + (policy.witness?.ttlMs ?? 0);
+  const ttlMs = policy.witness?.ttlMs ?? 0;
+  const oldUntil = (peer.lastHeardAt ?? -Infinity) + ttlMs + policy.timings.deadtimeMs;
   return lease.refusedAt !== null && lease.refusedAt > oldUntil;
 }
 

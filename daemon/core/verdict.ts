@@ -112,7 +112,6 @@ function signsOfLife(
   if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
     signs.push('its packets arrive, but it does not read ours, or we cannot read its');
   }
-  if (peerHoldsLease(state)) signs.push('it holds the lease of the witness');
   return signs;
 }
 

@@ -239,3 +239,23 @@ test('a group whose disk has failed here is offered to the peer, whose copy is w
   inDoubt.go(2100, { peer: ofPrimary });
   t.false(inDoubt.report()?.offer);
 });
+
+test('what a frozen disk holds back is kept, also where nobody knows what came of an operation on it', (t) => {
+  const node = runningOwner();
+  node.go(2500, { peer: null, gateway: 'unanswered' });
+  node.show(2500, apart);
+  node.go(4000);
+  t.is(node.phase()?.kind, 'frozen');
+  const shown = { connection: 'connected', peerRole: 'secondary', peerDisk: 'up-to-date' } as const;
+  node.show(4010, { ...shown, suspended: 'user' });
+  node.go(4020, { prompt: false });
+  const grant = { incarnation: node.state().incarnation, claim: node.report()?.claim?.id ?? 0 };
+  node.hear(4050, ofPrimary);
+  node.hear(4060, { ...ofPrimary, grant });
+  t.is(node.phase()?.kind, 'starting');
+  t.is(node.resource(disk).operation?.action, 'resume');
+  node.finish(4200, disk, unknown);
+  node.go(7000, { peer: null });
+  t.is(node.phase()?.kind, 'frozen');
+  t.false(node.askedOf(disk).includes('destroy'));
+});

@@ -38,6 +38,7 @@ test('an idle copy that may be older is marked so when the peer asks for it, and
   t.deepEqual(node.asked, []);
   node.hear(200, { wantsOutdated: true });
   t.deepEqual(node.askedOf(disk), ['outdate']);
+  t.false(node.report()?.holdsRest, 'the peer need not wait for that');
   node.obey(210);
   t.is(node.resource(disk).status?.kind, 'down');
   t.true(node.report()?.outdated);
