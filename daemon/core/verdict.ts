@@ -133,19 +133,20 @@ export function isCutOff(state: State): boolean {
 
 /**
  * A peer that is away by its own word, or a device's, may come back unseen by a node that is cut off, and is then lent the
- * lease. After a stall of our own the outside is asked before that is believed.
+ * lease. It needs longer for that than for a takeover, so a few lost answers are borne. After a stall of our own the
+ * outside is asked before it is believed to be silent.
  */
 export function mayMissReturn(state: State): boolean {
+  const { deadtimeMs } = state.policy.timings;
   const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
-  return isCutOff(state) && stalledMs > evidenceWindowMs(state);
+  return isCutOff(state) && stalledMs > deadtimeMs && !outsideReachable(state, deadtimeMs);
 }
 
 /** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
-function outsideReachable(state: State): boolean {
+function outsideReachable(state: State, windowMs = outsideWindowMs(state)): boolean {
   if (leaseHasSettled(state)) return true;
   const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
   if (gateways.length === 0) return carrierEverywhere(state);
-  const windowMs = outsideWindowMs(state);
   return gateways.some(({ id }) => {
     const probe = state.probes.find(({ target }) => target === id);
     return within(state, probe?.lastAnsweredAt ?? null, windowMs);

@@ -18,6 +18,9 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   return false;
 }
 
+const isFrozen = (world: World, side: Side) =>
+  world.state(side)?.groups.some(({ phase }) => phase.kind === 'frozen') === true;
+
 function losesOwner({ world, schedule }: Run, action: Action): boolean {
   if (action.kind === 'stop-daemon') return true;
   if (action.kind !== 'power-loss') return false;
@@ -57,6 +60,10 @@ export function expectTakeover(run: Run, action: Action, following: Step | undef
   const isTakenOver = world.runUntil(isDone, Math.max(0, limitMs));
   if (!isTakenOver && limitMs < boundMs) {
     takeoverChecks.skipped += 1;
+    return;
+  }
+  if (!isTakenOver && setup.loss > 0 && isFrozen(world, survivor)) {
+    takeoverChecks.skipped += 1; // All its questions to the outside were lost: it may be the one that is cut off.
     return;
   }
   takeoverChecks.done += 1;

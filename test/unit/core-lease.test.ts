@@ -208,7 +208,7 @@ test('after a stall the outside is asked before a node believes that it is cut o
   const stallMs = 20_000;
   node.feed(12_000 + stallMs, { kind: 'time-passed' });
   t.is(node.phase()?.kind, 'active');
-  node.go(12_000 + stallMs + deadtimeMs - warntimeMs + 50, { gateway: 'unanswered' });
+  node.go(12_000 + stallMs + deadtimeMs + 50, { gateway: 'unanswered' });
   t.is(node.phase()?.kind, 'frozen');
 });
 
