@@ -131,11 +131,11 @@ function checkOptions(file: unknown, { path, group, given }: ListedGuest): Findi
     const message = `nothing is waited for without readiness; expected ${expected}`;
     findings.push({ path: [...path, 'readiness-timeout'], target: 'key', message, expected });
   }
-  if (isQemu && (handover === 'save' || handover === 'live')) {
+  if (isQemu && handover === 'save') {
     refuse('handover', 'shutdown', `driver qemu cannot; a libvirt domain can`);
   } else if (handover === 'save' && itemsAt(file, 'groups', group, 'filesystems').length === 0) {
     const why = `group ${group} has no file system, on which the memory would be saved for the other node`;
-    refuse('handover', 'shutdown or live', why);
+    refuse('handover', 'shutdown', why);
   }
   return findings;
 }

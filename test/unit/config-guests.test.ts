@@ -283,18 +283,15 @@ agent-timeout with driver qemu
 readiness by the agent with driver qemu
   driver: qemu => driver: qemu, readiness: agent
   16:47: groups.office.guests[4].readiness: expected none, tcp HOST:PORT or ping ADDRESS, found "agent": driver qemu has no channel to a guest agent
-a live handover with driver qemu
-  driver: qemu => driver: qemu, handover: live
-  16:46: groups.office.guests[4].handover: expected shutdown, found "live": driver qemu cannot; a libvirt domain can
 a handover that saves, with driver qemu
   driver: qemu => driver: qemu, handover: save
   16:46: groups.office.guests[4].handover: expected shutdown, found "save": driver qemu cannot; a libvirt domain can
 a handover that saves, in a group without a file system
   [files, backup] => [files, { name: backup, handover: save }]
-  19:47: groups.files.guests[1].handover: expected shutdown or live, found "save": group files has no file system, on which the memory would be saved for the other node
+  19:47: groups.files.guests[1].handover: expected shutdown, found "save": group files has no file system, on which the memory would be saved for the other node
 a typo in a handover
-  handover: save => handover: lvie
-  15:51: groups.office.guests[3].handover: expected shutdown, save or live, found "lvie"; did you mean "live"?
+  handover: save => handover: svae
+  15:51: groups.office.guests[3].handover: expected shutdown or save, found "svae"; did you mean "save"?
 a priority that is too high
   priority: 5 => priority: 1001
   13:31: groups.office.guests[1].priority: expected a whole number from -1000 to 1000, found 1001
@@ -442,7 +439,6 @@ test('the digest contains every option, and a default that is written out is no 
     'readiness: tcp a:1',
     'readiness: tcp a:2',
     'handover: save',
-    'handover: live',
     'agent-timeout: 21s',
     'shutdown-timeout: 61s',
     'start-timeout: 61s',
@@ -481,7 +477,7 @@ test('a reload takes the order of the guests, and names what their drivers were 
     },
   );
   t.deepEqual(
-    plan(['handover: save', 'handover: live'], ['readiness: agent', 'agent-timeout: 1s'], ['1G', '2G']),
+    plan(['handover: save', 'handover: shutdown'], ['readiness: agent', 'agent-timeout: 1s'], ['1G', '2G']),
     {
       applied: [],
       needsRestart: [

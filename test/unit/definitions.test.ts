@@ -251,7 +251,7 @@ test('A guest that is removed, and one made anew under its name', async (t) => {
 test('What is no definition is refused, and named', async (t) => {
   const node = await openNode(t, 'primary');
   for (const [xml, why] of [
-    ['<domain><name>mail', /^line 1/],
+    ['<domain><name>mail', /line 1, column 1/],
     [domain('web', 1), /it is the definition of web/],
     [domain('mail', 1, { more: 'x'.repeat(400_000) }), /longer than/],
   ] as const) {
