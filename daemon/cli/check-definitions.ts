@@ -27,6 +27,8 @@ export interface KnownDefinitions {
   readonly unreadable: string | null;
 }
 
+export const noDefinitions: KnownDefinitions = { stored: [], told: null, unreadable: null };
+
 export async function readDefinitions(client: ControlClient, stateDir: string): Promise<KnownDefinitions> {
   const { stored, unreadable } = readStore(join(stateDir, 'definitions'));
   let told: GuestDefinitions | null = null;
@@ -150,6 +152,9 @@ export function checkAgreement(
     );
   }
   const isWell = report.findings.length === 0 && guests.length > 0;
-  if (isWell) report.ok(`both nodes have the same definitions of ${guests.length} guests`);
+  if (isWell)
+    report.ok(
+      `both nodes have the same definitions of ${guests.length} guest${guests.length === 1 ? '' : 's'}`,
+    );
   return report.findings;
 }

@@ -3,15 +3,18 @@
 
 import { isWithin } from '../config/paths.ts';
 import { compareProcessor, listOf, poolTarget, readCapabilities } from '../drivers/libvirt/capabilities.ts';
-import type { Libvirt } from '../drivers/libvirt/connection.ts';
+import type { Libvirt, ListedDomain } from '../drivers/libvirt/connection.ts';
 import type { DomainDefinition, DomainHostdev } from '../drivers/libvirt/domain.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import type { Reporter } from './finding.ts';
 
-export interface DefinedGuest {
+/** A domain as this node knows it. */
+export interface Domain {
   readonly name: string;
   readonly definition: DomainDefinition;
   readonly xml: string;
+  /** Null: libvirt does not have it here, or does not say so; the other node has sent its definition. */
+  readonly listed: ListedDomain | null;
 }
 
 export interface HostSight {
@@ -29,17 +32,26 @@ export interface HostSight {
   readonly signal: AbortSignal;
 }
 
+/** What is to be done to a definition is done where it is. */
+export function whereDefined({ listed }: Domain, { answers, peer }: HostSight): string {
+  return listed === null && answers ? `on ${peer}: ` : '';
+}
+
+export function editCommand(domain: Domain, host: HostSight): string {
+  return `${whereDefined(domain, host)}${host.virsh} edit ${shellQuote(domain.name)}`;
+}
+
 /** @returns pools that cannot be used now, so that nothing is known of their volumes */
 export async function checkNeeds(
   report: Reporter,
-  guests: readonly DefinedGuest[],
+  guests: readonly Domain[],
   host: HostSight,
 ): Promise<ReadonlySet<string>> {
   if (host.libvirt.local) {
     checkInterfaces(report, guests, host);
     checkFiles(report, guests, host);
-    for (const { name, definition } of guests)
-      for (const device of definition.hostdevs) checkHostdev(report, name, device, host);
+    for (const guest of guests)
+      for (const device of guest.definition.hostdevs) checkHostdev(report, guest, device, host);
   }
   if (!host.answers) return new Set();
   await checkListed(report, 'net', guests, host);
@@ -50,7 +62,7 @@ export async function checkNeeds(
 
 /** By what they need: the names of the guests that do. */
 function needing(
-  guests: readonly DefinedGuest[],
+  guests: readonly Domain[],
   needsOf: (definition: DomainDefinition) => readonly (string | null)[],
 ): ReadonlyMap<string, readonly string[]> {
   const needs = new Map<string, string[]>();
@@ -71,7 +83,7 @@ export function listed(names: readonly string[]): string {
 
 const plural = (names: readonly string[], one: string, more: string) => (names.length === 1 ? one : more);
 
-function checkInterfaces(report: Reporter, guests: readonly DefinedGuest[], host: HostSight): void {
+function checkInterfaces(report: Reporter, guests: readonly Domain[], host: HostSight): void {
   const sources = (type: string) =>
     needing(guests, ({ interfaces }) =>
       interfaces.filter((one) => one.type === type).map(({ source }) => source),
@@ -98,7 +110,7 @@ function checkInterfaces(report: Reporter, guests: readonly DefinedGuest[], host
   }
 }
 
-function checkFiles(report: Reporter, guests: readonly DefinedGuest[], host: HostSight): void {
+function checkFiles(report: Reporter, guests: readonly Domain[], host: HostSight): void {
   for (const [loader, names] of needing(guests, (definition) => [definition.loader])) {
     if (host.exists(loader) || host.away.some((mount) => isWithin(loader, mount))) continue;
     report.problem(
@@ -113,6 +125,13 @@ function checkFiles(report: Reporter, guests: readonly DefinedGuest[], host: Hos
       `apt-get install qemu-system   # or, on ${host.peer}: dpkg -S ${shellQuote(emulator)}, and install that here`,
     );
   }
+  const emulated = needing(guests, ({ tpm }) => [tpm?.backend === 'emulator' ? 'swtpm' : null]).get('swtpm');
+  if (emulated !== undefined && !host.exists('/usr/bin/swtpm')) {
+    report.problem(
+      `swtpm is missing: ${listed(emulated)}, with an emulated TPM, cannot start`,
+      'apt-get install swtpm swtpm-tools',
+    );
+  }
   const kvm = guests.filter(({ definition }) => definition.type === 'kvm').map(({ name }) => name);
   if (kvm.length > 0 && !host.exists('/dev/kvm')) {
     report.problem(
@@ -122,9 +141,15 @@ function checkFiles(report: Reporter, guests: readonly DefinedGuest[], host: Hos
   }
 }
 
-function checkHostdev(report: Reporter, name: string, { type, address }: DomainHostdev, host: HostSight) {
+function checkHostdev(
+  report: Reporter,
+  guest: Domain,
+  { type, address }: DomainHostdev,
+  host: HostSight,
+): void {
+  const { name } = guest;
   const what = `the ${type} device ${address}`;
-  const edit = `${host.virsh} edit ${shellQuote(name)}`;
+  const edit = editCommand(guest, host);
   const look: Readonly<Record<string, string>> = {
     pci: `lspci -s ${shellQuote(address)}`,
     usb: /^\w+:\w+$/.test(address) ? `lsusb -d ${address}` : 'lsusb',
@@ -147,7 +172,7 @@ function checkHostdev(report: Reporter, name: string, { type, address }: DomainH
 async function checkListed(
   report: Reporter,
   kind: 'net' | 'pool',
-  guests: readonly DefinedGuest[],
+  guests: readonly Domain[],
   host: HostSight,
 ): Promise<ReadonlySet<string>> {
   const needed =
@@ -185,12 +210,14 @@ async function checkListed(
       continue;
     }
     const target = kind === 'pool' ? await poolTarget(libvirt, name, signal) : null;
+    const first = guests.find((guest) => guest.name === names[0]);
+    const edit = first === undefined ? `${virsh} edit` : editCommand(first, host);
     const place = host.mounts.find((mount) => target !== null && isWithin(target, mount));
     if (place !== undefined) {
       if (!found.active) bad.add(name);
       report.warning(
         `storage pool ${name} lies on ${place}, and libvirt knows what is in it only if it was mounted before the pool was started: after a takeover ${listed(names)} may not start`,
-        `${virsh} edit ${shellQuote(names[0] ?? '')}   # name the file instead: <disk type='file'>, <source file='${target}/...'/>`,
+        `${edit}   # name the file instead: <disk type='file'>, <source file='${target}/...'/>`,
       );
     } else if (!found.active) {
       bad.add(name);
@@ -209,11 +236,7 @@ async function checkListed(
 }
 
 /** Emulator, machine type, processor, firmware: asked once for each machine that is defined. */
-async function checkMachines(
-  report: Reporter,
-  guests: readonly DefinedGuest[],
-  host: HostSight,
-): Promise<void> {
+async function checkMachines(report: Reporter, guests: readonly Domain[], host: HostSight): Promise<void> {
   const { libvirt, signal, virsh, peer } = host;
   const machines = Map.groupBy(guests, ({ definition: { type, arch, machine, emulator } }) =>
     JSON.stringify([type, arch, machine, emulator]),
@@ -228,9 +251,9 @@ async function checkMachines(
     if (answer.kind === 'unsupported') {
       if (answer.what === 'emulator' && first.definition.emulator !== null) continue; // Its file is missing; told.
       const mends = {
-        machine: `${virsh} edit ${shellQuote(first.name)}   # a machine type that both nodes have: ${virsh} capabilities | grep canonical; or bring QEMU to the same version on both: apt-get install qemu-system-x86`,
+        machine: `${editCommand(first, host)}   # a machine type that both nodes have: ${virsh} capabilities | grep canonical; or bring QEMU to the same version on both: apt-get install qemu-system-x86`,
         emulator: `apt-get install qemu-system   # for ${arch}`,
-        type: `${virsh} edit ${shellQuote(first.name)}   # another type than ${type} in <domain type='...'>; or: modprobe kvm_intel || modprobe kvm_amd`,
+        type: `${editCommand(first, host)}   # another type than ${type} in <domain type='...'>; or: modprobe kvm_intel || modprobe kvm_amd`,
       };
       const what = answer.what === 'machine' ? `machine type ${machine}` : `a machine of ${type} for ${arch}`;
       report.problem(`${what}: ${answer.message}: ${listed(names)} cannot start here`, mends[answer.what]);
@@ -244,13 +267,14 @@ async function checkMachines(
         'apt-get install ovmf',
       );
     }
-    for (const { name, definition, xml } of alike) {
+    for (const guest of alike) {
+      const { name, definition, xml } = guest;
       const { model } = definition.cpu;
       const fit = await compareProcessor(libvirt, definition, xml, signal);
       if (fit === 'fits' || (fit === 'unknown' && models.get(model ?? '') !== false)) continue;
       report.problem(
         `${name}: this host's processor is no ${model} with all that the definition asks for: it cannot start here`,
-        `${virsh} edit ${shellQuote(name)}   # <cpu> with a model that both nodes have; here, and on ${peer}: ${virsh} domcapabilities | grep "usable='yes'"`,
+        `${editCommand(guest, host)}   # <cpu> with a model that both nodes have; here, and on ${peer}: ${virsh} domcapabilities | grep "usable='yes'"`,
       );
     }
   }

@@ -6,21 +6,12 @@ import { namePattern } from '../config/values.ts';
 import type { Apart, Belonging, DiskElsewhere, GroupStorage } from '../drivers/libvirt/belonging.ts';
 import type { ListedDomain } from '../drivers/libvirt/connection.ts';
 import { findBelonging } from '../drivers/libvirt/disks.ts';
-import type { DomainDefinition } from '../drivers/libvirt/domain.ts';
+import type { DiskSource, DomainDefinition } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import { nearestWord } from './arguments.ts';
-import type { HostSight } from './check-domain-needs.ts';
+import { type Domain, type HostSight, whereDefined } from './check-domain-needs.ts';
 import type { Reporter } from './finding.ts';
-
-/** A domain as this node knows it. */
-export interface Domain {
-  readonly name: string;
-  readonly definition: DomainDefinition;
-  readonly xml: string;
-  /** Null: libvirt does not have it here, the other node has sent its definition. */
-  readonly listed: ListedDomain | null;
-}
 
 /** What a group has for the disks of its guests. */
 export interface Storage extends GroupStorage {
@@ -48,10 +39,7 @@ export function sayUndefined(
   );
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
   if (!answers) {
-    report.problem(
-      `${name}: ${peer} has sent no definition of it, and whether libvirt has one here cannot be told`,
-      `battito guests   # once libvirt answers`,
-    );
+    report.info(`${name}: ${peer} has sent no definition of it; whether libvirt has one here cannot be told`);
     return;
   }
   report.problem(
@@ -70,7 +58,7 @@ export interface GuestOfGroup {
 
 /** A guest of a group, named or by `all`. */
 export async function checkDomain(about: About, { group, guest, domain, unusable }: GuestOfGroup) {
-  const { report, libvirt, virsh, peer } = about;
+  const { report, libvirt, virsh, peer, answers } = about;
   const { name, definition, listed } = domain;
   const before = report.findings.length;
   sayName(about, domain);
@@ -83,16 +71,21 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
   }
   const belonging = await belongingOf(definition, group, about);
   if (libvirt.local) sayDisks(about, { group, domain, belonging, unusable });
-  for (const one of libvirt.local ? belonging.apart : []) sayApart(about, name, one);
+  for (const one of libvirt.local ? belonging.apart : []) sayApart(about, domain, one);
   if (guest.handover !== 'shutdown' && definition.cpu.mode === 'host-passthrough') {
     report.info(
       `${name}: its processor is its host's own (host-passthrough): a memory that was saved here goes on only on one of the same kind`,
     );
   }
+  if (libvirt.local && belonging.kind === 'elsewhere') return;
   if (report.findings.slice(before).some(({ level }) => level !== 'info')) return;
-  const where =
-    belonging.kind === 'diskless' ? 'it has no disk' : `its disks are on the storage of ${group.name}`;
-  const by = listed === null ? `; not defined here, but ${peer} has sent its definition` : '';
+  const where = !libvirt.local
+    ? `it is at ${libvirt.uri}`
+    : belonging.kind === 'diskless'
+      ? 'it has no disk'
+      : `its disks are on the storage of ${group.name}`;
+  const isHere = listed !== null || !answers;
+  const by = isHere ? '' : `; not defined here, but ${peer} has sent its definition`;
   report.ok(`${name}: ${where}${by}`);
 }
 
@@ -147,36 +140,36 @@ function sayDisks(about: About, { group, domain, belonging, unusable }: Disks): 
 }
 
 /** The command that brings a disk onto the group's storage. */
-function mendDisk(
-  { virsh }: About,
-  group: GroupConfig,
-  { name, definition }: Domain,
-  disk: DiskElsewhere,
-): string {
-  const edit = `${virsh} edit ${shellQuote(name)}`;
+function mendDisk(about: About, group: GroupConfig, domain: Domain, disk: DiskElsewhere): string {
+  const { definition } = domain;
+  const there = whereDefined(domain, about);
+  const edit = `${about.virsh} edit ${shellQuote(domain.name)}`;
   const found = definition.disks.find(({ target }) => target === disk.target);
   const place = group.filesystems[0]?.mount;
   const source = found?.source;
   if (source === undefined || !('path' in source)) {
-    return `${edit}   # give it a disk on ${place ?? `a device of ${group.drbd.join(', ')}`} instead of ${disk.target}`;
+    return `${there}${edit}   # give it a disk on ${place ?? `a device of ${group.drbd.join(', ')}`} instead of ${disk.target}`;
   }
   const format = found?.format ?? 'raw';
   if (disk.path !== source.path)
-    return `qemu-img rebase -f ${format} -b '' ${shellQuote(source.path)}   # while it is off: takes in what it needs of ${disk.path}`;
+    return `${there}qemu-img rebase -f ${format} -b '' ${shellQuote(source.path)}   # while it is off: takes in what it needs of ${disk.path}`;
   if (place === undefined)
-    return `drbdadm sh-dev ${group.drbd[0]}   # copy it there while it is off (qemu-img convert -n -O raw), then: ${edit}`;
+    return `${there}drbdadm sh-dev ${group.drbd[0]}   # copy it there while it is off (qemu-img convert -n -O raw), then: ${edit}`;
   const base = disk.path.slice(disk.path.lastIndexOf('/') + 1);
   const copy = shellQuote(`${place}/${base}`);
-  return `qemu-img convert -p -O ${format} ${shellQuote(disk.path)} ${copy} && ${edit}   # while it is off: name the copy in disk ${disk.target}`;
+  return `${there}qemu-img convert -p -O ${format} ${shellQuote(disk.path)} ${copy} && ${edit}   # while it is off: name the copy in disk ${disk.target}`;
 }
 
 /** What is not there keeps it from starting; what is there must be the same on the other node. */
-function sayApart({ report, exists, peer }: About, name: string, { what, path, message, next }: Apart): void {
+function sayApart(about: About, domain: Domain, { what, path, message, next }: Apart): void {
+  const { report, exists, peer, virsh } = about;
+  const { name } = domain;
+  const mend = `${whereDefined(domain, about)}${next.replaceAll('virsh ', `${virsh} `)}`;
   const isNeeded = what === 'cdrom' || what === 'floppy' || what === 'share' || what === 'boot-file';
   if (isNeeded && !exists(path)) {
-    report.problem(`${name}: ${path}, which it names, is not here: it cannot start here`, next);
+    report.problem(`${name}: ${path}, which it names, is not here: it cannot start here`, mend);
   } else {
-    report.warning(`${name}: ${message}${isNeeded ? ` (it is here; is it on ${peer}?)` : ''}`, next);
+    report.warning(`${name}: ${message}${isNeeded ? ` (it is here; is it on ${peer}?)` : ''}`, mend);
   }
 }
 
@@ -199,7 +192,7 @@ export async function checkLeftOut(
     }
     const storage = storages.get(group.name) ?? { devices: [], mounts: [] };
     apart ??= belonging;
-    const isMeant = belonging.partly || belonging.disks.some((disk) => isOn(disk, storage));
+    const isMeant = belonging.partly || definition.disks.some(({ source }) => isOn(source, storage));
     if (!isMeant) continue;
     for (const disk of belonging.disks) {
       report.problem(
@@ -226,7 +219,9 @@ export function belongingOf(
   return findBelonging(definition, storage, { libvirt, signal });
 }
 
-/** A path of a disk that lies on a group's storage, by its name alone. */
-export function isOn({ path }: DiskElsewhere, { mounts, devices }: GroupStorage): boolean {
+/** By its name alone; what it stands on may be elsewhere. */
+function isOn(source: DiskSource, { mounts, devices }: GroupStorage): boolean {
+  if (!('path' in source)) return false;
+  const { path } = source;
   return devices.includes(path) || mounts.some((mount) => isWithin(path, mount));
 }

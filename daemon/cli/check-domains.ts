@@ -18,11 +18,10 @@ import {
   belongingOf,
   checkDomain,
   checkLeftOut,
-  type Domain,
   type Storage,
   sayUndefined,
 } from './check-domain.ts';
-import { checkNeeds, type HostSight } from './check-domain-needs.ts';
+import { checkNeeds, type Domain, type HostSight } from './check-domain-needs.ts';
 import { mountedPlaces } from './check-guests.ts';
 import { checkAutostart, checkLibvirt, type LibvirtSight, thisLibvirt, virshWord } from './check-libvirt.ts';
 import { membersOf } from './check-machine.ts';

@@ -1,6 +1,7 @@
 // Whether this host has the memory for all guests of all groups: that is what it needs when the other one is lost.
 
 import type { Config } from '../config/config.ts';
+import { shellQuote } from '../drivers/shell.ts';
 import { BattitoError } from '../errors.ts';
 import { readGuestMemoryMiB } from '../runtime/host-memory.ts';
 import type { GuestsByGroup } from '../runtime/known-guests.ts';
@@ -8,6 +9,7 @@ import { type Finding, reporter } from './finding.ts';
 
 interface Wanted {
   readonly name: string;
+  readonly driver: 'libvirt' | 'qemu';
   readonly priority: number;
   readonly memoryMiB: number;
 }
@@ -22,7 +24,9 @@ export async function checkGuestMemory(
   const report = reporter('memory');
   const wanted = [...known.values()]
     .flat()
-    .map(({ config, memoryMiB }): Wanted => ({ name: config.name, priority: config.priority, memoryMiB }));
+    .map(
+      ({ config: { name, driver, priority }, memoryMiB }): Wanted => ({ name, driver, priority, memoryMiB }),
+    );
   if (wanted.length === 0) return report.findings;
   let freeMiB: number;
   try {
@@ -38,9 +42,14 @@ export async function checkGuestMemory(
     report.ok(`all ${wanted.length} guests take ${allMiB} MiB of the ${freeMiB} MiB for guests on ${node}`);
   } else {
     const names = left.map((one) => `${one.name} (${one.memoryMiB} MiB, priority ${one.priority})`);
+    const domain = left.find(({ driver }) => driver === 'libvirt');
+    const less =
+      domain === undefined
+        ? 'less `memory` for some of them in the configuration'
+        : `virsh setmaxmem ${shellQuote(domain.name)} SIZE --config`;
     report.problem(
       `all guests together take ${allMiB} MiB, and ${node} has ${freeMiB} MiB for guests: if it has to run them all it leaves out ${names.join(', ')}`,
-      `virsh setmaxmem ${left[0]?.name} SIZE --config   # less for some; or \`priority\` for what must run, or a smaller start.memory-reserve`,
+      `${less}   # or \`priority\` for what must run, or a smaller start.memory-reserve`,
     );
   }
   const unknown = wanted.filter(({ memoryMiB }) => memoryMiB === 0).map(({ name }) => name);

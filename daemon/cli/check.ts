@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { usesLibvirt } from '../runtime/known-guests.ts';
 import { checkDaemon } from './check-daemon.ts';
-import { checkAgreement, readDefinitions } from './check-definitions.ts';
+import { checkAgreement, noDefinitions, readDefinitions } from './check-definitions.ts';
 import { checkDomains } from './check-domains.ts';
 import { checkGuestMemory } from './check-guest-memory.ts';
 import { checkGuests } from './check-guests.ts';
@@ -58,7 +58,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const key = await checkKey(config);
   searchSystemDirectories();
   const machine = thisMachine();
-  const definitions = await readDefinitions(client, settings.stateDir);
+  const definitions = usesLibvirt(config) ? await readDefinitions(client, settings.stateDir) : noDefinitions;
   const domains = await checkDomains(config, settings.node, definitions);
   const all = [
     ...findings,
@@ -68,7 +68,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...checkGuests(config, settings.node),
     ...domains.findings,
     ...(await checkGuestMemory(config, domains.known, settings.node)),
-    ...(usesLibvirt(config) ? checkAgreement(definitions, config) : []),
+    ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
     ...(await checkDaemon(config, client)),
   ];
