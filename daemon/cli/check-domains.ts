@@ -11,7 +11,6 @@ import { BattitoError } from '../errors.ts';
 import { qemuGuestMiB } from '../runtime/host-memory.ts';
 import type { GuestsByGroup } from '../runtime/known-guests.ts';
 import { usesLibvirt } from '../runtime/known-guests.ts';
-import { configuredGuests } from '../runtime/policy.ts';
 import type { KnownDefinitions, StoredDefinition } from './check-definitions.ts';
 import {
   type About,
@@ -48,8 +47,7 @@ export async function checkDomains(
   sight: Partial<DomainsSight> = {},
 ): Promise<DomainsResult> {
   const { groups } = config;
-  const qemuOnly = new Map(groups.map((group) => [group.name, configuredGuests(group)]));
-  if (!usesLibvirt(config)) return { findings: [], known: qemuOnly };
+  if (!usesLibvirt(config)) return { findings: [], known: knownIn(groups, new Map()) };
   const libvirt = createLibvirt({ uri: config.libvirt.uri, logger: pino({ level: 'silent' }) });
   try {
     return await look(config, node, definitions, libvirt, {
@@ -234,7 +232,9 @@ function knownIn(
 ): GuestsByGroup {
   return new Map(
     groups.map((group) => {
-      const own = configuredGuests(group).filter(({ config }) => config.driver === 'qemu');
+      const own = group.guests
+        .filter((guest) => guest.driver === 'qemu')
+        .map((config) => ({ config, memoryMiB: qemuGuestMiB(config) }));
       const domains = (guests.get(group.name) ?? []).map(({ config, domain }) => ({
         config,
         memoryMiB:

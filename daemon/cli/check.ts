@@ -23,7 +23,7 @@ export const checkCommand: Command = {
   summary: 'is this node ready, and do both nodes agree?',
   usage: ['check'],
   description: [
-    'Looks at the configuration, the key, the interfaces, the programs, the disks and the guests of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
+    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
   ],
   options: { json: jsonOption },
   examples: [

@@ -189,6 +189,13 @@ test('names that virsh, a file or the configuration cannot take are told', async
   ]);
 });
 
+test('what a definition of the other node holds reaches no terminal as it is', async (t) => {
+  const xml = domainXml('web', { devices: diskXml('/iso/&#27;[2J') });
+  const { told } = await findingsOf(t, { group: named('web') }, fromPeer(sent('web', xml)));
+  t.regex(told[1] ?? '', /^problem: web: it cannot fail over/);
+  t.false(told.join('').includes('\u001b'));
+});
+
 test('media and state outside the storage are told, with what brings them onto it', async (t) => {
   const drive = (file: string, target: string) =>
     `<disk type='file' device='cdrom'><driver type='raw'/><source file='${file}'/><target dev='${target}'/></disk>`;
