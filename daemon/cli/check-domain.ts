@@ -92,7 +92,10 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
 function sayName({ report, virsh }: About, { name, definition }: Domain): void {
   const rename = `${virsh} domrename ${definition.uuid} NEW-NAME   # while it is off`;
   if (!isUsableName(name)) {
-    report.problem(`${name}: virsh takes this name for an id, so it cannot be started by it`, rename);
+    report.problem(
+      `${name}: virsh takes this name for an id, so that it cannot be asked for, nor be started`,
+      rename,
+    );
   } else if (Buffer.byteLength(name) > nameBytesMax) {
     report.problem(
       `${name}: the name is too long, at most ${nameBytesMax} bytes fit into a file's name`,

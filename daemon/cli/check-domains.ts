@@ -7,6 +7,7 @@ import type { Config, GroupConfig, LibvirtGuestConfig } from '../config/config.t
 import { readDrbdOptions } from '../drivers/drbd/options.ts';
 import { createLibvirt, type Libvirt, type ListedDomain } from '../drivers/libvirt/connection.ts';
 import { parseDomain } from '../drivers/libvirt/domain.ts';
+import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import { BattitoError } from '../errors.ts';
 import { qemuGuestMiB } from '../runtime/host-memory.ts';
 import type { GuestsByGroup } from '../runtime/known-guests.ts';
@@ -235,7 +236,9 @@ function knownIn(
       const own = group.guests
         .filter((guest) => guest.driver === 'qemu')
         .map((config) => ({ config, memoryMiB: qemuGuestMiB(config) }));
-      const domains = (guests.get(group.name) ?? []).map(({ config, domain }) => ({
+      // One that nobody can ask for is not started.
+      const usable = (guests.get(group.name) ?? []).filter(({ config }) => isUsableName(config.name));
+      const domains = usable.map(({ config, domain }) => ({
         config,
         memoryMiB:
           domain === null

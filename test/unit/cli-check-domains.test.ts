@@ -182,7 +182,7 @@ test('names that virsh, a file or the configuration cannot take are told', async
   const { told } = await findingsOf(t, { domains });
   const without = (text: string) => text.replaceAll('n'.repeat(241), 'NNN');
   t.deepEqual(told.slice(1).map(without), [
-    `problem: 4711: virsh takes this name for an id, so it cannot be started by it | virsh domrename ${uuidOf('4711')} NEW-NAME   # while it is off`,
+    `problem: 4711: virsh takes this name for an id, so that it cannot be asked for, nor be started | virsh domrename ${uuidOf('4711')} NEW-NAME   # while it is off`,
     `problem: NNN: the name is too long, at most 240 bytes fit into a file's name | virsh domrename ${uuidOf('n'.repeat(241))} NEW-NAME   # while it is off`,
     'info: a mail server: a name with blanks, with other letters, or of more than 31: the configuration cannot name it, to give it options or in `after`; with `all` it is started like the others',
     'ok: a mail server: its disks are on the storage of office',
