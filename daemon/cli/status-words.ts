@@ -139,7 +139,7 @@ export function storageWords({ storage, resync: measured, trouble }: ResourceVie
 }
 
 export function resourceWords(resource: ResourceView): ResourceWords {
-  const { status, operation, quarantined, leftOut, waitsFor, lastError } = resource;
+  const { status, operation, quarantined, leftOut, waitsFor, lastError, ready, readyWhy } = resource;
   const because = lastError === null ? '' : `: ${lastError}`;
   if (quarantined !== null) return { mark: 'given-up', text: `given up: ${quarantined}`, colour: 'red' };
   if (operation !== null) {
@@ -149,6 +149,10 @@ export function resourceWords(resource: ResourceView): ResourceWords {
   if (leftOut) return { mark: 'given-up', text: 'left out: no memory for it here', colour: 'red' };
   switch (status) {
     case 'up':
+      if (ready === false) {
+        const why = readyWhy === null ? '' : `: ${readyWhy}`;
+        return { mark: 'moving', text: `up, not ready yet${why}`, colour: 'yellow' };
+      }
       return { mark: 'up', text: `up${storageWords(resource)}`, colour: 'green' };
     case 'paused':
       return { mark: 'paused', text: `paused${because}`, colour: 'yellow' };

@@ -45,6 +45,10 @@ export interface ResourceView {
   readonly waitsFor: readonly string[];
   /** There is no memory for this guest here. */
   readonly leftOut: boolean;
+  /** Of a guest that is up: has it answered as `readiness` asks? Null: nothing is asked of it, or it is not up. */
+  readonly ready: boolean | null;
+  /** What a guest that is not ready yet answered last; null: it is ready, or was not asked yet. */
+  readonly readyWhy: string | null;
   /** Of a DRBD resource: what is seen of it; null: nothing yet. */
   readonly storage: StorageStatus | null;
   /** Of a DRBD resource that is resynced: how far that is (percent), what is left (KiB) and for how long (seconds). */

@@ -7,9 +7,11 @@ import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
+import { attentionOfDefinitions } from './attention-definitions.ts';
 import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfResource } from './attention-resource.ts';
 import { attentionOfStorage } from './attention-storage.ts';
+import type { GuestDefinitions } from './guests.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
@@ -19,11 +21,13 @@ export function attentionOf(
   /** Packets that the links refused, by reason. */
   refused: Readonly<Record<string, number>> = {},
   notes: StorageNotes = new Map(),
+  definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'> | null = null,
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
     ...ofPeer(state, refused),
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
+    ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
     ...ofNode(state),
     ...ofLinks(state),
   ];

@@ -105,7 +105,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       status: () =>
         statusOf({
           ...sights(),
-          config,
+          ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
         }),

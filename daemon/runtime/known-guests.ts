@@ -3,6 +3,7 @@
 
 import type { Config, GroupConfig, GuestConfig } from '../config/config.ts';
 import { parseDomain } from '../drivers/libvirt/domain.ts';
+import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import type { DefinitionStore } from './definition-store.ts';
 import { qemuGuestMiB } from './host-memory.ts';
 import type { KnownGuest } from './policy.ts';
@@ -26,7 +27,10 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
   };
   const others = ({ name: group, allGuests }: GroupConfig): readonly GuestConfig[] => {
     if (allGuests === null) return [];
-    const names = inUse.filter((version) => version.group === group && !named.has(version.name));
+    // One that virsh cannot be asked for would be `unknown` for ever, and hold its group up.
+    const names = inUse.filter(
+      ({ name, group: of }) => of === group && !named.has(name) && isUsableName(name),
+    );
     return [...new Set(names.map(({ name }) => name))].sort().map((name) => ({ ...allGuests, name }));
   };
   return new Map(

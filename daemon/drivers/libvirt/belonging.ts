@@ -1,6 +1,7 @@
 // Decides whether a domain can fail over with a group: whether all of its disks lie on the group's storage. Pure.
 // Guarantees: what could not be told counts as elsewhere, with the reason.
 
+import { shellLine, shellQuote } from '../shell.ts';
 import type { DomainDefinition, DomainDisk } from './domain.ts';
 
 /** Of one group: paths of its block devices, with every name that they have, and where its file systems are mounted. */
@@ -48,6 +49,8 @@ export interface Apart {
   readonly what: 'cdrom' | 'floppy' | 'nvram' | 'tpm' | 'share' | 'boot-file';
   readonly path: string;
   readonly message: string;
+  /** The command that mends it, while the guest is off. */
+  readonly next: string;
 }
 
 export type Belonging =
@@ -117,27 +120,31 @@ function mediumApart(domain: string, facts: DiskFacts, all: DomainFacts): readon
   return found.map(({ path }) => ({
     what: device,
     path,
-    message:
-      `the medium in ${target} (${path}) is only on this host; where it is missing the guest does not start: ` +
-      `virsh change-media ${domain} ${target} --eject --config`,
+    message: `the medium in ${target}, ${path}, is not on the group's storage; where it is missing the guest does not start`,
+    next: `virsh change-media ${shellLine([domain, target])} --eject --config`,
   }));
 }
 
-function stateApart(domain: DomainDefinition, facts: DomainFacts): readonly Apart[] {
-  const wanted: { readonly what: Apart['what']; readonly path: string; readonly why: string }[] = [];
+function stateApart(domain: DomainDefinition, all: DomainFacts): readonly Apart[] {
+  const wanted: (Omit<Apart, 'message'> & { readonly why: string })[] = [];
+  const edit = `virsh edit ${shellQuote(domain.name)}`;
+  const place = all.storage.mounts[0] ?? "a file system of the group's";
   if (domain.nvram !== null) {
     const why = 'the variables of its UEFI, with the order it boots in; the other node starts with others';
-    wanted.push({ what: 'nvram', path: domain.nvram, why });
+    const next = `cp ${shellQuote(domain.nvram)} ${place}/ && ${edit}   # and name the copy in <nvram>`;
+    wanted.push({ what: 'nvram', path: domain.nvram, why, next });
   }
   if (domain.tpm?.stateDirectory != null) {
     const why = 'the state of its TPM; what is sealed with it cannot be opened on the other node';
-    wanted.push({ what: 'tpm', path: domain.tpm.stateDirectory, why });
+    const next = `cp -a ${shellQuote(domain.tpm.stateDirectory)} ${place}/ && ${edit}   # and name the copy in <backend>, which newer versions of libvirt take: <source type='dir' path='...'/>`;
+    wanted.push({ what: 'tpm', path: domain.tpm.stateDirectory, why, next });
   }
   for (const share of domain.shares) {
     wanted.push({
       what: 'share',
       path: share,
       why: 'a directory that it shares; the other node has another one or none',
+      next: `${edit}   # and name a directory on ${place} in <filesystem>`,
     });
   }
   for (const file of domain.bootFiles) {
@@ -145,11 +152,12 @@ function stateApart(domain: DomainDefinition, facts: DomainFacts): readonly Apar
       what: 'boot-file',
       path: file,
       why: 'it boots from it; the other node needs the same file',
+      next: `cp ${shellQuote(file)} ${place}/ && ${edit}   # and name the copy in <os>`,
     });
   }
-  return wanted.flatMap(({ what, path, why }) => {
-    const outside = notOn(facts.reals[path] ?? path, 'file', facts) !== undefined;
-    return outside ? [{ what, path, message: `${path} is not on the group's storage: ${why}` }] : [];
+  return wanted.flatMap(({ what, path, why, next }) => {
+    const outside = notOn(all.reals[path] ?? path, 'file', all) !== undefined;
+    return outside ? [{ what, path, message: `${path} is not on the group's storage: ${why}`, next }] : [];
   });
 }
 

@@ -46,6 +46,8 @@ const resourceView = z.strictObject({
   lastError: z.string().nullable(),
   waitsFor: z.array(z.string()),
   leftOut: z.boolean(),
+  ready: z.boolean().nullable(),
+  readyWhy: z.string().nullable(),
   // No mirrored disk is to be had here.
   storage: z.null(),
   resync: z.null(),
