@@ -140,8 +140,8 @@ export const doing: readonly Defect[] = [
     name: 'unknown-is-down',
     what: 'what cannot be told counts as down',
     file: 'resource.ts',
-    find: "return status?.kind === 'down' && operation === null && !inDoubt;",
-    replace: "return (status?.kind === 'down' || status?.kind === 'unknown') && operation === null;",
+    find: "return status?.kind === 'down' && isLeftAlone && !inDoubt;",
+    replace: "return (status?.kind === 'down' || status?.kind === 'unknown') && isLeftAlone;",
     variants: anywhere,
   },
   {
