@@ -1,28 +1,44 @@
 // Battito on both nodes as an administrator sets it up: the package, the key, the configuration, a mirror that asks it,
-// a file system with the counting guest's disk, the service enabled. Done once for a package: the state of both nodes is
-// kept beside the image, and every test goes on from there within seconds.
+// a file system with the guests' disks, the service enabled. Done once for a package and an installation: the state of
+// both nodes is kept beside the image, and every test goes on from there within seconds.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { writeGuestDisk } from './guest.ts';
 import type { Lab } from './lab.ts';
 import { createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
+import type { LabNode } from './node.ts';
 import { packageFile } from './package.ts';
 import { keepState } from './saved-state.ts';
 
 export const floatingAddress = '192.168.1.1';
 export const mountPoint = '/srv/guests';
 export const groupName = 'office';
-export const guestDisk = `${mountPoint}/counter.raw`;
-/** On each node's own disk: what the guest has shown there. */
-export const guestSerial = '/var/lib/counter.serial';
 /** More than a gigabyte each. */
 const keptUnusedMs = 2 * 3600 * 1000;
 
+/** A guest that counts. */
+export interface InstalledGuest {
+  readonly name: string;
+  /** On each node's own disk: what the guest has shown there. */
+  readonly serial: string;
+  /** Of the command line of its QEMU, for pgrep. */
+  readonly process: string;
+}
+
+/** What is installed besides what is always the same. */
+export interface Installation {
+  /** Of the configuration: from the key `guests` of the group on, and what follows the groups. */
+  readonly guestsText: string;
+  /** All count once the group is active. */
+  readonly guests: readonly InstalledGuest[];
+  /** On the primary, with the group's file system mounted: the guests' disks, and what belongs to them. */
+  setUp(primary: LabNode): Promise<void>;
+}
+
 /** Times that hold when both hosts are emulated on two busy processors. */
-const configText = `cluster: office
+const configText = ({ guestsText }: Installation) => `cluster: office
 nodes:
   primary: { address: 192.168.1.2 }
   secondary: { address: 192.168.1.3 }
@@ -43,34 +59,26 @@ groups:
     addresses: [${floatingAddress}/24 dev eth0]
     drbd: [r0]
     filesystems: [{ device: ${mirrorDevice}, mount: ${mountPoint} }]
-    guests:
-      - name: counter
-        driver: qemu
-        memory: 32M
-        accel: tcg
-        disk: { file: ${guestDisk}, format: raw }
-        serial: ${guestSerial}
-        start-timeout: 60s
-`;
+${guestsText}`;
 
 /** As the README has it copied to /etc/drbd.d. */
 const packagedResource = '/usr/share/doc/battito/examples/drbd-r0.res';
 
 const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
 
-function installedStateFolder(lab: Lab, deb: string): string {
-  const recipe = ['installed.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'].map((name) =>
-    digest(readFileSync(join(import.meta.dirname, name))),
-  );
-  const key = digest(JSON.stringify([basename(lab.savedState), digest(readFileSync(deb)), recipe]));
+function installedStateFolder(lab: Lab, deb: string, installation: Installation): string {
+  const files = ['installed.ts', 'installations.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'];
+  const recipe = files.map((name) => digest(readFileSync(join(import.meta.dirname, name))));
+  const made = [basename(lab.savedState), digest(readFileSync(deb)), recipe, configText(installation)];
+  const key = digest(JSON.stringify(made));
   return join(dirname(lab.savedState), `cluster-${key}`);
 }
 
 /** The package, the key, the configuration, the mirror with its file system; the service enabled and not started. */
-async function installAll(lab: Lab, deb: string): Promise<void> {
+async function installAll(lab: Lab, deb: string, installation: Installation): Promise<void> {
   const { primary } = lab;
   await lab.both((node) => node.install(deb));
-  await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText));
+  await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText(installation)));
   await primary.run('battito keygen');
   const key = await primary.run('cat /etc/battito/key');
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
@@ -78,10 +86,10 @@ async function installAll(lab: Lab, deb: string): Promise<void> {
   await createMirror(lab, { example, asksBattito: true });
   await primary.run(
     `drbdadm primary r0 && mkfs.ext4 -q ${mirrorDevice} && mkdir -p ${mountPoint} && ` +
-      `mount ${mirrorDevice} ${mountPoint} && truncate -s 1M ${guestDisk}`,
+      `mount ${mirrorDevice} ${mountPoint}`,
   );
   await lab.secondary.run(`mkdir -p ${mountPoint}`);
-  await writeGuestDisk(primary, guestDisk);
+  await installation.setUp(primary);
   await primary.run(`umount ${mountPoint} && drbdadm secondary r0`);
   await lab.both(async (node) => {
     await mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' });
@@ -90,13 +98,13 @@ async function installAll(lab: Lab, deb: string): Promise<void> {
 }
 
 /** Both nodes as after a boot, everything installed, nothing started. */
-export async function resetToInstalled(lab: Lab): Promise<void> {
+export async function resetToInstalled(lab: Lab, installation: Installation): Promise<void> {
   const deb = await packageFile();
-  const folder = installedStateFolder(lab, deb);
+  const folder = installedStateFolder(lab, deb, installation);
   if (!existsSync(folder)) {
     await removeUnused(dirname(folder));
     await lab.reset();
-    await installAll(lab, deb);
+    await installAll(lab, deb, installation);
     await keepState(lab, folder);
   }
   await utimes(folder, new Date(), new Date());
