@@ -45,7 +45,7 @@ export interface Libvirt {
   close(): Promise<void>;
 }
 
-const lookTimeoutMs = 3000;
+const lookTimeoutMs = 5000;
 /** libvirtd that is gone without a word, e.g. stopped, is noticed by the stream of events after these. */
 const keepalive = ['-k', '5', '-K', '3'];
 
