@@ -22,9 +22,9 @@ const restPerLook = 20;
 const restMsMax = 30_000;
 
 /**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. Where a look takes long there is
- * a longer rest after it, so that looking makes no slow host slower. While an operation is under way nothing is looked
- * at: what is seen half-way would be noise. What was seen before an operation is not reported after it.
+ * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. Where a look that tells something
+ * takes long there is a longer rest after it, so that looking makes no slow host slower. While an operation is under way
+ * nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported after it.
  */
 export function createWatch(
   onStatus: (status: ResourceStatus) => void,
@@ -63,7 +63,7 @@ export function createWatch(
         (error: unknown): ResourceStatus => ({ kind: 'unknown', message: String(error) }),
       );
       report(status, seenIn);
-      lookedMs = performance.now() - beganAtMs;
+      lookedMs = status.kind === 'unknown' ? 0 : performance.now() - beganAtMs;
     }
     looking = undefined;
     rest(lookedMs);

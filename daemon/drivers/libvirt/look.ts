@@ -104,8 +104,7 @@ export async function lookAtDomain(
   };
 }
 
-/** Of an operation, which has a deadline of its own: a host that has just started guests is slow to answer. */
-const directTimeoutMs = 8000;
+const directTimeoutMs = 10_000;
 
 function of(status: ResourceStatus, condition: Condition, more: Partial<Look> = {}): Look {
   return { status, condition, said: null, defined: null, process: undefined, ...more };

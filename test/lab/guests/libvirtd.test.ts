@@ -74,3 +74,37 @@ labTest(
     t.regex(await cluster.log(secondary), /libvirt is not there; its unit is started/);
   },
 );
+
+labTest(
+  'libvirtd of the active node hangs, and then the host is cut off: its guests are frozen without libvirtd before the ' +
+    'other node starts them, and ended once the nodes hear each other',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const cluster = await useDomains(lab);
+    const watch = startStopwatch(t);
+    for (const { name } of cluster.guests) {
+      await cluster.lists(secondary, 'stored', name, ({ definition }) => definition?.state === 'same');
+    }
+    const { guestPids } = await cluster.held(primary);
+    await primary.run('kill -STOP $(pidof libvirtd)');
+    await cluster.cutOff(primary);
+    watch.restart('libvirtd stands still, and the host is cut off');
+    await cluster.phaseIs(primary, 'frozen');
+    watch.lap('its guests are frozen');
+    const states = await primary.run(`ps -o stat= -p ${guestPids.join(',')}`);
+    t.regex(states, /^(T\S*\n){3}$/, 'stopped by a signal');
+    await cluster.runsOn(secondary);
+    watch.lap('they count on the other node');
+    await cluster.mend(primary);
+    watch.restart('the cables are mended');
+    await cluster.settled('secondary');
+    watch.lap('the loser is a standby, and in step');
+    t.true(await cluster.holdsNothing(primary), 'its copies were ended');
+    for (const { name } of cluster.guests) {
+      const last = await cluster.lastCount(primary, name);
+      t.true((await cluster.startedFrom(secondary, name)) >= last, `${name} had counted to ${last}`);
+    }
+    await primary.run('kill -CONT $(pidof libvirtd)');
+    await primary.until('nothing runs there', 'virsh --quiet list --name', (text) => text.trim() === '');
+  },
+);
