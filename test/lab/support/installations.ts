@@ -8,7 +8,9 @@ import type { LabNode } from './node.ts';
 const counterDisk = `${mountPoint}/counter.raw`;
 const counterSerial = '/var/lib/counter.serial';
 
+/** Times that hold when both hosts are emulated on two busy processors. */
 export const counterInstallation: Installation = {
+  timings: 'keepalive: 500ms\n  warntime: 2s\n  deadtime: 5s\n  initdead: 20s',
   guestsText: `    guests:
       - name: counter
         driver: qemu
@@ -35,6 +37,8 @@ const domainNames = ['dns', 'mail', 'web'] as const;
 
 /** Three domains on the file system, of which only the primary's libvirt has ever heard. */
 export const domainsInstallation: Installation = {
+  // Four emulators on an emulated host: it is slower still.
+  timings: 'keepalive: 1s\n  warntime: 6s\n  deadtime: 15s\n  initdead: 60s',
   guestsText: `    guests:
       - all
       - name: dns

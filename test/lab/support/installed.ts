@@ -29,6 +29,8 @@ export interface InstalledGuest {
 
 /** What is installed besides what is always the same. */
 export interface Installation {
+  /** Of the configuration: those of the heartbeats. */
+  readonly timings: string;
   /** Of the configuration: from the key `guests` of the group on, and what follows the groups. */
   readonly guestsText: string;
   /** All count once the group is active. */
@@ -37,17 +39,13 @@ export interface Installation {
   setUp(primary: LabNode): Promise<void>;
 }
 
-/** Times that hold when both hosts are emulated on two busy processors. */
-const configText = ({ guestsText }: Installation) => `cluster: office
+const configText = ({ timings, guestsText }: Installation) => `cluster: office
 nodes:
   primary: { address: 192.168.1.2 }
   secondary: { address: 192.168.1.3 }
 heartbeat:
   key-file: /etc/battito/key
-  keepalive: 500ms
-  warntime: 2s
-  deadtime: 5s
-  initdead: 20s
+  ${timings}
   links:
     - { interface: eth1 }
     - { interface: eth0, mode: unicast }
@@ -61,6 +59,8 @@ groups:
     filesystems: [{ device: ${mirrorDevice}, mount: ${mountPoint} }]
 ${guestsText}`;
 
+/** A host that is emulated on a busy processor may not run for longer than one that a person would wait for. */
+const patientService = '[Service]\nWatchdogSec=90s\n';
 /** As the README has it copied to /etc/drbd.d. */
 const packagedResource = '/usr/share/doc/battito/examples/drbd-r0.res';
 
@@ -79,6 +79,7 @@ async function installAll(lab: Lab, deb: string, installation: Installation): Pr
   const { primary } = lab;
   await lab.both((node) => node.install(deb));
   await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText(installation)));
+  await lab.both((node) => node.writeFile('/etc/systemd/system/battito.service.d/lab.conf', patientService));
   await primary.run('battito keygen');
   const key = await primary.run('cat /etc/battito/key');
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
@@ -94,7 +95,9 @@ async function installAll(lab: Lab, deb: string, installation: Installation): Pr
   await lab.both(async (node) => {
     await mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' });
   });
-  await lab.both((node) => node.run('drbdadm down r0; systemctl enable --quiet battito; sync'));
+  await lab.both((node) =>
+    node.run('drbdadm down r0; systemctl daemon-reload; systemctl enable --quiet battito; sync'),
+  );
 }
 
 /** Both nodes as after a boot, everything installed, nothing started. */
