@@ -17,10 +17,14 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
+/** The rest after a look, as a multiple of the look, and its bound. */
+const restPerLook = 20;
+const restMsMax = 30_000;
+
 /**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. While an operation is under
- * way nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported
- * after it.
+ * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. Where a look that tells something
+ * takes long there is a longer rest after it, so that looking makes no slow host slower. While an operation is under way
+ * nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported after it.
  */
 export function createWatch(
   onStatus: (status: ResourceStatus) => void,
@@ -30,6 +34,7 @@ export function createWatch(
   const stopping = new AbortController();
   const { signal } = stopping;
   let timer: NodeJS.Timeout | undefined;
+  let isStarted = false;
   let last: ResourceStatus | undefined;
   let looking: Promise<void> | undefined;
   let again = false;
@@ -41,22 +46,33 @@ export function createWatch(
     onStatus(status);
   }
 
+  function rest(tookMs: number): void {
+    clearTimeout(timer);
+    if (signal.aborted) return;
+    timer = setTimeout(look, Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook)));
+    timer.unref();
+  }
+
   async function lookUntilQuiet(): Promise<void> {
+    let lookedMs = 0;
     while (again && !signal.aborted && operationsUnderWay === 0) {
       again = false;
       const seenIn = epoch;
+      const beganAtMs = performance.now();
       const status = await see(last?.kind, signal).catch(
         (error: unknown): ResourceStatus => ({ kind: 'unknown', message: String(error) }),
       );
       report(status, seenIn);
+      lookedMs = status.kind === 'unknown' ? 0 : performance.now() - beganAtMs;
     }
     looking = undefined;
+    rest(lookedMs);
     if (again && !signal.aborted && operationsUnderWay === 0) look();
   }
 
   function look(): void {
     again = true;
-    if (looking !== undefined || signal.aborted || operationsUnderWay > 0 || timer === undefined) return;
+    if (looking !== undefined || signal.aborted || operationsUnderWay > 0 || !isStarted) return;
     looking = lookUntilQuiet();
   }
 
@@ -65,9 +81,9 @@ export function createWatch(
     report,
     epoch: () => epoch,
     start(): void {
-      if (timer !== undefined || signal.aborted) return;
-      timer = setInterval(look, reconcileMs);
-      timer.unref();
+      if (isStarted || signal.aborted) return;
+      isStarted = true;
+      rest(0);
     },
     pause(): void {
       operationsUnderWay += 1;
@@ -79,7 +95,7 @@ export function createWatch(
     },
     async stop(): Promise<void> {
       stopping.abort();
-      clearInterval(timer);
+      clearTimeout(timer);
       await looking;
     },
   };

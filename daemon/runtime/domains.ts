@@ -27,6 +27,9 @@ export interface Domains {
   close(): Promise<void>;
 }
 
+/** The rest after a look, as a multiple of the look, so that looking makes no slow host slower; and its bound. */
+const restPerLook = 20;
+const restMsMax = 5 * 60_000;
 /** Several events come of one change. */
 const settleMs = 200;
 
@@ -106,6 +109,7 @@ export function watchDomains(options: DomainsOptions): Domains {
     if (looking !== null || signal.aborted) return;
     clearTimeout(timer);
     looking = (async () => {
+      const beganAtMs = monotonicMs();
       while (isWanted && !signal.aborted) {
         isWanted = false;
         await look().catch((error: unknown) => {
@@ -113,7 +117,8 @@ export function watchDomains(options: DomainsOptions): Domains {
         });
       }
       looking = null;
-      if (!signal.aborted) timer = setTimeout(wake, everyMs);
+      const restMs = Math.min(restMsMax, (monotonicMs() - beganAtMs) * restPerLook);
+      if (!signal.aborted) timer = setTimeout(wake, Math.max(everyMs, restMs));
     })();
   };
 

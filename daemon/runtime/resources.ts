@@ -64,7 +64,7 @@ export interface ResourcesOptions {
   readonly post: (event: Untimed) => void;
 }
 
-const observeTimeoutMs = 5000;
+const observeTimeoutMs = 15_000;
 /** After a look that did not end in time: a daemon that has just started decides nothing before it has seen everything. */
 const observeAgainMs = 2000;
 /** To load DRBD's module and bring a resource up. */

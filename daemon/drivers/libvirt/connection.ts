@@ -45,7 +45,8 @@ export interface Libvirt {
   close(): Promise<void>;
 }
 
-const lookTimeoutMs = 3000;
+/** Long enough for a host that is busy: of one that is slow it must not be said that its libvirt is silent. */
+const lookTimeoutMs = 10_000;
 /** libvirtd that is gone without a word, e.g. stopped, is noticed by the stream of events after these. */
 const keepalive = ['-k', '5', '-K', '3'];
 

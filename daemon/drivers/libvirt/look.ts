@@ -104,7 +104,7 @@ export async function lookAtDomain(
   };
 }
 
-const directTimeoutMs = 3000;
+const directTimeoutMs = 10_000;
 
 function of(status: ResourceStatus, condition: Condition, more: Partial<Look> = {}): Look {
   return { status, condition, said: null, defined: null, process: undefined, ...more };
