@@ -46,14 +46,6 @@ const proof: readonly Defect[] = [
     variants: anywhere,
   },
   {
-    name: 'lease-not-needed',
-    what: 'the time of the watchdog is waited, but nobody asks whether the lease is ours',
-    file: 'safeguards.ts',
-    find: '|| heldSince === null || !leaseIsValid(state)) return null;',
-    replace: ') return null;',
-    variants: lease,
-  },
-  {
     name: 'cut-off-after-a-goodbye',
     what: 'a node that runs by the goodbye of its peer, without the lease, goes on when it is cut off from all',
     file: 'facts.ts',
