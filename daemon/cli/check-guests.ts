@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Config, GuestConfig } from '../config/config.ts';
+import type { Config, GroupConfig, QemuGuestConfig } from '../config/config.ts';
 import { isWithin } from '../config/paths.ts';
 import { parseMountinfo, topMountAt } from '../drivers/filesystem/mountinfo.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
@@ -13,11 +13,11 @@ export function checkGuests(
   isMounted: (place: string) => boolean = mountedPlaces(),
 ): readonly Finding[] {
   const report = reporter('guests');
-  const guests = config.groups.flatMap((group) => group.guests);
+  const guests = config.groups.flatMap(ownGuests);
   for (const group of config.groups) {
     // Where the group does not run its images are not to be seen, and need not be.
     const away = group.filesystems.map(({ mount }) => mount).filter((mount) => !isMounted(mount));
-    for (const guest of group.guests) {
+    for (const guest of ownGuests(group)) {
       checkGuest(report, guest, node, (file) => away.find((mount) => isWithin(file, mount)));
     }
   }
@@ -25,6 +25,9 @@ export function checkGuests(
   if (wantsKvm.length > 0) checkKvm(report, wantsKvm);
   return report.findings;
 }
+
+/** What the daemon runs itself; a libvirt domain says elsewhere what it needs. */
+const ownGuests = ({ guests }: GroupConfig) => guests.filter((guest) => guest.driver === 'qemu');
 
 /** By what the kernel lists: a file system that hangs would keep whoever enters it. */
 export function mountedPlaces(mountinfo = '/proc/self/mountinfo'): (place: string) => boolean {
@@ -35,7 +38,7 @@ export function mountedPlaces(mountinfo = '/proc/self/mountinfo'): (place: strin
 
 function checkGuest(
   report: Reporter,
-  guest: GuestConfig,
+  guest: QemuGuestConfig,
   node: string,
   unmounted: (file: string) => string | undefined,
 ): void {
@@ -85,7 +88,7 @@ function diskFault(file: string): string | null {
   }
 }
 
-function checkKvm(report: Reporter, guests: readonly GuestConfig[]): void {
+function checkKvm(report: Reporter, guests: readonly QemuGuestConfig[]): void {
   if (existsSync('/dev/kvm')) {
     report.ok('/dev/kvm is there: guests run at full speed');
     return;

@@ -227,7 +227,7 @@ async function checkGuestDisks(
     taken.set(await identityOf(device, mirrors.devices), `${device}, which is mounted at ${mount}`);
   }
   for (const group of config.groups) {
-    for (const { name, disk } of group.guests) {
+    for (const { name, disk } of group.guests.filter((guest) => guest.driver === 'qemu')) {
       const identity = await identityOf(disk.file, mirrors.devices);
       const other = identity === null ? undefined : taken.get(identity);
       if (other !== undefined) {

@@ -1,10 +1,14 @@
 // `battito check`: is this node fit to run, and do both nodes agree? It reads and asks, and changes nothing; of programs
-// it starts those alone that tell of DRBD, of kernel modules and of units.
+// it starts those alone that tell of DRBD, of libvirt and its images, of kernel modules and of units.
 
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import { usesLibvirt } from '../runtime/known-guests.ts';
 import { checkDaemon } from './check-daemon.ts';
+import { checkAgreement, noDefinitions, readDefinitions } from './check-definitions.ts';
+import { checkDomains } from './check-domains.ts';
+import { checkGuestMemory } from './check-guest-memory.ts';
 import { checkGuests } from './check-guests.ts';
 import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
 import { checkStorage } from './check-storage.ts';
@@ -19,7 +23,7 @@ export const checkCommand: Command = {
   summary: 'is this node ready, and do both nodes agree?',
   usage: ['check'],
   description: [
-    'Looks at the configuration, the key, the interfaces, the programs, the disks and the guests of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
+    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
   ],
   options: { json: jsonOption },
   examples: [
@@ -54,12 +58,17 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const key = await checkKey(config);
   searchSystemDirectories();
   const machine = thisMachine();
+  const definitions = usesLibvirt(config) ? await readDefinitions(client, settings.stateDir) : noDefinitions;
+  const domains = await checkDomains(config, settings.node, definitions);
   const all = [
     ...findings,
     ...key,
     ...checkMachine(config, settings.node, machine),
     ...(await checkStorage(config, settings.node, machine)),
     ...checkGuests(config, settings.node),
+    ...domains.findings,
+    ...(await checkGuestMemory(config, domains.known, settings.node)),
+    ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
     ...(await checkDaemon(config, client)),
   ];

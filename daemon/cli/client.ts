@@ -3,6 +3,8 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import { restartInPlace } from '../control/attention-item.ts';
+import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
@@ -18,6 +20,12 @@ export interface ControlClient {
   readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
+  readonly guests: () => Promise<GuestDefinitions>;
+  readonly guestTexts: (uuid: string) => Promise<GuestTexts>;
+  /** Newest first. */
+  readonly guestHistory: (uuid: string) => Promise<readonly GuestVersion[]>;
+  /** @throws BattitoError `no-such-definition` */
+  readonly keepGuest: (uuid: string, node: string) => Promise<string>;
 }
 
 interface Answer {
@@ -65,6 +73,17 @@ export function controlClient(
       if (!outdatingAnswers.some((known) => known === answer))
         throw notBattito(socketPath, 'an answer about the peer that DRBD does not know');
       return answer as OutdatingAnswer;
+    },
+    guests: () => get('/v1/guests', (value) => Array.isArray((value as GuestDefinitions | null)?.guests)),
+    guestTexts: (uuid) =>
+      get(`/v1/guests/texts?uuid=${uuid}`, (value) => typeof (value as GuestTexts | null)?.name === 'string'),
+    guestHistory: (uuid) => get(`/v1/guests/history?uuid=${uuid}`, Array.isArray),
+    async keepGuest(uuid, node) {
+      const { statusCode, body } = await ask('POST', '/v1/guests/keep', { uuid, node });
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+      const message = (body as { readonly message?: unknown } | null)?.message;
+      if (typeof message !== 'string') throw notBattito(socketPath, 'no word about what was kept');
+      return message;
     },
   };
 }
@@ -198,5 +217,10 @@ function notBattito(socketPath: string, found: string, cause?: unknown): Battito
 function apiError(socketPath: string, statusCode: number, body: unknown): BattitoError {
   const error = (body as ApiError | null)?.error;
   if (typeof error?.message !== 'string') return notBattito(socketPath, `HTTP status ${statusCode}`);
+  // A path that it does not have: an upgrade has not restarted it yet.
+  if (error.code === 'not-found' && /^no [A-Z]+ \//.test(error.message)) {
+    const next = `the daemon may be older than the command: ${restartInPlace}`;
+    return new BattitoError(error.code, `the daemon at ${socketPath} has ${error.message}`, { next });
+  }
   return new BattitoError(error.code, error.message, error.next === null ? {} : { next: error.next });
 }

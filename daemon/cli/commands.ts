@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import('./simulate.ts')).simulateCommand,
   incident: async () => (await import('./incident.ts')).incidentCommand,
   check: async () => (await import('./check.ts')).checkCommand,
+  guests: async () => (await import('./guests.ts')).guestsCommand,
   drbd: async () => (await import('./drbd.ts')).drbdCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,

@@ -1,6 +1,6 @@
 // What `battito check` finds, and how it is shown. Pure.
 
-import { type Look, paint } from './output.ts';
+import { harmless, type Look, paint } from './output.ts';
 import { hanging } from './status-picture.ts';
 
 export type Level = 'ok' | 'info' | 'warning' | 'problem';
@@ -26,8 +26,14 @@ export interface Reporter {
 
 export function reporter(area: string): Reporter {
   const findings: Finding[] = [];
+  // A message may hold what a definition, or a program, says.
   const add = (level: Level, message: string, mend: string | null) =>
-    void findings.push({ area, level, message, mend });
+    void findings.push({
+      area,
+      level,
+      message: harmless(message),
+      mend: mend === null ? null : harmless(mend).replaceAll('\n', ' '),
+    });
   return {
     findings,
     ok: (message) => add('ok', message, null),

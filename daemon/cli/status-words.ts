@@ -122,6 +122,7 @@ const actionWords: Readonly<Record<string, string>> = {
   destroy: 'switching off',
   freeze: 'freezing',
   resume: 'resuming',
+  save: 'saving',
 };
 
 /** A mirrored disk in DRBD's words. A daemon that an upgrade has not restarted yet may leave out the newer fields. */
@@ -138,24 +139,34 @@ export function storageWords({ storage, resync: measured, trouble }: ResourceVie
 }
 
 export function resourceWords(resource: ResourceView): ResourceWords {
-  const { status, operation, quarantined, lastError } = resource;
+  const { status, operation, quarantined, leftOut, waitsFor, lastError, ready, readyWhy } = resource;
   const because = lastError === null ? '' : `: ${lastError}`;
   if (quarantined !== null) return { mark: 'given-up', text: `given up: ${quarantined}`, colour: 'red' };
   if (operation !== null) {
     const doing = `${actionWords[operation.action] ?? operation.action} ${formatSpan(operation.forMs)}`;
     return { mark: 'moving', text: doing + because, colour: 'yellow' };
   }
+  if (leftOut) return { mark: 'given-up', text: 'left out: no memory for it here', colour: 'red' };
   switch (status) {
     case 'up':
+      if (ready === false) {
+        const why = readyWhy === null ? '' : `: ${readyWhy}`;
+        return { mark: 'moving', text: `up, not ready yet${why}`, colour: 'yellow' };
+      }
       return { mark: 'up', text: `up${storageWords(resource)}`, colour: 'green' };
     case 'paused':
       return { mark: 'paused', text: `paused${because}`, colour: 'yellow' };
     case 'down':
+      if (waitsFor.length > 0) {
+        return { mark: 'moving', text: `waits for ${waitsFor.join(', ')}${because}`, colour: 'yellow' };
+      }
       return {
         mark: 'down',
         text: `down${storageWords(resource)}${because}`,
         colour: lastError === null ? 'dim' : 'red',
       };
+    case 'failed':
+      return { mark: 'given-up', text: `crashed${because}`, colour: 'red' };
     case 'unknown':
       return { mark: 'unknown', text: `unknown${because}`, colour: 'yellow' };
   }

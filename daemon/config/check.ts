@@ -2,12 +2,13 @@
 // They look at the plain values of the file, valid or not, and pass over whatever the schema has refused already,
 // so that their findings stand beside the schema's and nobody mends a file in rounds.
 
-import { at, type Claim, claim, itemsAt, mappingAt, repeated } from './claims.ts';
+import { at, type Claim, claim, itemsAt, mappingAt, repeated, unknownName } from './claims.ts';
 import type { Finding, Path } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { normalPath } from './paths.ts';
-import { nearest } from './problem.ts';
-import { defaultTimings, expectedName, expectedNodeName } from './schema.ts';
+import { checkOrder } from './guest-order.ts';
+import { checkGuests } from './guest-rules.ts';
+import { defaultTimings } from './schema.ts';
+import { expectedName, expectedNodeName } from './schema-parts.ts';
 import { checkStorage } from './storage-rules.ts';
 import {
   canonicalHostAddress,
@@ -28,6 +29,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkAddresses(file),
     ...checkStorage(file),
     ...checkGuests(file),
+    ...checkOrder(file),
   ];
 }
 
@@ -138,11 +140,7 @@ function checkLinkAddresses(link: unknown, linkPath: Path, nodes: readonly strin
 }
 
 function unknownNode(path: Path, target: 'key' | 'value', name: string, nodes: readonly string[]): Finding {
-  const suggestion = nearest(name, nodes);
-  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-  const expected = `one of the nodes ${nodes.join(', ')}`;
-  const message = `expected ${expected}, found ${JSON.stringify(name)}${hint}`;
-  return { path, target, message, expected, ...(suggestion === undefined ? {} : { suggestion }) };
+  return unknownName({ path, target, name, names: nodes, expected: `one of the nodes ${nodes.join(', ')}` });
 }
 
 function checkGroups(file: unknown, nodes: readonly string[]): Finding[] {
@@ -217,22 +215,5 @@ function checkAddresses(file: unknown): Finding[] {
     ...findings,
     ...owned(pinged, 'an address beyond both nodes, such as the gateway'),
     ...repeated(floating, 'each floating address once'),
-  ];
-}
-
-function checkGuests(file: unknown): Finding[] {
-  const guests = Object.keys(mappingAt(file, 'groups')).flatMap((name) =>
-    itemsAt(file, 'groups', name, 'guests'),
-  );
-  const claims = (path: Path, change: (text: string) => string = (text) => text) =>
-    guests.map(([guestPath]) => claim(file, [...guestPath, ...path], [], change));
-  return [
-    ...repeated(claims(['name']), 'each guest to have its own name'),
-    ...repeated(
-      claims(['network', 'mac'], (mac) => mac.toLowerCase()),
-      'each guest to have its own MAC address',
-    ),
-    ...repeated(claims(['vnc']), 'each guest to have its own VNC display'),
-    ...repeated(claims(['serial'], normalPath), 'each guest to have its own serial file'),
   ];
 }

@@ -1,8 +1,8 @@
-// Looks into the plain values of the file, valid or not, for the rules between keys: what stands where, and what stands
-// there twice.
+// Looks into the plain values of the file, valid or not, for the rules between keys: what stands where, what stands
+// there twice, and what names nothing.
 
 import type { Finding, Path } from './document.ts';
-import { formatPath } from './problem.ts';
+import { formatPath, nearest } from './problem.ts';
 
 /** Undefined where there is nothing. */
 export function at(value: unknown, ...path: Path): unknown {
@@ -56,4 +56,21 @@ export function repeated(claims: readonly Claim[], expected: string): Finding[] 
     }
     return [{ path, message: `the same as ${formatPath(earlier)}; expected ${expected}`, expected }];
   });
+}
+
+export interface UnknownName {
+  readonly path: Path;
+  readonly target: 'key' | 'value';
+  readonly name: string;
+  /** The names that there are. */
+  readonly names: readonly string[];
+  readonly expected: string;
+}
+
+/** A name of something that does not exist; the nearest one that does is suggested. */
+export function unknownName({ path, target, name, names, expected }: UnknownName): Finding {
+  const suggestion = nearest(name, names);
+  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+  const message = `expected ${expected}, found ${JSON.stringify(name)}${hint}`;
+  return { path, target, message, expected, ...(suggestion === undefined ? {} : { suggestion }) };
 }

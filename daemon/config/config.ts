@@ -34,9 +34,41 @@ export interface GuestDisk {
   readonly locking: 'auto' | 'off';
 }
 
-/** A guest started directly as a QEMU process. */
-export interface QemuGuestConfig {
+/** How a guest that runs is known to be of use; `timeoutMs`: after that the guests after it start all the same. */
+export type Readiness =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'agent'; readonly timeoutMs: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly timeoutMs: number }
+  | { readonly kind: 'ping'; readonly address: string; readonly timeoutMs: number };
+
+/** What a planned move does with a guest. */
+export type HandoverMode = 'shutdown' | 'save';
+
+/** What every guest has, whatever runs it. */
+export interface GuestOptions {
   readonly name: string;
+  /** Higher ones start first, in waves; equal ones together. */
+  readonly priority: number;
+  /** Names of guests of the same group that must be ready, or given up, before this one starts. */
+  readonly after: readonly string[];
+  /** How long the guests after it wait once it is ready, milliseconds. */
+  readonly startDelayMs: number;
+  readonly readiness: Readiness;
+  readonly handover: HandoverMode;
+  /** How long an orderly shutdown by ACPI may take before the guest is switched off. */
+  readonly shutdownTimeoutMs: number;
+  readonly startTimeoutMs: number;
+}
+
+/** A libvirt domain, defined with libvirt's own tools. */
+export interface LibvirtGuestConfig extends GuestOptions {
+  readonly driver: 'libvirt';
+  /** How long the guest agent's shutdown may take before ACPI is tried. */
+  readonly agentTimeoutMs: number;
+}
+
+/** A guest started directly as a QEMU process. */
+export interface QemuGuestConfig extends GuestOptions {
   readonly driver: 'qemu';
   readonly memoryMiB: number;
   readonly cpus: number;
@@ -48,12 +80,9 @@ export interface QemuGuestConfig {
   /** File that the first serial port is appended to. Absent: none. */
   readonly serial?: string;
   readonly accel: 'auto' | 'kvm' | 'tcg';
-  /** How long an ACPI shutdown may take before the guest is quit. */
-  readonly shutdownTimeoutMs: number;
-  readonly startTimeoutMs: number;
 }
 
-export type GuestConfig = QemuGuestConfig;
+export type GuestConfig = QemuGuestConfig | LibvirtGuestConfig;
 
 /** A file system that is mounted where its group runs. */
 export interface FilesystemConfig {
@@ -78,6 +107,8 @@ export interface GroupConfig {
   readonly drbd: readonly string[];
   readonly filesystems: readonly FilesystemConfig[];
   readonly guests: readonly GuestConfig[];
+  /** Also every libvirt domain whose disks all lie on the group's storage; with these options. null: only those named. */
+  readonly allGuests: Omit<LibvirtGuestConfig, 'name'> | null;
 }
 
 export interface HeartbeatConfig {
@@ -95,6 +126,9 @@ export interface Config {
   readonly nodes: readonly [NodeConfig, NodeConfig];
   readonly heartbeat: HeartbeatConfig;
   readonly connectivity: { readonly ping: readonly string[] };
+  readonly libvirt: { readonly uri: string };
+  /** How many guests may start at once; null: by the number of cores. What is kept free of guests, MiB; null: by the host's memory. */
+  readonly start: { readonly parallel: number | null; readonly memoryReserveMiB: number | null };
   readonly groups: readonly GroupConfig[];
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;

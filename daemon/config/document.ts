@@ -1,7 +1,17 @@
 // One YAML text as values with positions: where each key and value stands, and what is wrong with the YAML itself.
 // It knows nothing of the keys' meaning. A text with a syntax error has no values: what follows the error is guesswork.
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+  type YAMLParseError,
+} from 'yaml';
 
 export type Path = readonly (string | number)[];
 
@@ -50,7 +60,7 @@ export function readDocument(text: string): SourceDocument {
     return unreadable([{ path: [], message, expected: 'a configuration', position: at(0) }]);
   }
   const broken = [first, ...(second ? [second] : [])].flatMap((document) =>
-    [...document.errors, ...document.warnings].map((error): Finding => {
+    [...document.errors.filter(isFault), ...document.warnings].map((error): Finding => {
       const message = `not valid YAML: ${error.message}`;
       return { path: [], message, expected: expectedYaml, position: at(error.pos[0]) };
     }),
@@ -84,6 +94,9 @@ export function readDocument(text: string): SourceDocument {
     locate: (path, target = 'value') => at(offsetOf(first.contents, path, target, resolve)),
   };
 }
+
+/** After the first fault most tokens are unexpected: that only follows from it. */
+const isFault = ({ code }: YAMLParseError, index: number) => index === 0 || code !== 'UNEXPECTED_TOKEN';
 
 function isEmpty(node: unknown): boolean {
   return node === null || (isScalar(node) && node.value === null);

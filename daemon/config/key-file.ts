@@ -36,7 +36,7 @@ export interface KeyRing {
 }
 
 /** What a derived key is for; each purpose gets its own independent key (RFC 5869, `info`). */
-export type KeyPurpose = 'heartbeat';
+export type KeyPurpose = 'heartbeat' | 'peer-channel';
 
 const secretBytes = 32;
 const fileBytesMax = 16 * 1024;
@@ -64,8 +64,11 @@ function deriveKey(secret: Buffer, purpose: KeyPurpose): DerivedKey {
  * @throws BattitoError, exit code 78: `key-file-missing`, `key-file-mode` (not a regular file, or its mode or owner
  * lets others in), `key-file-unreadable`, `key-file-invalid` (every problem, as file:line).
  */
-export function loadKeyRing(path: string): KeyRing {
-  return createKeyRing(readKeyFile(path).keys.map((key) => key.secret));
+export function loadKeyRing(path: string, purpose: KeyPurpose = 'heartbeat'): KeyRing {
+  return createKeyRing(
+    readKeyFile(path).keys.map((key) => key.secret),
+    purpose,
+  );
 }
 
 /**

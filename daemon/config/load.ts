@@ -5,11 +5,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { checkRules } from './check.ts';
-import type { Config, GroupConfig, GuestDisk, LinkConfig, NodeConfig, QemuGuestConfig } from './config.ts';
+import type { Config, GroupConfig, LinkConfig, NodeConfig } from './config.ts';
 import { readDocument } from './document.ts';
+import { guestContent, toGuests } from './guests.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
-import { type ConfigFile, configSchema, defaultMulticastGroup } from './schema.ts';
+import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
 
 export { type ConfigProblem, formatProblem } from './problem.ts';
 
@@ -81,21 +82,25 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 /** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const { cluster, nodes, heartbeat, connectivity, groups } = config;
+  const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
     heartbeat,
     connectivity,
+    ...(libvirt.uri !== defaultLibvirtUri && { libvirt }),
+    ...((start.parallel ?? start.memoryReserveMiB) !== null && { start }),
     groups: groups.toSorted(byName).map(withoutNews),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
 
 /** Keys that came later count only where they are used, so that a new release does not disagree with an old one. */
-function withoutNews({ drbd, filesystems, ...group }: GroupConfig) {
+function withoutNews({ drbd, filesystems, guests, allGuests, ...group }: GroupConfig) {
   return {
     ...group,
+    guests: guests.map(guestContent),
+    ...(allGuests !== null && { allGuests: guestContent(allGuests) }),
     ...(drbd.length > 0 && { drbd }),
     ...(filesystems.length > 0 && { filesystems }),
   };
@@ -127,6 +132,11 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
       links: file.heartbeat.links.map((link) => toLink(link, file.heartbeat.port, nodes)),
     },
     connectivity: file.connectivity,
+    libvirt: file.libvirt,
+    start: {
+      parallel: file.start.parallel ?? null,
+      memoryReserveMiB: file.start['memory-reserve'] ?? null,
+    },
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
   };
 }
@@ -162,28 +172,6 @@ function toGroup(name: string, group: ConfigFile['groups'][string]): GroupConfig
       ...filesystem,
       mount: normalPath(filesystem.mount),
     })),
-    guests: group.guests.map(toGuest),
+    ...toGuests(group.guests),
   };
-}
-
-function toGuest(guest: ConfigFile['groups'][string]['guests'][number]): QemuGuestConfig {
-  return {
-    name: guest.name,
-    driver: guest.driver,
-    memoryMiB: guest.memory,
-    cpus: guest.cpus,
-    disk: toDisk(guest.disk),
-    ...(guest.network === undefined ? {} : { network: guest.network }),
-    ...(guest.vnc === undefined ? {} : { vnc: guest.vnc }),
-    ...(guest.serial === undefined ? {} : { serial: guest.serial }),
-    accel: guest.accel,
-    shutdownTimeoutMs: guest['shutdown-timeout'],
-    startTimeoutMs: guest['start-timeout'],
-  };
-}
-
-function toDisk(disk: ConfigFile['groups'][string]['guests'][number]['disk']): GuestDisk {
-  const { file, format, locking } =
-    typeof disk === 'string' ? { file: disk, format: undefined, locking: 'auto' as const } : disk;
-  return { file, format: format ?? (file.endsWith('.qcow2') ? 'qcow2' : 'raw'), locking };
 }

@@ -42,14 +42,22 @@ export function formatPath(path: Path): string {
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll('_', '-');
   const [best] = candidates
-    .map((candidate) => ({ candidate, edits: distance(plain(word), plain(candidate)) }))
+    .map((candidate) => ({ candidate, edits: editsBetween(plain(word), plain(candidate)) }))
     .sort((a, b) => a.edits - b.edits);
   if (best === undefined) {
     return undefined;
   }
-  // A transposition counts as two edits; more than half of a short word would suggest anything for anything.
+  // More than half of a short word would suggest anything for anything.
   const { length } = best.candidate;
   return best.edits <= Math.min(Math.max(2, length / 3), length / 2) ? best.candidate : undefined;
+}
+
+/** Two neighbours that changed places are one slip. */
+function editsBetween(word: string, candidate: string): number {
+  const swaps = [...word].map(
+    (letter, index) => `${word.slice(0, index)}${word.charAt(index + 1)}${letter}${word.slice(index + 2)}`,
+  );
+  return word !== candidate && swaps.includes(candidate) ? 1 : distance(word, candidate);
 }
 
 /** Places the findings in the file, in reading order, each once. */
@@ -73,9 +81,11 @@ export function toFindings(issues: readonly z.core.$ZodIssue[], value: unknown, 
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => unknownKey(path, key));
     }
-    if (issue.code === 'invalid_union' && isMapping(found)) {
-      // Of a text and a mapping, the mapping was meant: it is the last branch.
-      return toFindings(issue.errors.at(-1) ?? [], value, path);
+    if (issue.code === 'invalid_union') {
+      // Of a text and a mapping or a list, the latter is the last branch. Where the shape is that, its content is told.
+      const within = issue.errors.at(-1) ?? [];
+      if (within.every(({ path: inner, code }) => inner.length > 0 || code === 'unrecognized_keys'))
+        return toFindings(within, value, path);
     }
     const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
     return [wrongValue(path, found, issue.message, words)];
@@ -124,10 +134,6 @@ function describe(value: unknown): string {
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   }
   return typeof value === 'object' ? 'a mapping' : String(value);
-}
-
-function isMapping(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -1,24 +1,35 @@
 // The YAML surface of the configuration: which keys exist, what each takes, its default, its description.
-// Every `error` here says what is EXPECTED; problem.ts makes the sentence. Rules between keys live in check.ts,
-// since zod skips refinements of a mapping that has any other fault and every problem is to be shown at once.
+// Every `error` here says what is EXPECTED; problem.ts makes the sentence. Guests have a file of their own. Rules between
+// keys live in check.ts, since zod skips refinements of a mapping that has any other fault and every problem is to be
+// shown at once.
 
 import { z } from 'zod';
-import { durationPattern, formatDuration, parseDuration } from './duration.ts';
+import { guests } from './schema-guests.ts';
+import {
+  absolutePath,
+  duration,
+  expectedName,
+  explainedPath,
+  interfaceName,
+  mapping,
+  named,
+  nameText,
+  parsed,
+  text,
+  wholeNumber,
+} from './schema-parts.ts';
 import {
   canonicalHostAddress,
   deviceExpected,
   floatingAddressPattern,
-  interfacePattern,
   isHostIPv4,
   isMulticastIPv4,
-  macPattern,
+  libvirtUriPattern,
   mountExpected,
   namePattern,
   nodeNamePattern,
   parseFloatingAddress,
-  parseMac,
   parseSizeMiB,
-  pathPattern,
   sizePattern,
 } from './values.ts';
 
@@ -30,57 +41,7 @@ export const defaultTimings = {
   initdead: '30s',
 } as const;
 export const defaultMulticastGroup = '239.255.66.94';
-
-/** Longest duration that any key takes; well below the limit of timers (2^31 ms). */
-const durationMaxMs = 168 * 3_600_000;
-
-export const expectedName =
-  'a name of letters, digits, dots, dashes and underscores (at most 31, a letter or digit first)';
-export const expectedNodeName = expectedName.replace('31', '63');
-
-function text(expected: string, pattern: RegExp) {
-  return z.string({ error: expected }).regex(pattern, { error: expected });
-}
-
-/** As `text`, for names: `7` and `true` are names too, only YAML does not take them for text. */
-function nameText(expected: string, pattern: RegExp) {
-  const error = ({ input }: { readonly input?: unknown }) =>
-    typeof input === 'number' || typeof input === 'boolean' ? `${expected}, in quotes` : expected;
-  return z.string({ error }).regex(pattern, { error: expected });
-}
-
-/** A text that `parse` understands; the parsed value is what the configuration holds. */
-function parsed<Value>(expected: string, pattern: RegExp, parse: (text: string) => Value | undefined) {
-  return text(expected, pattern)
-    .refine((value) => parse(value) !== undefined, { error: expected })
-    .transform((value) => parse(value) as Value);
-}
-
-function duration(durationMinMs = 0) {
-  const within = (value: string) => {
-    const durationMs = parseDuration(value) ?? durationMinMs;
-    return durationMs >= durationMinMs && durationMs <= durationMaxMs;
-  };
-  const range = `from ${formatDuration(durationMinMs)} to ${formatDuration(durationMaxMs)}`;
-  return text('a duration such as 200ms or 2s', durationPattern)
-    .refine(within, { error: `a duration ${range}` })
-    .transform((value) => parseDuration(value) as number);
-}
-
-function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, { error: `a mapping with the keys ${Object.keys(shape).join(', ')}` });
-}
-
-/** Names are checked in check.ts: zod does not look into the value of a record's wrong key. */
-function named<Item extends z.ZodType>(expected: string, pattern: RegExp, item: Item) {
-  return z
-    .record(z.string(), item, { error: expected })
-    .meta({ propertyNames: { type: 'string', pattern: pattern.source } });
-}
-
-function wholeNumber(expected: string, min: number, max: number) {
-  return z.int({ error: expected }).min(min, { error: expected }).max(max, { error: expected });
-}
+export const defaultLibvirtUri = 'qemu:///system';
 
 const ipv4 = z
   .string({ error: 'an IPv4 address such as 192.168.1.2' })
@@ -91,21 +52,6 @@ const hostAddress = z
   .refine((value) => canonicalHostAddress(value) !== undefined, { error: 'an IPv4 or IPv6 address' })
   .transform((value) => canonicalHostAddress(value) as string);
 const port = wholeNumber('a UDP port from 1 to 65535', 1, 65_535);
-const interfaceName = text(
-  'the name of a network interface such as eth0 (at most 15 characters)',
-  interfacePattern,
-);
-const absolutePath = text('an absolute path', pathPattern);
-
-/** As `absolutePath`, where more is expected of a path than its form; `expects` says what, null when it is met. */
-function explainedPath(expects: (path: string) => string | null) {
-  const error = ({ input }: { readonly input?: unknown }) =>
-    (typeof input === 'string' ? expects(input) : null) ?? 'an absolute path';
-  return z
-    .string({ error })
-    .regex(pathPattern, { error })
-    .refine((path) => expects(path) === null, { error });
-}
 
 const node = mapping({
   address: ipv4.describe("The node's own IPv4 address on the LAN, never the floating one."),
@@ -159,55 +105,19 @@ const connectivity = mapping({
     ),
 });
 
-const disk = z.union(
-  [
-    absolutePath.describe('Path of the image; its format follows from the extension.'),
-    mapping({
-      file: absolutePath.describe('Path of the image or block device.'),
-      format: z
-        .enum(['qcow2', 'raw'], { error: 'qcow2 or raw' })
-        .optional()
-        .describe('Format of the image. Default: qcow2 for .qcow2, else raw.'),
-      locking: z
-        .enum(['auto', 'off'], { error: 'auto or off' })
-        .default('auto')
-        .describe("QEMU's image locks; off for storage whose locks outlive a frozen host."),
-    }),
-  ],
-  { error: 'an absolute path, or a mapping with the keys file, format, locking' },
-);
-
-const network = mapping({
-  bridge: interfaceName.describe('Bridge that the guest is plugged into, the same on both nodes.'),
-  mac: parsed('a MAC address of one card such as 52:54:00:12:34:56', macPattern, parseMac).describe(
-    "The card's address, the same wherever the guest runs.",
-  ),
-  model: text('a QEMU network device such as virtio-net-pci', /^[A-Za-z0-9][A-Za-z0-9._-]*$/)
-    .default('virtio-net-pci')
-    .describe('Card that QEMU emulates.'),
+const libvirt = mapping({
+  uri: text("a URI of libvirt's QEMU driver such as qemu:///system", libvirtUriPattern)
+    .default(defaultLibvirtUri)
+    .describe('Where libvirt is asked, as virsh -c takes it.'),
 });
 
-const guest = mapping({
-  name: nameText(expectedName, namePattern).describe('Name of the guest, unique in the cluster.'),
-  driver: z.literal('qemu', { error: 'qemu' }).describe('qemu: the daemon runs QEMU itself.'),
-  memory: parsed('a size such as 64M or 1G', sizePattern, parseSizeMiB).describe(
-    'Memory, such as 64M or 1G.',
-  ),
-  cpus: wholeNumber('a whole number from 1 to 255', 1, 255).default(1).describe('Number of virtual CPUs.'),
-  disk: disk.describe('The image that the guest boots from, reachable on both nodes.'),
-  network: network.optional().describe('Network card. Default: none.'),
-  vnc: text('a VNC display such as 127.0.0.1:1', /^[0-9A-Za-z.:[\]-]*:[0-9]{1,5}$/)
+const start = mapping({
+  parallel: wholeNumber('a whole number from 1 to 64', 1, 64)
     .optional()
-    .describe('VNC display as QEMU takes it, such as 127.0.0.1:1. Default: none.'),
-  serial: absolutePath.optional().describe('File that the first serial port is appended to. Default: none.'),
-  accel: z
-    .enum(['auto', 'kvm', 'tcg'], { error: 'auto, kvm or tcg' })
-    .default('auto')
-    .describe('auto: KVM where there is one, else emulation.'),
-  'shutdown-timeout': duration()
-    .prefault('60s')
-    .describe('How long an orderly shutdown may take before the guest is switched off.'),
-  'start-timeout': duration(1000).prefault('30s').describe('How long a start may take; at least 1s.'),
+    .describe('How many guests may start at the same time, from 1 to 64. Default: by the number of cores.'),
+  'memory-reserve': parsed('a size such as 512M or 1G', sizePattern, parseSizeMiB)
+    .optional()
+    .describe("What guests leave free, such as 1G. Default: by the host's memory."),
 });
 
 const drbdName = nameText(
@@ -264,10 +174,11 @@ const group = mapping({
     .describe(
       'File systems that are mounted where the group runs, before its guests; one under another comes after it.',
     ),
-  guests: z
-    .array(guest, { error: 'a list of guests' })
+  guests: guests
     .default([])
-    .describe('Guests, in the order of their start.'),
+    .describe(
+      'Guests: a list of names, of mappings with options, and of the word all; or only all. all is every libvirt domain whose disks all lie on the storage of the group, and has the options that are the default.',
+    ),
 });
 
 /** The whole file. Its output still has the file's shape; load.ts makes a `Config` of it. */
@@ -284,6 +195,8 @@ export const configSchema = mapping({
     .describe('The two nodes by name; by default a daemon is the node with the name of its host.'),
   heartbeat: heartbeat.describe('How the nodes watch each other.'),
   connectivity: connectivity.prefault({}).describe('How a node tells whether it is cut off itself.'),
+  libvirt: libvirt.prefault({}).describe('How guests that are libvirt domains are reached.'),
+  start: start.prefault({}).describe('How many guests a node takes, and how many at once.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),
@@ -309,15 +222,15 @@ export function configJsonSchema(): JsonSchema {
 export function knownKeysAt(path: readonly (string | number)[]): string[] {
   let schema: JsonSchema | undefined = configJsonSchema();
   for (const segment of path) {
-    const within: JsonSchema | undefined = withProperties(schema);
+    const within: JsonSchema | undefined = withParts(schema);
     schema =
       typeof segment === 'number'
         ? within?.items
         : (within?.properties?.[segment] ?? (within?.additionalProperties || undefined));
   }
-  return Object.keys(withProperties(schema)?.properties ?? {});
+  return Object.keys(withParts(schema)?.properties ?? {});
 }
 
-function withProperties(schema: JsonSchema | undefined): JsonSchema | undefined {
-  return schema?.anyOf?.find((branch) => branch.properties !== undefined) ?? schema;
+function withParts(schema: JsonSchema | undefined): JsonSchema | undefined {
+  return schema?.anyOf?.find((branch) => (branch.properties ?? branch.items) !== undefined) ?? schema;
 }

@@ -18,6 +18,8 @@ export const macPattern = /^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$/;
 /** An absolute path without control characters. */
 export const pathPattern = /^\/[ -~\u00a0-\uffff]*[ -.0-~\u00a0-\uffff]$/;
 export const sizePattern = /^[0-9]{1,9}[MG]$/;
+/** What virsh -c takes for QEMU, on this host or through a transport; libvirt's own test driver has no machines. */
+export const libvirtUriPattern = /^(qemu|test)(\+[a-z0-9]+)?:\/\/[!-~]+$/;
 export const floatingAddressPattern = /^\s*[0-9A-Fa-f.:]+\/[0-9]{1,3}\s+dev\s+\S{1,15}\s*$/;
 
 /** Mebibytes in `64M` or `1G`. */

@@ -6,6 +6,7 @@
 //   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
+//   /v1/guests...              the guests' definitions: guests.ts
 //   anything else: 404, 405 or 400 with an ApiError
 
 import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } from '../core/events.ts';
@@ -35,11 +36,19 @@ export interface ResourceView {
   /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
   readonly id: string;
   readonly kind: ResourceKind;
-  readonly status: 'up' | 'down' | 'paused' | 'unknown';
+  readonly status: 'up' | 'down' | 'paused' | 'failed' | 'unknown';
   /** The operation under way, if any. */
   readonly operation: { readonly action: string; readonly forMs: number } | null;
   readonly quarantined: string | null;
   readonly lastError: string | null;
+  /** Guests that this one waits for before it starts: they come first. */
+  readonly waitsFor: readonly string[];
+  /** There is no memory for this guest here. */
+  readonly leftOut: boolean;
+  /** Of a guest that is up: has it answered as `readiness` asks? Null: nothing is asked of it, or it is not up. */
+  readonly ready: boolean | null;
+  /** What a guest that is not ready yet answered last; null: it is ready, or was not asked yet. */
+  readonly readyWhy: string | null;
   /** Of a DRBD resource: what is seen of it; null: nothing yet. */
   readonly storage: StorageStatus | null;
   /** Of a DRBD resource that is resynced: how far that is (percent), what is left (KiB) and for how long (seconds). */

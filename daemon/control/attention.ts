@@ -7,8 +7,11 @@ import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
 import type { Attention, Severity } from './api.ts';
+import { attentionOfDefinitions } from './attention-definitions.ts';
 import { item, restartInPlace } from './attention-item.ts';
+import { attentionOfResource } from './attention-resource.ts';
 import { attentionOfStorage } from './attention-storage.ts';
+import type { GuestDefinitions } from './guests.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
@@ -18,11 +21,13 @@ export function attentionOf(
   /** Packets that the links refused, by reason. */
   refused: Readonly<Record<string, number>> = {},
   notes: StorageNotes = new Map(),
+  definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'> | null = null,
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
     ...ofPeer(state, refused),
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
+    ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
     ...ofNode(state),
     ...ofLinks(state),
   ];
@@ -168,45 +173,9 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
   }
   for (const resource of group.resources) {
     const inStorage = attentionOfStorage(state, resource, notes.get(resource.id));
-    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why.
-    list.push(...inStorage);
-    if (resource.quarantined !== null) {
-      list.push(
-        item(
-          'alarm',
-          'quarantined',
-          `${resource.id} is given up: ${resource.quarantined}`,
-          `mend the cause, then: battito retry ${name}`,
-        ),
-      );
-    } else if (resource.lastError !== null) {
-      list.push(
-        item(
-          'warning',
-          'operation-failed',
-          `${resource.id}: ${resource.lastError}`,
-          'it is tried again; battito history shows each attempt',
-        ),
-      );
-    } else if (resource.status?.kind === 'unknown' && !isUnseen) {
-      list.push(
-        item(
-          'alarm',
-          'resource-unknown',
-          `${resource.id}: ${resource.status.message}`,
-          'it is left alone until it can be told; look at its process and log',
-        ),
-      );
-    } else if (resource.status?.kind === 'paused' && group.phase.kind === 'active') {
-      list.push(
-        item(
-          'warning',
-          'paused',
-          `${resource.id} is paused, by hand or after an IO error`,
-          'resume it, or stop it: it is then started again',
-        ),
-      );
-    }
+    const isUnseen = inStorage.some(({ code }) => code === 'storage-not-seen'); // That says why it is unknown.
+    const ofItself = attentionOfResource(state, group, resource);
+    list.push(...inStorage, ...ofItself.filter(({ code }) => !isUnseen || code !== 'resource-unknown'));
   }
   return list;
 }

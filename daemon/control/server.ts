@@ -10,6 +10,7 @@ import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, Note, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
 import { restartInPlace } from './attention-item.ts';
+import type { GuestsSource } from './guests.ts';
 import { listenAlone } from './lone-socket.ts';
 import { withDisks } from './storage.ts';
 
@@ -25,6 +26,8 @@ export interface ControlSource {
   note(note: Note): void;
   /** Null: no group has the resource. Resolves when something is proven, however long that takes. */
   outdating(resource: string): Promise<OutdatingAnswer | null>;
+  /** The guests' definitions; absent: this daemon keeps none. */
+  guests?(): GuestsSource;
 }
 
 export interface ControlServer {
@@ -33,7 +36,11 @@ export interface ControlServer {
 
 const bodyBytesMax = 64 * 1024;
 const saidLengthMax = 2000;
-const paths = ['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'];
+const guestPaths = ['/v1/guests', '/v1/guests/texts', '/v1/guests/history', '/v1/guests/keep'];
+const paths = [
+  ...['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'],
+  ...guestPaths,
+];
 const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
 const groups = z.array(z.string());
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
@@ -104,6 +111,8 @@ async function answer(
   await source.ready;
   const url = new URL(request.url ?? '/', 'http://control');
   const route = `${request.method} ${url.pathname}`;
+  if (guestPaths.includes(url.pathname) && source.guests !== undefined)
+    return answerGuests(route, { url, request, response, guests: source.guests() });
   switch (route) {
     case 'GET /v1/status':
       return send(response, 200, source.status());
@@ -188,6 +197,50 @@ function saidIn({ headers }: IncomingMessage): string | null {
 function saidNote({ kind }: OperatorRequest, said: string): Note {
   const message = `operator: ${kind} was asked for by: ${said}`;
   return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
+}
+
+const keepSchema = z.strictObject({ uuid: z.string(), node: z.string() });
+
+/** guests.ts says what it answers. */
+async function answerGuests(
+  route: string,
+  {
+    url,
+    request,
+    response,
+    guests,
+  }: {
+    readonly url: URL;
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly guests: GuestsSource;
+  },
+): Promise<void> {
+  const uuid = url.searchParams.get('uuid') ?? '';
+  const sendFound = (found: unknown) =>
+    found === null
+      ? fail(response, 404, 'no-such-guest', `no guest with the UUID ${uuid} is known`, '`battito guests`')
+      : send(response, 200, found);
+  switch (route) {
+    case 'GET /v1/guests':
+      return send(response, 200, guests.list());
+    case 'GET /v1/guests/texts':
+      return sendFound(guests.texts(uuid));
+    case 'GET /v1/guests/history':
+      return sendFound(guests.history(uuid));
+    case 'POST /v1/guests/keep': {
+      const wish = await readBody(request, response, keepSchema);
+      if (wish === null) return;
+      try {
+        return send(response, 200, { message: await guests.keep(wish.uuid, wish.node) });
+      } catch (error) {
+        if (!(error instanceof BattitoError)) throw error;
+        return fail(response, 409, error.code, error.message, error.next ?? null);
+      }
+    }
+    default:
+      return fail(response, 405, 'method-not-allowed', `no ${route} here`, null);
+  }
 }
 
 const outdatingSchema = z.strictObject({ resource: z.string() });

@@ -1,13 +1,16 @@
 // The core's state as the control API shows it.
 
 import type { Config } from '../config/config.ts';
-import type { ResourceState } from '../core/resource.ts';
+import { awaitedGuests } from '../core/guests.ts';
+import type { ResourceId } from '../core/policy.ts';
+import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
+import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
 
 export interface ViewSource extends OwnSights {
@@ -16,10 +19,13 @@ export interface ViewSource extends OwnSights {
   readonly counters: readonly LinkCounters[];
   /** Null: the peer has never been heard in this run. */
   readonly peerRemarks: HeardRemarks | null;
+  /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
+  readonly readinessOf: (resource: ResourceId) => string | null;
+  readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
 }
 
 export function statusOf(source: ViewSource): Status {
-  const { config, state, counters, nowMs, storage } = source;
+  const { config, state, counters, nowMs, storage, definitions } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
   return {
@@ -37,13 +43,13 @@ export function statusOf(source: ViewSource): Status {
     probes: policy.probes.map((target) => ({
       target: target.id,
       kind: target.kind,
-      last: isAsked(state, target.id)
+      last: isProbed(state, target.id)
         ? (state.probes.find((probe) => probe.target === target.id)?.last ?? null)
         : null,
     })),
     groups: state.groups.map((group) => groupView(source, group)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage),
+    attention: attentionOf(state, refusedInAll(counters), storage, definitions),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,
@@ -55,7 +61,7 @@ export function statusOf(source: ViewSource): Status {
 }
 
 /** Only what is asked now; an old answer would mislead. */
-function isAsked(state: State, id: string): boolean {
+function isProbed(state: State, id: string): boolean {
   return state.paces.some(({ target }) => target === id);
 }
 
@@ -146,6 +152,12 @@ function groupView(source: ViewSource, group: GroupState): GroupView {
   };
 }
 
+/** The node that runs the group as far as this one knows; null: nobody, or there is no such group. */
+export function nodeRunning(state: State, name: string): string | null {
+  const group = state.groups.find(({ policy }) => policy.name === name);
+  return group === undefined ? null : runsOn(state, group);
+}
+
 function runsOn(state: State, group: GroupState): string | null {
   const { kind } = group.phase;
   if (kind === 'starting' || kind === 'active') return state.policy.self;
@@ -155,15 +167,25 @@ function runsOn(state: State, group: GroupState): string | null {
 }
 
 function resourceView(source: ViewSource, group: GroupState, resource: ResourceState): ResourceView {
-  const { nowMs, storage: notes, guestsUpForMs } = source;
+  const { state, nowMs, storage: notes, guestsUpForMs, readinessOf } = source;
   const { operation } = resource;
+  const policy = group.policy.resources.find(({ id }) => id === resource.id);
+  const isWanted = group.phase.kind === 'starting' || group.phase.kind === 'active';
+  const isWaiting = isWanted && isDown(resource) && policy !== undefined;
+  const isAsked =
+    resource.status?.kind === 'up' && policy?.guest !== undefined && policy.guest.readyMs !== null;
+  const ready = isAsked ? resource.readyAt !== null : null;
   return {
     id: resource.id,
-    kind: group.policy.resources.find(({ id }) => id === resource.id)?.kind ?? 'guest',
+    kind: policy?.kind ?? 'guest',
     status: resource.status?.kind ?? 'unknown',
     operation: operation === null ? null : { action: operation.action, forMs: nowMs - operation.since },
     quarantined: resource.quarantined,
     lastError: resource.lastError,
+    waitsFor: isWaiting ? awaitedGuests(state, group, policy) : [],
+    leftOut: isWanted && resource.leftOut,
+    ready,
+    readyWhy: ready === false ? readinessOf(resource.id) : null,
     storage: resource.storage,
     resync: notes.get(resource.id)?.resync ?? null,
     apart: apartOf(source, resource),

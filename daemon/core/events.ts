@@ -13,10 +13,12 @@ import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './pol
  * moment or the start is forced; it is stopped by demoting it. To destroy one throws away what was held back, and never
  * lets it through: it would make the copies part. Of a DRBD device only: outdate: mark the copy here as
  * the older one. connect: connect to the peer again. discard: disconnect and connect, giving up what was written
- * here since the copies parted.
+ * here since the copies parted. Of a guest only: save: end it with its memory kept on the group's storage, where the next
+ * start, on either node, goes on from.
  */
-export type ResourceAction = BasicAction | StorageAction;
+export type ResourceAction = BasicAction | GuestAction | StorageAction;
 export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
+export type GuestAction = 'save';
 export type StorageAction = 'outdate' | 'connect' | 'discard';
 
 /**
@@ -32,6 +34,8 @@ export type ResourceStatus =
   | { readonly kind: 'down' }
   | { readonly kind: 'up' }
   | { readonly kind: 'paused' }
+  /** A guest that is there, and will not run any more by itself: it has crashed. */
+  | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'unknown'; readonly message: string };
 
 export type Disk = 'up-to-date' | 'consistent' | 'outdated' | 'inconsistent' | 'diskless' | 'unknown';
@@ -156,6 +160,8 @@ export type Event = Timed &
         readonly resource: ResourceId;
         readonly status: ResourceStatus;
       }
+    /** A guest that runs has answered as its configuration wants it to. */
+    | { readonly kind: 'guest-answered'; readonly group: GroupName; readonly resource: ResourceId }
     | {
         readonly kind: 'storage-observed';
         readonly group: GroupName;
@@ -181,7 +187,7 @@ export type Event = Timed &
     | { readonly kind: 'ledger-persisted'; readonly revision: number }
     | { readonly kind: 'ledger-not-persisted'; readonly revision: number; readonly message: string }
     | { readonly kind: 'operator-requested'; readonly id: number; readonly request: OperatorRequest }
-    /** Same links, probes, groups and resources as before; other times or preferences. */
+    /** Same links, probes, groups and storage as before; other times or preferences, more guests or fewer. */
     | { readonly kind: 'policy-replaced'; readonly policy: Policy }
     | { readonly kind: 'stop-requested' }
   );

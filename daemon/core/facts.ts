@@ -1,6 +1,7 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
 import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts';
+import type { ResourceStatus } from './events.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import { isStuck } from './operations.ts';
@@ -231,6 +232,9 @@ export function isLeftAlone(state: State): boolean {
   return isRead || state.verdict.kind === 'departed' || state.verdict.kind === 'fenced';
 }
 
+const isInUse = (kind: ResourceStatus['kind'] | undefined) =>
+  kind === 'up' || kind === 'paused' || kind === 'failed';
+
 function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }: GroupState): boolean {
   const wasVouchedFor = verdictSince <= since;
   return (
@@ -241,7 +245,7 @@ function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }:
 function isRunning({ policy, resources }: GroupState): boolean {
   const isAddress = new Set(policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id));
   const counted = resources.filter(({ id }) => isAddress.size === resources.length || !isAddress.has(id));
-  return counted.some(({ status }) => status?.kind === 'up' || status?.kind === 'paused');
+  return counted.some(({ status }) => isInUse(status?.kind));
 }
 
 function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
@@ -271,9 +275,9 @@ function isSettled(group: GroupState, resource: ResourceState): boolean {
   );
 }
 
-function hasSettled({ status, quarantined, failures, operation }: ResourceState): boolean {
+function hasSettled({ status, quarantined, leftOut, failures, operation }: ResourceState): boolean {
   const isUp = status?.kind === 'up' && !isGoingDown(operation);
-  return isUp || quarantined !== null || failures >= failuresUntilSettled;
+  return isUp || leftOut || quarantined !== null || failures >= failuresUntilSettled;
 }
 
 export function factsOf(state: State, group: GroupState): Facts {
@@ -324,7 +328,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     unowned: group.phase.kind === 'active' && group.phase.generation === 0,
     obstacle: findObstacle(state, group),
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
-    anyUp: statuses.some((kind) => kind === 'up' || kind === 'paused'),
+    anyUp: statuses.some(isInUse),
     peerFrozen: alive && report?.phase === 'frozen',
     isRunning: group.phase.kind === 'observing' && isRunning(group),
     anyPaused: statuses.includes('paused'),

@@ -145,7 +145,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     ...resource,
     reconnects: 0,
     ...(settles ? {} : { failures: 0, retryAt: null }),
-    ...(isNewGeneration ? { starts: [], quarantined: null, lastError: null } : {}),
+    ...(isNewGeneration ? { starts: [], quarantined: null, leftOut: false, lastError: null } : {}),
   }));
   const moved: GroupState = {
     ...group,

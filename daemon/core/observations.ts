@@ -3,7 +3,7 @@
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { note } from './notes.ts';
-import { drbdNameOf, type ResourceState } from './resource.ts';
+import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
 import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
@@ -18,10 +18,21 @@ export function observeResource(state: State, event: EventOf<'resource-observed'
   const before = resource.status;
   if (before !== null && isSameStatus(before, event.status)) return state;
   if (group.phase.kind === 'active') {
-    const what = event.status.kind === 'unknown' ? `unknown: ${event.status.message}` : event.status.kind;
+    const { kind } = event.status;
+    const what = 'message' in event.status ? `${kind}: ${event.status.message}` : kind;
     emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
   }
-  return putGroup(state, putResource(group, { ...resource, status: event.status }));
+  return putGroup(state, putResource(group, withStatus(resource, event.status, state.now)));
+}
+
+/** A guest is ready: those after it may start. */
+export function noteReady(state: State, event: EventOf<'guest-answered'>, emit: Emit): State {
+  const group = state.groups.find(({ policy }) => policy.name === event.group);
+  const resource = group?.resources.find(({ id }) => id === event.resource);
+  if (group === undefined || resource?.status?.kind !== 'up' || resource.readyAt !== null) return state;
+  const tookMs = state.now - resource.statusSince;
+  emit(note('info', 'guest-ready', group, `${resource.id} is ready`, tookMs));
+  return putGroup(state, putResource(group, { ...resource, readyAt: state.now }));
 }
 
 export function seeStorage(state: State, event: EventOf<'storage-observed'>, emit: Emit): State {
@@ -104,5 +115,6 @@ export function answerOutdatings(state: State, emit: Emit): State {
 }
 
 function isSameStatus(a: ResourceStatus, b: ResourceStatus): boolean {
-  return a.kind === b.kind && (a.kind !== 'unknown' || b.kind !== 'unknown' || a.message === b.message);
+  const messageOf = (status: ResourceStatus) => ('message' in status ? status.message : null);
+  return a.kind === b.kind && messageOf(a) === messageOf(b);
 }

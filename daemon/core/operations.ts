@@ -2,18 +2,19 @@
 // wants, one operation at a time, as its needs and the peer allow; so a plan is never stored, and adoption,
 // repair and interruption are the same thing as a start.
 
-import type { Effect, Outcome, ResourceAction, ResourceStatus } from './events.ts';
+import type { Effect, ResourceAction } from './events.ts';
 import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
+import { awaitedGuests, leftOutNote, withoutMemory } from './guests.ts';
 import { quarantineNote } from './notes.ts';
-import { isStorage, type MonotonicMs, type ResourcePolicy } from './policy.ts';
-import { bringsUp, isComingUp, isDown, isGoingDown, keepsRole, type ResourceState } from './resource.ts';
+import { maxStartFailures } from './outcomes.ts';
+import { isStorage, type MonotonicMs, type ResourceId, type ResourcePolicy } from './policy.ts';
+import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
-import type { GroupState, State } from './state.ts';
+import type { GroupState, Phase, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
 import { isPromotable, isUnknownToWitness, loneMarkStands, storageAction } from './storage.ts';
 
-const maxStartFailures = 3;
 const maxStartsPerHour = 5;
 const hourMs = 3_600_000;
 const destroyDeadlineMs = 10_000;
@@ -37,7 +38,12 @@ function wantedOf(group: GroupState): Wanted {
 }
 
 /** What must be done next to bring the resource there; null: nothing. */
-function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Wanted): ResourceAction | null {
+function actionFor(
+  resource: ResourceState,
+  policy: ResourcePolicy,
+  wanted: Wanted,
+  phase: Phase,
+): ResourceAction | null {
   const status = resource.status?.kind;
   // What a frozen disk holds back is kept, whatever is under way on it: its guests may go on.
   const isHeldBack = wanted === 'frozen' && isStorage(policy.kind);
@@ -46,20 +52,27 @@ function actionFor(resource: ResourceState, policy: ResourcePolicy, wanted: Want
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';
+      if (status === 'failed') return 'destroy';
       return startsFrom(resource, policy) ? 'start' : null;
     case 'down':
       if (status === 'down') return null;
-      return resource.failures > 1 || status === 'paused' ? 'destroy' : 'stop';
+      if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';
+      return resource.failures === 0 && isSaved(policy, phase) ? 'save' : 'stop';
     case 'destroyed':
       return status === 'down' ? null : 'destroy';
     case 'frozen':
       if (status === 'down' || status === 'paused') return null;
+      if (status === 'failed') return 'destroy';
       if (policy.kind === 'filesystem') return null; // Its guests are paused, and the IO under it is held back.
       return policy.kind === 'address' ? 'destroy' : 'freeze';
     case 'as-it-is':
       return null;
   }
 }
+
+/** Only where the peer takes it at once: nobody else goes on from it. */
+const isSaved = ({ guest }: ResourcePolicy, phase: Phase) =>
+  phase.kind === 'stopping' && phase.reason === 'handover' && guest !== undefined && guest.saveMs !== null;
 
 function startsFrom({ status, asserted, quarantined }: ResourceState, policy: ResourcePolicy): boolean {
   if (status?.kind === 'up') return policy.kind === 'address' && !asserted;
@@ -80,6 +93,8 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   const isUp = ({ status, operation }: ResourceState) => status?.kind === 'up' && !isGoingDown(operation);
   const needed = group.resources.filter(({ id }) => policy.needs.includes(id));
   if (!needed.every(isUp)) return false;
+  const isDown = resource?.status?.kind === 'down';
+  if (isDown && awaitedGuests(state, group, policy).length > 0) return false;
   const starting = group.resources.filter(({ id, operation }) => {
     const kind = group.policy.resources.find((other) => other.id === id)?.kind;
     return kind === 'guest' && operation?.action === 'start';
@@ -116,7 +131,7 @@ function mayTakeDown(
   if (action === 'destroy' && isStorage(policy.kind)) {
     return dependentsAreDown(group, policy.id) || holdsUpIO(group, policy.id);
   }
-  if (action !== 'stop') return true;
+  if (action !== 'stop' && action !== 'save') return true;
   const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
   const waitsFor = group.policy.resources.filter(
     (other) =>
@@ -139,7 +154,8 @@ function mustHoldBack(state: State, group: GroupState, id: string): boolean {
   return isMounted && guests.every((guest) => isStill(guest) && !isComingUp(guest));
 }
 
-const isStill = ({ status }: ResourceState) => status?.kind === 'down' || status?.kind === 'paused';
+const isStill = ({ status }: ResourceState) =>
+  status?.kind === 'down' || status?.kind === 'paused' || status?.kind === 'failed';
 
 function lingers(state: State, guest: ResourceState): boolean {
   if (isStill(guest) && !isComingUp(guest)) return false;
@@ -185,6 +201,8 @@ function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
   switch (action) {
     case 'stop':
       return policy.stopMs;
+    case 'save':
+      return policy.guest?.saveMs ?? policy.stopMs;
     case 'freeze':
       return freezeDeadlineMs;
     case 'destroy':
@@ -204,14 +222,17 @@ export function reconcile(
   const wanted = wantedOf(group);
   let next = state;
   let current = group;
+  let shortage: ReadonlySet<ResourceId> | null = null;
   for (const policy of group.policy.resources) {
     const resource = current.resources.find(({ id }) => id === policy.id);
     if (resource === undefined) continue;
-    const action = actionFor(resource, policy, wanted) ?? storageAction(state, group, resource, facts);
+    const action =
+      actionFor(resource, policy, wanted, group.phase) ?? storageAction(state, group, resource, facts);
     if (resource.operation !== null) {
       const { operation } = resource;
       const isOpposed = bringsUp(operation.action) && wanted !== 'up';
-      const isTooGentle = operation.action === 'stop' && wanted === 'destroyed';
+      const isInOrder = operation.action === 'stop' || operation.action === 'save';
+      const isTooGentle = isInOrder && wanted === 'destroyed';
       if ((isOpposed || isTooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
         emit({ kind: 'cancel-operation', operation: operation.id });
         current = putResource(current, { ...resource, operation: { ...operation, cancelled: true } });
@@ -220,9 +241,18 @@ export function reconcile(
     }
     if (action === null || facts.inMaintenance) continue;
     if (resource.retryAt !== null && state.now < resource.retryAt) continue;
+    if (action === 'start' && policy.guest !== undefined) {
+      shortage ??= withoutMemory(state);
+      if (shortage.has(policy.id)) {
+        if (!resource.leftOut) emit(leftOutNote(state, group, policy.id));
+        current = putResource(current, { ...resource, leftOut: true });
+        continue;
+      }
+      if (resource.leftOut) current = putResource(current, { ...resource, leftOut: false });
+    }
     const isAllowed = bringsUp(action)
       ? mayBringUp(next, current, policy, facts)
-      : mayTakeDown(next, current, policy, action);
+      : mayTakeDown(next, current, policy, action) && !(wanted === 'up' && facts.unowned);
     if (!isAllowed) continue;
     const quarantine =
       action === 'start' && policy.kind === 'guest' ? tooManyStarts(resource, state.now) : null;
@@ -244,6 +274,7 @@ export function reconcile(
     });
     current = putResource(current, {
       ...resource,
+      leftOut: false,
       operation: { id, action, since: state.now, cancelled: false },
       retryAt: null,
       starts: action === 'start' ? [...recent(resource.starts, state.now), state.now] : resource.starts,
@@ -260,65 +291,4 @@ function tooManyStarts(resource: ResourceState, now: MonotonicMs): string | null
   return recent(resource.starts, now).length < maxStartsPerHour + maxStartFailures
     ? null
     : `it was started ${maxStartsPerHour + maxStartFailures} times within an hour and did not stay up`;
-}
-
-const unseenRetryMs = 1000;
-const notSeenSince = 'it has not been seen since it was demoted';
-
-/** Of a device that was demoted, only what is seen afterwards tells whether it had its mirror to the end. */
-function statusAfter(
-  { storage }: ResourceState,
-  policy: ResourcePolicy,
-  action: ResourceAction,
-): ResourceStatus {
-  if (bringsUp(action)) return { kind: 'up' };
-  if (action === 'freeze') return { kind: 'paused' };
-  const isSeen = policy.kind !== 'drbd' || storage?.role === 'secondary';
-  return isSeen ? { kind: 'down' } : { kind: 'unknown', message: notSeenSince };
-}
-
-/** What a resource is after an operation has ended. */
-export function finishOperation(
-  resource: ResourceState,
-  policy: ResourcePolicy,
-  outcome: Outcome,
-  now: MonotonicMs,
-): ResourceState {
-  const action = resource.operation?.action;
-  const standaloneSince = resource.standaloneSince === null ? null : now;
-  const ended = { ...resource, operation: null, standaloneSince };
-  if (action === undefined) return resource;
-  const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
-  const reconnects = ended.reconnects + (isInVain ? 1 : 0);
-  if (keepsRole(action) && outcome.kind === 'done') {
-    return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
-  }
-  if (outcome.kind === 'done') {
-    const status = statusAfter(resource, policy, action);
-    return {
-      ...ended,
-      status,
-      asserted: bringsUp(action),
-      inDoubt: action === 'freeze' && ended.inDoubt,
-      failures: 0,
-      retryAt: status.kind === 'unknown' ? now + unseenRetryMs : null,
-      lastError: null,
-    };
-  }
-  const cancelled = resource.operation?.cancelled === true;
-  const failures = cancelled ? resource.failures : resource.failures + 1;
-  const status =
-    outcome.kind === 'unknown' && !keepsRole(action)
-      ? { kind: 'unknown' as const, message: outcome.message }
-      : ended.status;
-  const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
-  return {
-    ...ended,
-    status,
-    inDoubt: ended.inDoubt || (bringsUp(action) && outcome.kind === 'unknown'),
-    failures,
-    lastError: cancelled ? resource.lastError : outcome.message,
-    retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),
-    quarantined: isLast ? outcome.message : ended.quarantined,
-  };
 }

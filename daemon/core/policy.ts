@@ -31,6 +31,21 @@ export type ResourceKind = 'address' | 'drbd' | 'filesystem' | 'guest';
 /** What holds the group's data: it stands below the guests, and is not itself what writes. */
 export const isStorage = (kind: ResourceKind) => kind === 'drbd' || kind === 'filesystem';
 
+/** How a guest starts beside the other guests of its group, and how it goes to the other node. */
+export interface GuestPolicy {
+  /** Higher ones start first. Of those that there is no memory for together, they start. */
+  readonly priority: number;
+  /** Guests of the group that come first, whatever their priority. */
+  readonly after: readonly ResourceId[];
+  /** How long those that come later wait for it to be ready, milliseconds; null: it is ready when it runs. */
+  readonly readyMs: number | null;
+  /** And how long once it is ready. */
+  readonly startDelayMs: number;
+  readonly memoryMiB: number;
+  /** In a handover its memory is kept, which may take this long, milliseconds; null: it is shut down. */
+  readonly saveMs: number | null;
+}
+
 export interface ResourcePolicy {
   readonly id: ResourceId;
   readonly kind: ResourceKind;
@@ -39,6 +54,8 @@ export interface ResourcePolicy {
   /** Longest time an operation may take, milliseconds. */
   readonly startMs: number;
   readonly stopMs: number;
+  /** Of a guest only; absent: it starts beside all others, whatever memory there is, and is shut down. */
+  readonly guest?: GuestPolicy;
 }
 
 export interface GroupPolicy {
@@ -86,6 +103,8 @@ export interface Policy {
   readonly groups: readonly GroupPolicy[];
   /** How many guests may be starting at once. */
   readonly parallelStarts: number;
+  /** What the guests here may have of this host's memory, MiB; null: it is not looked at. */
+  readonly guestMemoryMiB: number | null;
   readonly fencing: FencePolicy | null;
   readonly witness: WitnessPolicy | null;
   readonly watchdog: WatchdogPolicy | null;

@@ -6,6 +6,12 @@ import type { MonotonicMs, ResourceId, ResourcePolicy } from './policy.ts';
 export interface ResourceState {
   readonly id: ResourceId;
   readonly status: ResourceStatus | null;
+  /** Since when its status has been of this kind. */
+  readonly statusSince: MonotonicMs;
+  /** Of a guest that runs: since when it has been ready, as far as anybody waits for that; null: it is not, or not known to be. */
+  readonly readyAt: MonotonicMs | null;
+  /** Of a guest that is wanted: there is no memory for it here. */
+  readonly leftOut: boolean;
   /** Of a DRBD device: what was last seen; null: nothing yet. */
   readonly storage: StorageStatus | null;
   /** Since when it has been seen connected, its copy the same as the peer's. */
@@ -47,6 +53,9 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
   return {
     id: policy.id,
     status: null,
+    statusSince: 0,
+    readyAt: null,
+    leftOut: false,
     storage: null,
     connectedAt: null,
     inSync: false,
@@ -67,6 +76,16 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
   };
 }
 
+/** It is seen to be so now. */
+export function withStatus(
+  resource: ResourceState,
+  status: ResourceStatus | null,
+  now: MonotonicMs,
+): ResourceState {
+  if (status === null || status.kind === resource.status?.kind) return { ...resource, status };
+  return { ...resource, status, statusSince: now, readyAt: null, leftOut: false };
+}
+
 export const bringsUp = (action: ResourceAction) => action === 'start' || action === 'resume';
 
 /** `operation`: what is under way. */
@@ -74,7 +93,7 @@ export function isGoingDown(operation: ResourceState['operation']): boolean {
   return operation !== null && takesDown.has(operation.action);
 }
 
-const takesDown: ReadonlySet<ResourceAction> = new Set(['stop', 'destroy', 'freeze']);
+const takesDown: ReadonlySet<ResourceAction> = new Set(['stop', 'save', 'destroy', 'freeze']);
 
 /** Something is under way that may bring it up at any moment. */
 export function isComingUp({ operation }: ResourceState): boolean {

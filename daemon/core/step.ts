@@ -9,6 +9,7 @@ import {
   tendSafeguards,
   watchdogFinished,
 } from './fencing.ts';
+import { noteLateGuests, withGuestsOf } from './guests.ts';
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import { ledgerWriteFailed, syncLedger } from './ledger.ts';
 import { runMachine } from './machine.ts';
@@ -21,8 +22,16 @@ import {
   refuse,
 } from './membership.ts';
 import { note, notePeerChanges, quarantineNote } from './notes.ts';
-import { answerOutdatings, noteDisk, noteSplits, observeResource, seeStorage } from './observations.ts';
-import { finishOperation, reconcile } from './operations.ts';
+import {
+  answerOutdatings,
+  noteDisk,
+  noteReady,
+  noteSplits,
+  observeResource,
+  seeStorage,
+} from './observations.ts';
+import { reconcile } from './operations.ts';
+import { finishOperation } from './outcomes.ts';
 import type { MonotonicMs } from './policy.ts';
 import { ownContent } from './report.ts';
 import { answerRequest } from './requests.ts';
@@ -67,6 +76,7 @@ export function step(before: State, event: Event): Draft {
   let state = handle(measureStall({ ...before, now: at }), event, emit);
   state = noteLoneWrites(endMaintenance(judge(state), emit));
   notePeerChanges(before, state, emit);
+  noteLateGuests(before, state, emit);
   state = answerOutdatings(runMachine(state, emit), emit);
   state = reconcileAll(state, emit);
   state = noteSplits(state, emit);
@@ -120,6 +130,7 @@ const handlers: Handlers = {
     ),
   }),
   'resource-observed': observeResource,
+  'guest-answered': noteReady,
   'storage-observed': seeStorage,
   'disk-probed': noteDisk,
   'outdating-requested': (state, event) => {
@@ -179,7 +190,7 @@ function describeRequest(request: EventOf<'operator-requested'>['request']): str
 function replacePolicy(state: State, event: EventOf<'policy-replaced'>): State {
   const groups = state.groups.map((group) => {
     const policy = event.policy.groups.find(({ name }) => name === group.policy.name);
-    return policy === undefined ? group : { ...group, policy };
+    return policy === undefined ? group : withGuestsOf(group, policy);
   });
   return { ...state, policy: event.policy, groups };
 }

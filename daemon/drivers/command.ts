@@ -18,6 +18,10 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   readonly input?: string;
+  /** Called once it is a process. */
+  readonly onSpawn?: (pid: number) => void;
+  /** On top of the daemon's own, e.g. `LC_ALL` for what a parser reads. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const outputCapBytes = 1024 * 1024;
@@ -36,6 +40,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         maxBuffer: outputCapBytes,
         encoding: 'utf8',
         ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
       },
       (error, stdout, stderr) => {
         if (error === null) return resolve({ exitCode: 0, stdout, stderr, timedOut: false });
@@ -52,6 +57,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions): Pr
         void (started ? untilGone(child) : Promise.resolve()).then(() => resolve(result));
       },
     );
+    if (child.pid !== undefined) options.onSpawn?.(child.pid);
     if (options.input !== undefined) {
       child.stdin?.on('error', () => {}); // A command that ends before reading its input says so by its exit code.
       child.stdin?.end(options.input);

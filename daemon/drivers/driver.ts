@@ -8,6 +8,7 @@ export type {
   Outcome,
   ResourceAction,
   ResourceStatus,
+  StorageAction,
   StorageStatus,
 } from '../core/events.ts';
 
@@ -17,6 +18,8 @@ export interface ResourceDriver {
   observe(signal: AbortSignal): Promise<ResourceStatus>;
   /** Carries out one action; idempotent; an abort of `signal` ends it with `unknown`. Never rejects. */
   perform(action: BasicAction, signal: AbortSignal): Promise<Outcome>;
+  /** Of a guest that can be ended with its memory kept for its next start; as `perform`. */
+  save?(signal: AbortSignal): Promise<Outcome>;
   /** The same action as shell commands, in order, for --dry-run. */
   commands(action: BasicAction): readonly string[];
   /** Stops watching and announcing. Leaves the resource as it is. */

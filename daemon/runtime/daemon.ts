@@ -4,27 +4,30 @@ import type { Logger } from 'pino';
 import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
-import type { KeyRing } from '../config/key-file.ts';
-import { loadKeyRing } from '../config/key-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
-import { statusOf } from '../control/view.ts';
+import { nodeRunning, statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
+import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
 import { createIdentity } from '../drivers/link/wire.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
+import { createDefinitions } from './definitions.ts';
+import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
+import { type Keys, loadKeys } from './keys.ts';
+import { usesLibvirt } from './known-guests.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { createOutdatings } from './outdatings.ts';
@@ -66,7 +69,7 @@ function createLogger(node: string): { readonly logger: Logger; readonly flush: 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const config = loadConfig(options.configPath);
   const policy = buildPolicy(config, options.node, softwareVersion);
-  const keys = { ring: loadKeyRing(config.heartbeat.keyFile) };
+  const keys = loadKeys(config);
   assertHostFits(config);
   const { self, peer } = selfAndPeer(config, options.node);
   const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
@@ -102,7 +105,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       status: () =>
         statusOf({
           ...sights(),
-          config,
+          ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
         }),
@@ -112,6 +115,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       request,
       note: (note) => history.add(note, monotonicMs()),
       outdating: (resource) => outdatings.ask(resource),
+      guests: () => definitions.source,
     },
     logger,
   );
@@ -123,12 +127,20 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   };
   const { stateDir } = options;
   releaseStateDir = await claimStateDir(stateDir).catch(closing);
-  const stateFile = await openStateFile({ stateDir, cluster: config.cluster, node: self.name }).catch(
-    closing,
-  );
+  const own = { stateDir, cluster: config.cluster, node: self.name };
+  const stateFile = await openStateFile(own).catch(closing);
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
+  const definitions = await createDefinitions({
+    ...{ config, self, peer, stateDir, logger },
+    ring: () => keys.channel,
+    activeNode: (group) => (deferred.loop ? nodeRunning(deferred.loop.state(), group) : null),
+    isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
+  }).catch(unusable);
+  const about = { config, node: options.node, software: softwareVersion, definitions, logger };
+  const guests = await createGuests(about).catch(closing);
+  const libvirt = usesLibvirt(config) ? createLibvirt({ uri: config.libvirt.uri, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -145,7 +157,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       }
     },
   });
-  const resources = createResources({ config, network, runDir: options.runDir, logger, post });
+  const resources = createResources({
+    ...{ config, network, libvirt, definitions, logger, post },
+    ...{ runDir: options.runDir, guests: guests.known() },
+  });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
 
@@ -208,7 +223,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const loop = startLoop({
     initial: initialState({
       at: monotonicMs(),
-      policy,
+      policy: guests.policy(),
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
     }),
@@ -249,7 +264,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           const { peer: known } = loop.state();
           peerRemarks.learn(packet, remarks, before, known);
           // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
-          if (isNew && known.proven && known.incarnation === incarnation) probes.learn(index, from);
+          if (!isNew || !known.proven || known.incarnation !== incarnation) return;
+          probes.learn(index, from);
+          definitions.learn(index, from);
         },
         onStatus: (status) =>
           post({ kind: 'link-observed', link: index, down: status.kind === 'up' ? null : status.reason }),
@@ -261,23 +278,28 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     from.groups
       .filter(({ name }) => only === null || name === only)
       .flatMap(({ name }) =>
-        (policy.groups.find((group) => group.name === name)?.resources ?? []).map(({ id, needs }) => ({
-          group: name,
-          resource: id,
-          needs,
-          commands: resources.driver(name, id)?.commands(action) ?? [],
-        })),
+        (loop.state().groups.find(({ policy: { name: of } }) => of === name)?.policy.resources ?? []).map(
+          ({ id, needs }) => ({
+            group: name,
+            resource: id,
+            needs,
+            commands: resources.driver(name, id)?.commands(action) ?? [],
+          }),
+        ),
       );
 
-  const observing = setInterval(() => resources.observeAll(), observeEveryMs);
+  const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
+  const observing = setInterval(() => {
+    tending.refresh();
+    resources.observeAll();
+  }, observeEveryMs);
   resources.observeAll();
   const releaseSignals = catchSignals({
     stop: () => post({ kind: 'stop-requested' }),
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options, config, keys, logger);
-      if (reloaded !== null)
-        post({ kind: 'policy-replaced', policy: buildPolicy(reloaded, options.node, softwareVersion) });
+      if (reloaded !== null) guests.reload(reloaded);
     },
     logger,
   });
@@ -291,7 +313,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   clearInterval(observing);
   releaseSignals();
   await control.close();
-  await Promise.all([...links.map((link) => link.close()), probes.close(), resources.close()]);
+  await tending.close();
+  const open = [...links, probes, resources, definitions, ...(libvirt === null ? [] : [libvirt])];
+  await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
     logger.warn({ err: error }, 'the last records were not written');
@@ -303,15 +327,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 }
 
 /** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
-function reload(
-  options: DaemonOptions,
-  running: Config,
-  keys: { ring: KeyRing },
-  logger: Logger,
-): Config | null {
+function reload(options: DaemonOptions, running: Config, keys: Keys, logger: Logger): Config | null {
   try {
     const next = loadConfig(options.configPath);
-    keys.ring = loadKeyRing(next.heartbeat.keyFile);
+    Object.assign(keys, loadKeys(next));
     const { needsRestart, applied } = planReload(running, next);
     if (needsRestart.length > 0) {
       logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);

@@ -25,7 +25,9 @@ export function plainly(driver: ResourceDriver): Driven {
     async perform(action, _forced, signal) {
       if (action === 'outdate' || action === 'connect' || action === 'discard')
         throw new Error(`${action} is for storage only`);
-      return driver.perform(action, signal);
+      if (action !== 'save') return driver.perform(action, signal);
+      if (driver.save === undefined) throw new Error('it cannot be saved');
+      return driver.save(signal);
     },
     commands: (action) => driver.commands(action),
     close: () => driver.close(),
@@ -80,6 +82,7 @@ export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: Mirro
       return { kind: 'storage', storage: storageSeen(storage, driver.trouble()) };
     },
     async perform(action, forced, signal) {
+      if (action === 'save') throw new Error('a disk is not saved');
       if (action === 'freeze') void watch.letGo();
       if (!letsGo.has(action)) return await driver.perform(action, forced, signal);
       acting += 1;

@@ -1,6 +1,13 @@
 // From the configuration to what the core must know of it.
 
-import type { AddressConfig, Config, GroupConfig, LinkConfig, NodeConfig } from '../config/config.ts';
+import type {
+  AddressConfig,
+  Config,
+  GroupConfig,
+  GuestConfig,
+  LinkConfig,
+  NodeConfig,
+} from '../config/config.ts';
 import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
@@ -15,7 +22,10 @@ const demoteDeadlineMs = 15_000;
 const mountDeadlineMs = 60_000;
 const fsckDeadlineMs = 600_000;
 const unmountDeadlineMs = 15_000;
-const parallelStarts = 4;
+/** A start is work for the processor. Of many cores not all: storage is the narrow place then. */
+const startsAtOnce = (cores: number) => Math.min(16, Math.max(2, cores));
+/** A page of memory is written to the mirror about this fast where nothing is known of the network. */
+const savedMiBPerSecond = 20;
 
 export const addressId = (address: AddressConfig) => `address:${address.address}/${address.prefix}`;
 export const drbdId = (resource: string) => `drbd:${resource}`;
@@ -42,7 +52,30 @@ export function selfAndPeer(
   );
 }
 
-export function buildPolicy(config: Config, node: string, software: string): Policy {
+/** A guest as it is known here: what is wished of it, and the memory that it takes. */
+export interface KnownGuest {
+  readonly config: GuestConfig;
+  /** 0: nobody knows. */
+  readonly memoryMiB: number;
+}
+
+/** What is seen of this host, beside its configuration. */
+export interface HostSights {
+  /** By group: its guests, also those that nobody named. A group that is not in it has those of the configuration. */
+  readonly guests: ReadonlyMap<string, readonly KnownGuest[]>;
+  /** What guests may have of its memory; null: it is not looked at. */
+  readonly guestMemoryMiB: number | null;
+  readonly cores: number;
+}
+
+/** As far as the configuration tells. */
+export function configuredGuests({ guests }: GroupConfig): readonly KnownGuest[] {
+  return guests.map((config) => ({ config, memoryMiB: config.driver === 'qemu' ? config.memoryMiB : 0 }));
+}
+
+const unseen: HostSights = { guests: new Map(), guestMemoryMiB: null, cores: 4 };
+
+export function buildPolicy(config: Config, node: string, software: string, host = unseen): Policy {
   const { self, peer } = selfAndPeer(config, node);
   return {
     self: self.name,
@@ -52,8 +85,9 @@ export function buildPolicy(config: Config, node: string, software: string): Pol
     timings: deriveTimings(config.heartbeat),
     links: config.heartbeat.links.map((link) => `${link.interface} ${link.mode}`),
     probes: buildProbes(config, peer),
-    groups: config.groups.map(buildGroup),
-    parallelStarts,
+    groups: config.groups.map((group) => buildGroup(group, host.guests.get(group.name))),
+    parallelStarts: config.start.parallel ?? startsAtOnce(host.cores),
+    guestMemoryMiB: host.guestMemoryMiB,
     fencing: null,
     witness: null,
     watchdog: null,
@@ -73,7 +107,7 @@ function buildProbes(config: Config, peer: NodeConfig): readonly ProbeTarget[] {
   ];
 }
 
-function buildGroup(group: GroupConfig): GroupPolicy {
+function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configuredGuests(group)): GroupPolicy {
   const addresses = group.addresses.map(
     (address): ResourcePolicy => ({
       id: addressId(address),
@@ -106,15 +140,8 @@ function buildGroup(group: GroupConfig): GroupPolicy {
       stopMs: unmountDeadlineMs,
     }),
   );
-  const guests = group.guests.map(
-    (guest): ResourcePolicy => ({
-      id: guestId(guest),
-      kind: 'guest',
-      needs: [...onDevices, ...filesystems.map(({ id }) => id)],
-      startMs: guest.startTimeoutMs + guestMarginMs,
-      stopMs: guest.shutdownTimeoutMs + 2 * guestMarginMs,
-    }),
-  );
+  const standsOn = [...onDevices, ...filesystems.map(({ id }) => id)];
+  const guests = known.map((guest) => buildGuest(guest, standsOn));
   return {
     name: group.name,
     preferred: group.preferred,
@@ -122,5 +149,26 @@ function buildGroup(group: GroupConfig): GroupPolicy {
     failbackDelayMs: group.failbackDelayMs,
     interfaces: [...new Set(group.addresses.map((address) => address.interface))],
     resources: [...addresses, ...devices, ...filesystems, ...guests],
+  };
+}
+
+function buildGuest({ config, memoryMiB }: KnownGuest, needs: readonly string[]): ResourcePolicy {
+  const { priority, after, readiness, startDelayMs, startTimeoutMs, shutdownTimeoutMs } = config;
+  const agentMs = config.driver === 'libvirt' ? config.agentTimeoutMs : 0;
+  const saveMs = shutdownTimeoutMs + (memoryMiB / savedMiBPerSecond) * 1000;
+  return {
+    id: guestId(config),
+    kind: 'guest',
+    needs,
+    startMs: startTimeoutMs + guestMarginMs,
+    stopMs: agentMs + shutdownTimeoutMs + 2 * guestMarginMs,
+    guest: {
+      priority,
+      after: after.map((name) => guestId({ name })),
+      readyMs: readiness.kind === 'none' ? null : readiness.timeoutMs,
+      startDelayMs,
+      memoryMiB,
+      saveMs: config.handover === 'save' ? saveMs : null,
+    },
   };
 }

@@ -24,7 +24,7 @@ export function assertHostFits(config: Config): void {
       );
     }
     for (const guest of group.guests) {
-      if (guest.network === undefined || exists(guest.network.bridge)) continue;
+      if (guest.driver !== 'qemu' || guest.network === undefined || exists(guest.network.bridge)) continue;
       if (problems.length === 0) code = 'bridge-missing';
       problems.push(
         `groups.${group.name}.guests: ${guest.name} is to be on bridge ${guest.network.bridge}, which does not exist on this host`,

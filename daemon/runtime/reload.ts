@@ -11,6 +11,9 @@ export interface ReloadPlan {
 const live = [
   /^heartbeat\.(keyFile|keepaliveMs|warntimeMs|deadtimeMs|initdeadMs)$/,
   /^groups\.[^.]+\.(preferred|failback|failbackDelayMs)$/,
+  // Of guests what only the core goes by. The rest is in the hands of drivers, which are made once.
+  /^groups\.[^.]+\.guests\..+\.(priority|after|startDelayMs)$/,
+  /^start\.parallel$/,
 ];
 
 export function planReload(running: Config, next: Config): ReloadPlan {
@@ -33,8 +36,20 @@ function differences(path: string, a: unknown, b: unknown): readonly string[] {
     const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
     return keys.flatMap((key) => differences(path === '' ? key : `${path}.${key}`, a[key], b[key]));
   }
+  const [named, others] = [namesOf(a), namesOf(b)];
+  if (named !== undefined && JSON.stringify(named) === JSON.stringify(others))
+    return named.flatMap((name, index) => differences(`${path}.${name}`, itemAt(a, index), itemAt(b, index)));
   return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
 }
+
+/** Of a list of things with names, such as guests; with the same ones in the same order it is compared one by one. */
+function namesOf(list: unknown): readonly unknown[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const names = list.map((item) => (isRecord(item) ? item['name'] : undefined));
+  return names.every((name) => typeof name === 'string') ? names : undefined;
+}
+
+const itemAt = (list: unknown, index: number): unknown => (Array.isArray(list) ? list[index] : undefined);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
 // Remarks as they travel in a heartbeat: tuples, in whole seconds, so that a payload changes once a second at most.
 // Guarantees: they take no more room than there is, guests are left out first; of what is read, all is within bounds
-// or nothing is taken. Fields may be added at the end of a tuple.
+// or nothing is taken. A guest whose name is libvirt's alone, and would not do in a configuration, is left out by itself.
+// Fields may be added at the end of a tuple.
 
 import { z } from 'zod';
 import { groupsMax, namePattern } from '../config/values.ts';
@@ -28,7 +29,14 @@ const reasons = [
   'unrelated',
   'unexplained',
 ] as const satisfies readonly DiskRemark['standsAlone'][];
-const guestStatuses = ['unknown', 'up', 'down', 'paused'] as const satisfies readonly GuestRemark['status'][];
+/** Their order is the wire format: only ever append. */
+const guestStatuses = [
+  'unknown',
+  'up',
+  'down',
+  'paused',
+  'failed',
+] as const satisfies readonly GuestRemark['status'][];
 
 /** More do not fit into a packet. */
 const rowsMax = 200;
@@ -58,7 +66,8 @@ const wireDisk = z
     kib, // changed
   ])
   .rest(z.unknown());
-const wireGuest = z.tuple([name, oneOf(guestStatuses), seconds]).rest(z.unknown());
+/** Its name is looked at afterwards. */
+const wireGuest = z.tuple([z.string(), oneOf(guestStatuses), seconds]).rest(z.unknown());
 const wireGroup = z
   .tuple([
     name,
@@ -67,6 +76,8 @@ const wireGroup = z
   ])
   .rest(z.unknown());
 const wireRemarks = z.array(wireGroup).max(groupsMax);
+
+const isNamed = (guest: GuestRemark) => namePattern.test(guest.name);
 
 const toSeconds = (ms: number | null) => (ms === null ? null : Math.floor(ms / 1000));
 const toMs = (span: number | null) => (span === null ? null : span * 1000);
@@ -86,7 +97,9 @@ function packGroup({ group, disks: all, guests }: GroupRemarks): z.infer<typeof 
     ]),
     guests === null
       ? 0
-      : guests.map((guest) => [guest.name, guestStatuses.indexOf(guest.status), toSeconds(guest.upForMs)]),
+      : guests
+          .filter(isNamed)
+          .map((guest) => [guest.name, guestStatuses.indexOf(guest.status), toSeconds(guest.upForMs)]),
   ];
 }
 
@@ -104,7 +117,7 @@ export function decodeRemarks(wire: unknown): readonly GroupRemarks[] {
   return data.map(([group, all, guests]) => ({
     group,
     disks: all.map(unpackDisk),
-    guests: guests === 0 ? null : guests.map(unpackGuest),
+    guests: guests === 0 ? null : guests.map(unpackGuest).filter(isNamed),
   }));
 }
 

@@ -3,9 +3,10 @@
 // or was looked at before it ended, is not reported.
 
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.ts';
+import type { Config, GroupConfig, GuestConfig } from '../config/config.ts';
 import type { StorageNotes } from '../control/storage.ts';
 import type { Effect, StorageStatus } from '../core/events.ts';
+import { bringsUp } from '../core/resource.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
 import { checkMirrored } from '../drivers/drbd/kernel.ts';
@@ -13,11 +14,20 @@ import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts'
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
+import type { Libvirt } from '../drivers/libvirt/connection.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
-import { createQemuDriver, type QemuDriver } from '../drivers/qemu/qemu.ts';
+import type { ReadinessProbe } from '../drivers/readiness/readiness.ts';
 import { type Driven, mirrored, plainly, type Seen } from './driven.ts';
+import {
+  createGuestDriver,
+  createGuestProbe,
+  type GuestDriver,
+  type GuestDriverOptions,
+} from './guest-drivers.ts';
+import type { GuestsByGroup } from './known-guests.ts';
 import type { Untimed } from './loop.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
+import { createReadinessWatch } from './readiness-watch.ts';
 
 type StartOperation = Extract<Effect, { readonly kind: 'start-operation' }>;
 
@@ -26,6 +36,14 @@ export interface Resources {
   cancel(operation: number): void;
   /** Looks at everything and reports it. */
   observeAll(): void;
+  /** Those that are new get their driver; what is returned has them looked at. */
+  addGuests(known: GuestsByGroup): () => void;
+  /** Guests that the core does not know any more are left to themselves. */
+  forgetGuests(isKnown: (group: string, resource: string) => boolean): void;
+  /** Every name of the group's block devices. */
+  devicesOf(group: string): readonly string[];
+  /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
+  readinessOf(resource: string): string | null;
   driver(group: string, resource: string): Driven | undefined;
   /** What the drivers of mirrored disks know beyond what the core sees. */
   storage(): StorageNotes;
@@ -38,11 +56,15 @@ export interface ResourcesOptions {
   readonly config: Config;
   readonly network: NetworkMonitor;
   readonly runDir: string;
+  readonly guests: GuestsByGroup;
+  /** Null: no guest is a domain. */
+  readonly libvirt: Libvirt | null;
+  readonly definitions: GuestDriverOptions['definitions'];
   readonly logger: Logger;
   readonly post: (event: Untimed) => void;
 }
 
-const observeTimeoutMs = 5000;
+const observeTimeoutMs = 15_000;
 /** After a look that did not end in time: a daemon that has just started decides nothing before it has seen everything. */
 const observeAgainMs = 2000;
 /** To load DRBD's module and bring a resource up. */
@@ -74,20 +96,41 @@ export function createResources(options: ResourcesOptions): Resources {
     const entry = entries.find((other) => other.group === group && other.id === resource);
     if (entry?.running === true) return;
     post({ kind: 'resource-observed', group, resource, status: seen.status });
+    readiness.seen(group, resource, seen.status);
   };
 
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
   const devices: DrbdDriver[] = [];
-  const guests = new Map<string, QemuDriver>();
+  const devicesOfGroup = new Map<string, readonly DrbdDriver[]>();
+  const guests = new Map<string, GuestDriver>();
+  const probes = new Map<string, ReadinessProbe>();
+  const readiness = createReadinessWatch({
+    probes,
+    onReady: (group, resource) => post({ kind: 'guest-answered', group, resource }),
+    logger,
+  });
+  const add = (group: string, id: string, driver: Driven): Entry => {
+    const entry = { group, id, driver, epoch: 0, running: false };
+    entries.push(entry);
+    return entry;
+  };
+  const addGuest = (group: GroupConfig, guest: GuestConfig): Entry => {
+    const { runDir, libvirt, definitions } = options;
+    const id = guestId(guest);
+    const onStatus = (status: ResourceStatus) => report(group.name, id, { kind: 'status', status });
+    const driver = createGuestDriver(guest, { group, runDir, libvirt, definitions, logger, onStatus });
+    const probe = createGuestProbe(guest, { libvirt, logger });
+    if (probe !== null) probes.set(id, probe);
+    guests.set(id, driver);
+    return add(group.name, id, plainly(driver));
+  };
   /** What kept a device from coming up, as last said: it is tried every few seconds, and said when it changes. */
   const hindrances = new Map<DrbdDriver, string | undefined>();
 
   for (const group of options.config.groups) {
-    const add = (id: string, driver: Driven) =>
-      entries.push({ group: group.name, id, driver, epoch: 0, running: false });
     const addPlain = (id: string, create: (onStatus: (status: ResourceStatus) => void) => ResourceDriver) =>
-      add(id, plainly(create((status) => report(group.name, id, { kind: 'status', status }))));
+      add(group.name, id, plainly(create((status) => report(group.name, id, { kind: 'status', status }))));
     for (const address of group.addresses) {
       addPlain(addressId(address), (onStatus) =>
         createAddressDriver(address, { network: options.network, logger, onStatus }),
@@ -101,8 +144,9 @@ export function createResources(options: ResourcesOptions): Resources {
         post({ kind: 'disk-probed', group: group.name, resource, trouble });
       const onStorage = (storage: StorageStatus) =>
         report(group.name, resource, { kind: 'storage', storage });
-      add(resource, mirrored(device, { onStorage, onDiskTrouble }));
+      add(group.name, resource, mirrored(device, { onStorage, onDiskTrouble }));
       devices.push(device);
+      devicesOfGroup.set(group.name, [...(devicesOfGroup.get(group.name) ?? []), device]);
     }
     for (const filesystem of group.filesystems) {
       mountMonitor ??= createMountMonitor({ logger });
@@ -115,14 +159,7 @@ export function createResources(options: ResourcesOptions): Resources {
         createFilesystemDriver(filesystem, { mounts, logger, onStatus }),
       );
     }
-    for (const guest of group.guests) {
-      addPlain(guestId(guest), (onStatus) => {
-        const { runDir } = options;
-        const driver = createQemuDriver(guest, { group: group.name, runDir, logger, onStatus });
-        guests.set(guestId(guest), driver);
-        return driver;
-      });
-    }
+    for (const { config } of options.guests.get(group.name) ?? []) addGuest(group, config);
   }
 
   /** A resource that is not up comes up as soon as it can; what stands in the way is said, and tried again later. */
@@ -176,6 +213,7 @@ export function createResources(options: ResourcesOptions): Resources {
     entry.epoch += 1;
     entry.running = false;
     post({ kind: 'operation-finished', operation, outcome });
+    if (outcome.kind === 'done' && bringsUp(action)) readiness.seen(entry.group, entry.id, { kind: 'up' });
     if (outcome.kind !== 'done') await observe(entry);
   };
 
@@ -190,6 +228,35 @@ export function createResources(options: ResourcesOptions): Resources {
       for (const device of devices) if (device.trouble() !== null) void bringUp(device);
       for (const entry of entries) if (!entry.running) void observe(entry);
     },
+    addGuests(known) {
+      const added = options.config.groups.flatMap((group) =>
+        (known.get(group.name) ?? [])
+          .filter(({ config }) => !guests.has(guestId(config)))
+          .map(({ config }) => addGuest(group, config)),
+      );
+      return () => {
+        for (const entry of added) void observe(entry);
+      };
+    },
+    forgetGuests(isKnown) {
+      for (const entry of entries.filter(({ group, id }) => guests.has(id) && !isKnown(group, id))) {
+        entries.splice(entries.indexOf(entry), 1);
+        guests.delete(entry.id);
+        probes.delete(entry.id);
+        readiness.seen(entry.group, entry.id, { kind: 'down' });
+        void entry.driver.close();
+      }
+    },
+    devicesOf: (group) =>
+      (devicesOfGroup.get(group) ?? []).flatMap((device) => {
+        const minors = device.detail()?.minors ?? [];
+        const volumes = minors.length === 0 ? [0] : minors.map((_, volume) => volume);
+        return [
+          ...minors.map((minor) => `/dev/drbd${minor}`),
+          ...volumes.map((volume) => `/dev/drbd/by-res/${device.resource}/${volume}`),
+        ];
+      }),
+    readinessOf: (resource) => readiness.lastWhy(resource),
     driver: (group, resource) =>
       entries.find((entry) => entry.group === group && entry.id === resource)?.driver,
     storage: () =>
@@ -214,6 +281,7 @@ export function createResources(options: ResourcesOptions): Resources {
     async close() {
       closed = true;
       for (const abort of aborts.values()) abort.abort('the daemon ends');
+      await readiness.close();
       await Promise.all(entries.map(({ driver }) => driver.close()));
       await Promise.all([drbdMonitor?.close(), mountMonitor?.close()]);
     },

@@ -89,6 +89,7 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
     if (condition === 'ok') lookAtAll(model.hosts[host], 15);
   },
   'guest-dies': (model, { host, guest }) => byHand(model.hosts[host], guest, 'down'),
+  'crash-guest': (model, { host, guest }) => crash(model.hosts[host], guest),
   'start-by-hand': (model, { host, resource }) => byHand(model.hosts[host], resource, 'up'),
   'stop-by-hand': (model, { host, resource }) => byHand(model.hosts[host], resource, 'down'),
   'disk-failure': (model, { host }) => failDisks(model.hosts[host]),
@@ -124,12 +125,19 @@ function thingNamed(host: Host, id: string): Thing {
   });
 }
 
+function crash(host: Host, guest: string): void {
+  const thing = thingNamed(host, guest);
+  if (thing.policy.kind !== 'guest' || thing.running !== 'up') return;
+  setRunning(thing, 'failed');
+  lookSoon(thing, 20);
+}
+
 /** A device is not moved by hand here; a guest needs its disks, as always. */
 function byHand(host: Host, resource: string, running: 'up' | 'down'): void {
   const thing = thingNamed(host, resource);
   if (!host.up || thing.device !== null) return;
   const lacksDisk = thing.disks.some(({ running: disk }) => disk === 'down');
-  if (running === 'up' && lacksDisk) return;
+  if (running === 'up' && (lacksDisk || thing.running === 'failed')) return;
   setRunning(thing, running);
   lookSoon(thing, 20);
 }

@@ -209,6 +209,7 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
   break: { host, resource: word, how: oneOf(['ok', 'fails', 'hangs', 'late', 'stuck']) },
   drivers: { host, condition: oneOf(['silent', 'ok']) },
   'guest-dies': { host, guest: word },
+  'crash-guest': { host, guest: word },
   'start-by-hand': { host, resource: word },
   'stop-by-hand': { host, resource: word },
   'disk-failure': { host },

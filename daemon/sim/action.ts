@@ -88,6 +88,8 @@ export type Action =
   /** silent: nothing tells what runs there; ok: it can be told again, and is. */
   | ({ readonly kind: 'drivers'; readonly condition: 'silent' | 'ok' } & OfHost)
   | ({ readonly kind: 'guest-dies'; readonly guest: ResourceId } & OfHost)
+  /** It is still there, with its disks open, and does nothing any more until it is switched off. */
+  | ({ readonly kind: 'crash-guest'; readonly guest: ResourceId } & OfHost)
   /** By somebody who knows nothing of the daemon. */
   | ({ readonly kind: 'start-by-hand'; readonly resource: ResourceId } & OfHost)
   | ({ readonly kind: 'stop-by-hand'; readonly resource: ResourceId } & OfHost)

@@ -1,7 +1,7 @@
 // The modelled world as it is before anything happens: two hosts that run, in sync, with no daemon; or with daemons
 // that have been running for long.
 
-import type { ResourceId } from '../core/policy.ts';
+import type { ResourceId, ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { type Side, sides } from './action.ts';
 import { post } from './daemon.ts';
@@ -39,6 +39,7 @@ export function createModel(options: WorldOptions): Model {
     steps: 0,
     nextHandler: 1,
     nextRequest: 1,
+    nextProcess: 1,
   };
   const devices = new Map<ResourceId, Device>();
   for (const side of sides) hosts[side] = createHost(model, side, devices);
@@ -116,6 +117,11 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
         operation: null,
         writing: false,
         looking: false,
+        asking: false,
+        answersAt: Infinity,
+        copy: { image: null, writer: 0 },
+        process: 0,
+        refusesSave: refusesSave(model.options, resource),
       });
     }
   }
@@ -128,6 +134,13 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
     }
   }
   return host;
+}
+
+/** Its memory is kept in a file system, where there are disks at all; and what it is made of may not allow it. */
+function refusesSave({ seed, guests }: WorldOptions, { id, guest, needs }: ResourcePolicy): boolean {
+  if (guest === undefined || guest.saveMs === null) return true;
+  if (needs.length > 0 && !needs.some((one) => one.startsWith('filesystem:'))) return true;
+  return chanceOf(seed, `save ${id}`)() < (guests?.refusesSave ?? 0);
 }
 
 /** Time for devices to be promoted before the story begins, milliseconds. */
@@ -169,7 +182,8 @@ function goOn(host: Host, state: State): void {
   };
   for (const thing of host.things) {
     const kind = resourceOf(state, thing)?.status?.kind;
-    if (thing.device === null && (kind === 'up' || kind === 'paused')) setRunning(thing, kind);
+    if (thing.device === null && (kind === 'up' || kind === 'paused' || kind === 'failed'))
+      setRunning(thing, kind);
   }
   goOnOutside(host, state);
   beginDaemon(host, state);

@@ -122,7 +122,10 @@ function endDaemon(host: Host): void {
   host.powerLossIn = 0;
   host.errands.clear();
   host.questions.clear();
-  for (const thing of host.things) thing.looking = false;
+  for (const thing of host.things) {
+    thing.looking = false;
+    thing.asking = false;
+  }
   stopProbes(host);
   orphan(host);
   breakOffWrites(host);

@@ -37,6 +37,14 @@ export interface Device {
   readonly shown: Record<Side, Pick<StorageStatus, 'disk' | 'connection'>>;
 }
 
+/** What a copy of a guest's disk holds. */
+export interface GuestDisk {
+  /** Its saved memory, and the process that this was; null: none. */
+  readonly image: { readonly number: number; readonly process: number } | null;
+  /** The process that wrote to it last. */
+  readonly writer: number;
+}
+
 /** A resource on one host. */
 export interface Thing {
   readonly host: Host;
@@ -54,6 +62,15 @@ export interface Thing {
   /** Is a write, or a look, on the agenda? */
   writing: boolean;
   looking: boolean;
+  /** Of a guest whose readiness is waited for: is it being asked, and from when on does it answer? Infinity: never. */
+  asking: boolean;
+  answersAt: number;
+  /** Of a guest: what this host's copy of its disk holds. */
+  copy: GuestDisk;
+  /** Of a guest: the number of the process that runs. */
+  process: number;
+  /** It cannot be saved, for what it is made of. */
+  readonly refusesSave: boolean;
 }
 
 export interface Operation {
@@ -209,6 +226,7 @@ export interface Model {
   steps: number;
   nextHandler: number;
   nextRequest: number;
+  nextProcess: number;
 }
 
 export const peerOf = ({ model, side }: Host): Host =>

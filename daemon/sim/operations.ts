@@ -13,7 +13,7 @@ import {
   type Thing,
   thingOf,
 } from './model.ts';
-import { changeThing, lookSoon } from './resources.ts';
+import { changeThing, lookSoon, seeUp } from './resources.ts';
 import { changeDevice } from './storage.ts';
 
 const done: Outcome = { kind: 'done' };
@@ -66,8 +66,11 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
   }
 }
 
+/** What goes another way when it is broken; by force it goes, unless it is stuck. */
+const gentle: ReadonlySet<ResourceAction> = new Set(['start', 'stop', 'save']);
+
 function breakageOf({ broken }: Thing, action: ResourceAction): Thing['broken'] {
-  return broken === 'stuck' || action === 'start' || action === 'stop' ? broken : 'ok';
+  return broken === 'stuck' || gentle.has(action) ? broken : 'ok';
 }
 
 function trace({ id, thing, action }: Operation, outcome: Outcome | 'started' | 'cancelled'): void {
@@ -89,7 +92,8 @@ function takeEffect(operation: Operation): void {
     tell(operation, tooLate);
     return;
   }
-  if (action === 'stop' || action === 'destroy') thing.takenDownAt = host.model.agenda.now();
+  if (action === 'stop' || action === 'save' || action === 'destroy')
+    thing.takenDownAt = host.model.agenda.now();
   if (thing.device === null) {
     end(operation, changeThing(thing, action));
     return;
@@ -120,6 +124,7 @@ function tell(operation: Operation, outcome: Outcome): void {
   trace(operation, outcome);
   post(host, { kind: 'operation-finished', at: 0, operation: id, outcome });
   if (outcome.kind !== 'done') lookSoon(thing, 20);
+  else if (thing.running === 'up') seeUp(thing);
 }
 
 function overdue(operation: Operation): void {

@@ -3,6 +3,8 @@
 
 import type { ResourceAction } from '../core/events.ts';
 import { post } from './daemon.ts';
+import { askGuest, boot } from './guest-answers.ts';
+import { dropMemory, noteWrite, saveMemory, useMemory } from './guest-memory.ts';
 import { about, type Host, peerOf, standsStill, type Thing, thingOf } from './model.ts';
 import { reaches } from './network.ts';
 import type { Running } from './trace.ts';
@@ -44,22 +46,33 @@ function changeFilesystem(thing: Thing, action: ResourceAction): string | null {
   return null;
 }
 
+const crashed = 'it is there already, and has crashed';
+
 function changeGuest(thing: Thing, action: ResourceAction): string | null {
   const { running } = thing;
   switch (action) {
     case 'start':
       if (running === 'paused') return 'it is there already, and paused';
+      if (running === 'failed') return crashed;
       if (!disksOpen(thing)) return 'its disk cannot be opened: the device is not primary';
+      if (running === 'down') useMemory(thing, () => writeTo(thing));
       setRunning(thing, 'up');
       return null;
     case 'resume':
       if (running === 'down') return 'there is no process to resume';
+      if (running === 'failed') return crashed;
       if (running === 'paused') tellResumed(thing);
       setRunning(thing, 'up');
       return null;
     case 'freeze':
+      if (running === 'failed') return crashed;
       if (running === 'up') setRunning(thing, 'paused');
       return null;
+    case 'save': {
+      const problem = saveMemory(thing, () => writeTo(thing));
+      if (problem === null) setRunning(thing, 'down');
+      return problem;
+    }
     default:
       setRunning(thing, 'down');
       return null;
@@ -96,6 +109,7 @@ export function setRunning(thing: Thing, running: Running): void {
       else device?.drbd.open(host.side);
     }
   }
+  if (before === 'down' && policy.kind === 'guest') begin(thing);
   const { trace, agenda } = host.model;
   if (trace !== null) {
     trace({ kind: 'running', at: agenda.now(), side: host.side, group, resource: policy.id, running });
@@ -107,6 +121,15 @@ export function setRunning(thing: Thing, running: Running): void {
   }
 }
 
+/** A new process of a guest. */
+function begin(thing: Thing): void {
+  const { model } = thing.host;
+  thing.process = model.nextProcess;
+  model.nextProcess += 1;
+  if (thing.disks.length === 0) noteWrite(thing, true);
+  boot(thing);
+}
+
 /** A guest writes now and then, for as long as it runs. */
 function write(thing: Thing): void {
   const { host } = thing;
@@ -115,12 +138,15 @@ function write(thing: Thing): void {
     return;
   }
   if (standsStill(host, write, thing)) return;
-  writeTo(thing);
+  noteWrite(thing, writeTo(thing));
   host.model.agenda.later(about(host.chance, writeEveryMs), write, thing);
 }
 
-function writeTo({ host, disks }: Thing): void {
-  for (const { device } of disks) device?.drbd.write(host.side);
+/** Is it acknowledged? */
+function writeTo({ host, disks }: Thing): boolean {
+  let isWritten = true;
+  for (const { device } of disks) isWritten = device?.drbd.write(host.side) === 'written' && isWritten;
+  return isWritten;
 }
 
 /** Both hosts have the address and hear each other on the LAN, one way at least. */
@@ -160,10 +186,22 @@ function look(thing: Thing): void {
     return;
   }
   if (thing.operation !== null) return; // Looked at again when it ends in doubt.
+  if (thing.running === 'up') seeUp(thing);
   post(host, { kind: 'resource-observed', at: 0, group, resource, status: statuses[thing.running] });
 }
 
-const statuses = { up: { kind: 'up' }, down: { kind: 'down' }, paused: { kind: 'paused' } } as const;
+/** Its driver drops what it must not be started from, and its watch asks it. */
+export function seeUp(thing: Thing): void {
+  dropMemory(thing, () => writeTo(thing));
+  askGuest(thing);
+}
+
+const statuses = {
+  up: { kind: 'up' },
+  down: { kind: 'down' },
+  paused: { kind: 'paused' },
+  failed: { kind: 'failed', message: 'it has crashed' },
+} as const;
 
 export function lookAtAll(host: Host, withinMs: number): void {
   for (const thing of host.things) lookSoon(thing, withinMs);

@@ -6,6 +6,7 @@ import type { ResourceId } from '../core/policy.ts';
 import { post } from './daemon.ts';
 import { createDrbd, type HandlerAnswer, type PromoteOutcome } from './drbd.ts';
 import { chanceOf } from './engine.ts';
+import { copyMemory } from './guest-memory.ts';
 import {
   type Device,
   type Host,
@@ -49,7 +50,8 @@ function changed(host: Host, id: ResourceId): void {
   const thing = thingOf(host, id);
   if (thing === null || thing.device === null) return;
   const { drbd } = thing.device;
-  const { role, suspended, disk, connection } = drbd.status(host.side);
+  const { role, suspended, disk, connection, resync } = drbd.status(host.side);
+  if (resync?.direction === 'target') copyMemory(thing);
   const isPrimary = role === 'primary';
   setRunning(thing, !isPrimary ? 'down' : suspended === 'no' ? 'up' : 'paused');
   tellBothWritable(host, thing, thing.device);
@@ -154,6 +156,8 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
       if (action === 'discard') drbd.disconnect(side);
       drbd.connect(side, { discardMyData: action === 'discard' });
       return told(null);
+    case 'save':
+      throw new Error('a device is not saved');
   }
 }
 

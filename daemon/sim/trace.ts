@@ -17,8 +17,11 @@ import type { GroupName, ResourceId } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import type { Action, Side } from './action.ts';
 
-/** What a resource really is on a host: a process that runs or is paused, an address that is set, a device promoted. */
-export type Running = 'up' | 'paused' | 'down';
+/**
+ * What a resource really is on a host: a process that runs, is paused or has crashed, an address that is set, a device
+ * promoted.
+ */
+export type Running = 'up' | 'paused' | 'failed' | 'down';
 
 export type PowerReason = 'fault' | 'fenced' | 'watchdog' | 'operator';
 
@@ -61,6 +64,20 @@ export type Trace = { readonly at: number } & (
       readonly side: Side;
       readonly resource: ResourceId;
       /** As of one that is promoted. */
+      readonly newest: boolean;
+    }
+  /** A guest has been started from the memory that it was saved with. The truth. */
+  | {
+      readonly kind: 'restored';
+      readonly side: Side;
+      readonly resource: ResourceId;
+      /** Another one each time that a guest is saved. */
+      readonly image: number;
+      /** Nobody has written to its disk here since it was saved. */
+      readonly sameDisk: boolean;
+      /** The image is gone from its disk for good, on every copy that nothing is missing from. */
+      readonly lastingly: boolean;
+      /** As of a device that is promoted. */
       readonly newest: boolean;
     }
   /** Both copies of a device can be written to on their own, or no longer. The truth. */

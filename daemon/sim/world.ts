@@ -44,6 +44,7 @@ export interface World {
   /** Feeds the daemon of this side an event that the world does not make by itself; nothing, if it does not run. */
   inject(side: Side, event: Untimed): readonly Effect[];
 
+  policy(side: Side): Policy;
   /** Of the daemon's core; null: it does not run. */
   state(side: Side): State | null;
   /** Has the host power (it may still boot). */
@@ -87,10 +88,20 @@ export interface WorldOptions {
   /** Where a probe's target is. Default: by its name. */
   readonly probeSegment?: (target: ProbeTarget) => Segment;
   readonly drbd?: DrbdTimes;
+  /** What can be wrong with guests. Default: nothing. */
+  readonly guests?: GuestTrouble;
   /** What a daemon that starts makes of its wall clock. Default: incarnations count up, and nobody sets a clock. */
   readonly restarts?: Restarts;
   /** What a forger can make of a packet, and what the receiver makes of that. Default: nobody forges. */
   readonly forger?: Forger;
+}
+
+/** Shares, 0 to 1. */
+export interface GuestTrouble {
+  /** Of the starts of a guest that is asked whether it is ready: it never says so. */
+  readonly neverReady: number;
+  /** Of the guests: what they are made of does not let them be saved. */
+  readonly refusesSave: number;
 }
 
 /** How the mirrored devices are set up, milliseconds. */
@@ -116,6 +127,7 @@ export function createWorld(options: WorldOptions): World {
     apply: (action) => act(model, action),
     at: (ms, action) => agenda.at(ms, perform, action),
     inject: (side, event) => inject(hosts[side], event),
+    policy: (side) => hosts[side].policy,
     state: (side) => hosts[side].state,
     powered: (side) => hosts[side].powered,
     daemonRuns: (side) => hosts[side].state !== null,

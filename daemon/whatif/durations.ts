@@ -18,7 +18,7 @@ const assumed: Readonly<Record<ResourceKind, Readonly<Record<string, number>> & 
     address: { other: 50 },
     drbd: { start: 500, other: 200 },
     filesystem: { start: 1000, other: 300 },
-    guest: { start: 5000, stop: 10_000, other: 50 },
+    guest: { start: 5000, stop: 10_000, save: 10_000, other: 50 },
   };
 
 const recordedMax = 20;
@@ -35,7 +35,7 @@ export function durationsFrom(
     recorded.set(message, [...(recorded.get(message) ?? []), tookMs].slice(-recordedMax));
   }
   const sourceOf = (
-    { id, kind, startMs, stopMs }: ResourcePolicy,
+    { id, kind, startMs, stopMs, guest }: ResourcePolicy,
     action: ResourceAction,
   ): DurationSource => {
     const told = action === 'start' ? (given[id] ?? given[kind]) : undefined;
@@ -45,7 +45,7 @@ export function durationsFrom(
     if (times.length > 0) return { ...base, ms: median(times), from: 'recorded', count: times.length };
     const guess = assumed[kind][action] ?? assumed[kind].other;
     // Whoever gave it less time knows that it takes less.
-    const deadlineMs = action === 'stop' ? stopMs : startMs;
+    const deadlineMs = action === 'stop' ? stopMs : action === 'save' ? (guest?.saveMs ?? stopMs) : startMs;
     return { ...base, ms: Math.min(guess, deadlineMs / 2), from: 'assumed', count: 0 };
   };
   const resources = policy.groups.flatMap((group) => group.resources);
@@ -59,11 +59,17 @@ export function durationsFrom(
 export function withRoom(policy: Policy, { of }: Durations): Policy {
   const room = (givenMs: number, tookMs: number) =>
     tookMs > givenMs ? givenMs : Math.max(givenMs, tookMs * 1.6);
+  const savedWithin = (resource: ResourcePolicy): Pick<ResourcePolicy, 'guest'> => {
+    const { guest } = resource;
+    if (guest === undefined || guest.saveMs === null) return {};
+    return { guest: { ...guest, saveMs: room(guest.saveMs, of(resource, 'save')) } };
+  };
   const resources = (all: readonly ResourcePolicy[]) =>
     all.map((resource) => ({
       ...resource,
       startMs: room(resource.startMs, of(resource, 'start')),
       stopMs: room(resource.stopMs, of(resource, 'stop')),
+      ...savedWithin(resource),
     }));
   return {
     ...policy,

@@ -22,6 +22,7 @@ export function withRealParts(policy: Policy, text: string, action: Action): Act
     case 'stop-by-hand':
       return { ...action, resource: realResource(policy, text, action.resource, null) };
     case 'guest-dies':
+    case 'crash-guest':
       return { ...action, guest: realResource(policy, text, action.guest, 'guest') };
     case 'cut':
     case 'mend':

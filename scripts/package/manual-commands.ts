@@ -72,6 +72,10 @@ const files: readonly (readonly [string, string])[] = [
   ['/etc/battito/key', 'The shared key, of mode 0600, the same on both hosts.'],
   ['/etc/drbd.d', 'The DRBD resources, the same on both hosts.'],
   ['/var/lib/battito', 'What survives a restart: the state, the history, the journal of events.'],
+  [
+    '/var/lib/battito/definitions',
+    "The guests' definitions of both hosts, with their last versions, for root only: they hold passwords. NAME.xml is what is in use, as libvirt takes it.",
+  ],
   ['/run/battito', 'The control socket, and sockets and pid files of guests.'],
   ['/usr/lib/battito', 'The program, its runtime, and how it mounts for the host.'],
   [

@@ -1,6 +1,6 @@
 # A guest of 512 bytes that proves that the guest which came back is the one that was lost.
 #
-# It counts about nine times a second (every second BIOS tick), keeps the count in the second sector of its disk
+# It counts about nine times a second (every second BIOS tick, unless it is assembled otherwise), keeps the count in the second sector of its disk
 # and shows it on its first serial port and, when there is one, on its screen:
 #   start N   it goes on from the stored count N (0 on a new disk)
 #   count N   N is on the disk: it is written first and shown afterwards
@@ -21,7 +21,9 @@
         .set power_button, 0x0100
         .set soft_off, 0x2000
         .set ticks, 0x46c               # BIOS data area: 18.2 ticks a second
+        .ifndef ticks_per_count
         .set ticks_per_count, 2
+        .endif
         .set magic, 0x4f545442          # "BTTO"
         .set sector, 0x8000             # magic, count, count xor magic
 

@@ -98,7 +98,8 @@ function unrestOfResource(world: World, { owner, own, other }: Owned, { id, kind
   const resource = own.resources.find((one) => one.id === id);
   if (resource?.operation !== null || other.resources.some(({ operation }) => operation !== null))
     return 'an operation is under way';
-  if (resource.status?.kind !== 'up' || world.running(owner, id) !== 'up') return 'a resource is not up';
+  const isUp = resource.status?.kind === 'up' && world.running(owner, id) === 'up';
+  if (!isUp && !(resource.leftOut && lacksMemory(world, owner, id))) return 'a resource is not up';
   if (world.running(otherSide(owner), id) !== 'down') return 'a resource is not down where it should be';
   if (kind === 'drbd' && !isMirrored(world, owner, id)) return 'a disk is not mirrored';
   return null;
@@ -181,10 +182,28 @@ function hasSaidParted(world: World, name: string, id: ResourceId, partings: Par
   );
 }
 
-/** Who owns the group, by the truth of its guests; null: nobody, or not clear. */
+/** It does not run there, and with what does there is really no memory for it. */
+function lacksMemory(world: World, side: Side, id: ResourceId): boolean {
+  const policy = world.policy(side);
+  if (policy.guestMemoryMiB === null || world.running(side, id) !== 'down') return false;
+  let usedMiB = 0;
+  for (const { resources } of policy.groups) {
+    for (const one of resources) {
+      const counts = one.id === id || world.running(side, one.id) !== 'down';
+      if (counts) usedMiB += one.guest?.memoryMiB ?? 0;
+    }
+  }
+  return usedMiB > policy.guestMemoryMiB;
+}
+
+/** Who owns the group, by the truth of its guests, and of what else it has where there is no memory for one; null: nobody, or not clear. */
 export function ownerOf(world: World, { resources }: GroupPolicy): Side | null {
   const guests = resources.filter(({ kind }) => kind === 'guest');
-  const owners = sides.filter((side) => guests.every(({ id }) => world.running(side, id) === 'up'));
+  const owners = sides.filter(
+    (side) =>
+      resources.some(({ id }) => world.running(side, id) === 'up') &&
+      guests.every(({ id }) => world.running(side, id) === 'up' || lacksMemory(world, side, id)),
+  );
   return owners.length === 1 ? (owners[0] ?? null) : null;
 }
 

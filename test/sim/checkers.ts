@@ -8,6 +8,7 @@ import type { Trace } from '../../daemon/sim/trace.ts';
 import { addressOnce } from './addresses.ts';
 import { persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
 import { newestDataOnly } from './data.ts';
+import { memoryUsedOnce, startsInOrder } from './order.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
 
@@ -20,6 +21,8 @@ export const rules = {
   S5: 'a generation is on disk before its first step',
   S6: 'a replayed or forged packet changes a counter and nothing else',
   S7: 'what is stopped in order is stopped in order: addresses first, disks last',
+  S8: 'saved memory is gone on from once, and on the disk that it was saved with',
+  S9: 'a guest starts after those that come before it, and only where there is memory for it',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -29,7 +32,7 @@ export const rules = {
 export type Rule = keyof typeof rules;
 
 /** What keeps a tier's promise from being whole: these are what evidence alone cannot exclude when faults add up. */
-export const safetyRules: ReadonlySet<Rule> = new Set(['S1', 'S2', 'S3', 'S4']);
+export const safetyRules: ReadonlySet<Rule> = new Set(['S1', 'S2', 'S3', 'S4', 'S8']);
 
 export interface Violation {
   readonly rule: Rule;
@@ -84,6 +87,8 @@ const makers = [
   persistedFirst,
   replaysChangeNothing,
   stopsInOrder,
+  memoryUsedOnce,
+  startsInOrder,
   reasonsGiven,
 ];
 

@@ -130,7 +130,7 @@ function areEqual<T extends object>(was: T, is: T, exempt: readonly (keyof T)[])
 /** S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */
 export function stopsInOrder({ report }: Context): Checker {
   const check = ({ at, side, after }: Stepped, effect: Effect) => {
-    if (effect.kind !== 'start-operation' || effect.action !== 'stop') return;
+    if (effect.kind !== 'start-operation' || (effect.action !== 'stop' && effect.action !== 'save')) return;
     const group = after.groups.find(({ policy }) => policy.name === effect.group);
     if (group === undefined) return;
     const isAddress = effect.resource.startsWith('address:');
@@ -138,7 +138,12 @@ export function stopsInOrder({ report }: Context): Checker {
       const policy = group.policy.resources.find((one) => one.id === id);
       const isFirst = policy?.needs.includes(effect.resource) || (policy?.kind === 'address' && !isAddress);
       if (!isFirst || status?.kind === 'down' || failures > 1) continue;
-      report('S7', at, side, `stop ${effect.resource} while ${id} is ${status?.kind ?? 'not seen'}`);
+      report(
+        'S7',
+        at,
+        side,
+        `${effect.action} ${effect.resource} while ${id} is ${status?.kind ?? 'not seen'}`,
+      );
     }
   };
   return {

@@ -3,6 +3,7 @@
 import type { OperatorRequest } from '../../daemon/core/events.ts';
 import { tierOf } from '../../daemon/core/policy.ts';
 import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
+import type { Running } from '../../daemon/sim/trace.ts';
 import type { Checker, Context } from './checkers.ts';
 import { devicesOf, runningOf } from './truth.ts';
 
@@ -23,7 +24,7 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   const accepted = new Set<string>();
   /** Forced promotions under way that were accepted when they began. */
   const forcing = new Set<string>();
-  /** Guests that went down from paused: nothing was written after the pause. */
+  /** Guests that went down from paused, or had crashed: nothing was written after that. */
   const discarded: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const failed = new Set<string>();
   /** What the other copy has beyond this one was given up by a person, and it has not been written to since. */
@@ -33,7 +34,7 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   };
   const isFrozen = (id: string, side: Side) => {
     const guests = devices.get(id)?.guests ?? [];
-    const isStill = (guest: string) => running.get(guest, side) === 'paused' || discarded[side].has(guest);
+    const isStill = (guest: string) => isHalted(running.get(guest, side)) || discarded[side].has(guest);
     const isLettingGo = running.get(id, side) === 'up';
     const nobodyActs = guests.every((guest) => running.get(guest, side) !== 'up');
     return nobodyActs && (isLettingGo || guests.some(isStill));
@@ -64,7 +65,7 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
     },
     running({ side, resource, running: now }) {
       if (now === 'up') discarded[side].delete(resource);
-      else if (now === 'down' && running.get(resource, side) === 'paused') discarded[side].add(resource);
+      else if (now === 'down' && isHalted(running.get(resource, side))) discarded[side].add(resource);
       running.set(resource, side, now);
     },
     action({ action }) {
@@ -114,6 +115,8 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
     },
   };
 }
+
+const isHalted = (now: Running) => now === 'paused' || now === 'failed';
 
 const acceptedGroups = (request: OperatorRequest): readonly string[] =>
   request.kind === 'accept-data' ? request.groups : [];

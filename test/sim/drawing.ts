@@ -14,6 +14,8 @@ export interface Episode {
 
 export interface Draw {
   readonly chance: Chance;
+  /** Of how a guest fails: a stream of its own, as for the setup of guests. */
+  readonly guestChance: Chance;
   readonly setup: Setup;
   /** Whose disk may fail: with both gone there is nothing left to run. */
   readonly brittle: Side;

@@ -45,6 +45,7 @@ export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][nu
       },
     ],
     parallelStarts: 4,
+    guestMemoryMiB: null,
     fencing: null,
     witness: null,
     watchdog: null,

@@ -218,9 +218,13 @@ const things: readonly Fault[] = [
     },
   },
   {
-    name: 'guest dies',
+    name: 'guest dies or crashes',
     isSingle: true,
-    draw: (draw) => episode({ kind: 'guest-dies', host: host(draw), guest: resources(draw, ['guest']) }),
+    draw: (draw) => {
+      const crashes = draw.setup.guests === 'ordered' && draw.guestChance() < 0.5;
+      const kind = crashes ? 'crash-guest' : 'guest-dies';
+      return episode({ kind, host: host(draw), guest: resources(draw, ['guest']) });
+    },
   },
   {
     name: 'by hand',

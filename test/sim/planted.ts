@@ -1,8 +1,9 @@
 // The list of planted defects: each one line of the core that is wrong, and where it is likely to show first. Here those in
-// proof, freezing and verdicts; the others are in planted-doing.ts.
+// proof, freezing and verdicts; the others are in planted-doing.ts and planted-guests.ts.
 
 import type { Defect } from './defects.ts';
 import { agreement, data, doing, packets } from './planted-doing.ts';
+import { guests } from './planted-guests.ts';
 import type { Variant } from './schedule.ts';
 
 const evidence: readonly Variant[] = ['evidence'];
@@ -43,22 +44,6 @@ const proof: readonly Defect[] = [
     find: 'confirmedOff: false,',
     replace: 'confirmedOff: peer.confirmedOff,',
     variants: anywhere,
-  },
-  {
-    name: 'lease-not-needed',
-    what: 'the time of the watchdog is waited, but nobody asks whether the lease is ours',
-    file: 'safeguards.ts',
-    find: '|| heldSince === null || !leaseIsValid(state)) return null;',
-    replace: ') return null;',
-    variants: lease,
-  },
-  {
-    name: 'goodbye-forgotten',
-    what: 'back after a goodbye, the lease is taken to prove that the peer runs nothing',
-    file: 'safeguards.ts',
-    find: '|| isLeftToPeer(state)) return null;',
-    replace: ') return null;',
-    variants: lease,
   },
   {
     name: 'cut-off-after-a-goodbye',
@@ -175,7 +160,7 @@ const verdicts: readonly Defect[] = [
     name: 'departure-never-said',
     what: 'a daemon leaves without a word of it',
     file: 'report.ts',
-    find: 'leaving: state.leavingSince !== null && state.maintenanceUntil === null,',
+    find: 'leaving: saysGoodbye(state),',
     replace: 'leaving: false,',
     variants: evidence,
   },
@@ -199,7 +184,7 @@ const verdicts: readonly Defect[] = [
     name: 'goodbye-ignored',
     what: 'a peer that said goodbye is waited for as if it had died',
     file: 'verdict.ts',
-    find: "if (hasDeparted(peer)) return { kind: 'departed' };",
+    find: "if (hasDeparted(peer) && !isBack) return { kind: 'departed' };",
     replace: '',
     variants: evidence,
   },
@@ -229,4 +214,5 @@ export const plantedDefects: readonly Defect[] = [
   ...agreement,
   ...doing,
   ...data,
+  ...guests,
 ];

@@ -98,7 +98,15 @@ const paces = [
   [250, 700, 1500],
 ] as const;
 
-function drawSetup(chance: Chance, variant: Variant, guestsOn: Setup['guestsOn']): Setup {
+/** Each from a stream of its own, so that the rest is drawn as it was before there was the choice. */
+function drawGuests(seed: number): Pick<Setup, 'guestsOn' | 'guests'> {
+  return {
+    guestsOn: chanceOf(seed, 'guestsOn')() < 0.4 ? 'filesystem' : 'device',
+    guests: chanceOf(seed, 'guests')() < 1 / 3 ? 'ordered' : 'plain',
+  };
+}
+
+function drawSetup(chance: Chance, variant: Variant, guests: ReturnType<typeof drawGuests>): Setup {
   const guard = guardOf[variant];
   const [keepaliveMs, warntimeMs, deadtimeMs] = pick(chance, paces);
   const hasDisk = chance() < 0.6;
@@ -120,7 +128,7 @@ function drawSetup(chance: Chance, variant: Variant, guestsOn: Setup['guestsOn']
     ]),
     // The fenced tiers' word on data needs IO that stands still until the other copy is known to be older.
     drbd: !hasDisk ? 'none' : isFenced ? 'resource-and-stonith' : pick(chance, drbdFencings),
-    guestsOn,
+    ...guests,
     groups: chance() < 0.2 ? 2 : 1,
     failback: chance() < 0.2 ? 'automatic' : 'manual',
     keepaliveMs,
@@ -319,9 +327,15 @@ function drawFarewell(chance: Chance, setup: Setup, fromMs: number): Step[] {
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
-  const setup = drawSetup(chance, variant, chanceOf(seed, 'guestsOn')() < 0.4 ? 'filesystem' : 'device');
+  const setup = drawSetup(chance, variant, drawGuests(seed));
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
-  const draw: Draw = { chance, setup, brittle: pick(chance, sides), victim };
+  const draw: Draw = {
+    chance,
+    guestChance: chanceOf(seed, 'guest'),
+    setup,
+    brittle: pick(chance, sides),
+    victim,
+  };
   const { steps: beginning, endsMs } = drawBeginning(chance, setup);
   const isSingle = singleVariants.has(variant) || (!measuredVariants.has(variant) && chance() < 0.15);
   const lossChance = chanceOf(seed, 'loss');

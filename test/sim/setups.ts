@@ -2,7 +2,13 @@
 // world that follow from it. The times are short, so that a schedule is some twenty seconds of the world.
 
 import type { ResourceAction } from '../../daemon/core/events.ts';
-import type { GroupPolicy, Policy, ResourcePolicy } from '../../daemon/core/policy.ts';
+import type {
+  GroupPolicy,
+  GuestPolicy,
+  Policy,
+  ResourceId,
+  ResourcePolicy,
+} from '../../daemon/core/policy.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
 import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/restarts.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
@@ -25,6 +31,8 @@ export interface Setup {
   readonly drbd: NonNullable<DrbdTimes['fencing']> | 'none';
   /** Are the guests in a file system on their device, or on the device itself? */
   readonly guestsOn: 'device' | 'filesystem';
+  /** plain: they start beside each other, whatever memory there is, and are shut down. ordered: as in `ordered`. */
+  readonly guests: 'plain' | 'ordered';
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -49,6 +57,7 @@ export const plainSetup: Setup = {
   beginning: 'both',
   drbd: 'none',
   guestsOn: 'device',
+  guests: 'plain',
   groups: 1,
   failback: 'manual',
   keepaliveMs: 200,
@@ -66,6 +75,19 @@ export const plainSetup: Setup = {
   secondaryPpm: 0,
 };
 
+const guestMiB = 1024;
+/** All guests of one group, not of both. */
+const guestMemoryMiB = 2 * guestMiB;
+const unordered = { after: [], readyMs: null, startDelayMs: 0, memoryMiB: guestMiB, saveMs: null } as const;
+
+/** mail comes first and is waited for, web needs it; of both groups on one host the one of least priority is left out. */
+const ordered: Readonly<Record<ResourceId, GuestPolicy>> = {
+  'guest:mail': { ...unordered, priority: 10, readyMs: 800, startDelayMs: 100, saveMs: 1200 },
+  'guest:web': { ...unordered, priority: 0, after: ['guest:mail'] },
+  'guest:till': { ...unordered, priority: 5, saveMs: 1200 },
+};
+
+const savingMs = 200;
 const promoteMs = 20;
 const mountMs = 30;
 /** How long DRBD asks a dead peer before it lets itself be promoted past it. */
@@ -90,8 +112,13 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
     { id: address, kind: 'address', needs: [], ...plain },
     ...(hasDisk ? [{ id: device, kind: 'drbd', needs: [], ...plain } as const] : []),
     ...(isMounted ? [{ id: mount, kind: 'filesystem', needs: [device], ...plain } as const] : []),
-    ...guests.map((id) => ({ id, kind: 'guest', needs, ...plain }) as const),
+    ...guests.map((id) => ({ id, kind: 'guest', needs, ...plain, ...orderOf(setup, id) }) as const),
   ] as readonly ResourcePolicy[];
+}
+
+function orderOf({ guests }: Setup, id: ResourceId): Pick<ResourcePolicy, 'guest'> {
+  const guest = guests === 'ordered' ? ordered[id] : undefined;
+  return guest === undefined ? {} : { guest };
 }
 
 export function groupsOf(setup: Setup): readonly GroupPolicy[] {
@@ -133,6 +160,7 @@ export function policyOf(setup: Setup, self: Side): Policy {
     ],
     groups,
     parallelStarts: 4,
+    guestMemoryMiB: setup.guests === 'ordered' ? guestMemoryMiB : null,
     fencing: hasDevice ? { delayMs: fenceDelayMs, deadlineMs: fenceDeadlineMs } : null,
     witness: hasWitness ? { ttlMs: leaseMs } : null,
     watchdog: hasWatchdog ? { timeoutMs: watchdogMs } : null,
@@ -147,6 +175,7 @@ export function worldOptionsOf(setup: Setup, seed: number): WorldOptions {
     durations: (resource, action) => durationMs(setup, resource, action),
     restarts: { nextIncarnation, maintenanceLeftMs },
     forger,
+    guests: { neverReady: 0.1, refusesSave: 0.2 },
     ...(setup.drbd !== 'none' && { drbd: { fencing: setup.drbd } }),
   };
 }
@@ -156,16 +185,28 @@ function durationMs(setup: Setup, { kind }: ResourcePolicy, action: ResourceActi
   if (kind === 'drbd') return action === 'freeze' || action === 'resume' ? pauseMs : promoteMs;
   if (kind === 'filesystem') return mountMs;
   if (action === 'start') return setup.startMs;
+  if (action === 'save') return savingMs;
   return action === 'stop' ? setup.stopMs : pauseMs;
 }
 
 const storageMs = ({ guestsOn }: Setup) => promoteMs + (guestsOn === 'filesystem' ? mountMs : 0);
 
+/** What guests wait for each other, milliseconds: for mail to be ready, then for the next look of the core, and for web. */
+function orderMs({ guests, keepaliveMs, startMs }: Setup): number {
+  if (guests === 'plain') return 0;
+  const { readyMs, startDelayMs } = ordered['guest:mail'] ?? unordered;
+  return (readyMs ?? 0) + startDelayMs + keepaliveMs + 1.5 * startMs;
+}
+
+/** A guest that cannot be saved is shut down after that. */
+const leavingMs = ({ guests, stopMs }: Setup) => stopMs + (guests === 'ordered' ? savingMs : 0);
+const savesAgainMs = ({ guests }: Setup) => (guests === 'ordered' ? 1000 : 0);
+
 /** From the word to a daemon that it stop until everything runs on the other host, milliseconds: rule L2. */
 export function departureBoundMs(setup: Setup): number {
   const words = 4 * (setup.keepaliveMs + setup.delayMs) + (setup.loss > 0 ? setup.deadtimeMs : 0);
-  const operationsMs = 1.5 * (setup.startMs + setup.stopMs + 2 * storageMs(setup) + 2 * addressMs);
-  return words + operationsMs + 500;
+  const operationsMs = 1.5 * (setup.startMs + leavingMs(setup) + 2 * storageMs(setup) + 2 * addressMs);
+  return words + operationsMs + savesAgainMs(setup) + orderMs(setup) + 500;
 }
 
 /** From the loss of the owner's power until everything runs on the other host, milliseconds: rule L2. */
@@ -184,5 +225,5 @@ export function takeoverBoundMs(setup: Setup): number {
   // With lost packets the outside may fall silent for a moment, and then has to be there for as long again.
   const lossMs = setup.loss > 0 ? timings.takeoverAfterMs : 0;
   const operationsMs = 1.5 * (setup.startMs + storageMs(setup) + addressMs) + disconnectMs + 200;
-  return verdictMs + proofMs[setup.guard] + operationsMs + lossMs;
+  return verdictMs + proofMs[setup.guard] + operationsMs + orderMs(setup) + lossMs;
 }

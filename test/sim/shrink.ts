@@ -55,7 +55,16 @@ function simplifySetup(schedule: Schedule, breaks: Breaks): Schedule {
   };
   attempt({ ...best.setup, loss: 0, duplicate: 0, late: 0, delayMs: 0 });
   attempt({ ...best.setup, primaryPpm: 0, secondaryPpm: 0 });
-  for (const key of ['groups', 'drbd', 'failback', 'bootMs', 'startMs', 'stopMs', 'initdeadMs'] as const) {
+  for (const key of [
+    'groups',
+    'guests',
+    'drbd',
+    'failback',
+    'bootMs',
+    'startMs',
+    'stopMs',
+    'initdeadMs',
+  ] as const) {
     if (best.setup[key] !== plainSetup[key]) attempt({ ...best.setup, [key]: plainSetup[key] });
   }
   const { keepaliveMs, warntimeMs, deadtimeMs } = plainSetup;

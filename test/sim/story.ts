@@ -72,6 +72,8 @@ function lineOf(trace: Trace, detailed: boolean): string | null {
       return `${trace.resource} is ${trace.on ? 'on both hosts' : 'on one host at the most again'}`;
     case 'storage':
       return `both copies of ${trace.resource} ${trace.bothWritable ? '' : 'no longer '}take writes`;
+    case 'restored':
+      return `${trace.resource} goes on from its saved memory`;
     case 'running':
       return detailed || trace.resource.startsWith('guest:') ? `${trace.resource} is ${trace.running}` : null;
     default:

@@ -1,15 +1,17 @@
 // `battito check` and `battito keygen` on real files: what is missing is found, named, and its remedy given.
 
-import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkMachine, type Machine } from '../../daemon/cli/check-machine.ts';
 import type { Finding } from '../../daemon/cli/finding.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { exitCodes } from '../../daemon/errors.ts';
+import { textDigest } from '../../daemon/runtime/definition-content.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { status } from './fixtures/cli/statuses.ts';
 import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { domain, uuidOf } from './support/definitions.ts';
 
 interface Office {
   readonly directory: string;
@@ -241,6 +243,32 @@ test('A running daemon tells whether both nodes agree and what it cannot ask', a
     ],
   );
   t.true(at('guarantee', 'info').some(({ message }) => message.includes('what is left')));
+});
+
+test('A configuration with libvirt domains has them checked, by the stored definitions where libvirt is not there', async (t) => {
+  const { options, key, directory } = office(t, (text) =>
+    text.replace(/ {4}guests:[\s\S]*$/, '    guests: [files, web]\n'),
+  );
+  appendFileSync(options[1] ?? '', `libvirt: { uri: "qemu+unix:///system?socket=${directory}/none" }\n`);
+  const store = join(directory, 'definitions');
+  const xml = domain('web', 512);
+  mkdirSync(store);
+  writeFileSync(join(store, 'web.xml'), xml);
+  writeFileSync(
+    join(store, `${uuidOf('web')}.json`),
+    JSON.stringify({ versions: [{ name: 'web', group: 'office', textDigest: textDigest(xml) }] }),
+  );
+  await run(['keygen', '--key-file', key]);
+  const { exitCode, at } = await findingsOf([...options, '--state-dir', directory]);
+  t.is(exitCode, exitCodes.failed);
+  t.regex(
+    at('libvirt', 'problem')[0]?.message ?? '',
+    /^nobody answers for qemu\+unix:\S+: libvirtd does not run/,
+  );
+  t.regex(at('guests', 'info')[0]?.message ?? '', /^files: secondary has sent no definition of it/);
+  t.regex(at('guests', 'warning')[0]?.message ?? '', /^web: office has no storage of its own/);
+  t.regex(at('memory', 'ok')[0]?.message ?? '', /^all 2 guests take 594 MiB of the \d+ MiB/);
+  t.regex(at('memory', 'info')[0]?.message ?? '', /^what files takes of it is not known/);
 });
 
 test('Warnings alone leave the exit code at 0', async (t) => {

@@ -44,6 +44,37 @@ shows(
 );
 
 shows(
+  'A guest that runs and does not answer yet is shown so, with what it said',
+  status({
+    groups: [
+      group({
+        resources: [
+          resource('guest:mail', { ready: true }),
+          resource('guest:web', { ready: false, readyWhy: '192.168.1.20:443: connection refused' }),
+          resource('guest:files', { ready: false }),
+        ],
+      }),
+    ],
+  }),
+  wide,
+  `
+ office   tier: evidence                                                      OK
+
+ ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
+ │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
+ │ this node              │━━ eth0  0.0 s ━━━━━━━━━━━│ alive                  │
+ └────────────────────────┘                          └────────────────────────┘
+
+ office  runs on primary for 3 min, generation 4
+   ● guest:mail   up
+   ◐ guest:web    up, not ready yet: 192.168.1.20:443: connection refused
+   ◐ guest:files  up, not ready yet
+
+ daemon: battito 0.1.0, process 4242, up for 2 h 5 min
+`,
+);
+
+shows(
   'On a narrow terminal without UTF-8 the nodes are stacked and drawn in ASCII',
   status(),
   narrow,

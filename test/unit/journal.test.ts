@@ -103,8 +103,8 @@ test('the files are a ring: older ones are packed, all of them bounded, and each
     ...options,
     stateDir,
     fileBytes: 20_000,
-    // Room for packed files beside the one that is written and one that waits to be packed with its full size.
-    totalBytes: 60_000,
+    // Room for packed files beside the one that is written and, on a slow machine, two that wait with their full size.
+    totalBytes: 80_000,
     flushMs: 1,
   });
   let state = start();
@@ -117,7 +117,7 @@ test('the files are a ring: older ones are packed, all of them bounded, and each
   await journal.close();
   const files = filesIn(stateDir);
   const sizes = files.map((name) => statSync(join(stateDir, 'journal', name)).size);
-  t.true(sizes.reduce((sum, size) => sum + size, 0) < 65_000, `${files.join()} have ${sizes.join()} bytes`);
+  t.true(sizes.reduce((sum, size) => sum + size, 0) < 85_000, `${files.join()} have ${sizes.join()} bytes`);
   t.true(files.length > 3, `${files.join()} have ${sizes.join()} bytes`);
   t.is(files.filter((name) => name.endsWith('.jsonl')).length, 1, files.join());
   t.false(files.includes('events.1.jsonl.gz'), 'the oldest is gone');

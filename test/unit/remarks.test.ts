@@ -151,7 +151,7 @@ const hostile: Readonly<Record<string, unknown>> = {
   null: null,
   'a name that is no name': cell(0, '\u001b[2Jr0'),
   'a name that is too long': spoilt((group) => group.splice(0, 1, 'n'.repeat(32))),
-  'a name with a line end': spoilt((_group, _disk, guest) => guest.splice(0, 1, 'mail\n')),
+  'a guest whose name is a number': spoilt((_group, _disk, guest) => guest.splice(0, 1, 7)),
   'a role that does not exist': cell(1, 9),
   'a role that is a word': cell(1, 'primary'),
   'a time before any': cell(5, -1),
@@ -170,6 +170,17 @@ for (const [what, wire] of Object.entries(hostile)) {
     t.deepEqual(decode(withWire(wire)), { echo: null, content, remarks: [] });
   });
 }
+
+test("a guest whose name is libvirt's alone is left out by itself, on either side", (t) => {
+  const named = (name: string) => ({ name, status: 'up', upForMs: 1000 }) as const;
+  const odd = ['a name with blanks', 'n'.repeat(32), 'mail\n', '\u001b[2J'].map(named);
+  const guests = [...odd.slice(0, 2), named('mail'), ...odd.slice(2)];
+  t.deepEqual(decode(encode([{ ...remarked, guests }])).remarks, [{ ...remarked, guests: [named('mail')] }]);
+  const wire = wireOf();
+  const rows = wire[0]?.[2] as unknown[] | undefined;
+  rows?.push(...odd.map(({ name }) => [name, 1, 1]));
+  t.deepEqual(decode(withWire(wire)).remarks, [remarked]);
+});
 
 test('whatever the remarks are, the content counts and what is taken is within bounds', (t) => {
   const isSpan = (span: number | null) => span === null || (span >= 0 && Number.isSafeInteger(span));

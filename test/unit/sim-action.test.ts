@@ -42,6 +42,7 @@ const lines = [
   'break primary guest:mail late',
   'drivers primary silent',
   'guest-dies primary guest:web',
+  'crash-guest primary guest:mail',
   'start-by-hand secondary guest:mail',
   'stop-by-hand primary address:192.168.1.1/24',
   'disk-failure primary',

@@ -1,9 +1,12 @@
 // The words of the DRBD drivers: what is seen of a resource (of several volumes the worst), what may be done to it, what
 // stands in the way.
 
-import type { Disk, StorageStatus } from '../driver.ts';
+import type { BasicAction, Disk, StorageAction, StorageStatus } from '../driver.ts';
 
-export type { Disk, ResourceAction as DrbdAction, StorageStatus } from '../driver.ts';
+export type { Disk, StorageStatus } from '../driver.ts';
+
+/** What is done to a device. */
+export type DrbdAction = BasicAction | StorageAction;
 
 /** What is known beyond that, for people and for the drivers themselves. */
 export interface DrbdDetail {

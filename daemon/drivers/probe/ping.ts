@@ -1,31 +1,16 @@
-// Asks by ICMP through one long-lived ping(8) of iputils 20221126, which flushes every line into a pipe.
+// Asks by ICMP through one long-lived ping(8), which flushes every line into a pipe.
 // Guarantees: an answer is never invented; `unanswered` only while a route and an interface with carrier exist,
 // because ping itself goes on without a word when the own cable is out or the interface is gone.
 
-import { isIPv6 } from 'node:net';
 import { describeFailure, runCommand } from '../command.ts';
 import { describeEnd, startLineProcess } from '../line-process.ts';
+import { parsePingLine, pingOften } from '../ping.ts';
 import { afterReading, interfaceObstacle, type ProbeRun, patienceMsMax, type ReportResult } from './run.ts';
 
 const retryMsMin = 200;
 const retryMsMax = 2000;
 const routeFreshMs = 1000;
 const routeTimeoutMs = 1000;
-
-/** What one line of `ping -n -O` says about a request. */
-export type PingLine =
-  | { readonly kind: 'answered'; readonly sequence: number }
-  | { readonly kind: 'unanswered'; readonly sequence: number }
-  | { readonly kind: 'other' };
-
-/** Errors that others send back (`From … Host Unreachable`) are `other`: -O reports those requests by itself. */
-export function parsePingLine(line: string): PingLine {
-  const answered = /^\d+ bytes from \S+ icmp_seq=(\d+) ttl=\d+ time=/.exec(line);
-  if (answered !== null) return { kind: 'answered', sequence: Number(answered[1]) };
-  const silent = /^no answer yet for icmp_seq=(\d+)/.exec(line);
-  if (silent !== null) return { kind: 'unanswered', sequence: Number(silent[1]) };
-  return { kind: 'other' };
-}
 
 /** `ping` children one after the other: a new one whenever one ends or falls silent. */
 export function startPing(address: string, intervalMs: number, report: ReportResult): ProbeRun {
@@ -74,8 +59,7 @@ function startPingChild(
   intervalMs: number,
   handlers: { onAnswered(): void; onUnanswered(): void; onEnd(message: string): void },
 ): ProbeRun {
-  const family = isIPv6(address) ? '-6' : '-4';
-  const argv = ['ping', family, '-n', '-O', '-i', (intervalMs / 1000).toFixed(3), address];
+  const argv = pingOften(address, intervalMs);
   const silenceMsMax = intervalMs * 3 + 2000;
   let over = false;
   let firstSettled = false;

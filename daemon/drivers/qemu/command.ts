@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import { assertNever } from '../never.ts';
+import { shellQuote } from '../shell.ts';
 
 /** Where the files of a running guest are. All in a directory that only root may enter. */
 export interface GuestPaths {
@@ -67,15 +68,6 @@ export function buildQemuArgv(guest: QemuGuestConfig, paths: GuestPaths): readon
 export function buildTapArgv(guest: QemuGuestConfig, paths: GuestPaths): readonly string[] | undefined {
   if (guest.network === undefined) return undefined;
   return ['ip', 'link', 'set', 'dev', tapName(guest.name, paths), 'master', guest.network.bridge, 'up'];
-}
-
-/** A word as a POSIX shell reads it back. */
-export function shellQuote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-export function shellLine(argv: readonly string[]): string {
-  return argv.map(shellQuote).join(' ');
 }
 
 /** A shell line that speaks QMP. `socat` is asked for only by a person who runs the printed lines. */

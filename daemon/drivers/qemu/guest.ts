@@ -14,6 +14,8 @@ import { QmpError } from './qmp.ts';
 export interface Guest {
   readonly config: QemuGuestConfig;
   readonly paths: GuestPaths;
+  /** The unit that systemd makes for its QEMU; null: systemd does not run, and QEMU is where the daemon is. */
+  readonly unit: string | null;
   readonly monitor: GuestMonitor;
   readonly logger: Logger;
   /** The process last seen. While it ends its command line is already empty, so it is remembered. */

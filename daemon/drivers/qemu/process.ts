@@ -1,125 +1,43 @@
-// Knows a guest's process by what the kernel says about it (proc(5)), never by a number in a file alone.
-// Guarantees: no signal goes to a process that is not this guest, also when pids were reused; `gone` is said only
-// when no thread is left that could still hold the disk.
+// Knows the QEMU of a guest of ours: its command line names the guest's pid file. See ../guest-process.ts.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { uptime } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import * as guestProcess from '../guest-process.ts';
 
-/** A process, told from a later one with the same pid by its start time (clock ticks since boot). */
-export interface GuestProcess {
-  readonly pid: number;
-  readonly startTicks: string;
-}
+export {
+  type GuestProcess,
+  type ProcessState,
+  processAgeMs,
+  processState,
+  waitForState,
+} from '../guest-process.ts';
 
-/** `stopped`: by SIGSTOP, every thread of it. */
-export type ProcessState = 'gone' | 'stopped' | 'alive';
-
-const pollMs = 20;
-/** USER_HZ, which proc(5) counts in: 100 on every architecture that Battito is built for. */
-const ticksPerSecond = 100;
-
-/**
- * The QEMU whose command line names `pidFile`. With `scan`, also one whose pid file was lost or overwritten, by
- * reading every process's command line: some milliseconds, so not for what runs every few seconds.
- */
-export async function findGuestProcess(
+/** The QEMU whose command line names `pidFile`; `scan` as in the function that this one narrows. */
+export function findGuestProcess(
   pidFile: string,
   options: { readonly scan: boolean },
-): Promise<GuestProcess | undefined> {
-  const written = Number.parseInt(await readText(pidFile), 10);
-  if (Number.isInteger(written) && written > 0) {
-    const found = await identify(written, pidFile);
-    if (found !== undefined) return found;
-  }
-  return options.scan ? (await scanGuestProcesses(pidFile))[0] : undefined;
+): Promise<guestProcess.GuestProcess | undefined> {
+  return guestProcess.findGuestProcess(identityOf(pidFile), options);
 }
 
 /** All of them; more than one only while QEMU is detaching itself. */
-export async function scanGuestProcesses(pidFile: string): Promise<readonly GuestProcess[]> {
-  const found: GuestProcess[] = [];
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const one = await identify(Number(entry), pidFile);
-    if (one !== undefined) found.push(one);
-  }
-  return found;
-}
-
-/** How long ago it was started. Both clocks are CLOCK_BOOTTIME. */
-export function processAgeMs({ startTicks }: GuestProcess): number {
-  return Math.max(0, Math.round((uptime() - Number(startTicks) / ticksPerSecond) * 1000));
-}
-
-export async function processState(process: GuestProcess): Promise<ProcessState> {
-  const leader = await readStat(`/proc/${process.pid}/stat`);
-  if (leader === undefined || leader.startTicks !== process.startTicks) return 'gone';
-  const threads = await readThreadStates(process.pid);
-  // The first thread may be dead while others still finish a write.
-  if (threads.every((state) => state === 'Z' || state === 'X')) return 'gone';
-  return threads.every((state) => 'TtZX'.includes(state)) ? 'stopped' : 'alive';
-}
-
-/** False when the process is still there at the deadline. Rejects only when `signal` aborts. */
-export async function waitForState(
-  process: GuestProcess,
-  wanted: ProcessState,
-  timeoutMs: number,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    signal?.throwIfAborted();
-    if ((await processState(process)) === wanted) return true;
-    if (performance.now() >= deadline) return false;
-    await sleep(pollMs, undefined, signal === undefined ? {} : { signal });
-  }
+export function scanGuestProcesses(pidFile: string): Promise<readonly guestProcess.GuestProcess[]> {
+  return guestProcess.scanGuestProcesses(identityOf(pidFile));
 }
 
 /** Sends a signal if the process still is that guest. False: it is not, and nothing was sent. */
-export async function signalGuest(
-  guest: GuestProcess,
+export function signalGuest(
+  guest: guestProcess.GuestProcess,
   pidFile: string,
-  name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT',
+  name: guestProcess.GuestSignal,
 ): Promise<boolean> {
-  const now = await identify(guest.pid, pidFile);
-  if (now?.startTicks !== guest.startTicks) return false;
-  try {
-    process.kill(guest.pid, name);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
+  return guestProcess.signalGuest(guest, identityOf(pidFile), name);
 }
 
-async function identify(pid: number, pidFile: string): Promise<GuestProcess | undefined> {
-  const words = (await readText(`/proc/${pid}/cmdline`)).split('\0');
-  const at = words.indexOf('-pidfile');
-  if (at === -1 || words[at + 1] !== pidFile || !(words[0] ?? '').includes('qemu')) return undefined;
-  const stat = await readStat(`/proc/${pid}/stat`);
-  return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
-}
-
-async function readThreadStates(pid: number): Promise<readonly string[]> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const stats = await Promise.all(threads.map((thread) => readStat(`/proc/${pid}/task/${thread}/stat`)));
-  return stats.flatMap((stat) => (stat === undefined ? [] : [stat.state]));
-}
-
-/** Fields 3 (state) and 22 (start time) of proc(5)'s stat; the name in field 2 may contain anything. */
-async function readStat(file: string): Promise<{ state: string; startTicks: string } | undefined> {
-  const text = await readText(file);
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, startTicks] = [fields[0], fields[19]];
-  return state === undefined || startTicks === undefined ? undefined : { state, startTicks };
-}
-
-/** Empty when it cannot be read: processes and pid files come and go. */
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    return '';
-  }
+function identityOf(pidFile: string): guestProcess.GuestIdentity {
+  return {
+    pidFile,
+    matches(argv) {
+      const at = argv.indexOf('-pidfile');
+      return at !== -1 && argv[at + 1] === pidFile;
+    },
+  };
 }

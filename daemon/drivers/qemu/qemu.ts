@@ -6,20 +6,15 @@ import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { assertNever } from '../never.ts';
-import {
-  buildQemuArgv,
-  buildTapArgv,
-  type GuestPaths,
-  guestPaths,
-  qmpShellLine,
-  shellLine,
-  shellQuote,
-} from './command.ts';
+import { shellLine, shellQuote } from '../shell.ts';
+import { createWatch } from '../watch.ts';
+import { buildQemuArgv, buildTapArgv, guestPaths, qmpShellLine } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
 import { processAgeMs } from './process.ts';
 import { startGuest } from './start.ts';
 import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './stop.ts';
+import { buildUnitArgv, guestUnit, systemdRuns } from './unit.ts';
 
 export interface QemuDriver extends ResourceDriver {
   /** Since its QEMU was started, as last seen; null: there is none. */
@@ -34,6 +29,8 @@ export interface QemuDriverOptions {
   readonly logger: Logger;
   /** Called when the guest is seen in another state than before, whoever brought that about. */
   readonly onStatus: (status: ResourceStatus) => void;
+  /** Has each guest a unit of its own? Absent: yes, where systemd runs. */
+  readonly units?: boolean;
   /** How often the guest is looked at when nothing is heard of it. */
   readonly reconcileMs?: number;
 }
@@ -54,6 +51,7 @@ const operations: Readonly<Record<BasicAction, (guest: Guest, signal: AbortSigna
 export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOptions): QemuDriver {
   const logger = options.logger.child({ group: options.group, guest: config.name });
   const paths = guestPaths(options.runDir, config.name);
+  const unit = (options.units ?? systemdRuns()) ? guestUnit(config.name, paths) : null;
   const watch = createWatch(
     options.onStatus,
     options.reconcileMs ?? defaultReconcileMs,
@@ -67,7 +65,7 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
     },
     onLost: () => watch.look(),
   });
-  const guest: Guest = { config, paths, monitor, logger, known: undefined };
+  const guest: Guest = { config, paths, unit, monitor, logger, known: undefined };
 
   return {
     async observe(signal) {
@@ -91,7 +89,7 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
         watch.resume();
       }
     },
-    commands: (action) => describeCommands(config, paths, action),
+    commands: (action) => describeCommands(guest, action),
     upForMs: () => (guest.known === undefined ? null : processAgeMs(guest.known)),
     async close() {
       await watch.stop();
@@ -100,91 +98,15 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
   };
 }
 
-/**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. While an operation is under
- * way nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported
- * after it.
- */
-function createWatch(
-  onStatus: (status: ResourceStatus) => void,
-  reconcileMs: number,
-  see: (lastKnown: ResourceStatus['kind'] | undefined, signal: AbortSignal) => Promise<ResourceStatus>,
-) {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let timer: NodeJS.Timeout | undefined;
-  let last: ResourceStatus | undefined;
-  let looking: Promise<void> | undefined;
-  let again = false;
-  let [operationsUnderWay, epoch] = [0, 0];
-
-  function report(status: ResourceStatus, seenIn: number): void {
-    if (signal.aborted || operationsUnderWay > 0 || seenIn !== epoch || isSame(status, last)) return;
-    last = status;
-    onStatus(status);
-  }
-
-  async function lookUntilQuiet(): Promise<void> {
-    while (again && !signal.aborted && operationsUnderWay === 0) {
-      again = false;
-      const seenIn = epoch;
-      const status = await see(last?.kind, signal).catch(
-        (error: unknown): ResourceStatus => ({ kind: 'unknown', message: String(error) }),
-      );
-      report(status, seenIn);
-    }
-    looking = undefined;
-    if (again && !signal.aborted && operationsUnderWay === 0) look();
-  }
-
-  function look(): void {
-    again = true;
-    if (looking !== undefined || signal.aborted || operationsUnderWay > 0 || timer === undefined) return;
-    looking = lookUntilQuiet();
-  }
-
-  return {
-    look,
-    report,
-    epoch: () => epoch,
-    start(): void {
-      if (timer !== undefined || signal.aborted) return;
-      timer = setInterval(look, reconcileMs);
-      timer.unref();
-    },
-    pause(): void {
-      operationsUnderWay += 1;
-      epoch += 1;
-    },
-    resume(): void {
-      operationsUnderWay -= 1;
-      look();
-    },
-    async stop(): Promise<void> {
-      stopping.abort();
-      clearInterval(timer);
-      await looking;
-    },
-  };
-}
-
-function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {
-  if (one.kind === 'unknown' && other?.kind === 'unknown') return one.message === other.message;
-  return one.kind === other?.kind;
-}
-
-function describeCommands(
-  config: QemuGuestConfig,
-  paths: GuestPaths,
-  action: BasicAction,
-): readonly string[] {
+function describeCommands({ config, paths, unit }: Guest, action: BasicAction): readonly string[] {
   const pid = `"$(cat ${shellQuote(paths.pidFile)})"`;
   switch (action) {
     case 'start': {
       const tap = buildTapArgv(config, paths);
+      const qemu = buildQemuArgv(config, paths);
       return [
         shellLine(['mkdir', '-p', '-m', '700', paths.directory]),
-        shellLine(buildQemuArgv(config, paths)),
+        shellLine(unit === null ? qemu : buildUnitArgv(unit, config.name, qemu)),
         ...(tap === undefined ? [] : [shellLine(tap)]),
         qmpShellLine(paths, ['cont']),
       ];

@@ -9,10 +9,13 @@ import { buildQemuArgv, buildTapArgv } from './command.ts';
 import { findGuest, type Guest, removeTraces } from './guest.ts';
 import { type GuestProcess, scanGuestProcesses, signalGuest, waitForState } from './process.ts';
 import { QmpError } from './qmp.ts';
+import { runInUnit } from './unit.ts';
 
 const ipTimeoutMs = 5000;
 const answerTimeoutMs = 2000;
 const killTimeoutMs = 5000;
+/** systemd answers in some hundredths of a second; a guest does not stay down because it does not. */
+const unitTimeoutMs = 5000;
 
 export async function startGuest(guest: Guest, signal: AbortSignal): Promise<Outcome> {
   const existing = await findGuest(guest);
@@ -118,7 +121,8 @@ async function launch(
   signal: AbortSignal,
   deadline: AbortSignal,
 ): Promise<Outcome> {
-  const result = await runCommand(argv, { timeoutMs: guest.config.startTimeoutMs, signal: deadline });
+  const result = await runQemu(guest, argv, deadline);
+  if (result === undefined) return stillThere(guest);
   let failure: Outcome | undefined;
   if (result.exitCode !== 0) failure = describeLaunchFailure(guest, result);
   if (failure === undefined) {
@@ -139,6 +143,31 @@ async function launch(
   return { kind: 'failed', code: 'start-timed-out', message };
 }
 
+/**
+ * In a unit of its own; where systemd makes none, where the daemon is, as on a host without systemd. Undefined: of the
+ * first attempt a process is left that cannot be killed.
+ */
+async function runQemu(
+  guest: Guest,
+  argv: readonly string[],
+  deadline: AbortSignal,
+): Promise<CommandResult | undefined> {
+  const { config, unit } = guest;
+  const options = { timeoutMs: config.startTimeoutMs, signal: deadline };
+  if (unit === null) return await runCommand(argv, options);
+  const half = config.startTimeoutMs / 2;
+  const unitOptions = {
+    ...options,
+    unit,
+    guestName: config.name,
+    unitTimeoutMs: Math.min(unitTimeoutMs, half),
+  };
+  const run = await runInUnit(argv, unitOptions);
+  if (run.kind === 'ran') return run.result;
+  guest.logger.warn({ unit, reason: run.reason }, 'the guest gets no unit of its own; it is started without');
+  return (await killGuest(guest)) ? await runCommand(argv, options) : undefined;
+}
+
 function describeLaunchFailure(guest: Guest, result: CommandResult): Outcome {
   const { name } = guest.config;
   if (result.startError === 'ENOENT') {
@@ -148,7 +177,7 @@ function describeLaunchFailure(guest: Guest, result: CommandResult): Outcome {
   // QEMU says `PROGRAM: -OPTION ARGUMENT: what`, after warnings and sometimes before an advice.
   const lines = result.stderr
     .split('\n')
-    .filter((line) => line.trim() !== '' && !line.includes(': warning: '))
+    .filter((line) => line.trim() !== '' && !/: warning: |^Running (scope )?as unit/.test(line))
     .map((line) => line.replace(/^qemu-system-\S+: (-\S+ .*?: )?/, ''));
   const said = lines.slice(0, 3).join('; ') || `QEMU ended with ${result.exitCode ?? 'a signal'}`;
   const code = /Failed to get .* lock/.test(said) ? 'disk-locked' : 'qemu-refused';

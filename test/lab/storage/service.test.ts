@@ -29,6 +29,47 @@ labTest(
 );
 
 labTest(
+  'a guest has a unit of its own, which ends with it, and which nothing that is done to the daemon touches',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const cluster = await useCluster(lab);
+    const watch = startStopwatch(t);
+    const unit = 'battito-guest-counter.scope';
+    const unitPids = async () =>
+      (await primary.run(`cat /sys/fs/cgroup/machine.slice/${unit}/cgroup.procs 2>/dev/null || true`)).trim();
+    const state = async () => (await primary.tryRun(`systemctl is-active ${unit}`)).stdout.trim();
+    const { guestPid } = await cluster.held(primary);
+    t.is(await unitPids(), String(guestPid), 'QEMU, and nothing else');
+    t.is(await state(), 'active');
+    const properties = await primary.run(`systemctl show ${unit} --property=Before,After,Slice,CollectMode`);
+    t.regex(properties, /^Slice=machine\.slice$/m);
+    t.regex(properties, /^CollectMode=inactive-or-failed$/m);
+    t.regex(properties, /^Before=.*\bbattito\.service\b/m);
+    t.regex(properties, /^After=.*\blocal-fs\.target\b/m);
+    const service = await primary.run('systemctl show battito --property=ControlGroup --value');
+    const daemonPids = await primary.run(`cat /sys/fs/cgroup${service.trim()}/cgroup.procs`);
+    t.false(daemonPids.split('\n').includes(String(guestPid)), 'it is not with the daemon');
+
+    const { daemon } = await cluster.status(primary);
+    await primary.run('systemctl kill --signal=KILL battito');
+    watch.restart('everything in the unit of the daemon is killed');
+    await cluster.says(primary, 'another daemon is active', (status) => {
+      return status.daemon.pid !== daemon.pid && status.groups[0]?.phase === 'active';
+    });
+    watch.lap('the next one is active');
+    await cluster.settled('primary');
+    t.is((await cluster.held(primary)).guestPid, guestPid, 'the same guest');
+
+    await primary.run('battito handover');
+    await cluster.settled('secondary');
+    watch.lap('handed over');
+    t.is(await state(), 'inactive', 'the unit has ended with its guest');
+    t.is((await primary.run(`systemctl list-units --all --no-legend ${unit}`)).trim(), '', 'it is collected');
+    t.is((await secondary.run(`systemctl is-active ${unit}`)).trim(), 'active');
+  },
+);
+
+labTest(
   'the package is upgraded under maintenance while its node is active: no guest is touched, and it re-arms',
   async (t, lab) => {
     const { primary, secondary } = lab;

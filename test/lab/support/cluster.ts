@@ -1,9 +1,17 @@
-// A cluster as a test has it: what its daemons say, what is so on its hosts, whether its guest counts, and what is done to
-// it. What is asserted of hosts is looked at on the hosts; the daemons' word is used to wait.
+// A cluster as a test has it: what its daemons say, what is so on its hosts, whether its guests count, and what is done
+// to it. What is asserted of hosts is looked at on the hosts; the daemons' word is used to wait.
 
 import type { GroupView, HistoryEntry, Status } from '../../../daemon/control/api.ts';
 import { waitFor } from '../../support.ts';
-import { floatingAddress, groupName, guestSerial, mountPoint, resetToInstalled } from './installed.ts';
+import { counterInstallation } from './installations.ts';
+import {
+  floatingAddress,
+  groupName,
+  type Installation,
+  type InstalledGuest,
+  mountPoint,
+  resetToInstalled,
+} from './installed.ts';
 import type { Lab } from './lab.ts';
 import { mirrorDevice, mirrorIs } from './mirror.ts';
 import type { LabNode } from './node.ts';
@@ -13,20 +21,25 @@ export { mountPoint } from './installed.ts';
 
 const guestWatch = '/run/counter.watch';
 
-/** Generous: an emulated node under load is slow, and no test is about speed. */
-export const patience = { timeoutMs: 180_000, intervalMs: 250 } as const;
+/** Generous: an emulated node under load is slow, and no test is about speed. To ask costs it seconds as well. */
+export const patience = { timeoutMs: 400_000, intervalMs: 1000 } as const;
 
 // ---- the cluster ----
 
 export interface ClusterOptions {
   /** False: the daemons are not started. */
   readonly start?: boolean;
+  /** What is installed; the counting guest of the qemu driver unless told. */
+  readonly installation?: Installation;
 }
 
-/** A cluster whose group is active on the primary, and its guest counts there. */
-export async function useCluster(lab: Lab, { start = true }: ClusterOptions = {}): Promise<Cluster> {
-  await resetToInstalled(lab);
-  const cluster = new Cluster(lab);
+/** A cluster whose group is active on the primary, and its guests count there. */
+export async function useCluster(
+  lab: Lab,
+  { start = true, installation = counterInstallation }: ClusterOptions = {},
+): Promise<Cluster> {
+  await resetToInstalled(lab, installation);
+  const cluster = new Cluster(lab, installation.guests);
   if (!start) return cluster;
   // DRBD first: a daemon whose device is not up yet is not willing, and the other node would take the group.
   await lab.both((node) => node.run('drbdadm up r0 && drbdadm wait-connect r0'));
@@ -37,18 +50,24 @@ export async function useCluster(lab: Lab, { start = true }: ClusterOptions = {}
 
 export class Cluster {
   readonly lab: Lab;
+  readonly guests: readonly InstalledGuest[];
 
-  constructor(lab: Lab) {
+  constructor(lab: Lab, guests: readonly InstalledGuest[]) {
     this.lab = lab;
+    this.guests = guests;
+  }
+
+  /** By its name; the first one when that is left out. */
+  #guest(name?: string): InstalledGuest {
+    const found = name === undefined ? this.guests[0] : this.guests.find((guest) => guest.name === name);
+    if (found === undefined) throw new Error(`there is no guest ${name}`);
+    return found;
   }
 
   // ---- what the daemons say ----
 
   async status(node: LabNode): Promise<Status> {
-    // It ends with 3 when something needs attention.
-    const { stdout, stderr } = await node.tryRun('battito status --json');
-    if (!stdout.startsWith('{')) throw new Error(stderr.trim() || 'no status');
-    return JSON.parse(stdout) as Status;
+    return (await node.ask('/v1/status')) as Status;
   }
 
   async group(node: LabNode): Promise<GroupView> {
@@ -96,7 +115,7 @@ export class Cluster {
 
   // ---- what is so ----
 
-  /** Everything of the group is up on `active` and the guest counts; the other node is a standby in step. */
+  /** Everything of the group is up on `active` and the guests count; the other node is a standby in step. */
   async settled(active: NodeName): Promise<void> {
     const standby = this.lab.node(otherNode(active));
     await this.runsOn(this.lab.node(active));
@@ -107,13 +126,13 @@ export class Cluster {
     });
   }
 
-  /** Active, all up, and the guest counts. */
+  /** Active, all up, and the guests count. */
   async runsOn(node: LabNode): Promise<void> {
     await this.says(node, 'active, everything up', ({ groups }) => {
       const [group] = groups;
       return group?.phase === 'active' && group.resources.every(({ status }) => status === 'up');
     });
-    await this.counts(node);
+    for (const { name } of this.guests) await this.counts(node, 3, name);
   }
 
   async inStep(active: NodeName): Promise<void> {
@@ -124,7 +143,7 @@ export class Cluster {
   /** Nothing of the group is here: address, role, mount, guest. */
   async holdsNothing(node: LabNode): Promise<boolean> {
     const held = await this.held(node);
-    return !held.address && !held.mounted && held.guestPid === undefined && !held.primary;
+    return !held.address && !held.mounted && held.guestPids.length === 0 && !held.primary;
   }
 
   /** What a look at the host itself shows, whatever the daemon says. */
@@ -134,15 +153,18 @@ export class Cluster {
         `ip -o addr show | grep -c 'inet ${floatingAddress}/' || true`,
         `grep -c '^${mirrorDevice} ${mountPoint} ' /proc/mounts || true`,
         `{ drbdadm role r0 2>/dev/null || echo none; } | cut -d/ -f1`,
-        `pgrep -f '[q]emu-system.*counter' || echo none`,
+        ...this.guests.map(({ process }) => `pgrep -d, -f '[q]emu-system.*${process}' || echo`),
       ].join('; '),
     );
-    const [address, mounted, role, pid] = text.trim().split('\n');
+    const [address, mounted, role, ...guests] = text.split('\n');
+    const pids = guests.flatMap((line) => line.split(',').filter(Boolean).map(Number));
     return {
       address: address !== '0',
       mounted: mounted !== '0',
       primary: role === 'Primary',
-      guestPid: pid === 'none' ? undefined : Number(pid),
+      /** In the order of {@link guests}, when all run; two of one guest would be there too. */
+      guestPids: pids,
+      guestPid: pids[0],
     };
   }
 
@@ -155,11 +177,14 @@ export class Cluster {
     return names.find((name) => cardAddress('lan', name) === card) ?? null;
   }
 
-  // ---- the guest ----
+  // ---- a guest: the first one unless it is named ----
 
   /** What the guest has shown on this node, oldest first. */
-  async shown(node: LabNode): Promise<readonly { readonly what: string; readonly count: number }[]> {
-    const text = await node.run(`cat ${guestSerial} 2>/dev/null || true`);
+  async shown(
+    node: LabNode,
+    name?: string,
+  ): Promise<readonly { readonly what: string; readonly count: number }[]> {
+    const text = await node.run(`cat ${this.#guest(name).serial} 2>/dev/null || true`);
     return [...text.matchAll(/(start|count|stop|fail) (\d+)\r\n/g)].map(([, what = '', count]) => ({
       what,
       count: Number(count),
@@ -167,21 +192,21 @@ export class Cluster {
   }
 
   /** The last count that the guest has shown on this node; it was on the disk before. */
-  async lastCount(node: LabNode): Promise<number> {
-    return (await this.shown(node)).findLast(({ what }) => what === 'count')?.count ?? 0;
+  async lastCount(node: LabNode, name?: string): Promise<number> {
+    return (await this.shown(node, name)).findLast(({ what }) => what === 'count')?.count ?? 0;
   }
 
   /** What it went on from when it was last started on this node. */
-  async startedFrom(node: LabNode): Promise<number> {
-    return (await this.shown(node)).findLast(({ what }) => what === 'start')?.count ?? -1;
+  async startedFrom(node: LabNode, name?: string): Promise<number> {
+    return (await this.shown(node, name)).findLast(({ what }) => what === 'start')?.count ?? -1;
   }
 
   /** Waits until the guest has counted on from here; returns how far. */
-  async counts(node: LabNode, more = 3): Promise<number> {
-    const lines = async () => (await this.shown(node)).filter(({ what }) => what === 'count');
+  async counts(node: LabNode, more = 3, name?: string): Promise<number> {
+    const lines = async () => (await this.shown(node, name)).filter(({ what }) => what === 'count');
     const before = (await lines()).length;
     const seen = await waitFor(
-      `${node.name}: the guest counts on`,
+      `${node.name}: ${this.#guest(name).name} counts on`,
       async () => {
         const now = await lines();
         if (now.length < before + more) throw new Error(`${now.length - before} more counts`);
@@ -196,7 +221,7 @@ export class Cluster {
 
   /** Notes on the node, by its clock, how much the guest has shown; to be read by {@link ranAt}. */
   async watchGuest(node: LabNode): Promise<void> {
-    const loop = `while :; do echo "$EPOCHREALTIME $(wc -c <${guestSerial})"; sleep 0.2; done >>${guestWatch} 2>/dev/null`;
+    const loop = `while :; do echo "$EPOCHREALTIME $(wc -c <${this.#guest().serial})"; sleep 0.2; done >>${guestWatch} 2>/dev/null`;
     await node.run(['systemd-run', '--quiet', '--collect', 'bash', '-c', loop]);
   }
 

@@ -47,11 +47,15 @@ export function guestXml({ name = defaultName, disk, console = guestConsole(name
 `;
 }
 
-/** Writes the counting guest, at 0, onto a disk inside the node. */
-export async function writeGuestDisk(node: LabNode, disk: string): Promise<void> {
+/** Writes the counting guest, at 0, onto a disk inside the node. Several of them are to count more slowly. */
+export async function writeGuestDisk(node: LabNode, disk: string, ticksPerCount?: number): Promise<void> {
   const file = join(node.machine.places.runFolder, `counter-${process.pid}-${node.name}.img`);
   try {
-    await buildCounterDisk({ file, format: 'raw' });
+    await buildCounterDisk({
+      file,
+      format: 'raw',
+      ...(ticksPerCount === undefined ? {} : { ticksPerCount }),
+    });
     const inside = '/root/counter.img';
     await node.copyTo(file, inside);
     await node.run(`dd if=${inside} of=${disk} bs=64k conv=notrunc,fsync status=none && rm ${inside}`);

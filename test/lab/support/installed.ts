@@ -1,37 +1,51 @@
 // Battito on both nodes as an administrator sets it up: the package, the key, the configuration, a mirror that asks it,
-// a file system with the counting guest's disk, the service enabled. Done once for a package: the state of both nodes is
-// kept beside the image, and every test goes on from there within seconds.
+// a file system with the guests' disks, the service enabled. Done once for a package and an installation: the state of
+// both nodes is kept beside the image, and every test goes on from there within seconds.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { writeGuestDisk } from './guest.ts';
 import type { Lab } from './lab.ts';
 import { createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
+import type { LabNode } from './node.ts';
 import { packageFile } from './package.ts';
 import { keepState } from './saved-state.ts';
 
 export const floatingAddress = '192.168.1.1';
 export const mountPoint = '/srv/guests';
 export const groupName = 'office';
-export const guestDisk = `${mountPoint}/counter.raw`;
-/** On each node's own disk: what the guest has shown there. */
-export const guestSerial = '/var/lib/counter.serial';
 /** More than a gigabyte each. */
 const keptUnusedMs = 2 * 3600 * 1000;
 
-/** Times that hold when both hosts are emulated on two busy processors. */
-const configText = `cluster: office
+/** A guest that counts. */
+export interface InstalledGuest {
+  readonly name: string;
+  /** On each node's own disk: what the guest has shown there. */
+  readonly serial: string;
+  /** Of the command line of its QEMU, for pgrep. */
+  readonly process: string;
+}
+
+/** What is installed besides what is always the same. */
+export interface Installation {
+  /** Of the configuration: those of the heartbeats. */
+  readonly timings: string;
+  /** Of the configuration: from the key `guests` of the group on, and what follows the groups. */
+  readonly guestsText: string;
+  /** All count once the group is active. */
+  readonly guests: readonly InstalledGuest[];
+  /** On the primary, with the group's file system mounted: the guests' disks, and what belongs to them. */
+  setUp(primary: LabNode): Promise<void>;
+}
+
+const configText = ({ timings, guestsText }: Installation) => `cluster: office
 nodes:
   primary: { address: 192.168.1.2 }
   secondary: { address: 192.168.1.3 }
 heartbeat:
   key-file: /etc/battito/key
-  keepalive: 500ms
-  warntime: 2s
-  deadtime: 5s
-  initdead: 20s
+  ${timings}
   links:
     - { interface: eth1 }
     - { interface: eth0, mode: unicast }
@@ -43,34 +57,29 @@ groups:
     addresses: [${floatingAddress}/24 dev eth0]
     drbd: [r0]
     filesystems: [{ device: ${mirrorDevice}, mount: ${mountPoint} }]
-    guests:
-      - name: counter
-        driver: qemu
-        memory: 32M
-        accel: tcg
-        disk: { file: ${guestDisk}, format: raw }
-        serial: ${guestSerial}
-        start-timeout: 60s
-`;
+${guestsText}`;
 
+/** A host that is emulated on a busy processor may not run for longer than one that a person would wait for. */
+const patientService = '[Service]\nWatchdogSec=90s\n';
 /** As the README has it copied to /etc/drbd.d. */
 const packagedResource = '/usr/share/doc/battito/examples/drbd-r0.res';
 
 const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
 
-function installedStateFolder(lab: Lab, deb: string): string {
-  const recipe = ['installed.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'].map((name) =>
-    digest(readFileSync(join(import.meta.dirname, name))),
-  );
-  const key = digest(JSON.stringify([basename(lab.savedState), digest(readFileSync(deb)), recipe]));
+function installedStateFolder(lab: Lab, deb: string, installation: Installation): string {
+  const files = ['installed.ts', 'installations.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'];
+  const recipe = files.map((name) => digest(readFileSync(join(import.meta.dirname, name))));
+  const made = [basename(lab.savedState), digest(readFileSync(deb)), recipe, configText(installation)];
+  const key = digest(JSON.stringify(made));
   return join(dirname(lab.savedState), `cluster-${key}`);
 }
 
 /** The package, the key, the configuration, the mirror with its file system; the service enabled and not started. */
-async function installAll(lab: Lab, deb: string): Promise<void> {
+async function installAll(lab: Lab, deb: string, installation: Installation): Promise<void> {
   const { primary } = lab;
   await lab.both((node) => node.install(deb));
-  await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText));
+  await lab.both((node) => node.writeFile('/etc/battito/battito.yaml', configText(installation)));
+  await lab.both((node) => node.writeFile('/etc/systemd/system/battito.service.d/lab.conf', patientService));
   await primary.run('battito keygen');
   const key = await primary.run('cat /etc/battito/key');
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
@@ -78,25 +87,27 @@ async function installAll(lab: Lab, deb: string): Promise<void> {
   await createMirror(lab, { example, asksBattito: true });
   await primary.run(
     `drbdadm primary r0 && mkfs.ext4 -q ${mirrorDevice} && mkdir -p ${mountPoint} && ` +
-      `mount ${mirrorDevice} ${mountPoint} && truncate -s 1M ${guestDisk}`,
+      `mount ${mirrorDevice} ${mountPoint}`,
   );
   await lab.secondary.run(`mkdir -p ${mountPoint}`);
-  await writeGuestDisk(primary, guestDisk);
+  await installation.setUp(primary);
   await primary.run(`umount ${mountPoint} && drbdadm secondary r0`);
   await lab.both(async (node) => {
     await mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' });
   });
-  await lab.both((node) => node.run('drbdadm down r0; systemctl enable --quiet battito; sync'));
+  await lab.both((node) =>
+    node.run('drbdadm down r0; systemctl daemon-reload; systemctl enable --quiet battito; sync'),
+  );
 }
 
 /** Both nodes as after a boot, everything installed, nothing started. */
-export async function resetToInstalled(lab: Lab): Promise<void> {
+export async function resetToInstalled(lab: Lab, installation: Installation): Promise<void> {
   const deb = await packageFile();
-  const folder = installedStateFolder(lab, deb);
+  const folder = installedStateFolder(lab, deb, installation);
   if (!existsSync(folder)) {
     await removeUnused(dirname(folder));
     await lab.reset();
-    await installAll(lab, deb);
+    await installAll(lab, deb, installation);
     await keepState(lab, folder);
   }
   await utimes(folder, new Date(), new Date());

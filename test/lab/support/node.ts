@@ -20,6 +20,7 @@ import {
 } from './machine.ts';
 import { type Cable, cables, type NodeName, nodePlans } from './plan.ts';
 import {
+  askControl,
   commandLine,
   connect,
   copyFrom,
@@ -73,6 +74,11 @@ export class LabNode {
   /** Like {@link run}, for commands that may fail. Rejects only when the node does not answer. */
   tryRun(command: string | readonly string[], options?: RunOptions): Promise<RemoteResult> {
     return runRemote(this.machine, command, options);
+  }
+
+  /** What the daemon answers to a GET at its control API. @throws when it does not */
+  ask(path: string): Promise<unknown> {
+    return askControl(this.machine, path);
   }
 
   /** Runs a command again and again until `look` is content with it. One that fails counts as "not yet". */

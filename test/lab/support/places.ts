@@ -59,6 +59,8 @@ export type Disk = (typeof disks)[number];
 export const diskFile = (folder: string, node: NodeName, disk: Disk) => join(folder, `${node}.${disk}.qcow2`);
 export const pidFile = ({ runFolder }: LabPlaces, node: NodeName) => join(runFolder, `${node}.pid`);
 export const sshSocket = ({ runFolder }: LabPlaces, node: NodeName) => join(runFolder, `${node}.ssh`);
+/** The daemon's control socket, led here from inside the node. */
+export const controlSocket = ({ runFolder }: LabPlaces, node: NodeName) => join(runFolder, `${node}.control`);
 /** Two, since QEMU talks to one client at a time on each: for commands, and for who waits for an event. */
 export const qmpSocket = ({ runFolder }: LabPlaces, node: NodeName, use: 'command' | 'watch') =>
   join(runFolder, `${node}.${use}.qmp`);

@@ -4,11 +4,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { get } from 'node:http';
 import { type CommandResult, describeFailure, runCommand } from '../../../daemon/drivers/command.ts';
 import { BattitoError } from '../../../daemon/errors.ts';
 import { monotonicMs } from '../../support.ts';
 import type { Image } from './image.ts';
-import { type LabPlaces, sshSocket } from './places.ts';
+import { controlSocket, type LabPlaces, sshSocket } from './places.ts';
 import { type NodeName, nodePlans } from './plan.ts';
 
 export interface RunOptions {
@@ -43,6 +44,8 @@ export class NodeCommandError extends BattitoError {
   }
 }
 
+/** Of the daemon, inside a node. */
+const insideSocket = '/run/battito/control.sock';
 const defaultTimeoutMs = 120_000;
 const connectTimeoutMs = 60_000;
 const attemptSeconds = 10;
@@ -130,9 +133,50 @@ function runDetached(argv: readonly string[], timeoutMs: number) {
 /** Forgets the connection: the node at its other end is gone. Never throws. */
 export async function disconnect(remote: Remote): Promise<void> {
   const socket = sshSocket(remote.places, remote.node);
+  await rm(controlSocket(remote.places, remote.node), { force: true });
   if (!existsSync(socket)) return;
   await runCommand(sshArgv(remote, ['-O', 'exit', target(remote)]), { timeoutMs: 5000 });
   await rm(socket, { force: true });
+}
+
+/**
+ * What the daemon of the node answers at its control socket, which is led here: to ask by a command would cost an
+ * emulated node seconds of its processor. @throws when there is no answer
+ */
+export async function askControl(remote: Remote, path: string): Promise<unknown> {
+  await connect(remote);
+  const socketPath = controlSocket(remote.places, remote.node);
+  if (!existsSync(socketPath)) {
+    const argv = sshArgv(remote, ['-O', 'forward', '-L', `${socketPath}:${insideSocket}`, target(remote)]);
+    const result = await runCommand(argv, { timeoutMs: connectTimeoutMs });
+    if (result.exitCode !== 0) {
+      const why = describeFailure(['ssh -O forward'], result);
+      throw new BattitoError('lab-unreachable', `on ${remote.node}: ${why}`);
+    }
+  }
+  try {
+    return await getJson(socketPath, path);
+  } catch (error) {
+    // The connection that it was led through may be gone.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') await rm(socketPath, { force: true });
+    throw error;
+  }
+}
+
+function getJson(socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const asked = get({ socketPath, path, agent: false, timeout: connectTimeoutMs }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.once('error', reject).once('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text));
+        else reject(new Error(`GET ${path}: ${response.statusCode} ${text}`));
+      });
+    });
+    asked.once('error', reject).once('timeout', () => asked.destroy(new Error(`GET ${path}: no answer`)));
+  });
 }
 
 /** Runs a command; its exit code, stdout and stderr come back. @throws BattitoError when there is no answer in time. */

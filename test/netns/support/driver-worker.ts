@@ -1,11 +1,12 @@
 // Runs inside a network namespace as a child of the tests: creates the drivers and does what it is told over IPC.
 
 import { pino } from 'pino';
-import type { AddressConfig } from '../../../daemon/config/config.ts';
+import type { AddressConfig, Readiness } from '../../../daemon/config/config.ts';
 import { createAddressDriver } from '../../../daemon/drivers/address/address.ts';
 import type { BasicAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
 import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
 import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
+import { createReadinessProbe } from '../../../daemon/drivers/readiness/readiness.ts';
 
 export type Request =
   | { readonly kind: 'watch-network' }
@@ -16,6 +17,7 @@ export type Request =
   | { readonly kind: 'commands'; readonly action: BasicAction }
   | { readonly kind: 'create-probe'; readonly target: ProbeTarget }
   | { readonly kind: 'set-pace'; readonly intervalMs: number | null }
+  | { readonly kind: 'ask-readiness'; readonly readiness: Readiness }
   | { readonly kind: 'close' };
 
 /** What the drivers report, in the order in which they do. */
@@ -75,6 +77,10 @@ async function handle(request: Request): Promise<unknown> {
     case 'set-pace':
       probe?.setPace(request.intervalMs);
       return undefined;
+    case 'ask-readiness': {
+      const asked = createReadinessProbe(request.readiness, { guest: 'mail', logger });
+      return await asked.isReady(AbortSignal.timeout(30_000));
+    }
     case 'close':
       await Promise.all([probe?.close(), address?.close()]);
       await network?.close();

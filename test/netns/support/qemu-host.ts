@@ -10,7 +10,7 @@ import type { QemuGuestConfig } from '../../../daemon/config/config.ts';
 import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drivers/driver.ts';
 import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
 import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/qemu/process.ts';
-import { createQemuDriver } from '../../../daemon/drivers/qemu/qemu.ts';
+import { createQemuDriver, type QemuDriverOptions } from '../../../daemon/drivers/qemu/qemu.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 
 export const patienceMs = 60_000;
@@ -25,6 +25,11 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
   const config: QemuGuestConfig = {
     name: 'mail',
     driver: 'qemu',
+    priority: 0,
+    after: [],
+    startDelayMs: 0,
+    readiness: { kind: 'none' },
+    handover: 'shutdown',
     memoryMiB: 32,
     cpus: 1,
     disk: { ...disk, locking: 'auto' },
@@ -46,12 +51,22 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
   });
 
   /** What a daemon has: a driver, and the statuses that it was told. */
-  function createDaemon(driverChanges: Partial<QemuGuestConfig> = {}) {
+  function createDaemon(
+    driverChanges: Partial<QemuGuestConfig> = {},
+    options: Pick<QemuDriverOptions, 'units'> = {},
+  ) {
     const statuses: ResourceStatus['kind'][] = [];
     const logger = pino({ level: 'silent' });
     const driver = createQemuDriver(
       { ...config, ...driverChanges },
-      { group: 'office', runDir, logger, onStatus: ({ kind }) => statuses.push(kind), reconcileMs: 500 },
+      {
+        group: 'office',
+        runDir,
+        logger,
+        onStatus: ({ kind }) => statuses.push(kind),
+        reconcileMs: 500,
+        ...options,
+      },
     );
     closers.push(() => driver.close());
     const perform = (action: BasicAction) => driver.perform(action, AbortSignal.timeout(patienceMs));

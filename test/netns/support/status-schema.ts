@@ -40,10 +40,14 @@ const linkView = z.strictObject({
 const resourceView = z.strictObject({
   id: z.string(),
   kind: z.enum(['address', 'guest']),
-  status: z.enum(['up', 'down', 'paused', 'unknown']),
+  status: z.enum(['up', 'down', 'paused', 'failed', 'unknown']),
   operation: z.strictObject({ action: z.string(), forMs: z.number().nonnegative() }).nullable(),
   quarantined: z.string().nullable(),
   lastError: z.string().nullable(),
+  waitsFor: z.array(z.string()),
+  leftOut: z.boolean(),
+  ready: z.boolean().nullable(),
+  readyWhy: z.string().nullable(),
   // No mirrored disk is to be had here.
   storage: z.null(),
   resync: z.null(),

@@ -99,6 +99,9 @@ const group: Fates<GroupState> = {
 const resource: Fates<ResourceState> = {
   id: 'still',
   status: 'row',
+  statusSince: 'said',
+  readyAt: 'still',
+  leftOut: 'still',
   storage: 'still',
   connectedAt: 'still',
   inSync: 'still',

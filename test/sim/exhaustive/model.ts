@@ -230,6 +230,7 @@ export function policyOf(setup: Setup, index: HostIndex): Policy {
       },
     ],
     parallelStarts: 4,
+    guestMemoryMiB: null,
     fencing: guard === 'device' ? { delayMs: gridMs, deadlineMs: 3000 } : null,
     witness: guard === 'lease' ? { ttlMs: leaseMs } : null,
     watchdog: guard === 'lease' ? { timeoutMs: watchdogMs } : null,

@@ -41,7 +41,7 @@ export const verdicts: Words<VerdictKind> = {
 
 export const vouchers = { operator: 0, device: 1, lease: 2 } as const;
 
-export const statuses: Words<ResourceStatus['kind']> = { down: 0, up: 1, paused: 2, unknown: 3 };
+export const statuses: Words<ResourceStatus['kind']> = { down: 0, up: 1, paused: 2, unknown: 3, failed: 4 };
 
 export const actions: Words<ResourceAction> = {
   start: 0,
@@ -52,6 +52,7 @@ export const actions: Words<ResourceAction> = {
   outdate: 5,
   connect: 6,
   discard: 7,
+  save: 8,
 };
 
 export const offers: Words<OfferReason> = {

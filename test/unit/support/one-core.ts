@@ -242,6 +242,8 @@ export function oneCore(options: OneCoreOptions = {}) {
       case 'connect':
       case 'discard':
         return { connection: 'connected', peerDisk: 'up-to-date' };
+      case 'save':
+        throw new Error('a disk is not saved');
     }
   }
 

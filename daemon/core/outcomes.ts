@@ -1,0 +1,66 @@
+// What a resource is after an operation on it has ended, as far as its outcome tells.
+
+import type { Outcome, ResourceAction, ResourceStatus } from './events.ts';
+import type { MonotonicMs, ResourcePolicy } from './policy.ts';
+import { bringsUp, keepsRole, type ResourceState, withStatus } from './resource.ts';
+
+/** A guest that fails to start this many times in a row is given up. */
+export const maxStartFailures = 3;
+const unseenRetryMs = 1000;
+const notSeenSince = 'it has not been seen since it was demoted';
+
+/** Of a device that was demoted, only what is seen afterwards tells whether it had its mirror to the end. */
+function statusAfter(
+  { storage }: ResourceState,
+  policy: ResourcePolicy,
+  action: ResourceAction,
+): ResourceStatus {
+  if (bringsUp(action)) return { kind: 'up' };
+  if (action === 'freeze') return { kind: 'paused' };
+  const isSeen = policy.kind !== 'drbd' || storage?.role === 'secondary';
+  return isSeen ? { kind: 'down' } : { kind: 'unknown', message: notSeenSince };
+}
+
+/** What a resource is after an operation has ended. */
+export function finishOperation(
+  resource: ResourceState,
+  policy: ResourcePolicy,
+  outcome: Outcome,
+  now: MonotonicMs,
+): ResourceState {
+  const action = resource.operation?.action;
+  const standaloneSince = resource.standaloneSince === null ? null : now;
+  const ended = { ...resource, operation: null, standaloneSince };
+  if (action === undefined) return resource;
+  const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
+  const reconnects = ended.reconnects + (isInVain ? 1 : 0);
+  if (keepsRole(action) && outcome.kind === 'done') {
+    return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
+  }
+  if (outcome.kind === 'done') {
+    const status = statusAfter(resource, policy, action);
+    return {
+      ...withStatus(ended, status, now),
+      asserted: bringsUp(action),
+      inDoubt: action === 'freeze' && ended.inDoubt,
+      failures: 0,
+      retryAt: status.kind === 'unknown' ? now + unseenRetryMs : null,
+      lastError: null,
+    };
+  }
+  const cancelled = resource.operation?.cancelled === true;
+  const failures = cancelled ? resource.failures : resource.failures + 1;
+  const status =
+    outcome.kind === 'unknown' && !keepsRole(action)
+      ? { kind: 'unknown' as const, message: outcome.message }
+      : ended.status;
+  const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
+  return {
+    ...withStatus(ended, status, now),
+    inDoubt: ended.inDoubt || (bringsUp(action) && outcome.kind === 'unknown'),
+    failures,
+    lastError: cancelled ? resource.lastError : outcome.message,
+    retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),
+    quarantined: isLast ? outcome.message : ended.quarantined,
+  };
+}

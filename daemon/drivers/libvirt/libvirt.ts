@@ -1,0 +1,165 @@
+// Drives one guest that is a libvirt domain, by virsh. Works the same with libvirtd and with virtqemud.
+// Guarantees: a libvirt that does not answer makes a guest `unknown`, never `down`, and never leads to a second start;
+// every action idempotent and with an end. Must not: decide when a guest may run.
+
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { LibvirtGuestConfig } from '../../config/config.ts';
+import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
+import { createWatch } from '../watch.ts';
+import type { Libvirt } from './connection.ts';
+import { freezeDomain, resumeDomain } from './freeze.ts';
+import { dropImages } from './images.ts';
+import { type DefinitionSource, type Domain, type Look, lookAtDomain } from './look.ts';
+import { createDomainProcess, processAgeMs } from './process.ts';
+import { saveDomain } from './save.ts';
+import { describeCommands } from './shell.ts';
+import { startDomain } from './start.ts';
+import type { Condition } from './state.ts';
+import { destroyDomain, stopDomain } from './stop.ts';
+
+export type { DefinitionSource } from './look.ts';
+
+/** What was last seen, in more words than a status has. `said`: libvirt's own, e.g. `paused (I/O error)`. */
+export interface DomainDetail {
+  readonly condition: Condition;
+  readonly said: string | null;
+}
+
+export interface LibvirtDriver extends ResourceDriver {
+  /** Since its QEMU was started, as last seen; null: there is none. */
+  upForMs(): number | null;
+  /** Null before the first look. */
+  detail(): DomainDetail | null;
+  /** Its memory goes to the save directory and it is off then; the next start lets it go on. Never rejects. */
+  save(signal: AbortSignal): Promise<Outcome>;
+  commands(action: BasicAction | 'save'): readonly string[];
+}
+
+export interface LibvirtDriverOptions {
+  /** The group that the guest belongs to, for the log. */
+  readonly group: string;
+  readonly libvirt: Libvirt;
+  /** Directory whose `guests/` holds the mark of a guest that was frozen; must outlive the daemon, not the host. */
+  readonly runDir: string;
+  /** What libvirt is to know of the domain; absent: what it knows. */
+  readonly definitions?: DefinitionSource;
+  /** Where memory images are kept, on the group's storage. Null or absent: nowhere. */
+  readonly saveDirectory?: string | null;
+  readonly logger: Logger;
+  /** Called when the guest is seen in another state than before, whoever brought that about. */
+  readonly onStatus: (status: ResourceStatus) => void;
+  /** How often the guest is looked at when nothing is heard of it. */
+  readonly reconcileMs?: number;
+  /** Where libvirt writes the pids of QEMU. */
+  readonly pidDirectory?: string;
+}
+
+const defaultReconcileMs = 5000;
+
+const operations: Readonly<
+  Record<BasicAction | 'save', (domain: Domain, signal: AbortSignal) => Promise<Outcome>>
+> = {
+  start: startDomain,
+  stop: stopDomain,
+  destroy: destroyDomain,
+  freeze: freezeDomain,
+  resume: resumeDomain,
+  save: saveDomain,
+};
+
+/** Watches the domain from the first `observe` or `perform` on, until `close`. */
+export function createLibvirtDriver(
+  config: LibvirtGuestConfig,
+  options: LibvirtDriverOptions,
+): LibvirtDriver {
+  const { libvirt } = options;
+  const domain: Domain = {
+    config,
+    libvirt,
+    process: createDomainProcess(config.name, options.pidDirectory),
+    logger: options.logger.child({ group: options.group, guest: config.name }),
+    frozenFile: path.join(path.resolve(options.runDir, 'guests'), `${config.name}.libvirt-frozen`),
+    saveDirectory: options.saveDirectory ?? null,
+    definitions: options.definitions ?? { adopt: async () => 'none' },
+    startUnderWay: false,
+    uuidKnown: false,
+  };
+  let seen: Look | undefined;
+  let unsubscribe: (() => void) | undefined;
+  let closed = false;
+  let tidying = Promise.resolve();
+
+  async function see(scan: boolean, signal: AbortSignal): Promise<ResourceStatus> {
+    seen = await lookAtDomain(domain, { scan, signal });
+    return seen.status;
+  }
+  const watch = createWatch(
+    (status) => {
+      if (status.kind === 'up') tidying = tidyImages(domain);
+      options.onStatus(status);
+    },
+    options.reconcileMs ?? defaultReconcileMs,
+    (lastKnown, signal) => see(lastKnown !== 'down', signal),
+  );
+
+  function startWatching(): void {
+    if (closed) return;
+    watch.start();
+    unsubscribe ??= libvirt.subscribe(config.name, (event) => {
+      if (event?.detail.startsWith('Defined') === true) domain.uuidKnown = false;
+      watch.look();
+    });
+  }
+
+  async function perform(action: BasicAction | 'save', signal: AbortSignal): Promise<Outcome> {
+    startWatching();
+    watch.pause();
+    try {
+      await tidying;
+      signal.throwIfAborted();
+      return await operations[action](domain, signal);
+    } catch (error) {
+      if (!signal.aborted) domain.logger.error({ err: error, action }, 'an operation on the guest broke off');
+      const why = signal.aborted ? 'aborted' : String(error);
+      return { kind: 'unknown', message: `guest ${config.name}: ${action}: ${why}` };
+    } finally {
+      watch.resume();
+    }
+  }
+
+  return {
+    async observe(signal) {
+      startWatching();
+      const epoch = watch.epoch();
+      const status = await see(true, signal);
+      watch.report(status, epoch);
+      return status;
+    },
+    perform,
+    save: (signal) => perform('save', signal),
+    commands: (action) => describeCommands(domain, action),
+    upForMs() {
+      const process = domain.process.known();
+      return process === undefined ? null : processAgeMs(process);
+    },
+    detail: () => (seen === undefined ? null : { condition: seen.condition, said: seen.said }),
+    async close() {
+      closed = true;
+      unsubscribe?.();
+      await watch.stop();
+    },
+  };
+}
+
+/** A guest that runs has changed its disk since an image of it was made, whoever started it. */
+async function tidyImages(domain: Domain): Promise<void> {
+  try {
+    await dropImages(domain, 'the guest runs without it');
+  } catch (error) {
+    domain.logger.error(
+      { err: error },
+      'a memory image that is too old cannot be deleted; delete it by hand',
+    );
+  }
+}

@@ -1,0 +1,96 @@
+// What `virsh domstate --reason` means. Pure.
+
+import type { ResourceStatus } from '../driver.ts';
+
+/** As virsh says it, e.g. `paused` and `I/O error`; `reason` is empty where it says none. */
+export interface DomainState {
+  readonly state: string;
+  readonly reason: string;
+}
+
+/**
+ * What lies behind a status. healthy: it runs, was paused on purpose, or is off. passing: libvirt is at it, look again.
+ * io-error, crashed, asleep: it is there and of no use, until a person or a destroy ends it. riddle: libvirt said
+ * something that this version does not know.
+ */
+export type Condition = 'healthy' | 'passing' | 'io-error' | 'crashed' | 'asleep' | 'riddle';
+
+export interface Reading {
+  readonly status: ResourceStatus;
+  readonly condition: Condition;
+}
+
+/** `running (booted)`, `shut off (destroyed)`, `paused (I/O error)`; undefined for anything else. */
+export function parseDomainState(stdout: string): DomainState | undefined {
+  const [, state, reason = ''] = /^([a-z ]+?)(?: \((.*)\))?$/.exec(stdout.trim()) ?? [];
+  return state === undefined ? undefined : { state, reason };
+}
+
+export function describeState({ state, reason }: DomainState): string {
+  return reason === '' ? state : `${state} (${reason})`;
+}
+
+export function readState(name: string, domain: DomainState): Reading {
+  switch (domain.state) {
+    case 'running':
+    case 'idle':
+      return { status: { kind: 'up' }, condition: 'healthy' };
+    case 'shut off':
+      return { status: { kind: 'down' }, condition: 'healthy' };
+    case 'paused':
+      return readPaused(name, domain);
+    case 'in shutdown':
+      return unknown('passing', `${name} is shutting down`);
+    case 'crashed':
+      return unknown('crashed', crashed(name, domain));
+    case 'pmsuspended':
+      return unknown('asleep', `${name} has put itself to sleep; wake it: virsh dompmwakeup ${name}`);
+    default:
+      return unknown('riddle', `libvirt says of ${name}: ${describeState(domain)}`);
+  }
+}
+
+function readPaused(name: string, domain: DomainState): Reading {
+  switch (domain.reason) {
+    case 'user':
+    case 'unknown':
+    case 'from snapshot':
+    case '':
+      return { status: { kind: 'paused' }, condition: 'healthy' };
+    case 'starting up':
+      return unknown('passing', `${name} is being started by libvirt`);
+    case 'migrating':
+    case 'post-copy':
+      return unknown('passing', `${name} is being migrated`);
+    case 'saving':
+    case 'dumping':
+    case 'shutting down':
+    case 'creating snapshot':
+      return unknown('passing', `${name} is paused for a moment (${domain.reason})`);
+    case 'I/O error':
+      return unknown(
+        'io-error',
+        `${name} is paused since its disk gave an error; see virsh domblkerror ${name}, mend the storage, ` +
+          `then: virsh resume ${name}`,
+      );
+    case 'crashed':
+    case 'watchdog':
+      return unknown('crashed', crashed(name, domain));
+    case 'post-copy failed':
+    case 'api error':
+      return unknown(
+        'crashed',
+        `${name} is ${describeState(domain)} and cannot go on; switch it off: virsh destroy ${name}`,
+      );
+    default:
+      return unknown('riddle', `libvirt says of ${name}: ${describeState(domain)}`);
+  }
+}
+
+function crashed(name: string, domain: DomainState): string {
+  return `${name} is ${describeState(domain)}; look at its console, then switch it off: virsh destroy ${name}`;
+}
+
+function unknown(condition: Condition, message: string): Reading {
+  return { status: { kind: 'unknown', message }, condition };
+}

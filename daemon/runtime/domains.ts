@@ -1,0 +1,142 @@
+// Looks which domains this host's libvirt has, whose they are, and keeps their definitions: at each change, and every
+// half minute. Guarantees: a libvirt that does not answer changes nothing; what it has is told to the store and to
+// nobody else. Must not: define, start or stop anything.
+
+import type { Logger } from 'pino';
+import type { Config, GroupConfig } from '../config/config.ts';
+import type { Libvirt, ListedDomain } from '../drivers/libvirt/connection.ts';
+import { findBelonging } from '../drivers/libvirt/disks.ts';
+import { type DomainDefinition, parseDomain } from '../drivers/libvirt/domain.ts';
+import { isDefinitionEvent } from '../drivers/libvirt/events.ts';
+import { monotonicMs } from './clock.ts';
+import type { DefinitionStore } from './definition-store.ts';
+
+export interface DomainsOptions {
+  readonly config: Config;
+  readonly libvirt: Libvirt;
+  readonly definitions: Pick<DefinitionStore, 'changed' | 'removed' | 'absent' | 'named' | 'inUse'>;
+  /** Every name of the block devices that a group has. */
+  readonly devicesOf: (group: string) => readonly string[];
+  /** Does this node run the group? Only there is a domain that is gone a guest that was removed. */
+  readonly runsHere: (group: string) => boolean;
+  readonly logger: Logger;
+  readonly everyMs?: number;
+}
+
+export interface Domains {
+  close(): Promise<void>;
+}
+
+/** The rest after a look, as a multiple of the look, so that looking makes no slow host slower; and its bound. */
+const restPerLook = 20;
+const restMsMax = 5 * 60_000;
+/** Several events come of one change. */
+const settleMs = 200;
+
+export function watchDomains(options: DomainsOptions): Domains {
+  const { config, libvirt, definitions, devicesOf, runsHere, logger, everyMs = 30_000 } = options;
+  const closing = new AbortController();
+  const { signal } = closing;
+  /** By name: the group of each domain that was there at the last look. */
+  let last = new Map<string, string>();
+  const told = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | null = null;
+  let isWanted = false;
+
+  const tellOnce = (about: string, what: string, next: string) => {
+    if (told.get(about) === what) return;
+    told.set(about, what);
+    logger.warn({ guest: about, next }, what);
+  };
+
+  const read = async ({ name }: ListedDomain) => {
+    const readAtMs = monotonicMs();
+    const dumped = await libvirt.dumpXml(name, { secrets: true, signal });
+    if (dumped.kind === 'failed') return null;
+    try {
+      return { xml: dumped.stdout, definition: parseDomain(dumped.stdout), readAtMs };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      tellOnce(name, `the definition of ${name} cannot be read: ${why}`, `mend it: virsh edit ${name}`);
+      return null;
+    }
+  };
+
+  const groupOf = async (definition: DomainDefinition): Promise<string | null> => {
+    const { name } = definition;
+    const naming = config.groups.find(({ guests }) =>
+      guests.some((guest) => guest.driver === 'libvirt' && guest.name === name),
+    );
+    if (naming !== undefined) return naming.name;
+    for (const group of config.groups) {
+      if (group.allGuests === null) continue;
+      const storage = { devices: devicesOf(group.name), mounts: mountsOf(group) };
+      const belonging = await findBelonging(definition, storage, { libvirt, signal });
+      if (belonging.kind === 'belongs') return group.name;
+    }
+    // Where its storage is not in use it may not be told; the node that has it in use has said whose it is.
+    const [record] = definitions.named(name);
+    return record === undefined ? null : (definitions.inUse(record)?.group ?? null);
+  };
+
+  const look = async () => {
+    const listing = await libvirt.list({ signal });
+    if (listing.kind === 'failed') return;
+    const found = new Map<string, string>();
+    for (const domain of listing.domains) {
+      const before = last.get(domain.name);
+      if (!domain.persistent) {
+        if (before !== undefined) found.set(domain.name, before);
+        continue;
+      }
+      const seen = await read(domain);
+      const group = seen === null ? (before ?? null) : await groupOf(seen.definition);
+      if (group === null) continue;
+      found.set(domain.name, group);
+      if (seen !== null) await definitions.changed(domain.name, seen.xml, group, seen.readAtMs);
+    }
+    for (const [name, group] of last) {
+      if (found.has(name)) continue;
+      if (runsHere(group)) await definitions.removed(name);
+      else await definitions.absent(name);
+    }
+    last = found;
+  };
+
+  const wake = () => {
+    isWanted = true;
+    if (looking !== null || signal.aborted) return;
+    clearTimeout(timer);
+    looking = (async () => {
+      const beganAtMs = monotonicMs();
+      while (isWanted && !signal.aborted) {
+        isWanted = false;
+        await look().catch((error: unknown) => {
+          if (!signal.aborted) logger.error({ err: error }, 'the domains could not be looked at');
+        });
+      }
+      looking = null;
+      const restMs = Math.min(restMsMax, (monotonicMs() - beganAtMs) * restPerLook);
+      if (!signal.aborted) timer = setTimeout(wake, Math.max(everyMs, restMs));
+    })();
+  };
+
+  const unsubscribe = libvirt.subscribe(null, (event) => {
+    if (event !== null && !isDefinitionEvent(event)) return;
+    clearTimeout(timer);
+    timer = setTimeout(wake, settleMs);
+  });
+  wake();
+
+  return {
+    async close() {
+      closing.abort();
+      unsubscribe();
+      clearTimeout(timer);
+      await looking;
+    },
+  };
+}
+
+const mountsOf = ({ filesystems }: GroupConfig) => filesystems.map(({ mount }) => mount);

@@ -1,0 +1,57 @@
+// The guests of each group as they are known now: those that the configuration names, and, where it says `all`, those
+// whose stored definition says that they live on the group's storage. A reading of both; nothing is asked of anybody.
+
+import type { Config, GroupConfig, GuestConfig } from '../config/config.ts';
+import { parseDomain } from '../drivers/libvirt/domain.ts';
+import { isUsableName } from '../drivers/libvirt/virsh.ts';
+import type { DefinitionStore } from './definition-store.ts';
+import { qemuGuestMiB } from './host-memory.ts';
+import type { KnownGuest } from './policy.ts';
+
+type Stored = Pick<DefinitionStore, 'records' | 'inUse'>;
+
+/** By the group's name, in the order of the configuration; the others by name after them. */
+export type GuestsByGroup = ReadonlyMap<string, readonly KnownGuest[]>;
+
+export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
+  const inUse = stored
+    .records()
+    .map((record) => stored.inUse(record))
+    .filter((version) => version !== null)
+    .filter(({ textDigest }) => textDigest !== null);
+  const named = new Set(groups.flatMap(({ guests }) => guests.map(({ name }) => name)));
+  const memoryOf = (guest: GuestConfig): number => {
+    if (guest.driver === 'qemu') return qemuGuestMiB(guest);
+    const xml = inUse.find(({ name }) => name === guest.name)?.xml ?? null;
+    return xml === null ? 0 : memoryIn(xml);
+  };
+  const others = ({ name: group, allGuests }: GroupConfig): readonly GuestConfig[] => {
+    if (allGuests === null) return [];
+    // One that virsh cannot be asked for would be `unknown` for ever, and hold its group up.
+    const names = inUse.filter(
+      ({ name, group: of }) => of === group && !named.has(name) && isUsableName(name),
+    );
+    return [...new Set(names.map(({ name }) => name))].sort().map((name) => ({ ...allGuests, name }));
+  };
+  return new Map(
+    groups.map((group) => [
+      group.name,
+      [...group.guests, ...others(group)].map((config) => ({ config, memoryMiB: memoryOf(config) })),
+    ]),
+  );
+}
+
+/** Of a definition that cannot be read nothing is known; whoever starts it says what is wrong with it. */
+function memoryIn(xml: string): number {
+  try {
+    const { memoryMiB, vcpus } = parseDomain(xml);
+    return qemuGuestMiB({ memoryMiB, cpus: vcpus });
+  } catch {
+    return 0;
+  }
+}
+
+export const usesLibvirt = ({ groups }: Config): boolean =>
+  groups.some(
+    ({ guests, allGuests }) => allGuests !== null || guests.some(({ driver }) => driver === 'libvirt'),
+  );

@@ -1,0 +1,225 @@
+// What the libvirt driver's tests share: a libvirtd of their own, with nothing of the host's, and a counting guest.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import type { LibvirtGuestConfig } from '../../../daemon/config/config.ts';
+import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drivers/driver.ts';
+import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/guest-process.ts';
+import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
+import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/drivers/libvirt/libvirt.ts';
+import { buildCounterDisk } from '../../guest/build.ts';
+import { patienceMs, until } from './qemu-host.ts';
+
+const uuid = '7c5cea09-6ec0-4fac-92e5-92bbe48a3436';
+
+/** As root, without the parts that need an init system, a security module or cgroups. */
+const qemuConf = [
+  'security_driver = "none"',
+  'user = "root"',
+  'group = "root"',
+  'cgroup_controllers = [ ]',
+  'namespaces = [ ]',
+  'stdio_handler = "file"',
+  'remember_owner = 0',
+];
+
+/** Its own mounts hide the host's libvirt from it; its own network keeps it from the host's bridges and filters. */
+const startScript = `set -e
+mount -t tmpfs none /run
+for place in /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; do
+  mkdir -p "$place" && mount -t tmpfs none "$place"
+done
+cp "$1/qemu.conf" /etc/libvirt/qemu.conf
+exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
+`;
+
+/** Whatever runs at the end of the test is ended, and the files are deleted. */
+export async function createLibvirtHost(t: ExecutionContext, changes: Partial<LibvirtGuestConfig> = {}) {
+  const directory = await mkdtemp(path.join(tmpdir(), 'battito-libvirt-'));
+  const [serial, socketDirectory] = [path.join(directory, 'serial.txt'), path.join(directory, 'sockets')];
+  const saveDirectory = path.join(directory, 'saved');
+  const disk = (await buildCounterDisk({ file: path.join(directory, 'disk.raw') })).file;
+  const uri = `qemu+unix:///system?socket=${socketDirectory}/libvirt-sock`;
+  const name = `mail-${path.basename(directory).slice(-6)}`;
+  const config: LibvirtGuestConfig = {
+    name,
+    driver: 'libvirt',
+    priority: 0,
+    after: [],
+    startDelayMs: 0,
+    readiness: { kind: 'none' },
+    handover: 'shutdown',
+    agentTimeoutMs: 1000,
+    shutdownTimeoutMs: 30_000,
+    startTimeoutMs: 60_000,
+    ...changes,
+  };
+  const identity = {
+    pidFile: '/none',
+    matches: (argv: readonly string[]) => argv.join(' ').includes(directory),
+  };
+  const qemus = () => scanGuestProcesses(identity);
+  const closers: (() => Promise<void>)[] = [];
+  let daemon: ChildProcess | undefined;
+
+  async function startLibvirtd(): Promise<void> {
+    const log = path.join(directory, 'libvirtd.out');
+    daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', startScript, 'sh', directory], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [daemon.stdout, daemon.stderr]) {
+      stream?.on('data', (chunk: Buffer) => appendFileSync(log, chunk));
+    }
+    await until('libvirtd answers', () => {
+      if (daemon?.exitCode !== null)
+        throw new Error(`libvirtd ended: ${path.join(directory, 'libvirtd.log')}`);
+      try {
+        virsh('uri');
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  }
+  const signalLibvirtd = (signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL') => daemon?.kill(signal);
+  async function killLibvirtd(): Promise<void> {
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const gone = once(daemon, 'exit');
+    daemon.kill('SIGKILL');
+    await gone;
+  }
+  function virsh(...args: readonly string[]): string {
+    return execFileSync('virsh', ['-q', '-c', uri, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: patienceMs,
+      env: { ...process.env, LC_ALL: 'C' },
+    }).trim();
+  }
+
+  t.teardown(async () => {
+    for (const close of closers) await close();
+    await killLibvirtd();
+    for (const one of await qemus()) {
+      await signalGuest(one, identity, 'SIGKILL');
+      await waitForState(one, 'gone', 10_000);
+    }
+    await rm(directory, { recursive: true, force: true });
+  });
+  await Promise.all([mkdir(socketDirectory), mkdir(saveDirectory)]);
+  await writeFile(path.join(directory, 'qemu.conf'), `${qemuConf.join('\n')}\n`);
+  await writeFile(
+    path.join(directory, 'libvirtd.conf'),
+    [
+      `unix_sock_dir = "${socketDirectory}"`,
+      'auth_unix_ro = "none"',
+      'auth_unix_rw = "none"',
+      `log_outputs = "3:file:${directory}/libvirtd.log"`,
+      '',
+    ].join('\n'),
+  );
+  await startLibvirtd();
+
+  const xml = definition({ name, disk, serial });
+  function define(text = xml): void {
+    const file = path.join(directory, 'domain.xml');
+    execFileSync('tee', [file], { input: text, stdio: ['pipe', 'ignore', 'inherit'] });
+    virsh('define', file);
+  }
+
+  /** What a daemon has: a connection, a driver, and the statuses that it was told. */
+  function createDaemon(
+    more: { readonly definitions?: DefinitionSource; readonly reconcileMs?: number } = {},
+  ) {
+    const statuses: ResourceStatus['kind'][] = [];
+    const logger = pino({ level: 'silent' });
+    const libvirt = createLibvirt({ uri, logger });
+    const driver = createLibvirtDriver(config, {
+      group: 'office',
+      libvirt,
+      runDir: path.join(directory, 'run'),
+      saveDirectory,
+      logger,
+      onStatus: ({ kind }) => statuses.push(kind),
+      reconcileMs: 500,
+      ...more,
+    });
+    closers.push(async () => {
+      await driver.close();
+      await libvirt.close();
+    });
+    const perform = (action: BasicAction): Promise<Outcome> =>
+      driver.perform(action, AbortSignal.timeout(patienceMs));
+    const observe = () => driver.observe(AbortSignal.timeout(patienceMs));
+    const save = () => driver.save(AbortSignal.timeout(patienceMs));
+    return { ...driver, performUntil: driver.perform, libvirt, perform, observe, save, statuses };
+  }
+
+  /** What the guest has shown; a line that is not complete yet is left out. */
+  const lines = async () => (await readFile(serial, 'utf8').catch(() => '')).split('\r\n').slice(0, -1);
+  const pids = async () => (await qemus()).map(({ pid }) => pid);
+  return {
+    config,
+    directory,
+    saveDirectory,
+    uri,
+    xml,
+    disk: { file: disk },
+    virsh,
+    define,
+    createDaemon,
+    startLibvirtd,
+    signalLibvirtd,
+    killLibvirtd,
+    libvirtdPid: () => daemon?.pid ?? 0,
+    lines,
+    pids,
+  };
+}
+
+export type LibvirtHost = Awaited<ReturnType<typeof createLibvirtHost>>;
+
+/** Waits until the guest has shown this many more counts. */
+export async function countsOn(host: LibvirtHost, more = 2): Promise<void> {
+  const counts = async () => (await host.lines()).filter((line) => line.startsWith('count ')).length;
+  const before = await counts();
+  await until(`${more} more counts`, async () => (await counts()) >= before + more);
+}
+
+/** A PC as the counting guest needs it. libvirt adds what else QEMU has to have. */
+function definition(guest: {
+  readonly name: string;
+  readonly disk: string;
+  readonly serial: string;
+}): string {
+  return `<domain type='qemu'>
+  <name>${guest.name}</name>
+  <uuid>${uuid.slice(0, -6)}${guest.name.slice(-6).replaceAll(/./g, (letter) => (letter.charCodeAt(0) % 16).toString(16))}</uuid>
+  <memory unit='MiB'>32</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='${guest.disk}'/>
+      <target dev='hda' bus='ide'/>
+    </disk>
+    <serial type='file'><source path='${guest.serial}' append='on'/><target port='0'/></serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+`;
+}
+
+/** The other node's definition, which libvirt here does not have. */
+export const definedBy = (xml: string): DefinitionSource => ({
+  adopt: async (define) => ((await define(xml)) === null ? 'failed' : 'adopted'),
+});

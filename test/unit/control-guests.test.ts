@@ -1,0 +1,90 @@
+// What a status says of guests beyond up and down: whether they are ready, and what is wrong with their definitions.
+
+import test from 'ava';
+import { attentionOfDefinitions } from '../../daemon/control/attention-definitions.ts';
+import type { GuestDefinition } from '../../daemon/control/guests.ts';
+import { statusOf, type ViewSource } from '../../daemon/control/view.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
+import { examplePolicy, mail, web } from '../sim/example.ts';
+import { uuidOf } from './support/definitions.ts';
+import { starting } from './support/situations.ts';
+
+const times = { needs: [], startMs: 5000, stopMs: 5000 } as const;
+const plain = { priority: 0, after: [], startDelayMs: 0, memoryMiB: 1024, saveMs: null } as const;
+const policy: Policy = examplePolicy('primary', {
+  resources: [
+    { id: mail, kind: 'guest', ...times, guest: { ...plain, readyMs: 60_000 } },
+    { id: web, kind: 'guest', ...times, guest: { ...plain, readyMs: null } },
+  ],
+});
+
+function definition(name: string, state: GuestDefinition['state'], uuid = uuidOf(name)): GuestDefinition {
+  const sides = [
+    { node: 'primary', libvirt: 'in-use', stored: true },
+    { node: 'secondary', libvirt: 'other', stored: true },
+  ] as const;
+  const inUse = { id: 'a'.repeat(64), node: 'secondary', takenAt: '2026-03-01T03:12:44.081Z' };
+  return { name, uuid, group: 'office', state, sides, inUse };
+}
+
+const both = { self: 'secondary', peer: 'primary' };
+
+test('a guest is asked once it is up, and its last answer is shown until it is ready', (t) => {
+  const node = starting(policy);
+  const shown = (guests: readonly GuestDefinition[] = []) =>
+    statusOf({
+      config: { cluster: 'office', nodes: [] } as never,
+      state: node.state(),
+      counters: [],
+      nowMs: node.state().now,
+      storage: new Map(),
+      guestsUpForMs: new Map(),
+      peerRemarks: null,
+      readinessOf: (id) => `${id} said nothing`,
+      definitions: { self: 'primary', peer: 'secondary', guests },
+    } satisfies ViewSource);
+  const readiness = () => shown().groups[0]?.resources.map(({ ready, readyWhy }) => [ready, readyWhy]);
+  t.deepEqual(readiness(), [
+    [null, null],
+    [null, null],
+  ]);
+  node.finish(1100, mail);
+  node.finish(1100, web);
+  t.deepEqual(readiness(), [
+    [false, `${mail} said nothing`],
+    [null, null],
+  ]);
+  node.feed(1200, { kind: 'guest-answered', group: 'office', resource: mail });
+  t.deepEqual(readiness(), [
+    [true, null],
+    [null, null],
+  ]);
+  const codes = shown([definition('mail', 'conflict')]).attention.map(({ code }) => code);
+  t.true(codes.includes('definitions-conflict'));
+});
+
+test('a definition that was edited on both nodes needs a person, and is told with what decides it', (t) => {
+  t.deepEqual(
+    attentionOfDefinitions({
+      ...both,
+      guests: [definition('mail', 'conflict'), definition('web', 'same'), definition('dns', 'not-yet')],
+    }),
+    [
+      {
+        severity: 'warning',
+        code: 'definitions-conflict',
+        message: "the definition of mail was edited on both nodes; a start uses secondary's",
+        next: 'battito guests diff mail; then: battito guests keep mail --from primary|secondary',
+      },
+    ],
+  );
+});
+
+test('a name that two guests have is told once', (t) => {
+  const guests = [definition('mail', 'name-taken'), definition('mail', 'name-taken', uuidOf('other'))];
+  const told = attentionOfDefinitions({ ...both, guests });
+  t.deepEqual(
+    told.map(({ code, message }) => [code, message]),
+    [['guest-name-taken', 'mail is the name of two guests, each node made its own']],
+  );
+});

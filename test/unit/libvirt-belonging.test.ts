@@ -1,0 +1,192 @@
+// Which domains a group's storage carries: decided on facts, and on facts that real images and links give.
+
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { type DomainFacts, judgeBelonging } from '../../daemon/drivers/libvirt/belonging.ts';
+import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
+import { findBelonging } from '../../daemon/drivers/libvirt/disks.ts';
+import { type DomainDefinition, parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
+import { useFakeVirsh } from './support/fake-libvirt.ts';
+
+useFakeVirsh();
+
+async function parse(name: string): Promise<DomainDefinition> {
+  const file = path.join(import.meta.dirname, 'fixtures', 'libvirt', `${name}.xml`);
+  return parseDomain(await readFile(file, 'utf8'));
+}
+
+/** As on a standby, where nothing is there to be resolved. */
+function factsOf(domain: DomainDefinition, changes: Partial<DomainFacts> = {}): DomainFacts {
+  return {
+    disks: domain.disks.map((disk) => {
+      const { source } = disk;
+      const kind: 'block' | 'file' = source.kind === 'block' ? 'block' : 'file';
+      const paths =
+        'path' in source ? [{ path: source.path, real: source.path, role: 'image' as const, kind }] : [];
+      return { disk, paths, problem: null };
+    }),
+    reals: {},
+    mountPoints: ['/', '/srv/guests'],
+    storage: { devices: ['/dev/drbd0', '/dev/drbd/by-res/r1/0'], mounts: ['/srv/guests'] },
+    ...changes,
+  };
+}
+
+test('a domain whose disk is on the group belongs; an empty drive is no matter', async (t) => {
+  const domain = await parse('plain');
+  t.deepEqual(judgeBelonging(domain, factsOf(domain)), { kind: 'belongs', apart: [] });
+});
+
+test('each disk that is elsewhere is named, with why', async (t) => {
+  const domain = await parse('uefi-nvram');
+  t.deepEqual(judgeBelonging(domain, factsOf(domain)), {
+    kind: 'elsewhere',
+    partly: true,
+    disks: [
+      {
+        target: 'vdc',
+        path: '/var/lib/libvirt/images/scratch.qcow2',
+        reason:
+          '/var/lib/libvirt/images/scratch.qcow2 is not on /srv/guests, so the other node has no copy of it',
+      },
+    ],
+    apart: [],
+  });
+});
+
+test('media, UEFI variables and TPM state that are elsewhere are told apart from disks', async (t) => {
+  const domain = await parse('uefi-tpm');
+  const belonging = judgeBelonging(domain, factsOf(domain));
+  t.is(belonging.kind, 'belongs');
+  t.deepEqual(
+    belonging.apart.map(({ what, path: where }) => [what, where]),
+    [
+      ['cdrom', '/var/lib/libvirt/images/virtio-win.iso'],
+      ['nvram', '/var/lib/libvirt/qemu/nvram/windows & co_VARS.fd'],
+      ['tpm', '/var/lib/libvirt/swtpm/3f1c2b9a-77c1-4e0b-8c53-51b7d2e0a702'],
+    ],
+  );
+});
+
+test('a domain without disks is diskless, whatever else it has', async (t) => {
+  const domain = await parse('hostdev');
+  t.deepEqual(judgeBelonging(domain, factsOf(domain)), { kind: 'diskless', apart: [] });
+});
+
+test('a name that only begins like a mount or a device is not on it; a partition is', async (t) => {
+  const plain = await parse('plain');
+  const at = (real: string, kind: 'file' | 'block', changes: Partial<DomainFacts> = {}) => {
+    const disks = plain.disks.slice(0, 1).map((disk) => {
+      return { disk, paths: [{ path: real, real, role: 'image' as const, kind }], problem: null };
+    });
+    return judgeBelonging(plain, factsOf(plain, { disks, ...changes })).kind;
+  };
+  t.is(at('/srv/guests/a', 'file'), 'belongs');
+  t.is(at('/srv/guests2/a', 'file'), 'elsewhere');
+  t.is(at('/dev/drbd0', 'block'), 'belongs');
+  t.is(at('/dev/drbd0p1', 'block'), 'belongs');
+  t.is(at('/dev/drbd01', 'block'), 'elsewhere');
+  t.is(at('/dev/drbd10', 'block'), 'elsewhere');
+  t.is(
+    at('/srv/guests/usb/a', 'file', { mountPoints: ['/', '/srv/guests', '/srv/guests/usb'] }),
+    'elsewhere',
+  );
+});
+
+/** A directory that plays the group's file system, one that does not, and a libvirt with one pool. */
+async function createPlace(t: ExecutionContext) {
+  const directory = await mkdtemp(path.join(tmpdir(), 'battito-belonging-'));
+  const [mount, local] = [path.join(directory, 'guests'), path.join(directory, 'local')];
+  await Promise.all([mkdir(mount), mkdir(local)]);
+  const libvirt = createLibvirt({ uri: `fake://${directory}`, logger: pino({ level: 'silent' }) });
+  t.teardown(async () => {
+    await libvirt.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const image = (...argv: readonly string[]) =>
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...argv]);
+  const storage = { devices: [], mounts: [mount] };
+  const judge = async (disks: string) => {
+    const xml = `<domain type='kvm'><name>mail</name><uuid>u</uuid><memory>1</memory><devices>${disks}</devices></domain>`;
+    return await findBelonging(parseDomain(xml), storage, { libvirt });
+  };
+  const disk = (file: string, type = 'qcow2') =>
+    `<disk type='file' device='disk'><driver type='${type}'/><source file='${file}'/><target dev='vda'/></disk>`;
+  return { directory, mount, local, image, judge, disk };
+}
+
+test('a chain of images is followed to its end by what the images say', async (t) => {
+  const { mount, local, image, judge, disk } = await createPlace(t);
+  image(`${local}/golden.qcow2`, '1M');
+  image('-b', `${local}/golden.qcow2`, '-F', 'qcow2', `${mount}/middle.qcow2`);
+  image('-b', 'middle.qcow2', '-F', 'qcow2', `${mount}/top.qcow2`);
+  const away = await judge(disk(`${mount}/top.qcow2`));
+  t.is(away.kind, 'elsewhere');
+  if (away.kind === 'elsewhere') {
+    t.deepEqual(
+      away.disks.map(({ path: where }) => where),
+      [`${local}/golden.qcow2`],
+    );
+    t.regex(away.disks[0]?.reason ?? '', /golden\.qcow2, which the image above it needs, is not on /);
+  }
+  image(`${mount}/base.qcow2`, '1M');
+  image('-b', 'base.qcow2', '-F', 'qcow2', `${mount}/whole.qcow2`);
+  t.deepEqual(await judge(disk(`${mount}/whole.qcow2`)), { kind: 'belongs', apart: [] });
+});
+
+test('links are resolved, both ways', async (t) => {
+  const { directory, mount, local, judge, disk } = await createPlace(t);
+  await writeFile(`${local}/real.raw`, '');
+  await symlink(`${local}/real.raw`, `${mount}/looks-good.raw`);
+  await symlink(mount, `${directory}/alias`);
+  t.is((await judge(disk(`${mount}/looks-good.raw`, 'raw'))).kind, 'elsewhere');
+  t.is((await judge(disk(`${directory}/alias/not-there-yet.raw`, 'raw'))).kind, 'belongs');
+});
+
+test('an image that cannot be read, a chain that ends nowhere, and a network are elsewhere, with a reason', async (t) => {
+  const { mount, image, judge, disk } = await createPlace(t);
+  await writeFile(`${mount}/torn.qcow2`, 'QFI');
+  image(`${mount}/lost.qcow2`, '1M');
+  image('-b', `${mount}/lost.qcow2`, '-F', 'qcow2', `${mount}/orphan.qcow2`);
+  await rm(`${mount}/lost.qcow2`);
+  const network = `<disk type='network'><source protocol='rbd' name='p/web'/><target dev='vdb'/></disk>`;
+  for (const [disks, reason] of [
+    [disk(`${mount}/torn.qcow2`), /torn\.qcow2 stands on cannot be told/],
+    [disk(`${mount}/orphan.qcow2`), /orphan\.qcow2 stands on cannot be told.*lost\.qcow2/],
+    [network, /network disk \(rbd:p\/web\)/],
+  ] as const) {
+    const belonging = await judge(disks);
+    t.is(belonging.kind, 'elsewhere');
+    if (belonging.kind === 'elsewhere') t.regex(belonging.disks[0]?.reason ?? '', reason);
+  }
+});
+
+test('what is not mounted here is judged by what the definition names', async (t) => {
+  const { local, mount, judge } = await createPlace(t);
+  const backing = (file: string) =>
+    `<disk type='file'><driver type='qcow2'/><source file='${mount}/top.qcow2'/><target dev='vda'/>` +
+    `<backingStore type='file'><format type='qcow2'/><source file='${file}'/><backingStore/></backingStore></disk>`;
+  t.is((await judge(backing(`${mount}/base.qcow2`))).kind, 'belongs');
+  t.is((await judge(backing(`${local}/base.qcow2`))).kind, 'elsewhere');
+});
+
+test('volumes are asked for at libvirt; a pool that does not tell is named', async (t) => {
+  const { directory, mount, judge } = await createPlace(t);
+  const volume = `<disk type='volume'><driver type='raw'/><source pool='guests' volume='web.raw'/><target dev='vda'/></disk>`;
+  await writeFile(`${directory}/vol-path.sh`, `echo '${mount}/web.raw'; exit 0`);
+  t.is((await judge(volume)).kind, 'belongs');
+  t.true((await readFile(`${directory}/calls`, 'utf8')).includes('vol-path --pool=guests --vol=web.raw'));
+  const inactive =
+    'echo "error: failed to get vol" >&2; echo "error: storage pool is not active" >&2; exit 1';
+  await writeFile(`${directory}/vol-path.sh`, inactive);
+  const belonging = await judge(volume);
+  t.is(belonging.kind, 'elsewhere');
+  if (belonging.kind === 'elsewhere') {
+    t.is(belonging.disks[0]?.path, 'guests/web.raw');
+    t.regex(belonging.disks[0]?.reason ?? '', /storage pool is not active.*virsh pool-start guests/);
+  }
+});

@@ -1,0 +1,182 @@
+// What virsh says, as recorded from libvirt 9.0 and as the installed one says it now.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { pino } from 'pino';
+import { createLibvirt, isLocal, parseList } from '../../daemon/drivers/libvirt/connection.ts';
+import { isDefinitionEvent, parseEventLine } from '../../daemon/drivers/libvirt/events.ts';
+import { isDomain } from '../../daemon/drivers/libvirt/process.ts';
+import { parseDomainState, readState } from '../../daemon/drivers/libvirt/state.ts';
+import { isUsableName, runVirsh, wordsOf } from '../../daemon/drivers/libvirt/virsh.ts';
+
+const call = { timeoutMs: 60_000 };
+
+test('every state that libvirt knows has a meaning, and only what runs is up', (t) => {
+  const meaning = (text: string) => {
+    const state = parseDomainState(`${text}\n\n`);
+    if (state === undefined) return 'not understood';
+    const { status, condition } = readState('mail', state);
+    return `${status.kind}, ${condition}`;
+  };
+  const expected: Readonly<Record<string, string>> = {
+    'running (booted)': 'up, healthy',
+    'running (restored)': 'up, healthy',
+    running: 'up, healthy',
+    idle: 'up, healthy',
+    'shut off (shutdown)': 'down, healthy',
+    'shut off (crashed)': 'down, healthy',
+    'shut off': 'down, healthy',
+    'paused (user)': 'paused, healthy',
+    'paused (from snapshot)': 'paused, healthy',
+    'paused (migrating)': 'unknown, passing',
+    'paused (saving)': 'unknown, passing',
+    'paused (starting up)': 'unknown, passing',
+    'paused (I/O error)': 'unknown, io-error',
+    'paused (watchdog)': 'unknown, crashed',
+    'paused (crashed)': 'unknown, crashed',
+    'paused (post-copy failed)': 'unknown, crashed',
+    'paused (some new one)': 'unknown, riddle',
+    'in shutdown (user)': 'unknown, passing',
+    'crashed (panicked)': 'unknown, crashed',
+    pmsuspended: 'unknown, asleep',
+    'no state': 'unknown, riddle',
+    'Laufend (gestartet)': 'not understood',
+    '': 'not understood',
+  };
+  for (const [text, wanted] of Object.entries(expected)) t.is(meaning(text), wanted, text);
+});
+
+test('events are read, of old and new libvirt; what follows them on more lines is none', (t) => {
+  const at = '2026-11-21 18:51:43.416+0000: ';
+  t.deepEqual(parseEventLine(`${at}event 'lifecycle' for domain 'mail': Started Booted`), {
+    domain: 'mail',
+    event: 'lifecycle',
+    detail: 'Started Booted',
+  });
+  t.like(parseEventLine(`${at}event 'job-completed' for domain 'mail':`), { domain: 'mail', detail: '' });
+  t.like(parseEventLine(`${at}event 'lifecycle' for domain mail: Stopped Failed`), { domain: 'mail' });
+  t.like(parseEventLine(`${at}event 'lifecycle' for domain 'it's mine': Stopped Failed`), {
+    domain: "it's mine",
+  });
+  t.is(parseEventLine("event 'reboot' for domain 'mail'"), undefined);
+  for (const line of [
+    '\toperation: 2',
+    '',
+    'events received: 3',
+    'error: Disconnected from qemu:///system',
+  ]) {
+    t.is(parseEventLine(line), undefined, line);
+  }
+  const defined = parseEventLine(`${at}event 'lifecycle' for domain 'mail': Defined Updated`);
+  t.true(defined !== undefined && isDefinitionEvent(defined));
+});
+
+test('the installed virsh: list, state, definition and failure', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'battito-node-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const node = path.join(directory, 'node.xml');
+  await writeFile(
+    node,
+    `<node><domain type='test'><name>it is mail</name><uuid>0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01</uuid>
+     <memory>8192</memory><os><type>hvm</type></os></domain></node>`,
+  );
+  const uri = `test://${node}`;
+  t.true(isLocal(uri));
+  const libvirt = createLibvirt({ uri, logger: pino({ level: 'silent' }) });
+  t.teardown(() => libvirt.close());
+  t.deepEqual(await libvirt.list(), {
+    kind: 'done',
+    domains: [
+      {
+        name: 'it is mail',
+        uuid: '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01',
+        autostart: false,
+        persistent: true,
+      },
+    ],
+  });
+  const state = await libvirt.look(['domstate', '--domain=it is mail', '--reason']);
+  t.is(state.kind === 'done' ? parseDomainState(state.stdout)?.state : state.message, 'running');
+  t.regex(JSON.stringify(await libvirt.dumpXml('it is mail', { secrets: true })), /<name>it is mail</);
+  t.like(await libvirt.run(['domstate', '--domain=nobody'], call), { code: 'libvirt-no-domain' });
+  t.like(await libvirt.run(['start', '--domain=it is mail'], call), {
+    code: 'libvirt-refused',
+    message: 'Domain is already active',
+  });
+  t.like(await runVirsh(`qemu+unix:///system?socket=${directory}/none`, ['uri'], call), {
+    code: 'libvirt-down',
+  });
+  const cut = await runVirsh(uri, ['uri'], { timeoutMs: 60_000, signal: AbortSignal.abort() });
+  t.like(cut, { code: 'libvirt-aborted' });
+});
+
+test('the installed virsh: what it says of a domain that is paused, among what else it says', async (t) => {
+  const script =
+    'define DIR/one.xml; destroy test; start test; suspend test; domstate --reason test; resume test';
+  const directory = await mkdtemp(path.join(tmpdir(), 'battito-events-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  await writeFile(
+    path.join(directory, 'one.xml'),
+    "<domain type='test'><name>one</name><memory>8192</memory><os><type>hvm</type></os></domain>",
+  );
+  const said = execFileSync('virsh', ['-q', '-c', 'test:///default', script.replace('DIR', directory)], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const state = said
+    .split('\n')
+    .map(parseDomainState)
+    .find((one) => one?.state === 'paused');
+  t.deepEqual(state, { state: 'paused', reason: 'user' });
+});
+
+test('a list has names as they are, and no more than its lines', (t) => {
+  const [one, other] = ['0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01', '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a02'];
+  t.deepEqual(parseList(`${one} mail\n${other} it is mail\n\n`, `${other}\n\n`, `${one}\n`), [
+    { name: 'mail', uuid: one, autostart: false, persistent: true },
+    { name: 'it is mail', uuid: other, autostart: true, persistent: false },
+  ]);
+});
+
+test('libvirt is quoted without the trappings', (t) => {
+  const said =
+    'error: Failed to define domain from x\nerror: (domain_definition):2: Premature end\n(null)\n^\n';
+  t.is(wordsOf(said), 'Failed to define domain from x; (domain_definition):2: Premature end');
+});
+
+test('a name that virsh takes for an id is none', (t) => {
+  for (const name of ['mail', 'it is mail', '-x', '7a', 'ünï']) t.true(isUsableName(name), name);
+  for (const name of ['', '7', '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01', 'a/b', 'a\nb']) {
+    t.false(isUsableName(name), name);
+  }
+});
+
+test('a QEMU of libvirt is known by its UUID or its name, and one of ours is not taken for it', (t) => {
+  const uuid = '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01';
+  const argv = (name: string, id: string) => [
+    '/usr/bin/qemu-system-x86_64',
+    '-name',
+    name,
+    '-S',
+    '-uuid',
+    id,
+  ];
+  const mail = argv('guest=mail,debug-threads=on', uuid);
+  t.true(isDomain(mail, { uuid }));
+  t.true(isDomain(mail, { name: 'mail' }));
+  t.true(isDomain(argv('guest=a,,b,debug-threads=on', 'x'), { name: 'a,b' }));
+  t.true(isDomain(argv('mail', 'x'), { name: 'mail' }));
+  t.false(isDomain(argv('guest=mail2,debug-threads=on', 'x'), { name: 'mail' }));
+  t.false(isDomain(mail, { uuid: uuid.replace('01', '02') }));
+  t.false(isDomain(['qemu-system-x86_64', '-name', 'guest=mail,process=qemu-mail'], { name: 'mail', uuid }));
+});
+
+test('a connection to another host is not local', (t) => {
+  for (const uri of ['qemu:///system', 'qemu+unix:///system']) t.true(isLocal(uri), uri);
+  for (const uri of ['qemu+ssh://peer/system', 'qemu+tls://peer/system', 'qemu://peer/system']) {
+    t.false(isLocal(uri), uri);
+  }
+});
