@@ -48,7 +48,6 @@ const planted = [
   { defect: 'goodbye-taken-too-early', world: 'handover', rule: 'S1' },
   { defect: 'takeover-without-proof', world: 'device', rule: 'S1' },
   { defect: 'watchdog-not-waited-for', world: 'lease-cut', rule: 'S1' },
-  { defect: 'lease-not-needed', world: 'lease-cut', rule: 'crash' },
   { defect: 'lease-never-ends', world: 'lease-cut', rule: 'S1' },
   { defect: 'freezes-too-late', world: 'evidence', rule: 'S1' },
   { defect: 'unproven-peer-believed', world: 'cold', rule: 'S6' },

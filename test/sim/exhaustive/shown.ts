@@ -4,7 +4,6 @@
 /** By the names of the defects, as searches of every small world with every defect found them. */
 export const shownIn: Readonly<Record<string, readonly string[]>> = {
   'takeover-without-proof': ['device', 'lease', 'lease-cut'],
-  'lease-not-needed': ['lease', 'lease-cut'],
   'lease-never-ends': ['lease-cut'],
   'watchdog-not-waited-for': ['lease', 'lease-cut'],
   'freezes-too-late': ['evidence'],
