@@ -55,7 +55,9 @@ export async function acceptedGroups(
 }
 
 function lossOf({ self, peer }: Status, group: string): string {
-  return `You accept the data of ${group} on ${self.name}. Whatever ${peer.name} wrote to ${group} later will be lost.`;
+  const loss = `You accept the data of ${group} on ${self.name}. Whatever ${peer.name} wrote to ${group} later will be lost.`;
+  const later = `${peer.name} learns of this when the nodes hear each other: do not switch it on where it cannot hear ${self.name}.`;
+  return `${loss}\n${later}`;
 }
 
 /** The groups named as such, or those of the named resources, or those that are blocked here. */

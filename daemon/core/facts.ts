@@ -5,6 +5,7 @@ import type { ResourceStatus } from './events.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import { isStuck } from './operations.ts';
+import { isPassedOver } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
 import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.ts';
@@ -264,8 +265,6 @@ function isDataUnusable(state: State, group: GroupState): boolean {
   return isUnknown || !dataUsable(state, group);
 }
 
-const failuresUntilSettled = 3;
-
 /** Up, or given up, or failing again and again; so is what stands on something that is not up for such a reason. */
 function isSettled(group: GroupState, resource: ResourceState): boolean {
   if (hasSettled(resource)) return true;
@@ -275,9 +274,9 @@ function isSettled(group: GroupState, resource: ResourceState): boolean {
   );
 }
 
-function hasSettled({ status, quarantined, leftOut, failures, operation }: ResourceState): boolean {
-  const isUp = status?.kind === 'up' && !isGoingDown(operation);
-  return isUp || leftOut || quarantined !== null || failures >= failuresUntilSettled;
+function hasSettled(resource: ResourceState): boolean {
+  const { status, operation } = resource;
+  return (status?.kind === 'up' && !isGoingDown(operation)) || isPassedOver(resource);
 }
 
 export function factsOf(state: State, group: GroupState): Facts {

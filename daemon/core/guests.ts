@@ -3,14 +3,15 @@
 
 import type { Effect } from './events.ts';
 import { note } from './notes.ts';
+import { isPassedOver } from './outcomes.ts';
 import type { GroupPolicy, GuestPolicy, MonotonicMs, ResourceId, ResourcePolicy } from './policy.ts';
 import { freshResource, isDown, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 
 /** Until when the guests after it wait for it; Infinity: until something becomes of it. */
 function awaitedUntil(resource: ResourceState, { guest, startMs }: ResourcePolicy): MonotonicMs {
-  const { status, statusSince, readyAt, quarantined, leftOut } = resource;
-  if (quarantined !== null || leftOut) return -Infinity;
+  const { status, statusSince, readyAt } = resource;
+  if (isPassedOver(resource)) return -Infinity;
   if (status === null || status.kind === 'down') return Infinity;
   if (status.kind !== 'up') return statusSince + startMs;
   const readyMs = guest?.readyMs ?? null;

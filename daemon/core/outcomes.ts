@@ -4,10 +4,15 @@ import type { Outcome, ResourceAction, ResourceStatus } from './events.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
 import { bringsUp, keepsRole, type ResourceState, withStatus } from './resource.ts';
 
-/** A guest that fails to start this many times in a row is given up. */
+/** A guest that fails to start this many times in a row is waited for no longer; and given up, if that is known. */
 export const maxStartFailures = 3;
 const unseenRetryMs = 1000;
 const notSeenSince = 'it has not been seen since it was demoted';
+
+/** Nobody waits for it any longer: it is given up, left out, or has failed again and again. */
+export function isPassedOver({ quarantined, leftOut, failures }: ResourceState): boolean {
+  return quarantined !== null || leftOut || failures >= maxStartFailures;
+}
 
 /** Of a device that was demoted, only what is seen afterwards tells whether it had its mirror to the end. */
 function statusAfter(
@@ -54,7 +59,8 @@ export function finishOperation(
     outcome.kind === 'unknown' && !keepsRole(action)
       ? { kind: 'unknown' as const, message: outcome.message }
       : ended.status;
-  const isLast = action === 'start' && policy.kind === 'guest' && failures >= maxStartFailures;
+  const isKnown = action === 'start' && policy.kind === 'guest' && outcome.kind === 'failed';
+  const isLast = isKnown && failures >= maxStartFailures;
   return {
     ...withStatus(ended, status, now),
     inDoubt: ended.inDoubt || (bringsUp(action) && outcome.kind === 'unknown'),

@@ -6,6 +6,7 @@ import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Running } from '../../daemon/sim/trace.ts';
 import type { Checker, Context } from './checkers.ts';
 import { devicesOf, runningOf } from './truth.ts';
+import { unmetRecords } from './unmet.ts';
 
 /**
  * S3. What is promoted without a person's word is up-to-date, or consistent when the other copy is off, marked as the
@@ -15,8 +16,11 @@ import { devicesOf, runningOf } from './truth.ts';
  * forced promotion needs an accepted request on that side, which is good for one promotion, and ends with the daemon that
  * was asked, or when the other copy is promoted; one that has begun is carried through. With it a person has given up what
  * the other copy has beyond this one, until the other one is promoted. What goes on after it stood still is judged alike.
+ * A daemon that knows nothing of such a word, or has an old record, goes by what it knows: see unmet.ts.
  */
-export function newestDataOnly({ policy, hosts, report }: Context): Checker {
+export function newestDataOnly(context: Context): Checker {
+  const { policy, hosts, report } = context;
+  const records = unmetRecords(context);
   const devices = new Map(devicesOf(policy).map((device) => [device.id, device]));
   const isFenced = tierOf(policy) === 'fenced';
   const running = runningOf();
@@ -51,7 +55,9 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
   const cutOffAtStart = new Set<string>();
   return {
     rule: 'S3',
-    stepped({ at, side, event, before, after, effects }) {
+    stepped(trace) {
+      const { at, side, event, before, after, effects } = trace;
+      records.stepped(trace);
       for (const effect of effects) {
         if (effect.kind !== 'start-operation' || !devices.has(effect.resource)) continue;
         const key = keyOf(side, effect.resource);
@@ -68,7 +74,9 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       else if (now === 'down' && isHalted(running.get(resource, side))) discarded[side].add(resource);
       running.set(resource, side, now);
     },
-    action({ action }) {
+    action(trace) {
+      const { action } = trace;
+      records.action(trace);
       if (action.kind !== 'disk-failure') return;
       for (const id of devices.keys()) failed.add(keyOf(action.host, id));
     },
@@ -80,8 +88,9 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       for (const { id, group } of devices.values())
         if (acceptedGroups(request).includes(group)) accepted.add(keyOf(side, id));
     },
-    daemon({ side, runs }) {
-      if (!runs) endAcceptance(side);
+    daemon(trace) {
+      records.daemon(trace);
+      if (!trace.runs) endAcceptance(trace.side);
     },
     powered({ side }) {
       for (const id of devices.keys()) forcing.delete(keyOf(side, id));
@@ -98,8 +107,11 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       const isCarriedThrough = forcing.delete(key);
       accepted.delete(keyOf(otherSide(side), resource));
       givenUp.delete(keyOf(otherSide(side), resource));
+      const isByWord = isAccepted || isCarriedThrough;
+      const group = devices.get(resource)?.group ?? '';
+      if (isByWord) records.usedByWord(side, group);
       if (forced) {
-        if (isAccepted || isCarriedThrough) givenUp.add(key);
+        if (isByWord) givenUp.add(key);
         else report('S3', at, side, `${resource} was forced, and nobody said so`);
         return;
       }
@@ -110,7 +122,8 @@ export function newestDataOnly({ policy, hosts, report }: Context): Checker {
       if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
       const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(key);
       const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
-      if (!newest && !isGivenUp && !isGone && !givenUp.has(key))
+      const isExcused = isGivenUp || givenUp.has(key) || records.isExcused(side, group);
+      if (!newest && !isExcused && !isGone)
         report('S3', at, side, `${resource} was promoted, but lacks later writes`);
     },
   };

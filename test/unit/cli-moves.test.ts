@@ -218,6 +218,7 @@ test('--accept-data asks for the group, names it to the daemon and waits for it'
   t.is(exitCode, 0);
   t.deepEqual(answers, ['Type office to confirm: ']);
   t.true(stderr.includes('Whatever secondary wrote to office later will be lost'));
+  t.true(stderr.includes('do not switch it on where it cannot hear primary'));
   t.deepEqual(requests, [{ kind: 'accept-data', groups: ['office'] }]);
 });
 

@@ -143,6 +143,18 @@ test('a guest that was given up is not waited for', (t) => {
   t.deepEqual(guestsAsked(node).at(-1), `start ${mail}`);
 });
 
+test('nor is one that was tried as often and of which nobody can tell whether it started', (t) => {
+  const node = starting(guestsPolicy({ [dns]: { priority: 5 }, [mail]: {} }));
+  for (const at of [1100, 10_000, 20_000]) {
+    t.false(guestsAsked(node).includes(`start ${mail}`));
+    node.go(at, { peer: ofPrimary });
+    node.finish(at, dns, { kind: 'unknown', message: 'no answer' });
+    node.seeOne(at + 10, dns, { kind: 'down' });
+  }
+  t.is(node.resource(dns).quarantined, null);
+  t.true(guestsAsked(node).includes(`start ${mail}`));
+});
+
 for (const kind of ['unknown', 'paused', 'failed'] as const) {
   test(`a guest that is ${kind} is waited for no longer than a start may take`, (t) => {
     const node = starting(guestsPolicy({ [dns]: { priority: 5 }, [mail]: {} }));

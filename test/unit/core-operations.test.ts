@@ -114,6 +114,21 @@ test('a guest that fails to start three times is given up with an alarm, and the
   t.is(node.askedOf(mail).length, 3);
 });
 
+test('a guest of which nobody can tell whether it started is not given up for that', (t) => {
+  const node = starting();
+  node.finish(1060, address);
+  node.finish(1060, web);
+  for (const at of [1100, 10_000, 20_000, 40_000]) {
+    node.go(at);
+    node.finish(at, mail, unknown);
+    node.seeOne(at + 10, mail, { kind: 'down' });
+  }
+  t.is(node.resource(mail).quarantined, null);
+  t.is(node.phase()?.kind, 'active', 'the group is not held up by it');
+  node.go(80_000);
+  t.is(node.askedOf(mail).length, 5, 'and it is tried on');
+});
+
 test('a stop that fails three times gives nothing up: it is tried on, the second time at once and by force', (t) => {
   const node = handingOver();
   node.finish(2110, address);

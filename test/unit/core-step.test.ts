@@ -41,13 +41,13 @@ test('that a guest is given up is said once, whatever comes of its stop', (t) =>
   const node = starting();
   for (const at of [1100, 3000, 8000]) {
     node.go(at);
-    if (at > 1100) node.seeOne(at, mail, { kind: 'down' });
-    node.finish(at, mail, { kind: 'unknown', message: 'no answer in time' });
+    node.finish(at, mail, failed);
   }
+  node.seeOne(8005, mail, { kind: 'unknown', message: 'no answer in time' });
   t.is(notes(node, 'quarantined').length, 1);
   node.feed(8010, { kind: 'stop-requested' });
   node.go(30_000, { peer: { willing: false }, prompt: true });
-  t.is(node.askedOf(mail).at(-1), 'destroy');
+  t.is(node.askedOf(mail).at(-1), 'stop');
   t.is(node.ofKind('exit').length, 1);
   t.is(notes(node, 'quarantined').length, 1);
 });
