@@ -11,8 +11,7 @@ import type { GroupState, State } from './state.ts';
 /** Until when the guests after it wait for it; Infinity: until something becomes of it. */
 function awaitedUntil(resource: ResourceState, { guest, startMs }: ResourcePolicy): MonotonicMs {
   const { status, statusSince, readyAt } = resource;
-  if (isPassedOver(resource)) return -Infinity;
-  if (status === null || status.kind === 'down') return Infinity;
+  if (status === null || status.kind === 'down') return isPassedOver(resource) ? -Infinity : Infinity;
   if (status.kind !== 'up') return statusSince + startMs;
   const readyMs = guest?.readyMs ?? null;
   const isReadyAt = readyMs === null ? statusSince : readyAt;

@@ -127,15 +127,27 @@ export function isPromotable(
   const { storage, inSync } = resource;
   if (storage === null) return false;
   if (group.dataAccepted) return storage.disk !== 'diskless' && storage.disk !== 'unknown';
-  const isLastWriter = wroteLast(state, group);
+  const isNewest = wroteLast(state, group) && isCorroborated(state, group, resource);
   switch (storage.disk) {
     case 'up-to-date':
-      return isLastWriter || (inSync && !isMarked(state, group));
+      return isNewest || (inSync && !isMarked(state, group));
     case 'consistent':
-      return isLastWriter && (ifPeerWereOff || peerCannotWrite(state, group));
+      return isNewest && (ifPeerWereOff || peerCannotWrite(state, group));
     default:
       return false;
   }
+}
+
+/**
+ * Does anything but the two nodes' records say that this one wrote last? The peer's may be an old one. While it lives, its
+ * daemon marks its copy as the older one. Once it is away, it must have been connected since this daemon started, or
+ * have been away ever since this node owns the group. A witness knows who wrote alone.
+ */
+function isCorroborated(state: State, group: GroupState, { inSync }: ResourceState): boolean {
+  const { policy, verdict, ledger } = state;
+  const isAway = verdict.kind !== 'listening' && verdict.kind !== 'alive' && verdict.kind !== 'late';
+  if (!isAway || policy.witness !== null) return true;
+  return inSync || ledgerGroup(ledger, group.policy.name).sole;
 }
 
 function wroteLast(state: State, group: GroupState): boolean {

@@ -19,9 +19,11 @@ function copiesOf(thing: Thing): readonly Thing[] {
   return disk === 'diskless' ? [peer] : [thing, peer];
 }
 
-/** `isWritten`: acknowledged by all that the device writes to. */
+/** `isWritten`: acknowledged by all that the device writes to, and with it what had been held back until then. */
 function put(thing: Thing, change: Change, isWritten: boolean): void {
-  for (const one of isWritten ? copiesOf(thing) : [thing]) one.copy = { ...one.copy, ...change };
+  const copies = isWritten ? copiesOf(thing) : [thing];
+  const copy = { ...(copies[0] ?? thing).copy, ...change };
+  for (const one of copies) one.copy = copy;
 }
 
 /** The guest that runs has written to its disks. */

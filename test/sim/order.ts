@@ -62,9 +62,12 @@ function orderedGuests({ groups }: Context['policy']): readonly Ordered[] {
   return guests;
 }
 
+/** One that has failed so often in a row is down, and is waited for no longer. */
+const triesAwaited = 3;
+
 /**
  * S9. A guest is not asked to start while one of its group that comes before it is not up, and has neither been given up nor left
- * out; nor before that one has answered and its pause is over, for as long as its readiness is waited for. And the
+ * out, nor been tried often enough; nor before that one has answered and its pause is over, for as long as its readiness is waited for. And the
  * guests of a host, with all that are being started, never have more memory than there is for them.
  */
 export function startsInOrder({ policy, report }: Context): Checker {
@@ -92,7 +95,7 @@ export function startsInOrder({ policy, report }: Context): Checker {
     if (seen === undefined || seen.quarantined !== null || seen.leftOut) return null;
     const { kind, since, answeredAt } = told[side][guests.indexOf(other)] as Told;
     const { readyMs, startDelayMs } = other.guest;
-    if (kind === null || kind === 'down') return 'down';
+    if (kind === null || kind === 'down') return seen.failures >= triesAwaited ? null : 'down';
     if (kind !== 'up') return now < since + other.startMs ? kind : null;
     const readyAt = readyMs === null ? since : answeredAt;
     if (readyAt === null) return now < since + (readyMs ?? 0) ? 'not ready' : null;

@@ -108,22 +108,36 @@ test('with a witness that does not answer, a peer that has said goodbye is taken
   t.deepEqual(node.phase(), { kind: 'active', generation: 5 });
 });
 
-test('with a device, the last writer is not blocked for its Consistent copy before the device was tried', (t) => {
+const lastWriter = { generation: 3, owner: 'secondary', writer: 'secondary' } as const;
+
+function withConsistentCopy(record: typeof lastWriter & { readonly sole?: boolean }) {
   const policy = protectedPolicy('secondary', { disk: true, device: true });
-  const record = { generation: 3, owner: 'secondary', writer: 'secondary' } as const;
   const node = oneCore({ self: 'secondary', policy, record });
   node.see(1, 'down');
   node.show(1, { ...apart, disk: 'consistent' });
-  node.go(1000, { peer: { ...record, willing: false }, prompt: false });
-  t.deepEqual(
-    node.phase(),
-    { kind: 'blocked', obstacle: 'outdated-data' },
-    'a peer that lives is not powered off',
-  );
-  node.go(5000, { peer: null });
+  return node;
+}
+
+test('with a device, who was the only owner is not blocked for its Consistent copy before the device was tried', (t) => {
+  const node = withConsistentCopy({ ...lastWriter, sole: true });
+  node.go(30_000, { peer: null, prompt: false });
   t.is(node.state().verdict.kind, 'dead');
   t.is(node.phase()?.kind, 'stopped');
   t.is(node.ofKind('fence-peer').length, 1);
+});
+
+test('by its record alone a Consistent copy is not the newest once a peer with which it was not connected is away', (t) => {
+  const node = withConsistentCopy(lastWriter);
+  const block = { kind: 'blocked', obstacle: 'outdated-data' } as const;
+  node.go(1000, { peer: { ...lastWriter, willing: false }, prompt: false });
+  t.deepEqual(node.phase(), block, 'a peer that lives is not powered off');
+  node.go(5000, { peer: null });
+  t.is(node.state().verdict.kind, 'dead');
+  t.deepEqual(node.phase(), block, 'the record of that peer may have been an old one');
+  t.is(node.ofKind('fence-peer').length, 0);
+  node.request(5000, { kind: 'accept-data', groups: ['office'] });
+  node.go(6000, { peer: null });
+  t.is(node.ofKind('fence-peer').length, 1, 'a person may say that it is');
 });
 
 test('with a device, an owner that is cut off does not freeze: whoever takes over powers it off first', (t) => {

@@ -79,6 +79,34 @@ for (const writer of ['secondary', 'primary', null]) {
   });
 }
 
+const off: Verdict = { kind: 'fenced', by: 'device' };
+
+test('a copy that was never seen connected may be promoted without the peer only by who was the only owner', (t) => {
+  for (const shown of ['up-to-date', 'consistent'] as const) {
+    const may = (sole: boolean, verdict: Verdict, setting: Setting = {}) => {
+      const record = { generation: 3, owner: 'secondary', writer: 'secondary', sole };
+      const node = standby({ record, shown: { ...apart, disk: shown }, ...setting });
+      return isPromotable({ ...node.state(), verdict }, node.group(), node.resource(disk), true);
+    };
+    for (const verdict of [off, { kind: 'dead' }, { kind: 'departed' }, { kind: 'isolated' }] as const) {
+      t.false(
+        may(false, verdict),
+        `${shown}, ${verdict.kind}: the record of the peer may have been an old one`,
+      );
+      t.true(may(true, verdict));
+      t.true(may(false, verdict, { lease: true }), 'the witness would know');
+    }
+    for (const kind of ['listening', 'alive', 'late'] as const) t.true(may(false, { kind }));
+  }
+});
+
+test('a copy of the last writer that was connected is promoted without the peer', (t) => {
+  const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+  const node = standby({ record });
+  node.show(5, apart);
+  t.true(isPromotable({ ...node.state(), verdict: off }, node.group(), node.resource(disk)));
+});
+
 test('a copy that was the same until its peer fell silent is promoted', (t) => {
   const node = besideUnmirrored();
   t.is(node.record()?.writer, 'primary', 'although the peer wrote last');
@@ -184,7 +212,7 @@ const vouched: readonly (readonly [Verdict, boolean])[] = [
 for (const [verdict, may] of vouched) {
   const title = 'by' in verdict ? `${verdict.kind} by ${verdict.by}` : verdict.kind;
   test(`a Consistent copy of who wrote last may ${may ? '' : 'not '}be promoted while the peer is ${title}`, (t) => {
-    const record = { generation: 3, owner: 'secondary', writer: 'secondary' };
+    const record = { generation: 3, owner: 'secondary', writer: 'secondary', sole: true };
     const node = standby({ record, shown: { ...apart, disk: 'consistent' } });
     t.is(isPromotable({ ...node.state(), verdict }, node.group(), node.resource(disk)), may);
     const other = standby({ record: { ...record, writer: 'primary' }, shown: { disk: 'consistent' } });
