@@ -21,13 +21,13 @@ export interface DomainsOptions {
   /** Does this node run the group? Only there is a domain that is gone a guest that was removed. */
   readonly runsHere: (group: string) => boolean;
   readonly logger: Logger;
+  readonly everyMs?: number;
 }
 
 export interface Domains {
   close(): Promise<void>;
 }
 
-const lookEveryMs = 30_000;
 /** The rest after a look, as a multiple of the look, so that looking makes no slow host slower; and its bound. */
 const restPerLook = 20;
 const restMsMax = 5 * 60_000;
@@ -35,7 +35,7 @@ const restMsMax = 5 * 60_000;
 const settleMs = 200;
 
 export function watchDomains(options: DomainsOptions): Domains {
-  const { config, libvirt, definitions, devicesOf, runsHere, logger } = options;
+  const { config, libvirt, definitions, devicesOf, runsHere, logger, everyMs = 30_000 } = options;
   const closing = new AbortController();
   const { signal } = closing;
   /** By name: the group of each domain that was there at the last look. */
@@ -118,7 +118,7 @@ export function watchDomains(options: DomainsOptions): Domains {
       }
       looking = null;
       const restMs = Math.min(restMsMax, (monotonicMs() - beganAtMs) * restPerLook);
-      if (!signal.aborted) timer = setTimeout(wake, Math.max(lookEveryMs, restMs));
+      if (!signal.aborted) timer = setTimeout(wake, Math.max(everyMs, restMs));
     })();
   };
 
