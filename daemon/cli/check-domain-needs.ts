@@ -37,7 +37,7 @@ export function whereDefined({ listed }: Domain, { answers, peer }: HostSight): 
   return listed === null && answers ? `on ${peer}: ` : '';
 }
 
-export function editCommand(domain: Domain, host: HostSight): string {
+function editCommand(domain: Domain, host: HostSight): string {
   return `${whereDefined(domain, host)}${host.virsh} edit ${shellQuote(domain.name)}`;
 }
 

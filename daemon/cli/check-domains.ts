@@ -10,8 +10,7 @@ import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import { BattitoError } from '../errors.ts';
 import { qemuGuestMiB } from '../runtime/host-memory.ts';
-import type { GuestsByGroup } from '../runtime/known-guests.ts';
-import { usesLibvirt } from '../runtime/known-guests.ts';
+import { type GuestsByGroup, takingGroup, usesLibvirt } from '../runtime/known-guests.ts';
 import type { KnownDefinitions, StoredDefinition } from './check-definitions.ts';
 import {
   type About,
@@ -209,11 +208,8 @@ async function ownerOf(
   stored: readonly StoredDefinition[],
   about: About,
 ): Promise<string | null> {
-  for (const group of groups) {
-    if (group.allGuests === null) continue;
-    const { kind } = await belongingOf(definition, group, about);
-    if (kind === 'belongs') return group.name;
-  }
+  const taking = await takingGroup(groups, (group) => belongingOf(definition, group, about));
+  if (taking !== null) return taking;
   const said = stored.find((one) => one.name === name)?.group;
   return groups.find((group) => group.allGuests !== null && group.name === said)?.name ?? null;
 }

@@ -1,6 +1,7 @@
 // Whether this host has the memory for all guests of all groups: that is what it needs when the other one is lost.
 
 import type { Config } from '../config/config.ts';
+import { withoutRoom } from '../core/guests.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import { BattitoError } from '../errors.ts';
 import { readGuestMemoryMiB } from '../runtime/host-memory.ts';
@@ -37,7 +38,12 @@ export async function checkGuestMemory(
     return report.findings;
   }
   const allMiB = wanted.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
-  const left = leftOut(wanted, freeMiB);
+  // As a start does it. The names of guests are each given once.
+  const leftOut = withoutRoom(
+    wanted.map(({ name, ...guest }) => ({ id: name, guest })),
+    freeMiB,
+  );
+  const left = [...leftOut].flatMap((id) => wanted.filter(({ name }) => name === id));
   if (left.length === 0) {
     report.ok(`all ${wanted.length} guests take ${allMiB} MiB of the ${freeMiB} MiB for guests on ${node}`);
   } else {
@@ -56,16 +62,4 @@ export async function checkGuestMemory(
   if (unknown.length > 0)
     report.info(`what ${unknown.join(', ')} takes of it is not known: there is no definition here`);
   return report.findings;
-}
-
-/** As a start does it: whoever has the higher priority first, and each that still fits. */
-function leftOut(wanted: readonly Wanted[], freeMiB: number): readonly Wanted[] {
-  let left = freeMiB;
-  return wanted
-    .toSorted((a, b) => b.priority - a.priority)
-    .filter(({ memoryMiB }) => {
-      if (memoryMiB > left) return true;
-      left -= memoryMiB;
-      return false;
-    });
 }

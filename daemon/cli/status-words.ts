@@ -126,7 +126,7 @@ const actionWords: Readonly<Record<string, string>> = {
 };
 
 /** A mirrored disk in DRBD's words. A daemon that an upgrade has not restarted yet may leave out the newer fields. */
-export function storageWords({ storage, resync: measured, trouble }: ResourceView): string {
+function storageWords({ storage, resync: measured, trouble }: ResourceView): string {
   if (trouble?.what !== undefined) return `, ${trouble.what}`;
   if (storage === null) return '';
   const { disk, connection, peerDisk, resync, suspended } = storage;

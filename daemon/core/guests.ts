@@ -37,15 +37,27 @@ export function awaitedGuests(
   return policy.resources.filter(isAwaited).map((other) => other.id);
 }
 
-/**
- * The guests that are wanted here and that there is no memory for. Those of higher priority go first; what runs is not
- * ended for another one's sake.
- */
-export function withoutMemory({ policy, groups }: State): ReadonlySet<ResourceId> {
+interface WantedGuest {
+  readonly id: ResourceId;
+  readonly guest: Pick<GuestPolicy, 'priority' | 'memoryMiB'>;
+}
+
+/** Of the guests that are wanted those that do not fit into the memory. Those of higher priority go first. */
+export function withoutRoom(wanted: readonly WantedGuest[], memoryMiB: number): ReadonlySet<ResourceId> {
   const leftOut = new Set<ResourceId>();
-  if (policy.guestMemoryMiB === null) return leftOut;
+  let freeMiB = memoryMiB;
+  for (const { id, guest } of wanted.toSorted((a, b) => b.guest.priority - a.guest.priority)) {
+    if (guest.memoryMiB <= freeMiB) freeMiB -= guest.memoryMiB;
+    else leftOut.add(id);
+  }
+  return leftOut;
+}
+
+/** The guests that are wanted here and that there is no memory for. What runs is not ended for another one's sake. */
+export function withoutMemory({ policy, groups }: State): ReadonlySet<ResourceId> {
+  if (policy.guestMemoryMiB === null) return new Set();
   let freeMiB = policy.guestMemoryMiB;
-  const wanted: { readonly id: ResourceId; readonly guest: GuestPolicy }[] = [];
+  const wanted: WantedGuest[] = [];
   for (const { phase, policy: group, resources } of groups) {
     const isWanted = phase.kind === 'starting' || phase.kind === 'active';
     for (const [index, { id, guest }] of group.resources.entries()) {
@@ -55,11 +67,7 @@ export function withoutMemory({ policy, groups }: State): ReadonlySet<ResourceId
       else if (isWanted && resource.quarantined === null) wanted.push({ id, guest });
     }
   }
-  for (const { id, guest } of wanted.toSorted((a, b) => b.guest.priority - a.guest.priority)) {
-    if (guest.memoryMiB <= freeMiB) freeMiB -= guest.memoryMiB;
-    else leftOut.add(id);
-  }
-  return leftOut;
+  return withoutRoom(wanted, freeMiB);
 }
 
 /** Why a guest is left out, and what a person can do. */

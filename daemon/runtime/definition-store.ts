@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { monotonicMs } from './clock.ts';
-import { contentDigest, type DefinitionIdentity } from './definition-content.ts';
+import { contentDigest, identityOf } from './definition-content.ts';
 import { type DefinitionFiles, unsound, type versionSchema } from './definition-files.ts';
 import {
   chooseInUse,
@@ -19,7 +19,7 @@ import {
 } from './definitions-merge.ts';
 
 /** The longest text of a definition, characters: with what goes with it, it fits into an answer of the channel. */
-export const textLengthMax = 384 * 1024;
+const textLengthMax = 384 * 1024;
 
 export type ChangeResult = { readonly kind: 'taken' } | { readonly kind: 'refused'; readonly why: string };
 
@@ -28,13 +28,9 @@ export interface DefinitionStoreOptions {
   /** Node names. */
   readonly self: string;
   readonly peer: string;
-  /** Whose definition a text is. */
-  readonly validate: (xml: string) => DefinitionIdentity;
   /** The node that runs the group; null: none, or not known. */
   readonly activeNode: (group: string) => string | null;
   readonly logger: Logger;
-  /** Monotonic, milliseconds. */
-  readonly now?: () => number;
 }
 
 export interface DefinitionStore {
@@ -80,7 +76,7 @@ export interface DefinitionStore {
 }
 
 export function createDefinitionStore(options: DefinitionStoreOptions): DefinitionStore {
-  const { files, self, peer, validate, activeNode, logger, now = monotonicMs } = options;
+  const { files, self, peer, activeNode, logger } = options;
   const records = new Map(files.records.map((record) => [record.uuid, record]));
   const tails = new Map<string, Promise<unknown>>();
   const adoptedAtMs = new Map<string, number>();
@@ -174,7 +170,7 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
   /** Null: it is this guest's. */
   const refusalOf = (xml: string, name: string, uuid: string | null) => {
     if (xml.length > textLengthMax) return `it is longer than ${textLengthMax} characters`;
-    const identity = validate(xml);
+    const identity = identityOf(xml);
     if ('error' in identity) return identity.error;
     const isIts = identity.name === name && (uuid === null || identity.uuid === uuid);
     return isIts ? null : `it is the definition of ${identity.name}, ${identity.uuid}`;
@@ -185,9 +181,9 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
     record: (uuid) => records.get(uuid),
     named,
     inUse: (record) => choose(record)?.version ?? null,
-    async changed(name, xml, group, readAtMs = now()) {
+    async changed(name, xml, group, readAtMs = monotonicMs()) {
       const why = refusalOf(xml, name, null);
-      const identity = validate(xml);
+      const identity = identityOf(xml);
       if (why !== null || 'error' in identity) {
         logger.warn({ guest: name, why }, `the definition of ${name} is not stored: ${why}`);
         return { kind: 'refused', why: why ?? '' };
@@ -214,7 +210,7 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
         if (before === undefined || version === undefined || version.xml === null) return false;
         const xml = await define({ ...version, xml: version.xml });
         if (xml === null) return false;
-        adoptedAtMs.set(uuid, now());
+        adoptedAtMs.set(uuid, monotonicMs());
         const adopted = before.local === version.id ? before : { ...before, local: version.id };
         await put(before, withEdit(adopted, editOf(version.name, version.group, xml)));
         return true;

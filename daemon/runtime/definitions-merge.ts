@@ -41,7 +41,7 @@ export interface DefinitionRecord {
 
 /** Versions with their text; of older ones only who descends from whom, for as many as `ancestryMax`. */
 export const historyMax = 10;
-export const ancestryMax = 200;
+const ancestryMax = 200;
 
 export const emptyRecord = (uuid: string): DefinitionRecord => ({
   uuid,

@@ -7,13 +7,11 @@ import type { Config, NodeConfig } from '../config/config.ts';
 import type { KeyRing } from '../config/key-file.ts';
 import type { GuestsSource } from '../control/guests.ts';
 import { type ChannelAddresses, createChannelAddresses } from './channel-addresses.ts';
-import { type DefinitionIdentity, identityOf } from './definition-content.ts';
 import { openDefinitionFiles } from './definition-files.ts';
 import { createDefinitionStore, type DefinitionStore } from './definition-store.ts';
 import { definitionRoutes, startDefinitionsSync } from './definitions-sync.ts';
 import { definitionsView } from './definitions-view.ts';
 import { createPeerChannel, type PeerChannel } from './peer-channel.ts';
-import type { ChannelRoutes } from './peer-channel-server.ts';
 
 export interface DefinitionsOptions {
   readonly config: Pick<Config, 'cluster' | 'heartbeat'>;
@@ -26,10 +24,6 @@ export interface DefinitionsOptions {
   readonly activeNode: (group: string) => string | null;
   readonly isPeerAlive: () => boolean;
   readonly logger: Logger;
-  /** Whose definition a text is; by default what its <name> and <uuid> say. */
-  readonly validate?: (xml: string) => DefinitionIdentity;
-  /** More that the peer may ask. */
-  readonly routes?: ChannelRoutes;
   /** Tests name others. */
   readonly addresses?: ChannelAddresses;
   readonly intervalMs?: number;
@@ -52,10 +46,10 @@ export interface Definitions
 /** Rejects when the directory for the definitions cannot be used. */
 export async function createDefinitions(options: DefinitionsOptions): Promise<Definitions> {
   const { config, self, peer, ring, stateDir, activeNode, isPeerAlive, logger } = options;
-  const { validate = identityOf, addresses = createChannelAddresses({ config, self, peer }) } = options;
+  const { addresses = createChannelAddresses({ config, self, peer }) } = options;
   const files = await openDefinitionFiles(join(stateDir, 'definitions'), logger);
   const names = { self: self.name, peer: peer.name };
-  const store = createDefinitionStore({ files, ...names, validate, activeNode, logger });
+  const store = createDefinitionStore({ files, ...names, activeNode, logger });
   let wake = () => {};
   const channel = createPeerChannel({
     cluster: config.cluster,
@@ -63,7 +57,7 @@ export async function createDefinitions(options: DefinitionsOptions): Promise<De
     ring,
     ownAddresses: addresses.own,
     peerAddresses: addresses.peer,
-    routes: { ...options.routes, ...definitionRoutes(store, () => wake()) },
+    routes: definitionRoutes(store, () => wake()),
     logger,
   });
   const sync = startDefinitionsSync({

@@ -10,6 +10,7 @@ import { type DomainDefinition, parseDomain } from '../drivers/libvirt/domain.ts
 import { isDefinitionEvent } from '../drivers/libvirt/events.ts';
 import { monotonicMs } from './clock.ts';
 import type { DefinitionStore } from './definition-store.ts';
+import { takingGroup } from './known-guests.ts';
 
 export interface DomainsOptions {
   readonly config: Config;
@@ -69,12 +70,11 @@ export function watchDomains(options: DomainsOptions): Domains {
       guests.some((guest) => guest.driver === 'libvirt' && guest.name === name),
     );
     if (naming !== undefined) return naming.name;
-    for (const group of config.groups) {
-      if (group.allGuests === null) continue;
+    const taking = await takingGroup(config.groups, (group) => {
       const storage = { devices: devicesOf(group.name), mounts: mountsOf(group) };
-      const belonging = await findBelonging(definition, storage, { libvirt, signal });
-      if (belonging.kind === 'belongs') return group.name;
-    }
+      return findBelonging(definition, storage, { libvirt, signal });
+    });
+    if (taking !== null) return taking;
     // Where its storage is not in use it may not be told; the node that has it in use has said whose it is.
     const [record] = definitions.named(name);
     return record === undefined ? null : (definitions.inUse(record)?.group ?? null);

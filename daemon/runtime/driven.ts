@@ -50,7 +50,7 @@ const absences: ReadonlySet<string> = new Set([
   'drbd-module-not-loadable',
 ]);
 
-export function storageSeen(storage: StorageStatus, trouble: Trouble | null): StorageStatus {
+function storageSeen(storage: StorageStatus, trouble: Trouble | null): StorageStatus {
   return trouble !== null && absences.has(trouble.code) ? notThere : storage;
 }
 

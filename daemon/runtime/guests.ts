@@ -5,13 +5,14 @@ import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../core/policy.ts';
+import { isSame } from '../core/same.ts';
 import type { State } from '../core/state.ts';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
 import { BattitoError } from '../errors.ts';
 import type { Definitions } from './definitions.ts';
 import { watchDomains } from './domains.ts';
 import { readGuestMemoryMiB } from './host-memory.ts';
-import { knownGuests } from './known-guests.ts';
+import { type GuestsByGroup, knownGuests } from './known-guests.ts';
 import type { Untimed } from './loop.ts';
 import { buildPolicy, type HostSights } from './policy.ts';
 import type { Resources } from './resources.ts';
@@ -47,7 +48,7 @@ export interface Tending {
 }
 
 export interface Guests {
-  known(): ReturnType<typeof knownGuests>;
+  known(): GuestsByGroup;
   policy(): Policy;
   /** The configuration was read again. */
   reload(config: Config): void;
@@ -61,21 +62,21 @@ export async function createGuests(options: GuestsOptions): Promise<Guests> {
   let { config } = options;
   const host = await readHost(config, logger);
   const known = () => knownGuests(config, definitions);
-  const policy = () => buildPolicy(config, node, software, { ...host, guests: known() });
+  const policyWith = (guests: GuestsByGroup) => buildPolicy(config, node, software, { ...host, guests });
   let refresh = () => {};
   return {
     known,
-    policy,
+    policy: () => policyWith(known()),
     reload(next) {
       config = next;
       refresh();
     },
     tend({ libvirt, resources, state, post }) {
       refresh = () => {
-        const lookAtNew = resources.addGuests(known());
-        const next = policy();
-        if (JSON.stringify(next) !== JSON.stringify(state().policy))
-          post({ kind: 'policy-replaced', policy: next });
+        const guests = known();
+        const lookAtNew = resources.addGuests(guests);
+        const policy = policyWith(guests);
+        if (!isSame(policy, state().policy)) post({ kind: 'policy-replaced', policy });
         const { groups } = state();
         resources.forgetGuests((name, id) =>
           groups.some(

@@ -2,6 +2,7 @@
 // whose stored definition says that they live on the group's storage. A reading of both; nothing is asked of anybody.
 
 import type { Config, GroupConfig, GuestConfig } from '../config/config.ts';
+import type { Belonging } from '../drivers/libvirt/belonging.ts';
 import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import type { DefinitionStore } from './definition-store.ts';
@@ -55,3 +56,16 @@ export const usesLibvirt = ({ groups }: Config): boolean =>
   groups.some(
     ({ guests, allGuests }) => allGuests !== null || guests.some(({ driver }) => driver === 'libvirt'),
   );
+
+/** The first group that takes whatever is on its storage, and has this on it; null: none, as far as can be seen here. */
+export async function takingGroup(
+  groups: readonly GroupConfig[],
+  belongingTo: (group: GroupConfig) => Promise<Belonging>,
+): Promise<string | null> {
+  for (const group of groups) {
+    if (group.allGuests === null) continue;
+    const { kind } = await belongingTo(group);
+    if (kind === 'belongs') return group.name;
+  }
+  return null;
+}

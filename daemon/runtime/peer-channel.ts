@@ -20,7 +20,7 @@ export interface ChannelLimits extends AdmissionLimits {
   readonly recheckMs: number;
 }
 
-export const channelLimits: ChannelLimits = {
+const channelLimits: ChannelLimits = {
   ...admissionLimits,
   connectionsMax: 8,
   handshakeMs: 5000,

@@ -69,7 +69,7 @@ export interface HostSights {
 }
 
 /** As far as the configuration tells. */
-export function configuredGuests({ guests }: GroupConfig): readonly KnownGuest[] {
+function configuredGuests({ guests }: GroupConfig): readonly KnownGuest[] {
   return guests.map((config) => ({ config, memoryMiB: config.driver === 'qemu' ? config.memoryMiB : 0 }));
 }
 

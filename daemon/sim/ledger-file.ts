@@ -17,7 +17,7 @@ export interface Restarts {
 }
 
 /** A clock that nobody sets. */
-export const plainRestarts: Restarts = {
+const plainRestarts: Restarts = {
   nextIncarnation: (known) => known + 1,
   maintenanceLeftMs: (endsMs, wallMs) => endsMs - wallMs,
 };

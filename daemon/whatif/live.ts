@@ -22,7 +22,7 @@ const peer: Side = 'secondary';
 const owning = new Set(['starting', 'active', 'frozen']);
 
 /** Who has the group, as far as this node knows; of a silent peer, what it said last. */
-export function holderOf(state: State, group: GroupState): Side | null {
+function holderOf(state: State, group: GroupState): Side | null {
   if (owning.has(group.phase.kind)) return self;
   const report = peerReport(state, group.policy.name);
   return report !== null && owning.has(report.phase) && state.peer.met ? peer : null;

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { countsOn, createLibvirtHost } from './support/libvirt-host.ts';
+import { countsOn, createLibvirtHost, createRunningGuest } from './support/libvirt-host.ts';
 import { assertFailed, done, until } from './support/qemu-host.ts';
 
 test.serial(
@@ -37,11 +37,7 @@ test.serial(
 test.serial(
   'a guest is frozen and resumed by signals while libvirtd hangs, and the mark says whose it was',
   async (t) => {
-    const host = await createLibvirtHost(t);
-    host.define();
-    const daemon = host.createDaemon();
-    await daemon.perform('start');
-    await countsOn(host);
+    const { host, daemon } = await createRunningGuest(t);
     host.signalLibvirtd('SIGSTOP');
     t.deepEqual(await daemon.perform('freeze'), done);
     const frozen = await host.lines();
@@ -66,11 +62,7 @@ test.serial(
 test.serial(
   'a guest that was frozen by a signal is destroyed once libvirtd is back, without running again',
   async (t) => {
-    const host = await createLibvirtHost(t);
-    host.define();
-    const daemon = host.createDaemon();
-    await daemon.perform('start');
-    await countsOn(host);
+    const { host, daemon } = await createRunningGuest(t);
     host.signalLibvirtd('SIGSTOP');
     t.deepEqual(await daemon.perform('freeze'), done);
     const frozen = await host.lines();
@@ -83,11 +75,7 @@ test.serial(
 );
 
 test.serial('a guest is destroyed while libvirtd hangs', async (t) => {
-  const host = await createLibvirtHost(t);
-  host.define();
-  const daemon = host.createDaemon();
-  await daemon.perform('start');
-  await countsOn(host);
+  const { host, daemon } = await createRunningGuest(t);
   host.signalLibvirtd('SIGSTOP');
   t.deepEqual(await daemon.perform('destroy'), done);
   t.deepEqual(await host.pids(), []);
@@ -100,11 +88,7 @@ test.serial('a guest is destroyed while libvirtd hangs', async (t) => {
 test.serial(
   'with a dead libvirtd a guest is unknown while its QEMU lives and down when it does not',
   async (t) => {
-    const host = await createLibvirtHost(t);
-    host.define();
-    const daemon = host.createDaemon();
-    await daemon.perform('start');
-    await countsOn(host);
+    const { host, daemon } = await createRunningGuest(t);
     const [pid = 0] = await host.pids();
     await host.killLibvirtd();
     await until('unknown', () => daemon.statuses.at(-1) === 'unknown');
@@ -123,11 +107,7 @@ test.serial(
 );
 
 test.serial('a QEMU that is killed is reported down and starts again', async (t) => {
-  const host = await createLibvirtHost(t);
-  host.define();
-  const daemon = host.createDaemon({ reconcileMs: 3_600_000 });
-  await daemon.perform('start');
-  await countsOn(host);
+  const { host, daemon } = await createRunningGuest(t, {}, { reconcileMs: 3_600_000 });
   const [pid = 0] = await host.pids();
   process.kill(pid, 'SIGKILL');
   await until('down', () => daemon.statuses.at(-1) === 'down');
@@ -153,11 +133,7 @@ test.serial('a start that is broken off does not come up after a stop', async (t
 });
 
 test.serial('a save that fails half-way lets the guest run on, says so, and leaves no image', async (t) => {
-  const host = await createLibvirtHost(t);
-  host.define();
-  const daemon = host.createDaemon();
-  await daemon.perform('start');
-  await countsOn(host);
+  const { host, daemon } = await createRunningGuest(t);
   // What libvirtd starts to write the image may not write more than this, as on a disk that is full.
   execFileSync('prlimit', ['--pid', String(host.libvirtdPid()), '--fsize=20000']);
   assertFailed(t, await daemon.save(), 'save-failed', /could not be saved and runs on: /);

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { readStoredCount } from '../guest/build.ts';
-import { countsOn, createLibvirtHost, definedBy } from './support/libvirt-host.ts';
+import { definedBy } from '../guest/configs.ts';
+import { countsOn, createLibvirtHost, createRunningGuest } from './support/libvirt-host.ts';
 import { assertFailed, done, until } from './support/qemu-host.ts';
 
 test.serial('a guest that is started counts, is up, and a second start is a no-op', async (t) => {
@@ -60,11 +61,7 @@ test.serial('a start that libvirt refuses fails with its own words, and leaves n
 test.serial(
   'a frozen guest stops counting, a resumed one goes on, and a start does not wake it',
   async (t) => {
-    const host = await createLibvirtHost(t);
-    host.define();
-    const daemon = host.createDaemon();
-    await daemon.perform('start');
-    await countsOn(host);
+    const { host, daemon } = await createRunningGuest(t);
     t.deepEqual(await daemon.perform('freeze'), done);
     t.deepEqual(await daemon.perform('freeze'), done);
     const frozen = await host.lines();
@@ -81,11 +78,8 @@ test.serial(
 test.serial(
   'a stopped guest shuts itself down in order; one that ignores the button is switched off',
   async (t) => {
-    const host = await createLibvirtHost(t, { shutdownTimeoutMs: 20_000 });
-    host.define();
-    const daemon = host.createDaemon();
-    await daemon.perform('start');
-    await countsOn(host, 3);
+    const { host, daemon } = await createRunningGuest(t, { shutdownTimeoutMs: 20_000 });
+    await countsOn(host);
     t.deepEqual(await daemon.perform('stop'), done);
     t.deepEqual(await host.pids(), []);
     const stored = await readStoredCount(host.disk.file);
@@ -105,11 +99,8 @@ test.serial(
 );
 
 test.serial('a guest that was saved goes on where it was, once, without a boot', async (t) => {
-  const host = await createLibvirtHost(t);
-  host.define();
-  const daemon = host.createDaemon();
-  await daemon.perform('start');
-  await countsOn(host, 3);
+  const { host, daemon } = await createRunningGuest(t);
+  await countsOn(host);
   const images = async () =>
     (await readdir(host.saveDirectory)).map((file) => path.extname(file).slice(1)).sort();
   t.deepEqual(await daemon.save(), done);
@@ -180,11 +171,8 @@ test.serial(
 );
 
 test.serial('a memory is not put over a disk that has changed since it was saved', async (t) => {
-  const host = await createLibvirtHost(t);
-  host.define();
-  const daemon = host.createDaemon();
-  await daemon.perform('start');
-  await countsOn(host, 3);
+  const { host, daemon } = await createRunningGuest(t);
+  await countsOn(host);
   t.deepEqual(await daemon.save(), done);
   await daemon.close();
   // While no daemon is there the guest is run by hand.

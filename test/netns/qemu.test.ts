@@ -126,7 +126,7 @@ test('a destroyed guest is gone at once, and what it had shown is on its disk', 
   t.deepEqual(await daemon.perform('destroy'), done);
   t.deepEqual(await daemon.perform('freeze'), done);
   assertFailed(t, await daemon.perform('resume'), 'guest-not-there', /no process/);
-  t.deepEqual(daemon.statuses.at(-1), 'down');
+  await until('told that it is down', () => daemon.statuses.at(-1) === 'down');
 });
 
 test('a guest that is killed is reported down and starts again over what it left', async (t) => {

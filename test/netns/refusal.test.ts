@@ -18,7 +18,7 @@ import { commandNames } from '../../daemon/cli/commands.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { badConfigurations, swap } from './support/bad-configurations.ts';
-import { floatingAddress, hostNames } from './support/hosts.ts';
+import { floatingAddress, type HostName, hostNames } from './support/hosts.ts';
 import { output } from './support/namespaces.ts';
 import { commandLine, guests, Office, useOffice } from './support/office.ts';
 
@@ -421,6 +421,12 @@ for (const { title, words, before, exitCode, says, next } of badHosts) {
 
 // ---- beside a daemon that runs ----
 
+/** What it has noted, each; but that it stood still is noted of the machine, whoever else is busy on it. */
+const notesOf = async (of: Office, host: HostName) =>
+  (await of.history(host))
+    .filter(({ code }) => code !== 'stalled')
+    .map(({ code, message }) => `${code}: ${message}`);
+
 /** What a second daemon must not disturb. */
 async function running(of: Office) {
   const status = await of.status('primary');
@@ -429,8 +435,8 @@ async function running(of: Office) {
     pid: status.daemon.pid,
     verdict: status.verdict.kind,
     phases: status.groups.map(({ phase, generation }) => `${phase} ${generation}`),
-    notes: (await of.history('primary')).length,
-    peerNotes: (await of.history('secondary')).length,
+    notes: await notesOf(of, 'primary'),
+    peerNotes: await notesOf(of, 'secondary'),
     guests: await Promise.all(guests.map((guest) => of.guestPid('primary', guest))),
     state: readFileSync(join(of.network.hosts.primary.stateDir, 'state.json'), 'utf8'),
     holders: await of.network.addressHolders(floatingAddress),

@@ -9,7 +9,6 @@ import { checkAgreement, noDefinitions, readDefinitions } from '../../daemon/cli
 import type { ControlClient } from '../../daemon/cli/client.ts';
 import { controlClient } from '../../daemon/cli/client.ts';
 import type { GuestDefinition, GuestDefinitions } from '../../daemon/control/guests.ts';
-import { identityOf } from '../../daemon/runtime/definition-content.ts';
 import { openDefinitionFiles } from '../../daemon/runtime/definition-files.ts';
 import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
 import { serve } from './fixtures/cli/server.ts';
@@ -78,7 +77,7 @@ async function storeIn(stateDir: string) {
   const logger = pino({ level: 'silent' });
   const files = await openDefinitionFiles(join(stateDir, 'definitions'), logger);
   const names = { self: 'secondary', peer: 'primary', activeNode: () => null };
-  return createDefinitionStore({ files, ...names, validate: identityOf, logger });
+  return createDefinitionStore({ files, ...names, logger });
 }
 
 test('without a daemon the files of the store tell the definitions in use, and stay as they are', async (t) => {

@@ -4,21 +4,11 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { askSystemctl, checkUnits } from '../../daemon/cli/check-units.ts';
-import { parseConfig } from '../../daemon/config/load.ts';
 import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { configOf } from './support/check-host.ts';
 
 async function told(states: Readonly<Record<string, string>>, group = 'drbd: [r0]') {
-  const parsed = parseConfig(
-    `
-cluster: office
-nodes: { primary: { address: 192.168.1.2 }, secondary: { address: 192.168.1.3 } }
-heartbeat: { links: [{ interface: eth1 }] }
-groups: { office: { preferred: primary, ${group} } }
-`,
-    'battito.yaml',
-  );
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const findings = await checkUnits(parsed.config, async (unit) => states[unit] ?? null);
+  const findings = await checkUnits(configOf(group), async (unit) => states[unit] ?? null);
   return findings.map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
 }
 

@@ -13,6 +13,9 @@ import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { entry, status } from './fixtures/cli/statuses.ts';
 import { run } from './fixtures/cli/terminal.ts';
 
+/** All tests of this file share one thread, and each of them works out many faults. */
+const deadlineMs = 120_000;
+
 interface Life {
   readonly on?: Side;
   readonly protection?: Protection;
@@ -44,7 +47,7 @@ async function explain(
     state: stateAfter(life),
     histories: [notes.map((note) => ({ ...entry(note.message), ...note }))],
   });
-  return run(['explain', ...words, '--socket', socketPath], { deadlineMs: 20_000 });
+  return run(['explain', ...words, '--socket', socketPath], { deadlineMs });
 }
 
 async function report(t: ExecutionContext, life: Life, ...words: readonly string[]): Promise<WhatIfReport> {
@@ -331,7 +334,7 @@ test('A daemon that is still listening for its peer is asked later', async (t) =
   const state = world.state('primary');
   if (state === null) throw new Error('no daemon');
   const { socketPath } = await scriptedDaemon(t, { statuses: [status()], state });
-  const { exitCode, stderr } = await run(['explain', '--socket', socketPath], { deadlineMs: 20_000 });
+  const { exitCode, stderr } = await run(['explain', '--socket', socketPath], { deadlineMs });
   t.is(exitCode, exitCodes.timedOut);
   t.regex(stderr, /does not know yet what to think of its peer\nnext: ask again/);
 });

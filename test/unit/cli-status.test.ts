@@ -23,17 +23,20 @@ function shows(title: string, given: Status, look: Look, expected: string): void
 
 const pictured: Status[] = [];
 
+/** The upper part of the picture when all is well. */
+const nodesAllWell = ` office   tier: evidence                                                      OK
+
+ ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
+ │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
+ │ this node              │━━ eth0  0.0 s ━━━━━━━━━━━│ alive                  │
+ └────────────────────────┘                          └────────────────────────┘`;
+
 shows(
   'When all is well, one look shows both nodes, both links and what runs where',
   status(),
   wide,
   `
- office   tier: evidence                                                      OK
-
- ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
- │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
- │ this node              │━━ eth0  0.0 s ━━━━━━━━━━━│ alive                  │
- └────────────────────────┘                          └────────────────────────┘
+${nodesAllWell}
 
  office  runs on primary for 3 min, generation 4
    ● address:192.168.1.1/24  up
@@ -58,12 +61,7 @@ shows(
   }),
   wide,
   `
- office   tier: evidence                                                      OK
-
- ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
- │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
- │ this node              │━━ eth0  0.0 s ━━━━━━━━━━━│ alive                  │
- └────────────────────────┘                          └────────────────────────┘
+${nodesAllWell}
 
  office  runs on primary for 3 min, generation 4
    ● guest:mail   up

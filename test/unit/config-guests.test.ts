@@ -11,6 +11,7 @@ import { formatProblem, parseConfig } from '../../daemon/config/load.ts';
 import { parseReadiness } from '../../daemon/config/readiness.ts';
 import { renderSchema } from '../../daemon/config/write-schema.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
+import { plainDomain } from '../guest/configs.ts';
 import { casesIn, type Edit, problemsOf } from './support/config-cases.ts';
 
 const sound = `cluster: office
@@ -55,18 +56,6 @@ function groupOf(keys: string): GroupConfig {
   return group;
 }
 
-const byDefault = {
-  driver: 'libvirt',
-  priority: 0,
-  after: [],
-  startDelayMs: 0,
-  readiness: { kind: 'none' },
-  handover: 'shutdown',
-  shutdownTimeoutMs: 60_000,
-  startTimeoutMs: 60_000,
-  agentTimeoutMs: 20_000,
-} as const;
-
 test('the configuration that the cases start from is sound', (t) => {
   t.deepEqual(problemsAfter(), []);
 });
@@ -75,17 +64,17 @@ test('a name alone is a libvirt domain with the options that are the default', (
   const { guests, allGuests } = groupOf('guests: [mail, { name: web }, { name: dns, driver: libvirt }]');
   t.deepEqual(
     guests,
-    ['mail', 'web', 'dns'].map((name) => ({ name, ...byDefault })),
+    ['mail', 'web', 'dns'].map((name) => ({ name, ...plainDomain })),
   );
   t.is(allGuests, null);
 });
 
 test('all is every domain on the storage, alone or beside guests with options of their own', (t) => {
-  t.like(groupOf('drbd: [r0], guests: all'), { guests: [], allGuests: byDefault });
+  t.like(groupOf('drbd: [r0], guests: all'), { guests: [], allGuests: plainDomain });
   t.deepEqual(Object.keys(groupOf('drbd: [r0], guests: [all]').allGuests ?? {}).includes('name'), false);
   const mixed = groupOf('drbd: [r0], guests: [{ name: mail, priority: 3 }, all]');
-  t.deepEqual(mixed.guests, [{ name: 'mail', ...byDefault, priority: 3 }]);
-  t.deepEqual(mixed.allGuests, byDefault);
+  t.deepEqual(mixed.guests, [{ name: 'mail', ...plainDomain, priority: 3 }]);
+  t.deepEqual(mixed.allGuests, plainDomain);
 });
 
 test('every option of a libvirt domain is taken', (t) => {

@@ -13,6 +13,7 @@ import { formatProblem, loadConfig, parseConfig } from '../../daemon/config/load
 import { configSchema } from '../../daemon/config/schema.ts';
 import { renderSchema, schemaFile } from '../../daemon/config/write-schema.ts';
 import { BattitoError } from '../../daemon/errors.ts';
+import { plainQemu } from '../guest/configs.ts';
 
 const exampleFile = new URL('../../config/battito.yaml', import.meta.url);
 
@@ -97,20 +98,11 @@ test('the configuration of an office becomes these values', (t) => {
         filesystems: [],
         guests: [
           {
+            ...plainQemu,
             name: 'mail',
-            driver: 'qemu',
-            priority: 0,
-            after: [],
-            startDelayMs: 0,
-            readiness: { kind: 'none' },
-            handover: 'shutdown',
             memoryMiB: 64,
-            cpus: 1,
             disk: { file: '/srv/guests/mail.qcow2', format: 'qcow2', locking: 'auto' },
             network: { bridge: 'br0', mac: '52:54:00:12:34:56', model: 'virtio-net-pci' },
-            accel: 'auto',
-            shutdownTimeoutMs: 60_000,
-            startTimeoutMs: 30_000,
           },
         ],
         allGuests: null,

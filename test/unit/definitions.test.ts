@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import { identityOf } from '../../daemon/runtime/definition-content.ts';
 import { openDefinitionFiles, versionSchema } from '../../daemon/runtime/definition-files.ts';
 import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
 import { createDefinitions, type Definitions } from '../../daemon/runtime/definitions.ts';
@@ -301,10 +300,8 @@ test('Of what the peer sends nothing is taken that does not fit together', async
   const logger = pino({ level: 'info' }, { write: (line) => void log.push(JSON.parse(line)) });
   const stateDir = temporaryDirectory(t);
   const files = await openDefinitionFiles(stateDir, logger);
-  const store = createDefinitionStore({
-    ...{ files, self: 'secondary', peer: 'primary', logger, activeNode: () => null },
-    validate: identityOf,
-  });
+  const names = { self: 'secondary', peer: 'primary', activeNode: () => null };
+  const store = createDefinitionStore({ files, ...names, logger });
   const take = (uuid: string, version: unknown, heads = [good.id]) => {
     const parsed = versionSchema.safeParse(version);
     if (!parsed.success) return Promise.resolve(String(parsed.error.issues[0]?.path));

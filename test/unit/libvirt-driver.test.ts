@@ -3,7 +3,8 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Outcome, ResourceStatus } from '../../daemon/drivers/driver.ts';
-import { createFake, definedBy, patienceMs, until, useFakeVirsh } from './support/fake-libvirt.ts';
+import { definedBy } from '../guest/configs.ts';
+import { createFake, patienceMs, until, useFakeVirsh } from './support/fake-libvirt.ts';
 
 useFakeVirsh();
 

@@ -10,6 +10,7 @@ import type { QemuGuestConfig } from '../../daemon/config/config.ts';
 import { guestPaths } from '../../daemon/drivers/qemu/command.ts';
 import { createQemuDriver } from '../../daemon/drivers/qemu/qemu.ts';
 import { buildUnitArgv, guestUnit, runInUnit, type UnitRunOptions } from '../../daemon/drivers/qemu/unit.ts';
+import { plainQemu } from '../guest/configs.ts';
 import { waitFor } from '../support.ts';
 import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 
@@ -41,19 +42,10 @@ test('at a shutdown of the host the daemon stops before the guests, and the gues
 
 test('the printed start has the unit where systemd runs, and is the same as ever where it does not', async (t) => {
   const config: QemuGuestConfig = {
+    ...plainQemu,
     name: 'mail',
-    driver: 'qemu',
-    priority: 0,
-    after: [],
-    startDelayMs: 0,
-    readiness: { kind: 'none' },
-    handover: 'shutdown',
     memoryMiB: 32,
-    cpus: 1,
     disk: { file: '/srv/guests/mail.qcow2', format: 'qcow2', locking: 'auto' },
-    accel: 'auto',
-    shutdownTimeoutMs: 1000,
-    startTimeoutMs: 1000,
   };
   const lines = (units: boolean) => {
     const logger = pino({ level: 'silent' });

@@ -27,7 +27,7 @@ export async function findBelonging(
   return judgeBelonging(domain, await gatherFacts(domain, storage, means));
 }
 
-export async function gatherFacts(
+async function gatherFacts(
   domain: DomainDefinition,
   storage: GroupStorage,
   means: { readonly libvirt: Libvirt; readonly signal?: AbortSignal },

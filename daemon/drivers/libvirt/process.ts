@@ -17,7 +17,7 @@ export type { GuestProcess } from '../guest-process.ts';
 export { processAgeMs, processState, waitForState } from '../guest-process.ts';
 
 /** Where libvirt's system daemons, monolithic or modular, write the pids of QEMU. */
-export const defaultPidDirectory = '/run/libvirt/qemu';
+const defaultPidDirectory = '/run/libvirt/qemu';
 
 export interface DomainProcess {
   /** The last one seen, until it is seen to be gone. While a process ends its command line is already empty. */

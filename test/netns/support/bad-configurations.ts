@@ -109,7 +109,7 @@ export const badConfigurations: readonly BadConfiguration[] = [
   {
     title: 'an unknown driver',
     edit: swap('driver: qemu', 'driver: xen'),
-    problems: [['24:17: groups.office.guests[0].driver', 'expected qemu']],
+    problems: [['24:17: groups.office.guests[0].driver', 'expected libvirt or qemu, found "xen"']],
   },
   {
     title: 'a size without a unit',

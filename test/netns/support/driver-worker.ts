@@ -7,6 +7,7 @@ import type { BasicAction, ResourceDriver } from '../../../daemon/drivers/driver
 import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
 import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
 import { createReadinessProbe } from '../../../daemon/drivers/readiness/readiness.ts';
+import { tellTest } from './tell-test.ts';
 
 export type Request =
   | { readonly kind: 'watch-network' }
@@ -28,7 +29,7 @@ export interface WorkerEvent {
 }
 
 function send(message: WorkerEvent | { readonly reply: number; readonly value: unknown }): void {
-  process.send?.(message);
+  tellTest(message);
 }
 
 const logger = pino(

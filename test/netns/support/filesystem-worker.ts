@@ -8,6 +8,7 @@ import {
   type FilesystemConfig,
 } from '../../../daemon/drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../../../daemon/drivers/filesystem/mounts.ts';
+import { tellTest } from './tell-test.ts';
 
 export type Request =
   | { readonly kind: 'create'; readonly config: FilesystemConfig; readonly rereadMs: number }
@@ -32,7 +33,7 @@ async function handle(request: Request): Promise<unknown> {
     case 'create': {
       const logger = pino({ level: 'silent' });
       mounts = createMountMonitor({ logger, rereadMs: request.rereadMs });
-      const onStatus = (status: unknown) => process.send?.({ status });
+      const onStatus = (status: unknown) => tellTest({ status });
       driver = createFilesystemDriver(request.config, { mounts, logger, onStatus });
       return undefined;
     }
@@ -54,7 +55,7 @@ async function handle(request: Request): Promise<unknown> {
 }
 
 process.on('message', ({ id, request }: { readonly id: number; readonly request: Request }) => {
-  void handle(request).then((value) => process.send?.({ reply: id, value }));
+  void handle(request).then((value) => tellTest({ reply: id, value }));
 });
 // What runs for the driver would keep the namespace, and so the mounts.
 process.on('disconnect', () => void handle({ kind: 'close' }).finally(() => process.exit(0)));

@@ -14,7 +14,8 @@ import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/d
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/drivers/libvirt/libvirt.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
-import { patienceMs, until } from './qemu-host.ts';
+import { plainDomain } from '../../guest/configs.ts';
+import { done, patienceMs, until } from './qemu-host.ts';
 
 const uuid = '7c5cea09-6ec0-4fac-92e5-92bbe48a3436';
 
@@ -39,6 +40,11 @@ cp "$1/qemu.conf" /etc/libvirt/qemu.conf
 exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
 `;
 
+interface DaemonOptions {
+  readonly definitions?: DefinitionSource;
+  readonly reconcileMs?: number;
+}
+
 /** Whatever runs at the end of the test is ended, and the files are deleted. */
 export async function createLibvirtHost(t: ExecutionContext, changes: Partial<LibvirtGuestConfig> = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-libvirt-'));
@@ -48,16 +54,10 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
   const uri = `qemu+unix:///system?socket=${socketDirectory}/libvirt-sock`;
   const name = `mail-${path.basename(directory).slice(-6)}`;
   const config: LibvirtGuestConfig = {
+    ...plainDomain,
     name,
-    driver: 'libvirt',
-    priority: 0,
-    after: [],
-    startDelayMs: 0,
-    readiness: { kind: 'none' },
-    handover: 'shutdown',
     agentTimeoutMs: 1000,
     shutdownTimeoutMs: 30_000,
-    startTimeoutMs: 60_000,
     ...changes,
   };
   const identity = {
@@ -134,9 +134,7 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
   }
 
   /** What a daemon has: a connection, a driver, and the statuses that it was told. */
-  function createDaemon(
-    more: { readonly definitions?: DefinitionSource; readonly reconcileMs?: number } = {},
-  ) {
+  function createDaemon(more: DaemonOptions = {}) {
     const statuses: ResourceStatus['kind'][] = [];
     const logger = pino({ level: 'silent' });
     const libvirt = createLibvirt({ uri, logger });
@@ -192,6 +190,20 @@ export async function countsOn(host: LibvirtHost, more = 2): Promise<void> {
   await until(`${more} more counts`, async () => (await counts()) >= before + more);
 }
 
+/** A host with a daemon that has started the guest, and the guest counts. */
+export async function createRunningGuest(
+  t: ExecutionContext,
+  changes: Partial<LibvirtGuestConfig> = {},
+  options: DaemonOptions = {},
+) {
+  const host = await createLibvirtHost(t, changes);
+  host.define();
+  const daemon = host.createDaemon(options);
+  t.deepEqual(await daemon.perform('start'), done);
+  await countsOn(host);
+  return { host, daemon };
+}
+
 /** A PC as the counting guest needs it. libvirt adds what else QEMU has to have. */
 function definition(guest: {
   readonly name: string;
@@ -218,8 +230,3 @@ function definition(guest: {
 </domain>
 `;
 }
-
-/** The other node's definition, which libvirt here does not have. */
-export const definedBy = (xml: string): DefinitionSource => ({
-  adopt: async (define) => ((await define(xml)) === null ? 'failed' : 'adopted'),
-});

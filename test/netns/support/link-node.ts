@@ -13,6 +13,7 @@ import {
   openLink,
 } from '../../../daemon/drivers/link/link.ts';
 import { createIdentity } from '../../../daemon/drivers/link/wire.ts';
+import { tellTest } from './tell-test.ts';
 
 export type Order =
   | {
@@ -63,7 +64,7 @@ const links: Link[] = [];
 let sequence = 0;
 
 function tell(event: NodeEvent): void {
-  process.send?.(event);
+  tellTest(event);
 }
 
 function open(order: Extract<Order, { kind: 'open' }>): void {

@@ -12,6 +12,7 @@ import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
 import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/qemu/process.ts';
 import { createQemuDriver, type QemuDriverOptions } from '../../../daemon/drivers/qemu/qemu.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
+import { plainQemu } from '../../guest/configs.ts';
 
 export const patienceMs = 60_000;
 export const done: Outcome = { kind: 'done' };
@@ -23,20 +24,13 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
   const serial = path.join(directory, 'serial.txt');
   const disk = await buildCounterDisk({ file: path.join(directory, 'disk.raw') });
   const config: QemuGuestConfig = {
+    ...plainQemu,
     name: 'mail',
-    driver: 'qemu',
-    priority: 0,
-    after: [],
-    startDelayMs: 0,
-    readiness: { kind: 'none' },
-    handover: 'shutdown',
     memoryMiB: 32,
-    cpus: 1,
     disk: { ...disk, locking: 'auto' },
     serial,
     accel: 'tcg',
     shutdownTimeoutMs: 30_000,
-    startTimeoutMs: 30_000,
     ...changes,
   };
   const paths = guestPaths(runDir, config.name);

@@ -12,11 +12,8 @@ import { pino } from 'pino';
 import type { LibvirtGuestConfig } from '../../../daemon/config/config.ts';
 import type { BasicAction, ResourceStatus } from '../../../daemon/drivers/driver.ts';
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
-import {
-  createLibvirtDriver,
-  type DefinitionSource,
-  type LibvirtDriverOptions,
-} from '../../../daemon/drivers/libvirt/libvirt.ts';
+import { createLibvirtDriver, type LibvirtDriverOptions } from '../../../daemon/drivers/libvirt/libvirt.ts';
+import { plainDomain } from '../../guest/configs.ts';
 
 export const patienceMs = 60_000;
 
@@ -50,13 +47,8 @@ export async function createFake(t: ExecutionContext, state?: string) {
     const logger = pino({ level: 'silent' });
     const libvirt = options.libvirt ?? createLibvirt({ uri: `fake://${directory}`, logger });
     const config: LibvirtGuestConfig = {
+      ...plainDomain,
       name,
-      driver: 'libvirt',
-      priority: 0,
-      after: [],
-      startDelayMs: 0,
-      readiness: { kind: 'none' },
-      handover: 'shutdown',
       agentTimeoutMs: 500,
       shutdownTimeoutMs: 20_000,
       startTimeoutMs: 20_000,
@@ -118,8 +110,3 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     await sleep(20);
   }
 }
-
-/** The other node's definition, which libvirt here does not have. */
-export const definedBy = (xml: string): DefinitionSource => ({
-  adopt: async (define) => ((await define(xml)) === null ? 'failed' : 'adopted'),
-});
