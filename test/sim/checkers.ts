@@ -11,6 +11,7 @@ import { newestDataOnly } from './data.ts';
 import { memoryUsedOnce, startsInOrder } from './order.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
+import { nobodyWellPoweredOff } from './wellness.ts';
 
 /** The rules, in the words that a report shows. */
 export const rules = {
@@ -23,6 +24,7 @@ export const rules = {
   S7: 'what is stopped in order is stopped in order: addresses first, disks last',
   S8: 'saved memory is gone on from once, and on the disk that it was saved with',
   S9: 'a guest starts after those that come before it, and only where there is memory for it',
+  S10: 'a host that is well is not powered off',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -62,6 +64,8 @@ export interface Context {
   readonly hosts: Hosts;
   readonly ledgerOnDisk: (side: Side) => Ledger;
   readonly report: (rule: Rule, at: number, side: Side | null, message: string) => Violation;
+  /** Packets are lost by chance, all the time. */
+  readonly isLossy: boolean;
 }
 
 export interface Hosts {
@@ -90,9 +94,14 @@ const makers = [
   memoryUsedOnce,
   startsInOrder,
   reasonsGiven,
+  nobodyWellPoweredOff,
 ];
 
-export function createCheckers(policy: Policy, ledgerOnDisk: (side: Side) => Ledger): Checkers {
+export function createCheckers(
+  policy: Policy,
+  ledgerOnDisk: (side: Side) => Ledger,
+  isLossy = false,
+): Checkers {
   const violations: Violation[] = [];
   const powered: Record<Side, boolean> = { primary: true, secondary: true };
   const stillUntil: Record<Side, number> = { primary: 0, secondary: 0 };
@@ -105,7 +114,9 @@ export function createCheckers(policy: Policy, ledgerOnDisk: (side: Side) => Led
     return violation;
   };
   const hosts: Hosts = { goesOn: (side) => powered[side] && now >= stillUntil[side] };
-  const checkers: readonly Checker[] = makers.map((make) => make({ policy, hosts, ledgerOnDisk, report }));
+  const checkers: readonly Checker[] = makers.map((make) =>
+    make({ policy, hosts, ledgerOnDisk, report, isLossy }),
+  );
   const byKind = new Map<string, Array<(trace: never) => void>>();
   for (const checker of checkers) {
     for (const [kind, handler] of Object.entries(checker)) {

@@ -31,7 +31,7 @@ export function newestDataOnly(context: Context): Checker {
   /** Guests that went down from paused, or had crashed: nothing was written after that. */
   const discarded: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const failed = new Set<string>();
-  /** What the other copy has beyond this one was given up by a person, and it has not been written to since. */
+  /** What the other copy has beyond this one was given up, by a person or by design, and it has not been used since. */
   const givenUp = new Set<string>();
   const endAcceptance = (side: Side) => {
     for (const id of devices.keys()) accepted.delete(keyOf(side, id));
@@ -100,6 +100,7 @@ export function newestDataOnly(context: Context): Checker {
       const isExcused = accepted.has(keyOf(side, resource)) || givenUp.has(keyOf(side, resource));
       if (!newest && !isGone && !isExcused)
         report('S3', at, side, `a guest goes on with ${resource}, which lacks later writes`);
+      givenUp.delete(keyOf(otherSide(side), resource));
     },
     promoted({ at, side, resource, disk, peerFencedOrOutdated, forced, newest }) {
       const key = keyOf(side, resource);
@@ -122,7 +123,8 @@ export function newestDataOnly(context: Context): Checker {
       if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
       const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(key);
       const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
-      const isExcused = isGivenUp || givenUp.has(key) || records.isExcused(side, group);
+      if (!newest && isGivenUp) givenUp.add(key);
+      const isExcused = givenUp.has(key) || records.isExcused(side, group);
       if (!newest && !isExcused && !isGone)
         report('S3', at, side, `${resource} was promoted, but lacks later writes`);
     },

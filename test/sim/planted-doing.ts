@@ -196,6 +196,14 @@ export const data: readonly Defect[] = [
     variants: ['fenced-device'],
   },
   {
+    name: 'consistent-promoted',
+    what: 'a Consistent copy is promoted, whoever wrote last and wherever its peer is',
+    file: 'storage.ts',
+    find: 'return isNewest && (ifPeerWereOff || peerCannotWrite(state, group));',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
     name: 'older-copy-used',
     what: 'an up-to-date copy is promoted also when the peer may have written without it',
     file: 'storage.ts',

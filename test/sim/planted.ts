@@ -149,6 +149,14 @@ const verdicts: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'own-stalls-are-silence',
+    what: 'the time in which this daemon did not run counts as silence of its peer',
+    file: 'membership.ts',
+    find: 'return rawSilenceMs(state) - state.peer.forgivenMs;',
+    replace: 'return rawSilenceMs(state);',
+    variants: device,
+  },
+  {
     name: 'stalls-forgiven-for-ever',
     what: 'what a daemon once did not run is forgiven every later silence of the peer',
     file: 'membership.ts',

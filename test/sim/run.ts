@@ -72,7 +72,8 @@ export interface Run {
 export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Result {
   const { setup, seed, variant } = schedule;
   const extra: Violation[] = [];
-  const checkers = createCheckers(policyOf(setup, 'primary'), (side) => world.ledgerOnDisk(side));
+  const isLossy = setup.loss > 0;
+  const checkers = createCheckers(policyOf(setup, 'primary'), (side) => world.ledgerOnDisk(side), isLossy);
   const partings = createPartings();
   const trace = (event: Trace) => {
     checkers.see(event);

@@ -110,6 +110,8 @@ test('S9: a guest that starts before one that comes before it is there', (t) => 
   t.deepEqual(of(stepAt(10, {}, [web])), waits('down'));
   t.deepEqual(of(stepAt(10, {}, [till])), [], 'of another group');
   t.deepEqual(of(stepAt(10, { [mail]: { quarantined: 'given up' } }, [web])), []);
+  t.deepEqual(of(stepAt(10, { [mail]: { failures: 2 } }, [web])), waits('down'));
+  t.deepEqual(of(stepAt(10, { [mail]: { failures: 3 } }, [web])), [], 'it was tried often enough');
   t.deepEqual(of(stepAt(10, { [mail]: { leftOut: true } }, [web])), []);
   const seen = (status: ResourceStatus) => ({ [mail]: { status } });
   for (const status of [{ kind: 'failed', message: '' }, { kind: 'paused' }] as const) {

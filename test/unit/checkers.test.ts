@@ -178,6 +178,26 @@ test('S3: nothing but the newest, up-to-date data without a word', (t) => {
   t.is(rulesOf([...frozen, promoted(10, 'primary', { newest: false })], fenced), 1);
 });
 
+test('S3: what was given up by design is so for what goes on there later, until the other copy is used again', (t) => {
+  const goesOn = (at: number, side: Side, newest: boolean): Trace => ({
+    kind: 'resumed',
+    at,
+    side,
+    resource: 'drbd:r0',
+    newest,
+  });
+  const taken = [
+    running(1, 'secondary', 'guest:mail', 'up'),
+    running(2, 'secondary', 'guest:mail', 'paused'),
+    promoted(10, 'primary', { newest: false }),
+  ];
+  const older = goesOn(20, 'primary', false);
+  t.is(found(watch(), [older]).length, 1);
+  t.is(found(watch(), [...taken, older]).length, 0);
+  t.is(found(watch(), [...taken, goesOn(15, 'secondary', true), older]).length, 1, 'it was written to there');
+  t.is(found(watch(), [...taken, promoted(15, 'secondary', {}), older]).length, 1);
+});
+
 const acceptance = (at: number, side: Side): Trace => ({
   kind: 'answered',
   at,
@@ -311,6 +331,35 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
   const hears = meetsAt(2900);
   t.is(brokenBy(goodbye([])), 1, 'who took over after it had left, it has to be told');
   t.is(brokenBy(goodbye([hears])), 1, 'somebody was there to take over');
+});
+
+test('S3: a mirrored copy that its record vouches for, where nothing could tell otherwise, until the nodes have met', (t) => {
+  const sole: Ledger = { ...owned, groups: owned.groups.map((group) => ({ ...group, sole: true })) };
+  const brokenBy = (traces: readonly Trace[], ledger = sole) =>
+    found(watch(fenced, ledger), traces).filter(({ rule }) => rule === 'S3').length;
+  const begun = daemonOn(20, 'primary', true);
+  const meets = meetsAt(25);
+  const older = promoted(30, 'primary', { newest: false });
+  const byWord = [acceptance(5, 'secondary'), promoted(10, 'secondary', { forced: true, newest: false })];
+  t.is(brokenBy([begun, older]), 1);
+  t.is(brokenBy([...byWord, begun, older]), 0, 'a person had the other one used');
+  t.is(brokenBy([...byWord, begun, meets, older]), 1, 'it has been told');
+  t.is(brokenBy([meetsAt(1), ...byWord, older]), 1, 'it has met the peer, and must ask it');
+  t.is(brokenBy([...byWord, meetsAt(15), begun, older]), 1, 'it was told before it started anew');
+  const stateFile = (condition: 'old' | 'lost', host: Side): Trace => ({
+    kind: 'action',
+    at: 15,
+    action: { kind: 'state-file', host, condition },
+  });
+  t.is(brokenBy([stateFile('old', 'primary'), begun, older]), 0, 'it was true once');
+  t.is(
+    brokenBy([stateFile('old', 'primary'), begun, older], owned),
+    1,
+    'that record says nothing of the kind',
+  );
+  t.is(brokenBy([stateFile('old', 'secondary'), begun, older]), 1);
+  t.is(brokenBy([stateFile('lost', 'primary'), begun, older]), 1);
+  t.is(brokenBy([stateFile('old', 'primary'), begun, meets, older]), 1, 'it has been told');
 });
 
 test('S4: an address that both hosts announce for longer than the bound', (t) => {
