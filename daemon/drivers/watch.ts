@@ -22,7 +22,7 @@ const restPerLook = 20;
 const restMsMax = 30_000;
 
 /**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. Where a look that tells something
+ * Looks when asked to and every `reconcileMs`, give or take a half, one look at a time, and reports changes. Where a look that tells something
  * takes long there is a longer rest after it, so that looking makes no slow host slower. While an operation is under way
  * nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported after it.
  */
@@ -49,7 +49,8 @@ export function createWatch(
   function rest(tookMs: number): void {
     clearTimeout(timer);
     if (signal.aborted) return;
-    timer = setTimeout(look, Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook)));
+    const restMs = Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook));
+    timer = setTimeout(look, untilBeat(performance.now() + restMs, reconcileMs));
     timer.unref();
   }
 
@@ -99,6 +100,11 @@ export function createWatch(
       await looking;
     },
   };
+}
+
+/** To the beat that is nearest to `atMs`: the same one for all guests, so that one question can answer for them. */
+function untilBeat(atMs: number, beatMs: number): number {
+  return Math.round(atMs / beatMs) * beatMs - performance.now();
 }
 
 function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { keepRunning } from '../line-process.ts';
 import { type LibvirtEvent, parseEventLine } from './events.ts';
 import { createGate } from './gate.ts';
+import { createRounds, type StateAnswer } from './rounds.ts';
 import { ensureLibvirt, type LibvirtHealth } from './units.ts';
 import { runVirsh, type VirshCall, type VirshFailure, type VirshResult, virshArgv } from './virsh.ts';
 
@@ -29,6 +30,8 @@ export interface Libvirt {
   run(args: readonly string[], call: VirshCall): Promise<VirshResult>;
   /** One question of those that are asked over and over: answered at once while libvirt is known to be silent. */
   look(args: readonly string[], call?: Partial<VirshCall>): Promise<VirshResult>;
+  /** What a domain is, newer than the call; one process tells all who ask at the time. A look, too. */
+  state(name: string, call?: Partial<VirshCall>): Promise<StateAnswer>;
   list(call?: Partial<VirshCall>): Promise<Listing>;
   /** The definition that the domain will be started with next; `secrets`: with the passwords that are in it. */
   dumpXml(name: string, options?: { readonly secrets?: boolean } & Partial<VirshCall>): Promise<VirshResult>;
@@ -64,6 +67,7 @@ export function createLibvirt(options: { readonly uri: string; readonly logger: 
   });
   const gate = createGate((args, wish) => runVirsh(uri, args, call(wish)), logger);
   const look: Libvirt['look'] = (args, wish) => gate.look(args, wish ?? {});
+  const stateOf = createRounds(look);
 
   function tell(event: LibvirtEvent | null): void {
     if (event !== null) logger.debug({ domain: event.domain, event: event.event }, event.detail);
@@ -94,6 +98,7 @@ export function createLibvirt(options: { readonly uri: string; readonly logger: 
     local: isLocal(uri),
     run: (args, wish) => gate.run(args, wish),
     look,
+    state: (name, wish) => stateOf(name, wish ?? {}),
     async list(wish) {
       const names = await look(['list', '--all', '--uuid', '--name'], wish);
       if (names.kind === 'failed') return names;
