@@ -193,10 +193,13 @@ test('the installed virsh: what it says of a domain that is paused, among what e
 
 test('a list has names as they are, and no more than its lines', (t) => {
   const [one, other] = ['0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01', '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a02'];
-  t.deepEqual(parseList(`${one} mail\n${other} it is mail\n\n`, `${other}\n\n`, `${one}\n`), [
+  const said = `${other}\nlasting:${one}\nnames:${one} mail\n${other} it is mail\n`;
+  t.deepEqual(parseList(said), [
     { name: 'mail', uuid: one, autostart: false, persistent: true },
     { name: 'it is mail', uuid: other, autostart: true, persistent: false },
   ]);
+  t.deepEqual(parseList('lasting:names:'), []);
+  t.is(parseList(''), undefined, 'not: there are none');
 });
 
 test('libvirt is quoted without the trappings', (t) => {
