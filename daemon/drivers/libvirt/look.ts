@@ -197,7 +197,7 @@ async function learnUuid(domain: Domain, signal: AbortSignal | undefined): Promi
   knowUuid(domain, answer.stdout.trim());
 }
 
-function knowUuid(domain: Domain, uuid: string): void {
+export function knowUuid(domain: Domain, uuid: string): void {
   domain.process.learnUuid(uuid);
   domain.uuidKnown = true;
 }

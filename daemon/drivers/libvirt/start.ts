@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Outcome } from '../driver.ts';
 import { dropImages, takeSaved } from './images.ts';
-import { type Domain, type Look, lookAtDomain, outcomeOf } from './look.ts';
+import { type Domain, knowUuid, type Look, lookAtDomain, outcomeOf } from './look.ts';
 import { lacksVolume, renewPools } from './pools.ts';
 import { domainOption, type VirshResult } from './virsh.ts';
 
@@ -96,6 +96,8 @@ async function define(domain: Domain, xml: string, signal: AbortSignal): Promise
     if (result.kind === 'failed' && result.code === 'libvirt-refused') return refused(domain, result.message);
     if (result.kind === 'failed') return outcomeOf(domain, result);
     domain.uuidKnown = false;
+    const [, uuid] = /<uuid>\s*([\da-f-]{36})\s*<\/uuid>/.exec(xml) ?? [];
+    if (uuid !== undefined) knowUuid(domain, uuid);
     domain.logger.info('the guest was defined in libvirt from the stored definition');
     return { kind: 'done' };
   } finally {
