@@ -50,7 +50,7 @@ export function createWatch(
     clearTimeout(timer);
     if (signal.aborted) return;
     const restMs = Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook));
-    timer = setTimeout(look, untilBeat(performance.now() + restMs, reconcileMs));
+    timer = setTimeout(look, untilBeat(reconcileMs, restMs));
     timer.unref();
   }
 
@@ -102,9 +102,14 @@ export function createWatch(
   };
 }
 
-/** To the beat that is nearest to `atMs`: the same one for all guests, so that one question can answer for them. */
-function untilBeat(atMs: number, beatMs: number): number {
-  return Math.round(atMs / beatMs) * beatMs - performance.now();
+/**
+ * For `restMs`, give or take a half: to a beat that is the same one for all guests, so that one question can answer for
+ * them. Longer rests have fewer beats, each of which is one of the shorter ones as well.
+ */
+function untilBeat(reconcileMs: number, restMs: number): number {
+  const beatMs = reconcileMs * 2 ** Math.ceil(Math.log2(restMs / reconcileMs));
+  const nowMs = performance.now();
+  return Math.round((nowMs + beatMs) / beatMs) * beatMs - nowMs;
 }
 
 function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {
