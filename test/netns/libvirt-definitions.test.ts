@@ -53,8 +53,15 @@ test.serial(
     await until('it is defined anew', last('>2'));
     host.virsh('setvcpus', name, '3', '--maximum', '--config');
     await until('a part of it is changed', last('>3'));
+    // Of what has not changed nothing is read again.
+    const other = host.xml.replace(`<name>${name}<`, '<name>other<').replace(/<uuid>.*<\/uuid>/, '');
+    host.define(other.replace('<vcpu>1<', '<vcpu>4<'));
+    await until('another is made', () => taken.includes("other <vcpu placement='static'>4"));
+    const before = taken.filter((line) => line.startsWith(name)).length;
+    host.virsh('setvcpus', 'other', '5', '--maximum', '--config');
+    await until('the other is changed', () => taken.at(-1)?.includes('>5') === true);
+    t.is(taken.filter((line) => line.startsWith(name)).length, before);
     host.virsh('undefine', name);
     await until('it is gone', () => gone.includes(name));
-    t.pass();
   },
 );
