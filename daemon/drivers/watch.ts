@@ -22,7 +22,7 @@ const restPerLook = 20;
 const restMsMax = 30_000;
 
 /**
- * Looks when asked to and every `reconcileMs`, one look at a time, and reports changes. Where a look that tells something
+ * Looks when asked to and every `reconcileMs`, give or take a half, one look at a time, and reports changes. Where a look that tells something
  * takes long there is a longer rest after it, so that looking makes no slow host slower. While an operation is under way
  * nothing is looked at: what is seen half-way would be noise. What was seen before an operation is not reported after it.
  */
@@ -49,7 +49,8 @@ export function createWatch(
   function rest(tookMs: number): void {
     clearTimeout(timer);
     if (signal.aborted) return;
-    timer = setTimeout(look, Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook)));
+    const restMs = Math.max(reconcileMs, Math.min(restMsMax, tookMs * restPerLook));
+    timer = setTimeout(look, untilBeat(reconcileMs, restMs));
     timer.unref();
   }
 
@@ -99,6 +100,16 @@ export function createWatch(
       await looking;
     },
   };
+}
+
+/**
+ * For `restMs`, give or take a half: to a beat that is the same one for all guests, so that one question can answer for
+ * them. Longer rests have fewer beats, each of which is one of the shorter ones as well.
+ */
+function untilBeat(reconcileMs: number, restMs: number): number {
+  const beatMs = reconcileMs * 2 ** Math.ceil(Math.log2(restMs / reconcileMs));
+  const nowMs = performance.now();
+  return Math.round((nowMs + beatMs) / beatMs) * beatMs - nowMs;
 }
 
 function isSame(one: ResourceStatus, other: ResourceStatus | undefined): boolean {

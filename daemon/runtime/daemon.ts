@@ -140,7 +140,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }).catch(unusable);
   const about = { config, node: options.node, software: softwareVersion, definitions, logger };
   const guests = await createGuests(about).catch(closing);
-  const libvirt = usesLibvirt(config) ? createLibvirt({ uri: config.libvirt.uri, logger }) : null;
+  const { uri } = config.libvirt;
+  const libvirt = usesLibvirt(config) ? createLibvirt({ uri, node: self.name, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {

@@ -41,6 +41,11 @@ export function watchDomains(options: DomainsOptions): Domains {
   /** By name: the group of each domain that was there at the last look. */
   let last = new Map<string, string>();
   const told = new Map<string, string>();
+  /** Of these the definition was read; when only some were told to have changed, the others are not read again. */
+  const known = new Set<string>();
+  let changed = new Set<string>();
+  let isAllWanted = true;
+  let allAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | null = null;
   let isWanted = false;
@@ -80,9 +85,14 @@ export function watchDomains(options: DomainsOptions): Domains {
     return record === undefined ? null : (definitions.inUse(record)?.group ?? null);
   };
 
-  const look = async () => {
+  const look = async (isAll: boolean) => {
+    const names = changed;
+    [isAllWanted, changed] = [false, new Set()];
     const listing = await libvirt.list({ signal });
-    if (listing.kind === 'failed') return;
+    if (listing.kind === 'failed') {
+      isAllWanted = true;
+      return;
+    }
     const found = new Map<string, string>();
     for (const domain of listing.domains) {
       const before = last.get(domain.name);
@@ -90,7 +100,13 @@ export function watchDomains(options: DomainsOptions): Domains {
         if (before !== undefined) found.set(domain.name, before);
         continue;
       }
+      if (!isAll && known.has(domain.name) && !names.has(domain.name)) {
+        if (before !== undefined) found.set(domain.name, before);
+        continue;
+      }
       const seen = await read(domain);
+      if (seen === null) known.delete(domain.name);
+      else known.add(domain.name);
       const group = seen === null ? (before ?? null) : await groupOf(seen.definition);
       if (group === null) continue;
       found.set(domain.name, group);
@@ -109,21 +125,26 @@ export function watchDomains(options: DomainsOptions): Domains {
     if (looking !== null || signal.aborted) return;
     clearTimeout(timer);
     looking = (async () => {
-      const beganAtMs = monotonicMs();
       while (isWanted && !signal.aborted) {
         isWanted = false;
-        await look().catch((error: unknown) => {
+        const beganAtMs = monotonicMs();
+        const isAll = isAllWanted || beganAtMs >= allAtMs;
+        await look(isAll).catch((error: unknown) => {
           if (!signal.aborted) logger.error({ err: error }, 'the domains could not be looked at');
         });
+        const endedAtMs = monotonicMs();
+        const restMs = Math.min(restMsMax, (endedAtMs - beganAtMs) * restPerLook);
+        if (isAll) allAtMs = endedAtMs + Math.max(everyMs, restMs);
       }
       looking = null;
-      const restMs = Math.min(restMsMax, (monotonicMs() - beganAtMs) * restPerLook);
-      if (!signal.aborted) timer = setTimeout(wake, Math.max(everyMs, restMs));
+      if (!signal.aborted) timer = setTimeout(wake, Math.max(0, allAtMs - monotonicMs()));
     })();
   };
 
   const unsubscribe = libvirt.subscribe(null, (event) => {
-    if (event !== null && !isDefinitionEvent(event)) return;
+    if (event === null) isAllWanted = true;
+    else if (isDefinitionEvent(event)) changed.add(event.domain);
+    else return;
     clearTimeout(timer);
     timer = setTimeout(wake, settleMs);
   });

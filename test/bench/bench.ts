@@ -8,6 +8,7 @@ import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section } from './figures.ts';
+import { measureGuests } from './guests.ts';
 import { measureUnderLoad } from './load.ts';
 import { describeMachine, type Machine, machineLine } from './machine.ts';
 import { type BenchOptions, parseOptions, type SectionName, usage } from './options.ts';
@@ -19,14 +20,19 @@ interface Failure {
   readonly message: string;
 }
 
-type Measure = (office: Office, options: BenchOptions, progress: Progress) => Promise<readonly Section[]>;
+type Measure = (options: BenchOptions, progress: Progress) => Promise<readonly Section[]>;
 
 const measures: Readonly<Record<SectionName, Measure>> = {
-  takeover: async (office, { runs }, progress) => [await measureTakeovers(office, runs, progress)],
-  handover: async (office, { runs }, progress) => [await measureHandovers(office, runs, progress)],
-  steady: (office, { steadySeconds }, progress) => measureSteadyState(office, steadySeconds, progress),
-  load: async (office, { loadSeconds }, progress) => [await measureUnderLoad(office, loadSeconds, progress)],
-  start: async (office, { runs }, progress) => [await measureStart(office, runs, progress)],
+  takeover: ({ runs }, progress) =>
+    inOffice(async (office) => [await measureTakeovers(office, runs, progress)]),
+  handover: ({ runs }, progress) =>
+    inOffice(async (office) => [await measureHandovers(office, runs, progress)]),
+  steady: ({ steadySeconds }, progress) =>
+    inOffice((office) => measureSteadyState(office, steadySeconds, progress)),
+  load: ({ loadSeconds }, progress) =>
+    inOffice(async (office) => [await measureUnderLoad(office, loadSeconds, progress)]),
+  start: ({ runs }, progress) => inOffice(async (office) => [await measureStart(office, runs, progress)]),
+  guests: async (_, progress) => [await measureGuests(progress)],
 };
 
 const logLinesShown = 15;
@@ -41,7 +47,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
   const startedMs = monotonicMs();
   for (const name of options.only) {
     try {
-      const measured = await inOffice((office) => measures[name](office, options, progress));
+      const measured = await measures[name](options, progress);
       sections.push(...measured);
       for (const section of measured) {
         if (!options.json) process.stdout.write(`\n${renderSection(section, colour)}\n`);

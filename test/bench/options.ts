@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 
-export const sectionNames = ['takeover', 'handover', 'steady', 'load', 'start'] as const;
+export const sectionNames = ['takeover', 'handover', 'steady', 'load', 'start', 'guests'] as const;
 export type SectionName = (typeof sectionNames)[number];
 
 export interface BenchOptions {

@@ -1,7 +1,7 @@
 // The libvirt driver against a real libvirtd, real QEMU and the counting guest: what it does when all is well.
 
 import { execFileSync } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
@@ -38,7 +38,14 @@ test.serial(
     const broken = host.createDaemon({
       definitions: definedBy(host.xml.replace("type='qemu'", "type='moon'")),
     });
-    assertFailed(t, await broken.perform('start'), 'libvirt-refused', /Failed to define domain.*moon/);
+    const refusal = await broken.perform('start');
+    assertFailed(
+      t,
+      refusal,
+      'libvirt-refused',
+      /^guest mail-\w+: libvirt on this node refuses its definition: .*moon/,
+    );
+    t.notRegex(JSON.stringify(refusal), /domain\.xml/, 'nobody knows that file');
     const daemon = host.createDaemon({ definitions: definedBy(host.xml) });
     t.deepEqual(await daemon.perform('start'), done);
     await countsOn(host);
@@ -46,6 +53,48 @@ test.serial(
     t.is(listing.kind, 'done');
     if (listing.kind === 'done')
       t.like(listing.domains[0], { name: host.config.name, autostart: false, persistent: true });
+  },
+);
+
+test.serial(
+  'a disk that is a volume is found though libvirt has looked at its pool before it was there',
+  async (t) => {
+    const host = await createLibvirtHost(t);
+    const { name } = host.config;
+    const pool = (kind: string) => path.join(host.directory, `pool-${kind}`);
+    await mkdir(pool('empty'));
+    host.virsh('pool-create-as', 'empty', 'dir', '--target', pool('empty'));
+    // As of a directory on a file system that was not mounted when the host was started.
+    host.virsh('pool-define-as', 'absent', 'dir', '--target', pool('absent'));
+    t.throws(() => host.virsh('pool-start', 'absent'));
+    await mkdir(pool('absent'));
+    const disk = (kind: string) => path.join(pool(kind), 'disk.raw');
+    for (const kind of ['empty', 'absent']) {
+      await copyFile(host.disk.file, disk(kind));
+      const source = `<source pool='${kind}' volume='disk.raw'/>`;
+      host.define(
+        host.xml
+          .replace("<disk type='file'", "<disk type='volume'")
+          .replace(/<source file='[^']*disk.raw'\/>/, source),
+      );
+      t.throws(() => host.virsh('start', name), { message: /storage vol|not active/ });
+      const daemon = host.createDaemon();
+      t.deepEqual(await daemon.perform('start'), done, kind);
+      await countsOn(host);
+      t.deepEqual(await daemon.perform('destroy'), done);
+      t.true((await readStoredCount(disk(kind))) > 0);
+      await daemon.close();
+    }
+
+    await rm(disk('empty'));
+    host.define(host.virsh('dumpxml', name).replace("pool='absent'", "pool='empty'"));
+    host.virsh('pool-refresh', 'empty');
+    assertFailed(
+      t,
+      await host.createDaemon().perform('start'),
+      'libvirt-refused',
+      /no storage vol.*disk\.raw/,
+    );
   },
 );
 

@@ -137,6 +137,7 @@ test('a libvirt that hangs is asked by few at a time, and never makes a guest do
 test('one domain that hangs does not make the others unknown', async (t) => {
   const fake = await createFake(t, 'running (booted)');
   await fake.write('domstate.sh', 'case $* in *stuck*) exec sleep 1000;; esac');
+  await fake.write('domstats.sh', 'exec sleep 1000');
   const daemon = fake.createDaemon();
   const stuck = fake.createDaemon({ name: 'stuck' }, { libvirt: daemon.libvirt });
   const [stuckLook, ...looks] = await Promise.all([
@@ -178,7 +179,11 @@ test('libvirt saying off while QEMU lives is unknown, and no second one is start
   const fake = await createFake(t, 'shut off');
   const pid = await fake.startProcess();
   const daemon = fake.createDaemon();
-  unknown(t, await daemon.observe(), new RegExp(`shut off, but its QEMU \\(pid ${pid}\\) lives`));
+  unknown(
+    t,
+    await daemon.observe(),
+    new RegExp(`shut off \\(unknown\\), but its QEMU \\(pid ${pid}\\) lives`),
+  );
   t.not((await daemon.perform('start')).kind, 'done');
   t.deepEqual(await fake.deeds(), []);
   await rm(fake.file('state'));
@@ -273,6 +278,7 @@ test('libvirt that lets nobody in, and a name that virsh takes for an id, are to
   const shut =
     'echo "error: failed to connect to the hypervisor" >&2; echo "error: authentication unavailable: no polkit agent" >&2; exit 1';
   await fake.write('domstate.sh', shut);
+  await fake.write('domstats.sh', shut);
   const daemon = fake.createDaemon();
   unknown(t, await daemon.observe(), /authentication unavailable/);
   failed(t, await daemon.perform('start'), 'libvirt-refused', /authentication unavailable/);

@@ -9,7 +9,12 @@ import { pino } from 'pino';
 import { createLibvirt, isLocal, parseList } from '../../daemon/drivers/libvirt/connection.ts';
 import { isDefinitionEvent, parseEventLine } from '../../daemon/drivers/libvirt/events.ts';
 import { isDomain } from '../../daemon/drivers/libvirt/process.ts';
-import { parseDomainState, readState } from '../../daemon/drivers/libvirt/state.ts';
+import {
+  describeState,
+  parseAllStates,
+  parseDomainState,
+  readState,
+} from '../../daemon/drivers/libvirt/state.ts';
 import { isUsableName, runVirsh, wordsOf } from '../../daemon/drivers/libvirt/virsh.ts';
 
 const call = { timeoutMs: 60_000 };
@@ -47,6 +52,54 @@ test('every state that libvirt knows has a meaning, and only what runs is up', (
     '': 'not understood',
   };
   for (const [text, wanted] of Object.entries(expected)) t.is(meaning(text), wanted, text);
+});
+
+test('states that are told by numbers are those that are told by words', (t) => {
+  const list = [
+    '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01 mail',
+    "91c756a7-dc7e-4036-afec-855cebc36602 it's a 'web",
+  ];
+  // Recorded from libvirt 9.0; the last ones are of domains that no state was told of.
+  const stats = `Domain: 'mail'
+  state.state=3
+  state.reason=5
+
+Domain: 'it's a 'web'
+  state.state=5
+  state.reason=8
+
+Domain: 'new'
+  state.state=9
+  state.reason=1
+
+Domain: 'newer'
+  state.state=3
+  state.reason=77
+
+Domain: 'silent'
+
+Domain: 'broken'
+  state.reason=1
+`;
+  const { states, uuids } = parseAllStates(`${list.join('\n')}\n${stats}`);
+  const told = [...states].map(([name, state]) => [name, state === null ? null : describeState(state)]);
+  t.deepEqual(told, [
+    ['mail', 'paused (I/O error)'],
+    ["it's a 'web", 'shut off (daemon)'],
+    ['new', 'state 9 (reason 1)'],
+    ['newer', 'paused (reason 77)'],
+    ['silent', null],
+    ['broken', null],
+  ]);
+  t.deepEqual(
+    [...uuids],
+    list.map((line) => [line.slice(37), line.slice(0, 36)]),
+  );
+  for (const name of ['new', 'newer']) {
+    const state = states.get(name);
+    t.is(state == null ? undefined : readState(name, state).status.kind, 'unknown', name);
+  }
+  t.deepEqual(parseAllStates('').states, new Map());
 });
 
 test('events are read, of old and new libvirt; what follows them on more lines is none', (t) => {
@@ -100,6 +153,11 @@ test('the installed virsh: list, state, definition and failure', async (t) => {
   });
   const state = await libvirt.look(['domstate', '--domain=it is mail', '--reason']);
   t.is(state.kind === 'done' ? parseDomainState(state.stdout)?.state : state.message, 'running');
+  t.like(await libvirt.state('it is mail'), {
+    state: { state: 'running' },
+    uuid: '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01',
+  });
+  t.like(await libvirt.state('nobody'), { kind: 'failed', code: 'libvirt-no-domain' });
   t.regex(JSON.stringify(await libvirt.dumpXml('it is mail', { secrets: true })), /<name>it is mail</);
   t.like(await libvirt.run(['domstate', '--domain=nobody'], call), { code: 'libvirt-no-domain' });
   t.like(await libvirt.run(['start', '--domain=it is mail'], call), {
@@ -135,10 +193,13 @@ test('the installed virsh: what it says of a domain that is paused, among what e
 
 test('a list has names as they are, and no more than its lines', (t) => {
   const [one, other] = ['0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01', '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a02'];
-  t.deepEqual(parseList(`${one} mail\n${other} it is mail\n\n`, `${other}\n\n`, `${one}\n`), [
+  const said = `${other}\nlasting:${one}\nnames:${one} mail\n${other} it is mail\n`;
+  t.deepEqual(parseList(said), [
     { name: 'mail', uuid: one, autostart: false, persistent: true },
     { name: 'it is mail', uuid: other, autostart: true, persistent: false },
   ]);
+  t.deepEqual(parseList('lasting:names:'), []);
+  t.is(parseList(''), undefined, 'not: there are none');
 });
 
 test('libvirt is quoted without the trappings', (t) => {

@@ -23,5 +23,6 @@ export function parseEventLine(line: string): LibvirtEvent | undefined {
 
 /** Whether the domain's definition was made, changed or taken away. */
 export function isDefinitionEvent({ event, detail }: LibvirtEvent): boolean {
+  if (event === 'definition-file') return true;
   return event === 'lifecycle' && /^(Defined|Undefined)\b/.test(detail);
 }

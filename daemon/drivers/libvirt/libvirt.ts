@@ -107,7 +107,7 @@ export function createLibvirtDriver(
     if (closed) return;
     watch.start();
     unsubscribe ??= libvirt.subscribe(config.name, (event) => {
-      if (event?.detail.startsWith('Defined') === true) domain.uuidKnown = false;
+      if (event?.detail.startsWith('Undefined') === true) domain.uuidKnown = false;
       watch.look();
     });
   }

@@ -8,7 +8,8 @@ import type { LibvirtGuestConfig } from '../../config/config.ts';
 import type { Outcome, ResourceStatus } from '../driver.ts';
 import type { Libvirt } from './connection.ts';
 import { type DomainProcess, type GuestProcess, processState, waitForState } from './process.ts';
-import { type Condition, describeState, parseDomainState, readState } from './state.ts';
+import { askState, type StateAnswer } from './rounds.ts';
+import { type Condition, describeState, readState } from './state.ts';
 import { domainOption, isUsableName, type VirshCall, type VirshFailure } from './virsh.ts';
 
 /** Who knows the definition that a domain is to be started with. */
@@ -72,24 +73,19 @@ export async function lookAtDomain(
     const message = `libvirt cannot be asked for a domain called ${name}: virsh takes that for an id; rename it`;
     return of({ kind: 'unknown', message }, 'riddle');
   }
-  const args = ['domstate', domainOption(name), '--reason'];
-  const call: Partial<VirshCall> = {
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-    ...(signal === undefined ? {} : { signal }),
-  };
+  const call: Partial<VirshCall> = signal === undefined ? {} : { signal };
   const answer =
-    options.direct === true
-      ? await domain.libvirt.run(args, { timeoutMs: directTimeoutMs, ...call })
-      : await domain.libvirt.look(args, call);
+    options.direct === true ? await askDirectly(domain, options) : await domain.libvirt.state(name, call);
   signal?.throwIfAborted();
   if (answer.kind === 'failed') return await lookWithoutState(domain, answer, options.scan, signal);
 
-  const state = parseDomainState(answer.stdout);
-  if (state === undefined) {
-    const message = `virsh domstate said of ${name}: ${JSON.stringify(answer.stdout.trim().slice(0, 200))}`;
+  const { state } = answer;
+  if (state === null) {
+    const message = `virsh domstate said of ${name}: ${JSON.stringify(answer.said.slice(0, 200))}`;
     return of({ kind: 'unknown', message }, 'riddle');
   }
-  await learnUuid(domain, signal);
+  if (answer.uuid === null) await learnUuid(domain, signal);
+  else knowUuid(domain, answer.uuid);
   const reading = readState(name, state);
   const said = describeState(state);
   if (reading.status.kind === 'down') return await lookAtEnded(domain, said, options.scan, signal);
@@ -105,6 +101,14 @@ export async function lookAtDomain(
 }
 
 const directTimeoutMs = 10_000;
+
+function askDirectly(
+  { config, libvirt }: Domain,
+  { timeoutMs = directTimeoutMs, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+): Promise<StateAnswer> {
+  const call = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  return askState((args) => libvirt.run(args, call), config.name, call);
+}
 
 function of(status: ResourceStatus, condition: Condition, more: Partial<Look> = {}): Look {
   return { status, condition, said: null, defined: null, process: undefined, ...more };
@@ -190,7 +194,11 @@ async function learnUuid(domain: Domain, signal: AbortSignal | undefined): Promi
   const args = ['domuuid', domainOption(domain.config.name)];
   const answer = await domain.libvirt.look(args, signal === undefined ? {} : { signal });
   if (answer.kind !== 'done' || !/^[\da-f-]{36}$/.test(answer.stdout.trim())) return;
-  domain.process.learnUuid(answer.stdout.trim());
+  knowUuid(domain, answer.stdout.trim());
+}
+
+export function knowUuid(domain: Domain, uuid: string): void {
+  domain.process.learnUuid(uuid);
   domain.uuidKnown = true;
 }
 

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Outcome } from '../driver.ts';
 import { dropImages, takeSaved } from './images.ts';
-import { type Domain, type Look, lookAtDomain, outcomeOf } from './look.ts';
+import { type Domain, knowUuid, type Look, lookAtDomain, outcomeOf } from './look.ts';
+import { lacksVolume, renewPools } from './pools.ts';
 import { domainOption, type VirshResult } from './virsh.ts';
 
 const defineTimeoutMs = 10_000;
@@ -92,13 +93,23 @@ async function define(domain: Domain, xml: string, signal: AbortSignal): Promise
     const file = path.join(directory, 'domain.xml');
     await writeFile(file, xml, { mode: 0o600 });
     const result = await domain.libvirt.run(['define', file], { timeoutMs: defineTimeoutMs, signal });
+    if (result.kind === 'failed' && result.code === 'libvirt-refused') return refused(domain, result.message);
     if (result.kind === 'failed') return outcomeOf(domain, result);
     domain.uuidKnown = false;
+    const [, uuid] = /<uuid>\s*([\da-f-]{36})\s*<\/uuid>/.exec(xml) ?? [];
+    if (uuid !== undefined) knowUuid(domain, uuid);
     domain.logger.info('the guest was defined in libvirt from the stored definition');
     return { kind: 'done' };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Of the file that virsh was given nobody has heard, and it is gone. */
+function refused({ config, libvirt }: Domain, said: string): Outcome {
+  const why = said.replace(/^Failed to define domain from \S+(; )?/, '');
+  const message = `guest ${config.name}: libvirt on ${libvirt.node} refuses its definition: ${why}`;
+  return { kind: 'failed', code: 'libvirt-refused', message };
 }
 
 /** Undefined: there is no image, or it was of no use and the guest has to boot. */
@@ -122,7 +133,9 @@ async function boot(domain: Domain, deadline: AbortSignal): Promise<Outcome> {
   await dropImages(domain, 'the guest boots');
   const call = { timeoutMs: domain.config.startTimeoutMs, signal: deadline };
   const args = ['start', domainOption(domain.config.name), '--force-boot'];
-  const result = await domain.libvirt.run(args, call);
+  let result = await domain.libvirt.run(args, call);
+  const again = result.kind === 'failed' && lacksVolume(result) && (await renewPools(domain, deadline));
+  if (again && !deadline.aborted) result = await domain.libvirt.run(args, call);
   if (deadline.aborted) return { kind: 'unknown', message: `guest ${domain.config.name}: start broken off` };
   return await confirm(domain, result, deadline);
 }

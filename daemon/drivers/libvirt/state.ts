@@ -1,4 +1,4 @@
-// What `virsh domstate --reason` means. Pure.
+// What libvirt means by the states of domains, as `virsh domstate --reason` and `virsh domstats --state` tell them. Pure.
 
 import type { ResourceStatus } from '../driver.ts';
 
@@ -24,6 +24,68 @@ export interface Reading {
 export function parseDomainState(stdout: string): DomainState | undefined {
   const [, state, reason = ''] = /^([a-z ]+?)(?: \((.*)\))?$/.exec(stdout.trim()) ?? [];
   return state === undefined ? undefined : { state, reason };
+}
+
+/** `states`: null where none is told. `uuids`: of the domains that are listed besides. By name. */
+export interface AllStates {
+  readonly states: ReadonlyMap<string, DomainState | null>;
+  readonly uuids: ReadonlyMap<string, string>;
+}
+
+/**
+ * Of `list --all --uuid --name` and `domstats --state --raw`: lines `UUID NAME`; and for each domain `Domain: 'NAME'`, with
+ * the numbers of its state and of the reason on lines of their own below.
+ */
+export function parseAllStates(stdout: string): AllStates {
+  const states = new Map<string, DomainState | null>();
+  const uuids = new Map<string, string>();
+  let name: string | undefined;
+  let state: number | undefined;
+  for (const line of stdout.split('\n')) {
+    const [, uuid, listed] = /^([\da-f-]{36}) +(.+)$/.exec(line) ?? [];
+    if (uuid !== undefined && listed !== undefined) uuids.set(listed, uuid);
+    const [, told] = /^Domain: '(.*)'$/.exec(line) ?? [];
+    if (told !== undefined) {
+      [name, state] = [told, undefined];
+      states.set(name, null);
+    }
+    const [, key, number] = /^ +state\.(state|reason)=(\d+)$/.exec(line) ?? [];
+    if (key === undefined || name === undefined) continue;
+    if (key === 'state') state = Number(number);
+    else if (state !== undefined) states.set(name, stateOf(state, Number(number)));
+  }
+  return { states, uuids };
+}
+
+/** virDomainState and the reasons of each (libvirt-domain.h), in virsh's words for them. */
+const numbered: readonly (readonly [state: string, ...reasons: readonly string[]])[] = [
+  ['no state', 'unknown'],
+  [
+    'running',
+    ...['unknown', 'booted', 'migrated', 'restored', 'from snapshot', 'unpaused', 'migration canceled'],
+    ...['save canceled', 'event wakeup', 'crashed', 'post-copy', 'post-copy failed'],
+  ],
+  ['idle', 'unknown'],
+  [
+    'paused',
+    ...['unknown', 'user', 'migrating', 'saving', 'dumping', 'I/O error', 'watchdog', 'from snapshot'],
+    ...['shutting down', 'creating snapshot', 'crashed', 'starting up', 'post-copy', 'post-copy failed'],
+    'api error',
+  ],
+  ['in shutdown', 'unknown', 'user'],
+  [
+    'shut off',
+    ...['unknown', 'shutdown', 'destroyed', 'crashed', 'migrated', 'saved', 'failed', 'from snapshot'],
+    'daemon',
+  ],
+  ['crashed', 'unknown', 'panicked'],
+  ['pmsuspended', 'unknown'],
+];
+
+/** A number that is newer than this version keeps it, so that it is taken for nothing that is known. */
+function stateOf(state: number, reason: number): DomainState {
+  const [word, ...reasons] = numbered[state] ?? [`state ${state}`];
+  return { state: word, reason: reasons[reason] ?? `reason ${reason}` };
 }
 
 export function describeState({ state, reason }: DomainState): string {

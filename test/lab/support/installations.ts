@@ -43,12 +43,13 @@ export const domainsInstallation: Installation = {
       - all
       - name: dns
         priority: 10
-        start-timeout: 120s
+        start-timeout: 5m
         readiness: ping ${dnsAddress}
         readiness-timeout: 10m
       - name: mail
         after: [dns]
         priority: 5
+        start-timeout: 5m
         handover: save
 start: { memory-reserve: 384M }
 `,

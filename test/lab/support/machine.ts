@@ -42,13 +42,18 @@ export interface Machine {
 
 // ---- its process ----
 
-/** The pid of the node's QEMU; undefined when it is off. */
+/** The pid of the node's QEMU; undefined when it is off. One that is ending still holds its pid file and its disks. */
 export function pidOf({ places, node }: Pick<Machine, 'places' | 'node'>): number | undefined {
+  const file = pidFile(places, node);
   try {
-    const pid = Number(readFileSync(pidFile(places, node), 'utf8'));
-    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const isOurs = commandLine.includes(pidFile(places, node)) && processState(pid) !== 'Z';
-    return isOurs ? pid : undefined;
+    const pid = Number(readFileSync(file, 'utf8'));
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    // Of a process that is ending the command line goes first, and the files that it has open last.
+    const isEnding =
+      commandLine === '' && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu-system');
+    const isOurs = isEnding || commandLine.split('\0').includes(file);
+    const hasEnded = processState(pid) === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1;
+    return isOurs && !hasEnded ? pid : undefined;
   } catch {
     return undefined;
   }

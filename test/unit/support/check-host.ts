@@ -88,7 +88,7 @@ async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<string>
   for (const [name, { xml }] of domains) await write(`xml-${uuidOf(name)}`, xml);
   await write(
     'list.sh',
-    'case "$*" in *--autostart*) cat "$dir/autostart" ;; *--persistent*) cat "$dir/persistent" ;; *) cat "$dir/names" ;; esac; exit 0',
+    'cat "$dir/autostart"; echo; printf lasting:; cat "$dir/persistent"; echo; printf names:; cat "$dir/names"; exit 0',
   );
   await write('dumpxml.sh', 'cat "$dir/xml-$(expr "$2" : "--domain=\\(.*\\)")"; exit 0');
   for (const [kind, listed = []] of [['net', host.networks] as const, ['pool', host.pools] as const]) {
