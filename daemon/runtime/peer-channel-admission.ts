@@ -19,11 +19,13 @@ const windowMs = 60_000;
 const addressesMax = 256;
 
 export interface Admission {
-  /** Null: it may try, and `settled` or `failed` has to be called once; else why not. */
+  /** Null: it may try, and one of `settled`, `failed`, `gaveUp` has to be called once; else why not. */
   admit(address: string): string | null;
   /** It has proven to hold the key. */
   settled(address: string): void;
   failed(address: string, why: string): void;
+  /** It ended the attempt itself, before anything was proven or refuted: the peer is free to, when it is slow. */
+  gaveUp(address: string): void;
   /** Attempts that ended without a proven key, and those that were not listened to. */
   refused(): number;
 }
@@ -74,6 +76,18 @@ export function createAdmission(options: {
     return strangers >= limits.strangersMax ? 'too many attempts of strangers at once' : null;
   };
 
+  const fail = (address: string, why: string) => {
+    tell(address, why);
+    const known = recentFailures(address);
+    if (known !== undefined) {
+      known.count += 1;
+      return;
+    }
+    const [oldest] = failures.keys();
+    if (failures.size >= addressesMax && oldest !== undefined) failures.delete(oldest);
+    failures.set(address, { count: 1, sinceMs: now() });
+  };
+
   return {
     admit(address) {
       const why = obstacle(address);
@@ -87,15 +101,11 @@ export function createAdmission(options: {
     },
     failed(address, why) {
       leave(address);
-      tell(address, why);
-      const known = recentFailures(address);
-      if (known !== undefined) {
-        known.count += 1;
-        return;
-      }
-      const [oldest] = failures.keys();
-      if (failures.size >= addressesMax && oldest !== undefined) failures.delete(oldest);
-      failures.set(address, { count: 1, sinceMs: now() });
+      fail(address, why);
+    },
+    gaveUp(address) {
+      leave(address);
+      if (!isPeer(address)) fail(address, 'it went away');
     },
     refused: () => refused,
   };

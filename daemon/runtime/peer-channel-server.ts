@@ -51,7 +51,8 @@ const headerBytesMax = 8 * 1024;
 /** One try to open a connection. */
 interface Attempt {
   isProven: boolean;
-  why: string;
+  /** What was wrong with it; null: nothing yet. */
+  why: string | null;
 }
 
 export function createChannelServer(options: ChannelServerOptions): ChannelServer {
@@ -107,7 +108,7 @@ export function createChannelServer(options: ChannelServerOptions): ChannelServe
   });
   tls.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     const attempt = attempts.get(remoteOf(socket));
-    if (attempt !== undefined) attempt.why = error.code ?? error.message;
+    if (attempt !== undefined && error.code !== 'ECONNRESET') attempt.why = error.code ?? error.message;
     socket.destroy();
   });
   tls.on('error', (error) => logger.warn({ err: error }, 'the channel between the nodes had a failure'));
@@ -121,13 +122,15 @@ export function createChannelServer(options: ChannelServerOptions): ChannelServe
         return;
       }
       const name = remoteOf(socket);
-      const attempt: Attempt = { isProven: false, why: 'it went away' };
+      const attempt: Attempt = { isProven: false, why: null };
       attempts.set(name, attempt);
       open.add(socket);
       socket.once('close', () => {
         open.delete(socket);
         attempts.delete(name);
-        if (!attempt.isProven) admission.failed(address, attempt.why);
+        if (attempt.isProven) return;
+        if (attempt.why === null) admission.gaveUp(address);
+        else admission.failed(address, attempt.why);
       });
       tls.emit('connection', socket);
     },

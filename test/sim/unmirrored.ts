@@ -6,9 +6,10 @@ import { unmetRecords } from './unmet.ts';
 
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
- * since it started, unless a person has accepted the data there. Of a group that was handed over and has not run since,
- * either host has what ran last. What a ledger says of itself is no excuse, but for what unmet.ts names. And a guest that was paused never goes on after it, or
- * another one of its group, has run on the other host.
+ * since it started, unless a person has accepted the data there, which holds once it is on record that the group is its. Of
+ * a group that was handed over and has not run since, either host has what ran last. What a ledger says of itself is no
+ * excuse, but for what unmet.ts names. And a guest that was paused never goes on after it, or another one of its group,
+ * has run on the other host.
  */
 export function provenDataOnly(context: Context): Checker {
   const { policy, report } = context;
@@ -23,6 +24,8 @@ export function provenDataOnly(context: Context): Checker {
   const byHand: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   /** Good for one start, by the daemon that was asked. */
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
+  /** That the group is its is on record since a person has accepted its data; it has not run since. */
+  const carried: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const paused: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   return {
     rule: 'S3',
@@ -38,7 +41,8 @@ export function provenDataOnly(context: Context): Checker {
         if (effect.kind !== 'start-operation' || effect.action !== 'start') continue;
         const group = groupOf.get(effect.resource);
         if (group === undefined || lastOn.get(group) !== otherSide(side)) continue;
-        if (!accepted[side].has(group) && !records.isExcused(side, group))
+        const isByWord = accepted[side].has(group) || carried[side].has(group);
+        if (!isByWord && !records.isExcused(side, group))
           report('S3', at, side, `${group} ran on the other host last, and nobody vouches for the data here`);
       }
     },
@@ -47,6 +51,8 @@ export function provenDataOnly(context: Context): Checker {
       for (const name of request.groups) accepted[side].add(name);
     },
     'ledger-on-disk'({ side, ledger }) {
+      for (const { name, owner } of ledger.groups)
+        if (owner === side && accepted[side].has(name)) carried[side].add(name);
       if (!records.hasMet(side)) return;
       for (const { name, owner } of ledger.groups)
         if (owner === side && lastOn.get(name) !== side) lastOn.delete(name);
@@ -70,8 +76,9 @@ export function provenDataOnly(context: Context): Checker {
           side,
           `${resource} goes on from where it stood still, but ${group} ran on the other host since`,
         );
-      if (accepted[side].delete(group) && lastOn.get(group) === otherSide(side))
-        records.usedByWord(side, group);
+      const isByWord = [accepted[side].delete(group), carried[side].delete(group)].includes(true);
+      carried[otherSide(side)].delete(group);
+      if (isByWord && lastOn.get(group) === otherSide(side)) records.usedByWord(side, group);
       lastOn.set(group, side);
     },
   };

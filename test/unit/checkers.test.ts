@@ -275,6 +275,28 @@ test('S3: without a mirror, a group that ran on the other host last', (t) => {
   t.is(brokenIn(plainSetup, [...used, running(6, 'secondary', 'guest:mail', 'up'), begins()]), 1, 'once');
 });
 
+test('S3: without a mirror, the word of a person holds once it is on record, also for the next daemon', (t) => {
+  const onDisk = (at: number, owner: Side): Trace => ({
+    kind: 'ledger-on-disk',
+    at,
+    side: 'primary',
+    ledger: { ...owned, groups: owned.groups.map((group) => ({ ...group, owner })) },
+  });
+  const word = [running(1, 'secondary', 'guest:mail', 'up'), acceptance(3, 'primary')];
+  const anew = daemonOn(5, 'primary', true);
+  const begins = stepOf({ at: 9, effects: [starts('start', 'guest:web')] });
+  t.is(brokenIn(plainSetup, [...word, anew, begins]), 1, 'the daemon has forgotten it');
+  t.is(brokenIn(plainSetup, [...word, onDisk(4, 'primary'), anew, begins]), 0);
+  t.is(brokenIn(plainSetup, [...word, onDisk(4, 'secondary'), anew, begins]), 1, 'that says nothing of it');
+  t.is(brokenIn(plainSetup, [...word, anew, onDisk(6, 'primary'), begins]), 1, 'nobody asked this daemon');
+  const ranThere = running(7, 'secondary', 'guest:mail', 'up');
+  t.is(
+    brokenIn(plainSetup, [...word, onDisk(4, 'primary'), anew, ranThere, begins]),
+    1,
+    'it ran there since',
+  );
+});
+
 test('S3: without a mirror, a paused guest goes on after its group ran on the other host', (t) => {
   const paused = [running(1, 'primary', 'guest:mail', 'up'), running(2, 'primary', 'guest:mail', 'paused')];
   const goesOn = running(9, 'primary', 'guest:mail', 'up');

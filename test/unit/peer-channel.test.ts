@@ -157,8 +157,9 @@ test('Garbage closes its own connection and nothing else', async (t) => {
   }
   const gone = await plainConnection(t, place);
   gone.destroy();
-  await waitFor('all are counted', () => secondary.channel.refused() === 5);
+  await waitFor('all are counted', () => secondary.channel.refused() === 4);
   t.deepEqual(await primary.channel.request('POST', '/echo', 'hello'), answered);
+  t.is(secondary.channel.refused(), 4, 'the peer, which is at that address, may go away');
 });
 
 test('Garbage from one who has the key, too', async (t) => {
@@ -294,4 +295,21 @@ test('An address fails so often a minute and no oftener, and costs others nothin
   admission.failed('b', 'slow');
   t.is(admission.admit('a'), null);
   t.is(admission.refused(), 7);
+});
+
+test('Attempts that are given up count against a stranger, and not against the peer, which may only be slow', (t) => {
+  const admission = createAdmission({
+    limits: { strangersMax: 2, pendingMax: 2, failuresMax: 3 },
+    isPeer: (address) => address === 'peer',
+    logger: pino({ level: 'silent' }),
+  });
+  for (const address of ['peer', 'a']) {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      t.is(admission.admit(address), null);
+      admission.gaveUp(address);
+    }
+  }
+  t.is(admission.admit('peer'), null);
+  t.is(admission.admit('a'), 'too many failed attempts');
+  t.is(admission.refused(), 4, 'three of the stranger, and the one that was not listened to');
 });
