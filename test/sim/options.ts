@@ -169,7 +169,7 @@ function wholeNumber(text: string | undefined, name: OptionName, least: number, 
   if (text === undefined) return undefined;
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
-  const range = most === seedMax ? `from ${least} on` : `from ${least} to ${most}`;
+  const range = most === seedMax && !(value > most) ? `from ${least} on` : `from ${least} to ${most}`;
   throw refusal(
     `--${name} is a whole number ${range}, not "${text}"`,
     `say such as --${name} ${Math.min(most, 1000)}`,

@@ -34,7 +34,7 @@ const misread: readonly (readonly [words: string, message: RegExp, next: RegExp]
   ['--schedules 0', /^--schedules is a whole number from 1 on, not "0"$/, /--schedules 1000/],
   ['--schedules 1.5', /not "1.5"/, /--schedules 1000/],
   ['--seed 1e3', /^--seed is a whole number from 0 on, not "1e3"$/, /--seed 1000/],
-  ['--seed 99999999999999999999', /a whole number from 0 on/, /--seed 1000/],
+  ['--seed 99999999999999999999', /^--seed is a whole number from 0 to [0-9]+, not "9+"$/, /--seed 1000/],
   ['--seed --json', /^--seed needs a value$/, /^say --seed S$/],
   ['--seed=', /^--seed needs a value$/, /^say --seed S$/],
   ['--seed', /^--seed needs a value$/, /^say --seed S$/],
