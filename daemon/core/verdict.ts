@@ -184,7 +184,10 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const unheardMs = contactAgeMs(state) - state.peer.stalledSinceContactMs;
   const silent = Math.max(silenceMs(state), unheardMs);
   const mayFreezeAtWarntime = state.peer.contactAt === null && isHolding(state);
-  const isDue = mayFreezeAtWarntime || silent >= patienceMs(state) - windowMs;
+  // A stall of ours is time in which the peer had no news of us: the outside is asked before that is believed.
+  const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
+  const mayFreezeSoon = mayFreezeAtWarntime || (isHolding(state) && stalledMs < patienceMs(state));
+  const isDue = mayFreezeSoon || silent >= patienceMs(state) - windowMs;
   const mustNoticeACut = state.policy.witness !== null && isHolding(state);
   const near = isDue && (state.verdict.kind !== 'departed' || mustNoticeACut);
   const settled = silent > patienceMs(state) + takeoverAfterMs;

@@ -452,6 +452,26 @@ test('a peer that is heard but does not hear us is asked for, too', (t) => {
   t.is(paceOf(node, 'peer-lan'), urgentMs);
 });
 
+test('after a stall of its own an owner asks the outside at once, for a deadtime; who holds nothing does not', (t) => {
+  const stallMs = keepaliveMs + 500;
+  const stalled = (node: OneCore) => {
+    const from = node.state().wakeAt;
+    node.hear(from + stallMs);
+    t.is(node.state().stalls.lastAt, from + stallMs);
+    return from + stallMs;
+  };
+  const owner = runningOwner({}, examplePolicy('primary'));
+  const at = stalled(owner);
+  t.is(paceOf(owner, 'gateway'), urgentMs, 'the peer was heard just now, and may not have heard this node');
+  owner.go(at + deadtimeMs - 1);
+  t.is(paceOf(owner, 'gateway'), urgentMs);
+  owner.go(at + deadtimeMs + keepaliveMs);
+  t.is(paceOf(owner, 'gateway'), 1000);
+  const idle = standby();
+  stalled(idle);
+  t.is(paceOf(idle, 'gateway'), 1000);
+});
+
 test('nobody asks for a peer that said goodbye', (t) => {
   const node = standby();
   node.hear(2010, { generation: 1 }, { says: { leaving: true } });
