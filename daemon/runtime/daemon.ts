@@ -140,8 +140,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }).catch(unusable);
   const about = { config, node: options.node, software: softwareVersion, definitions, logger };
   const guests = await createGuests(about).catch(closing);
-  const { uri } = config.libvirt;
-  const libvirt = usesLibvirt(config) ? createLibvirt({ uri, node: self.name, logger }) : null;
+  const libvirt = usesLibvirt(config) ? createLibvirt({ ...config.libvirt, node: self.name, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
