@@ -223,14 +223,23 @@ function handsOff(state: State, freezes: boolean): boolean {
   return state.maintenanceUntil !== null && (!freezes || isLeftAlone(state));
 }
 
-/** The peer has read that this node is in maintenance, or cannot act. */
+/**
+ * The peer has read that this node is in maintenance, or cannot act. With a witness a peer that is away may come back
+ * unseen and be lent the lease, so only an operator's word for it being off is enough.
+ */
 export function isLeftAlone(state: State): boolean {
   const { echo } = state.peer;
   const isRead =
     state.maintenanceSequence !== null &&
     echo?.incarnation === state.incarnation &&
     echo.sequence >= state.maintenanceSequence;
-  return isRead || state.verdict.kind === 'departed' || state.verdict.kind === 'fenced';
+  return isRead || cannotAct(state);
+}
+
+/** The peer is away, and stays so as far as anybody can tell. */
+export function cannotAct({ verdict, policy }: State): boolean {
+  if (verdict.kind !== 'departed' && verdict.kind !== 'fenced') return false;
+  return policy.witness === null || (verdict.kind === 'fenced' && verdict.by === 'operator');
 }
 
 const isInUse = (kind: ResourceStatus['kind'] | undefined) =>

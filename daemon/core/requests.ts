@@ -2,6 +2,7 @@
 
 import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { OperatorRequest, RequestAnswer } from './events.ts';
+import { cannotAct } from './facts.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
@@ -288,22 +289,14 @@ function standby(state: State, on: boolean): Answered {
   return accepted({ ...state, groups, standby: on }, message);
 }
 
-/** With a witness, a peer that has not read of the maintenance may take over once the lease is free. */
-function canBeToldOfMaintenance({ verdict }: State): boolean {
-  return (
-    verdict.kind === 'alive' ||
-    verdict.kind === 'departed' ||
-    (verdict.kind === 'fenced' && verdict.by !== 'lease')
-  );
-}
-
 function maintenance(state: State, durationMs: number): Answered {
   const { self, peer } = state.policy;
   if (durationMs <= 0) {
     if (state.maintenanceUntil === null) return accepted(state, `${self} is not in maintenance`);
     return accepted({ ...state, maintenanceUntil: null }, `${self} looks after its groups again`);
   }
-  if (state.policy.witness !== null && !canBeToldOfMaintenance(state)) {
+  // With a witness, a peer that has not read of it may take over once the lease is free.
+  if (state.policy.witness !== null && state.verdict.kind !== 'alive' && !cannotAct(state)) {
     return refused(
       state,
       `${peer} is ${state.verdict.kind} and cannot be told, so it could take over what runs here`,

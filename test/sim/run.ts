@@ -61,6 +61,8 @@ export interface Run {
   isDisturbed: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
+  /** File systems that cannot be mounted or let go of, by host. */
+  readonly badMounts: Set<string>;
   /** Until when a host or a daemon stands still, or packets that were delayed may arrive. */
   stillUntil: number;
   /** How late packets are at the most on the segments whose quality a fault has changed. */
@@ -97,6 +99,7 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     dropped: 0,
     isDisturbed: true,
     isArmed: false,
+    badMounts: new Set(),
     stillUntil: 0,
     delaysMs: new Map(),
     lateMs: 0,
@@ -177,6 +180,10 @@ function carryOut(run: Run): void {
       const wasMs = run.delaysMs.get(action.segment) ?? 0;
       run.stillUntil = Math.max(run.stillUntil, world.now() + wasMs);
       run.delaysMs.set(action.segment, action.delayMs);
+    }
+    if (action.kind === 'break' && action.resource.startsWith('filesystem:')) {
+      if (action.how === 'ok') run.badMounts.delete(`${action.host} ${action.resource}`);
+      else run.badMounts.add(`${action.host} ${action.resource}`);
     }
     run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';
   }

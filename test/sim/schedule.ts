@@ -2,15 +2,15 @@
 // at which everything is mended. Which kinds of fault occur at all is drawn first (swarm testing), so that rare
 // combinations are not drowned by the common ones.
 
-import { type Action, otherSide, type Side, sides } from '../../daemon/sim/action.ts';
+import { type Action, type Side, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
-import { between, cutOff, type Draw, type Fault, operatorAction, pick, segments } from './drawing.ts';
+import { between, type Draw, type Fault, operatorAction, pick } from './drawing.ts';
 import { faults, lostHost, lyingDevice } from './faults.ts';
+import { drawRare } from './rare.ts';
 import {
   departureBoundMs,
   drbdFencings,
   type Guard,
-  groupsOf,
   plainSetup,
   type Setup,
   takeoverBoundMs,
@@ -299,31 +299,6 @@ const comesBack = ({ steps: [lost], quietUntilMs: atMs }: QuietLoss): readonly S
   return [{ atMs, action: { kind: 'power-on', host: lost.action.host } }];
 };
 
-/** Of the schedules of the tiers with a guard this share has what the other faults hardly ever come to: see below. */
-const farewellShare = 0.03;
-
-/**
- * A node says goodbye and comes back when the other one, which has everything since, is cut off from all; and a person
- * who sees the silence accepts the data.
- */
-function drawFarewell(chance: Chance, setup: Setup, fromMs: number): Step[] {
-  const giver = pick(chance, sides);
-  const groups = groupsOf(setup).map(({ name }) => name);
-  const cutMs = fromMs + between(chance, 50, 2500);
-  const { begin, end } = cutOff([otherSide(giver)], segments, 0);
-  const backMs = cutMs + between(chance, 50, 2000);
-  const blockedMs = backMs + setup.initdeadMs;
-  const accept: Action = { kind: 'operator', host: giver, request: { kind: 'accept-data', groups } };
-  const mendedMs = blockedMs + 4000 + between(chance, 100, 4000);
-  return [
-    { atMs: fromMs, action: { kind: 'stop-daemon', host: giver }, whenCalm: true },
-    ...begin.map((action) => ({ atMs: cutMs, action })),
-    { atMs: backMs, action: { kind: 'start-daemon', host: giver } },
-    ...[100, 800, 2000].map((ms) => ({ atMs: blockedMs + ms, action: accept })),
-    ...end.map((action) => ({ atMs: mendedMs, action })),
-  ];
-}
-
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
@@ -346,10 +321,8 @@ export function makeSchedule(seed: number): Schedule {
   const drawn = isSingle
     ? drawSingles(draw, endsMs)
     : drawMany(draw, faultsFromMs, variant === 'lying' ? [lyingDevice] : []);
-  const farewellChance = chanceOf(seed, 'farewell');
-  const hasFarewell = !isSingle && setup.guard !== 'none' && farewellChance() < farewellShare;
-  const farewell = hasFarewell ? drawFarewell(farewellChance, setup, faultsFromMs) : [];
-  const met = farewell.length === 0 ? drawn : inOrder([...farewell, ...drawn]);
+  const rare = isSingle ? [] : drawRare(seed, setup, faultsFromMs);
+  const met = rare.length === 0 ? drawn : inOrder([...rare, ...drawn]);
   const before = [...inOrder(beginning), ...early, ...met];
   const lastMs = Math.max(...before.map(({ atMs }) => atMs));
   // Where one fault has ended before the next, the loss is the last one, in a world that has a history.

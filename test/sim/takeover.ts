@@ -13,7 +13,8 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   const { world, schedule } = run;
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
   const hasHeard = schedule.setup.loss === 0 || sides.every((side) => hasHadTime(world, side));
-  if (isAlone && hasHeard && !hasWorseCopy(world, schedule.setup)) return true;
+  const canMount = run.badMounts.size === 0;
+  if (isAlone && canMount && hasHeard && !hasWorseCopy(world, schedule.setup)) return true;
   run.takeoverChecks.skipped += 1;
   return false;
 }

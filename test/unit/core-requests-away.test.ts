@@ -1,8 +1,10 @@
 // What an operator is answered who wants a group elsewhere, left alone, or tried again.
 
 import test from 'ava';
+import { cannotAct } from '../../daemon/core/facts.ts';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
+import type { VerdictKind } from '../../daemon/core/state.ts';
 import { examplePolicy, mail, protectedPolicy, web } from '../sim/example.ts';
 import { type OneCore, oneCore } from './support/one-core.ts';
 import { handover, maintenance, standbyOn, words } from './support/requests.ts';
@@ -95,24 +97,38 @@ test('maintenance is said in minutes, ends by itself or by request, and need not
   t.true(node.codes().includes('maintenance-ended'));
 });
 
-const silences: readonly (readonly [string, boolean, (node: OneCore) => void])[] = [
-  ['is silent', false, (node) => node.go(2800, { peer: null })],
-  ['has said goodbye', true, (node) => node.go(2100, { says: { leaving: true } })],
+const silences: readonly (readonly [string, VerdictKind, (node: OneCore) => void])[] = [
+  ['is silent', 'late', (node) => node.go(2800, { peer: null })],
+  ['has said goodbye', 'departed', (node) => node.go(2100, { says: { leaving: true } })],
 ];
 
-for (const [what, may, happens] of silences) {
-  test(`with a witness, maintenance is ${may ? 'granted' : 'refused'} while the peer ${what}`, (t) => {
+for (const [what, verdict, happens] of silences) {
+  test(`with a witness, maintenance is refused while the peer ${what}, until a person vouches for it being off`, (t) => {
     const policy: Policy = protectedPolicy('primary', { lease: true });
     const node = oneCore({ policy, record: ofPrimary });
     node.see(1, 'up');
     node.go(2000, { peer: ofPrimary, witness: { kind: 'held', term: 1, peerAlone: [] } });
     happens(node);
-    const answer = node.request(node.state().now, maintenance);
-    t.is(answer.kind, may ? 'accepted' : 'refused');
-    if (!may) t.regex(words(answer), /secondary is late and cannot be told.* => bring secondary back/);
-    if (!may) t.is(node.state().maintenanceUntil, null);
+    t.is(node.state().verdict.kind, verdict);
+    const refusal = node.request(node.state().now, maintenance);
+    t.is(refusal.kind, 'refused');
+    t.true(words(refusal).includes(`secondary is ${verdict} and cannot be told`));
+    t.regex(words(refusal), / => bring secondary back first; or, if it is powered off/);
+    t.is(node.state().maintenanceUntil, null);
+    node.go(6000, { peer: null });
+    node.request(6000, { kind: 'confirm-peer-off', node: 'secondary', force: false });
+    t.deepEqual(node.state().verdict, { kind: 'fenced', by: 'operator' });
+    t.is(node.request(6000, maintenance).kind, 'accepted');
   });
 }
+
+test('with a witness and a device, maintenance is refused while the device says that the peer is off', (t) => {
+  const policy: Policy = protectedPolicy('secondary', { lease: true, device: true });
+  const node = idle({ policy });
+  const state = { ...node.state(), verdict: { kind: 'fenced', by: 'device' } as const };
+  t.false(cannotAct(state), 'it may be switched on, and be lent the lease');
+  t.true(cannotAct({ ...state, policy: { ...policy, witness: null } }), 'it would power this node off first');
+});
 
 test('with a witness, maintenance is refused while only the lease says that the peer is off', (t) => {
   const node = idle({ policy: protectedPolicy('secondary', { lease: true }) });

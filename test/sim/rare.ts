@@ -1,0 +1,62 @@
+// What the faults that are drawn one by one hardly ever come to, added to some schedules. Each has chances of its own, so
+// that the other schedules stay as they are.
+
+import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
+import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
+import { between, cutOff, pick, segments } from './drawing.ts';
+import type { Step } from './schedule.ts';
+import { groupsOf, type Setup } from './setups.ts';
+
+/** Of the schedules of the tiers with a guard. */
+const farewellShare = 0.03;
+/** Of those whose guests are on file systems. */
+const mountShare = 0.15;
+
+/** From that time on, in order; empty for most seeds. */
+export function drawRare(seed: number, setup: Setup, fromMs: number): readonly Step[] {
+  const [farewell, mount] = [chanceOf(seed, 'farewell'), chanceOf(seed, 'mount')];
+  const hasFarewell = setup.guard !== 'none' && farewell() < farewellShare;
+  const hasMount = mount() < mountShare;
+  return [
+    ...(hasFarewell ? drawFarewell(farewell, setup, fromMs) : []),
+    ...(hasMount ? drawMount(mount, setup, fromMs) : []),
+  ];
+}
+
+/** A file system that is not mounted or let go of as it should be, for a while. */
+function drawMount(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const mounts = groupsOf(setup).flatMap(({ resources }) =>
+    resources.filter(({ kind }) => kind === 'filesystem').map(({ id }) => id),
+  );
+  if (mounts.length === 0) return [];
+  const [host, resource] = [pick(chance, sides), pick(chance, mounts)];
+  const how = pick(chance, ['fails', 'hangs', 'late', 'stuck'] as const);
+  const atMs = fromMs + between(chance, 0, 4000);
+  const endsMs = atMs + 2000 + between(chance, 0, 8000);
+  return [
+    { atMs, action: { kind: 'break', host, resource, how } },
+    { atMs: endsMs, action: { kind: 'break', host, resource, how: 'ok' } },
+  ];
+}
+
+/**
+ * A node says goodbye and comes back when the other one, which has everything since, is cut off from all; and a person
+ * who sees the silence accepts the data.
+ */
+function drawFarewell(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const giver = pick(chance, sides);
+  const groups = groupsOf(setup).map(({ name }) => name);
+  const cutMs = fromMs + between(chance, 50, 2500);
+  const { begin, end } = cutOff([otherSide(giver)], segments, 0);
+  const backMs = cutMs + between(chance, 50, 2000);
+  const blockedMs = backMs + setup.initdeadMs;
+  const accept: Action = { kind: 'operator', host: giver, request: { kind: 'accept-data', groups } };
+  const mendedMs = blockedMs + 4000 + between(chance, 100, 4000);
+  return [
+    { atMs: fromMs, action: { kind: 'stop-daemon', host: giver }, whenCalm: true },
+    ...begin.map((action) => ({ atMs: cutMs, action })),
+    { atMs: backMs, action: { kind: 'start-daemon', host: giver } },
+    ...[100, 800, 2000].map((ms) => ({ atMs: blockedMs + ms, action: accept })),
+    ...end.map((action) => ({ atMs: mendedMs, action })),
+  ];
+}
