@@ -7,7 +7,7 @@ import { labTest } from '../support/use-lab.ts';
 
 labTest(
   'a guest that is defined on the active node is one of the group, starts, and its definition is in the store of the ' +
-    'other node, whose libvirt knows nothing of it [ci]',
+    'other node, whose libvirt knows nothing of it',
   async (t, lab) => {
     const { primary, secondary } = lab;
     const cluster = await useDomains(lab);
@@ -40,7 +40,7 @@ labTest(
 
 labTest(
   'a guest is edited on both nodes while they do not hear each other: both are told of, nothing is merged, and a person ' +
-    'decides [ci]',
+    'decides',
   async (t, lab) => {
     const { primary, secondary } = lab;
     const cluster = await useDomains(lab);
