@@ -22,6 +22,7 @@ export function newestDataOnly(context: Context): Checker {
   const { policy, hosts, report } = context;
   const records = unmetRecords(context);
   const devices = new Map(devicesOf(policy).map((device) => [device.id, device]));
+  if (devices.size === 0) return { rule: 'S3' };
   const isFenced = tierOf(policy) === 'fenced';
   const running = runningOf();
   const keyOf = (side: Side, id: string) => `${side} ${id}`;

@@ -25,8 +25,8 @@ export function unmetRecords({ ledgerOnDisk }: Context) {
       soleOnce[side] = isOld[side] ? soleIn(ledgerOnDisk(side), side) : new Set();
     },
     stepped: ({ side, event, before, after }: TraceOf<'stepped'>) => {
-      const isHeard = after.peer.lastHeardAt !== before.peer.lastHeardAt;
-      if (event.kind !== 'heartbeat-received' || !isHeard) return;
+      if (event.kind !== 'heartbeat-received') return;
+      if (after.peer.lastHeardAt === before.peer.lastHeardAt) return;
       if (event.echo?.incarnation !== before.incarnation) return;
       met[side] = true;
       isOld[side] = false;

@@ -20,6 +20,7 @@ export function provenDataOnly(context: Context): Checker {
     if (resources.some(({ kind }) => kind === 'drbd')) continue;
     for (const { id, kind } of resources) if (kind === 'guest') groupOf.set(id, name);
   }
+  if (groupOf.size === 0) return { rule: 'S3' };
   /** Started by hand where the group does not belong: what that is worth, the person knows. */
   const byHand: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   /** Good for one start, by the daemon that was asked. */

@@ -57,6 +57,7 @@ function troubles() {
  * that, too. Where packets are lost by chance nothing is judged.
  */
 export function nobodyWellPoweredOff({ policy, isLossy, report }: Context): Checker {
+  if (policy.fencing === null || isLossy) return { rule: 'S10' };
   const wellMs = policy.timings.deadtimeMs + 2 * policy.timings.keepaliveMs;
   const network = troubles();
   /** When this was no longer so last: the network whole; the host up, its daemon running. */
@@ -89,7 +90,7 @@ export function nobodyWellPoweredOff({ policy, isLossy, report }: Context): Chec
       troubleAt[side] = at;
     },
     stepped({ at, side, effects }) {
-      if (isLossy || !effects.some(({ kind }) => kind === 'fence-peer')) return;
+      if (!effects.some(({ kind }) => kind === 'fence-peer')) return;
       const other = otherSide(side);
       if (isWell(other, at)) report('S10', at, side, `${other} is to be powered off, and is well`);
     },
