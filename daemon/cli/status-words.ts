@@ -154,6 +154,8 @@ export function resourceWords(resource: ResourceView): ResourceWords {
         return { mark: 'moving', text: `up, not ready yet${why}`, colour: 'yellow' };
       }
       return { mark: 'up', text: `up${storageWords(resource)}`, colour: 'green' };
+    case 'incoming':
+      return { mark: 'moving', text: `comes in while it runs${because}`, colour: 'yellow' };
     case 'paused':
       return { mark: 'paused', text: `paused${because}`, colour: 'yellow' };
     case 'down':

@@ -36,7 +36,7 @@ export interface ResourceView {
   /** e.g. `address:192.168.1.1/24`, `guest:mail`. */
   readonly id: string;
   readonly kind: ResourceKind;
-  readonly status: 'up' | 'down' | 'paused' | 'failed' | 'unknown';
+  readonly status: 'up' | 'down' | 'paused' | 'incoming' | 'failed' | 'unknown';
   /** The operation under way, if any. */
   readonly operation: { readonly action: string; readonly forMs: number } | null;
   readonly quarantined: string | null;

@@ -14,12 +14,14 @@ import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './pol
  * lets it through: it would make the copies part. Of a DRBD device only: outdate: mark the copy here as
  * the older one. connect: connect to the peer again. discard: disconnect and connect, giving up what was written
  * here since the copies parted. Of a guest only: save: end it with its memory kept on the group's storage, where the next
- * start, on either node, goes on from.
+ * start, on either node, goes on from. migrate: move it to the peer while it runs, where its devices are primary, too;
+ * done: it is gone here, and runs there. reject: end one that came in, unless its
+ * giver has let go of it. Of a device: allow-two, forbid-two: may it be primary on both nodes?
  */
 export type ResourceAction = BasicAction | GuestAction | StorageAction;
 export type BasicAction = 'start' | 'stop' | 'destroy' | 'freeze' | 'resume';
-export type GuestAction = 'save';
-export type StorageAction = 'outdate' | 'connect' | 'discard';
+export type GuestAction = 'save' | 'migrate' | 'reject';
+export type StorageAction = 'outdate' | 'connect' | 'discard' | 'allow-two' | 'forbid-two';
 
 /**
  * How an operation ended. `done`, of a stop or destroy, means too that no earlier start can still bring it up.
@@ -34,6 +36,8 @@ export type ResourceStatus =
   | { readonly kind: 'down' }
   | { readonly kind: 'up' }
   | { readonly kind: 'paused' }
+  /** A guest that comes in from the peer, or has come, and that the peer has not let go of: it must not run here yet. */
+  | { readonly kind: 'incoming' }
   /** A guest that is there, and will not run any more by itself: it has crashed. */
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'unknown'; readonly message: string };

@@ -4,6 +4,7 @@ import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts'
 import type { ResourceStatus } from './events.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
+import { hasUserAhead } from './migration.ts';
 import { isStuck } from './operations.ts';
 import { isPassedOver } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
@@ -243,7 +244,7 @@ export function cannotAct({ verdict, policy }: State): boolean {
 }
 
 const isInUse = (kind: ResourceStatus['kind'] | undefined) =>
-  kind === 'up' || kind === 'paused' || kind === 'failed';
+  kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
 
 function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }: GroupState): boolean {
   const wasVouchedFor = verdictSince <= since;
@@ -270,9 +271,14 @@ function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, grou
 /** A promotion under way cannot be taken back, so it is carried through. */
 function isDataUnusable(state: State, group: GroupState): boolean {
   if (group.resources.some(({ storage, operation }) => storage !== null && operation !== null)) return false;
+  if (hasGuestAhead(group)) return false;
   const isUnknown = isUnknownToWitness(state, group) && state.lease.lastError !== null;
   return isUnknown || !dataUsable(state, group);
 }
+
+/** A guest that came while it ran is here already; those that have not come wait for their data. */
+const hasGuestAhead = (group: GroupState) =>
+  group.resources.some(({ id, status }) => status?.kind === 'up' && hasUserAhead(group, id));
 
 /** Up, or given up, or failing again and again; so is what stands on something that is not up for such a reason. */
 function isSettled(group: GroupState, resource: ResourceState): boolean {

@@ -59,6 +59,8 @@ export interface GroupReport {
   readonly discarding: boolean;
   /** The sender was to hand the group over, and cannot let go of it. */
   readonly stuck: boolean;
+  /** The sender allows the receiver to promote the devices of guests that come to it while they run. */
+  readonly inviting: boolean;
   /** The sender's record on disk still says that it may start the group alone. */
   readonly sole: boolean;
   /** Resources up, resources in all, resources given up. */

@@ -4,6 +4,7 @@ import type { Effect, Ledger, LedgerGroup } from './events.ts';
 import type { Facts } from './facts.ts';
 import type { GroupReport } from './heartbeat.ts';
 import { silenceMs } from './membership.ts';
+import { isBeside, isPeerWriting } from './migration.ts';
 import { isSame } from './same.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
@@ -34,15 +35,17 @@ function ownershipOf(state: State, group: GroupState, facts: Facts, known: Ledge
     const { generation } = phase;
     const isKnown = known.owner === self && known.generation === generation;
     const sole = isKnown ? isSole(state, known, facts) : cannotReturn(state, facts);
-    const writer = hasPromoted(group) ? self : known.writer;
+    const writer = hasPromoted(group) && !isBeside(facts) ? self : known.writer;
     return { ...known, generation, owner: self, writer, sole };
   }
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'departed';
   if (isHeard && report !== null && isNewer(state, report, known)) {
-    const { generation, owner, writer } = report;
+    const { generation, owner } = report;
+    const writer = generation === known.generation && known.writer === peer ? peer : report.writer;
     return { ...known, generation, owner, writer, sole: false };
   }
-  return { ...known, sole: known.sole && state.verdict.kind !== 'alive' };
+  const writer = isPeerWriting(state, group) ? peer : known.writer;
+  return { ...known, writer, sole: known.sole && state.verdict.kind !== 'alive' };
 }
 
 function hasPromoted({ resources }: GroupState): boolean {

@@ -144,7 +144,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
   const resources = group.resources.map((resource) => ({
     ...resource,
     reconnects: 0,
-    ...(settles ? {} : { failures: 0, retryAt: null }),
+    ...(settles ? {} : { failures: 0, retryAt: null, migrationFailed: false }),
     ...(isNewGeneration ? { starts: [], quarantined: null, leftOut: false, lastError: null } : {}),
   }));
   const moved: GroupState = {

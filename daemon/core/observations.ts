@@ -2,6 +2,7 @@
 
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
+import { standsIdle } from './migration.ts';
 import { note } from './notes.ts';
 import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
@@ -39,7 +40,10 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   const group = state.groups.find(({ policy }) => policy.name === event.group);
   const resource = group?.resources.find(({ id }) => id === event.resource);
   if (group === undefined || resource === undefined) return state;
-  const seen = putGroup(state, putResource(group, observeStorage(resource, event.storage, state.now)));
+  const seen = putGroup(
+    state,
+    putResource(group, observeStorage(resource, event.storage, state.now, standsIdle(group, resource))),
+  );
   const status = storageAsResource(event.storage);
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);
 }

@@ -6,6 +6,7 @@ import type { Effect, ResourceAction } from './events.ts';
 import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { awaitedGuests, leftOutNote, withoutMemory } from './guests.ts';
+import { mayStandBeside, migrationAction } from './migration.ts';
 import { quarantineNote } from './notes.ts';
 import { maxStartFailures } from './outcomes.ts';
 import { isStorage, type MonotonicMs, type ResourceId, type ResourcePolicy } from './policy.ts';
@@ -89,7 +90,8 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
   if (isAboutToConnect(state, group, resource)) return false;
   if (policy.kind === 'drbd' && mustMarkFirst(state, group, resource)) return false;
-  if (policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest) return false;
+  const isHeld = policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest;
+  if (isHeld && !mayStandBeside(state, group, policy.id, facts)) return false;
   const isUp = ({ status, operation }: ResourceState) => status?.kind === 'up' && !isGoingDown(operation);
   const needed = group.resources.filter(({ id }) => policy.needs.includes(id));
   if (!needed.every(isUp)) return false;
@@ -120,6 +122,9 @@ function mustMarkFirst(state: State, group: GroupState, resource: ResourceState 
   return state.policy.witness !== null && isApart && !isVouchedFor && !loneMarkStands(state, group);
 }
 
+/** What waits for others to be down; what is done at once does not wait for it. */
+const inOrder: ReadonlySet<ResourceAction> = new Set(['stop', 'save', 'migrate']);
+
 /** In order, addresses are let go first, and what others need is let go last; at once, everything together. */
 function mayTakeDown(
   state: State,
@@ -131,7 +136,7 @@ function mayTakeDown(
   if (action === 'destroy' && isStorage(policy.kind)) {
     return dependentsAreDown(group, policy.id) || holdsUpIO(group, policy.id);
   }
-  if (action !== 'stop' && action !== 'save') return true;
+  if (!inOrder.has(action) || group.phase.kind !== 'stopping') return true;
   const notDown = group.resources.filter(({ status }) => status?.kind !== 'down').map(({ id }) => id);
   const waitsFor = group.policy.resources.filter(
     (other) =>
@@ -203,9 +208,12 @@ function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
       return policy.stopMs;
     case 'save':
       return policy.guest?.saveMs ?? policy.stopMs;
+    case 'migrate':
+      return policy.guest?.migrateMs ?? policy.stopMs;
     case 'freeze':
       return freezeDeadlineMs;
     case 'destroy':
+    case 'reject':
       return destroyDeadlineMs;
     default:
       return policy.startMs;
@@ -226,12 +234,15 @@ export function reconcile(
   for (const policy of group.policy.resources) {
     const resource = current.resources.find(({ id }) => id === policy.id);
     if (resource === undefined) continue;
+    const passing = migrationAction(next, current, resource, policy, wanted, facts);
     const action =
-      actionFor(resource, policy, wanted, group.phase) ?? storageAction(state, group, resource, facts);
+      passing !== undefined
+        ? passing
+        : (actionFor(resource, policy, wanted, group.phase) ?? storageAction(state, group, resource, facts));
     if (resource.operation !== null) {
       const { operation } = resource;
       const isOpposed = bringsUp(operation.action) && wanted !== 'up';
-      const isInOrder = operation.action === 'stop' || operation.action === 'save';
+      const isInOrder = inOrder.has(operation.action);
       const isTooGentle = isInOrder && wanted === 'destroyed';
       if ((isOpposed || isTooGentle) && wanted !== 'as-it-is' && !operation.cancelled) {
         emit({ kind: 'cancel-operation', operation: operation.id });
@@ -275,6 +286,7 @@ export function reconcile(
     current = putResource(current, {
       ...resource,
       leftOut: false,
+      paired: resource.paired || action === 'allow-two',
       operation: { id, action, since: state.now, cancelled: false },
       retryAt: null,
       starts: action === 'start' ? [...recent(resource.starts, state.now), state.now] : resource.starts,

@@ -7,6 +7,7 @@ import { bringsUp, keepsRole, type ResourceState, withStatus } from './resource.
 /** A guest that fails to start this many times in a row is waited for no longer; and given up, if that is known. */
 export const maxStartFailures = 3;
 const unseenRetryMs = 1000;
+const notSeenYet = 'it has been ended, unless its giver had let go of it';
 const notSeenSince = 'it has not been seen since it was demoted';
 
 /** Nobody waits for it any longer: it is given up, left out, or has failed again and again. */
@@ -22,6 +23,7 @@ function statusAfter(
 ): ResourceStatus {
   if (bringsUp(action)) return { kind: 'up' };
   if (action === 'freeze') return { kind: 'paused' };
+  if (action === 'reject') return { kind: 'unknown', message: notSeenYet };
   const isSeen = policy.kind !== 'drbd' || storage?.role === 'secondary';
   return isSeen ? { kind: 'down' } : { kind: 'unknown', message: notSeenSince };
 }
@@ -39,6 +41,7 @@ export function finishOperation(
   if (action === undefined) return resource;
   const isInVain = action === 'connect' && ended.storage?.connection !== 'connected';
   const reconnects = ended.reconnects + (isInVain ? 1 : 0);
+  if (action === 'allow-two' || action === 'forbid-two') return afterPairing(ended, action, outcome, now);
   if (keepsRole(action) && outcome.kind === 'done') {
     return { ...ended, reconnects, failures: 0, retryAt: now + unseenRetryMs, lastError: null };
   }
@@ -54,7 +57,8 @@ export function finishOperation(
     };
   }
   const cancelled = resource.operation?.cancelled === true;
-  const failures = cancelled ? resource.failures : resource.failures + 1;
+  const isInPassing = action === 'migrate' || action === 'reject';
+  const failures = cancelled || isInPassing ? resource.failures : resource.failures + 1;
   const status =
     outcome.kind === 'unknown' && !keepsRole(action)
       ? { kind: 'unknown' as const, message: outcome.message }
@@ -64,9 +68,24 @@ export function finishOperation(
   return {
     ...withStatus(ended, status, now),
     inDoubt: ended.inDoubt || (bringsUp(action) && outcome.kind === 'unknown'),
+    migrationFailed: ended.migrationFailed || action === 'migrate',
     failures,
     lastError: cancelled ? resource.lastError : outcome.message,
     retryAt: cancelled ? null : now + Math.min(30_000, 500 * 2 ** failures),
     quarantined: isLast ? outcome.message : ended.quarantined,
   };
+}
+
+/** Until it is known to be forbidden, DRBD may allow it. */
+function afterPairing(
+  ended: ResourceState,
+  action: 'allow-two' | 'forbid-two',
+  outcome: Outcome,
+  now: MonotonicMs,
+): ResourceState {
+  if (outcome.kind === 'done') {
+    return { ...ended, paired: action === 'allow-two', failures: 0, retryAt: null, lastError: null };
+  }
+  const failures = ended.failures + 1;
+  return { ...ended, failures, lastError: outcome.message, retryAt: now + unseenRetryMs };
 }

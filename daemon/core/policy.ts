@@ -44,6 +44,8 @@ export interface GuestPolicy {
   readonly memoryMiB: number;
   /** In a handover its memory is kept, which may take this long, milliseconds; null: it is shut down. */
   readonly saveMs: number | null;
+  /** In a handover it goes while it runs, which may take this long, milliseconds; null: it does not. */
+  readonly migrateMs: number | null;
 }
 
 export interface ResourcePolicy {

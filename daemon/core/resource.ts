@@ -40,6 +40,10 @@ export interface ResourceState {
   } | null;
   /** It was to be brought up and nobody knows what came of it: it may still come up, until it has been taken down. */
   readonly inDoubt: boolean;
+  /** Of a guest that was to go to the peer while it runs: that has failed, and it goes another way. */
+  readonly migrationFailed: boolean;
+  /** Of a DRBD device: DRBD may allow it to be primary on both nodes. */
+  readonly paired: boolean;
   /** Failed attempts in a row. */
   readonly failures: number;
   readonly retryAt: MonotonicMs | null;
@@ -68,6 +72,8 @@ export function freshResource(policy: ResourcePolicy, aheadSince: MonotonicMs | 
     asserted: false,
     operation: null,
     inDoubt: false,
+    migrationFailed: false,
+    paired: false,
     failures: 0,
     retryAt: null,
     starts: [],
@@ -93,7 +99,14 @@ export function isGoingDown(operation: ResourceState['operation']): boolean {
   return operation !== null && takesDown.has(operation.action);
 }
 
-const takesDown: ReadonlySet<ResourceAction> = new Set(['stop', 'save', 'destroy', 'freeze']);
+const takesDown: ReadonlySet<ResourceAction> = new Set([
+  'stop',
+  'save',
+  'migrate',
+  'reject',
+  'destroy',
+  'freeze',
+]);
 
 /** Something is under way that may bring it up at any moment. */
 export function isComingUp({ operation }: ResourceState): boolean {
@@ -118,7 +131,13 @@ export function isPartDown({ policy, resources }: Parts, part: 'address' | 'rest
   return resources.every((resource) => isDown(resource) || !isOfPart(resource));
 }
 
-const rolekeepers: ReadonlySet<ResourceAction> = new Set(['outdate', 'connect', 'discard']);
+const rolekeepers: ReadonlySet<ResourceAction> = new Set([
+  'outdate',
+  'connect',
+  'discard',
+  'allow-two',
+  'forbid-two',
+]);
 
 /** Of a device that is done while it stays in the role that it has. */
 export const keepsRole = (action: ResourceAction) => rolekeepers.has(action);

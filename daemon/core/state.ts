@@ -2,6 +2,7 @@
 
 import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
+import { isPairable } from './migration.ts';
 import type { GroupName, GroupPolicy, MonotonicMs, Policy } from './policy.ts';
 import { freshResource, type ResourceState } from './resource.ts';
 import {
@@ -276,9 +277,10 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       since: at,
       rule: 'start',
       needsRevision: 0,
-      resources: group.resources.map((resource) =>
-        freshResource(resource, ledgerGroup(ledger, group.name).alone ? at : null),
-      ),
+      resources: group.resources.map((resource) => ({
+        ...freshResource(resource, ledgerGroup(ledger, group.name).alone ? at : null),
+        paired: isPairable(group, resource.id), // By an earlier run of the daemon.
+      })),
       grant: null,
       offer: null,
       pullSince: null,

@@ -4,6 +4,7 @@
 import type { Disk, OutdatingAnswer, ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
+import { standsIdle } from './migration.ts';
 import type { GroupName, MonotonicMs } from './policy.ts';
 import type { ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
@@ -33,7 +34,9 @@ export function noteLoneWrites(state: State): State {
     const isPeerAlone = peerReport(state, name)?.alone === true;
     const resources = group.resources.map((resource) => {
       const inSync = isInSync(state, resource, isPeerAlone);
-      return inSync === resource.inSync ? resource : { ...resource, inSync };
+      const aheadSince = resource.aheadSince ?? (goesAheadNow(group, resource) ? state.now : null);
+      const isNews = inSync !== resource.inSync || aheadSince !== resource.aheadSince;
+      return isNews ? { ...resource, inSync, aheadSince } : resource;
     });
     const isNews = resources.some((resource, index) => resource !== group.resources[index]);
     if (isNews) next = putGroup(next, { ...group, resources });
@@ -44,6 +47,13 @@ export function noteLoneWrites(state: State): State {
 
 /** For so long after a stall of ours, what DRBD showed may be of before it, milliseconds. */
 const shownAnewMs = 5000;
+
+/** Somebody has begun to write to a device that nobody did when it was parted from its mirror. */
+function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
+  const { storage } = resource;
+  if (!resource.paired || storage?.role !== 'primary' || storage.connection === 'connected') return false;
+  return !standsIdle(group, resource);
+}
 
 /** Two that hear each other and are connected know better than the witness did when it was asked last. */
 export function areKnownInStep(
@@ -273,10 +283,11 @@ export function observeStorage(
   resource: ResourceState,
   storage: StorageStatus,
   now: MonotonicMs,
+  isIdle: boolean,
 ): ResourceState {
   const isHeard = storage.connection === 'connected';
   const isSame = isHeard && storage.disk === 'up-to-date';
-  const isPrimary = storage.role === 'primary' || resource.storage?.role === 'primary';
+  const isPrimary = !isIdle && (storage.role === 'primary' || resource.storage?.role === 'primary');
   return {
     ...resource,
     storage,

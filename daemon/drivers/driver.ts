@@ -5,6 +5,7 @@ import type { BasicAction, Outcome, ResourceStatus } from '../core/events.ts';
 export type {
   BasicAction,
   Disk,
+  GuestAction,
   Outcome,
   ResourceAction,
   ResourceStatus,
@@ -20,6 +21,9 @@ export interface ResourceDriver {
   perform(action: BasicAction, signal: AbortSignal): Promise<Outcome>;
   /** Of a guest that can be ended with its memory kept for its next start; as `perform`. */
   save?(signal: AbortSignal): Promise<Outcome>;
+  /** Of a guest that can go to the peer while it runs, and come from there: as `perform`. */
+  migrate?(signal: AbortSignal): Promise<Outcome>;
+  reject?(signal: AbortSignal): Promise<Outcome>;
   /** The same action as shell commands, in order, for --dry-run. */
   commands(action: BasicAction): readonly string[];
   /** Stops watching and announcing. Leaves the resource as it is. */

@@ -1,7 +1,7 @@
 // What the runtime does with one resource, whatever its driver: a mirrored disk tells more than whether it is up, and
 // knows actions that the others do not.
 
-import type { ResourceAction, StorageStatus } from '../core/events.ts';
+import type { GuestAction, ResourceAction, StorageAction, StorageStatus } from '../core/events.ts';
 import type { DrbdDriver } from '../drivers/drbd/drbd.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
@@ -18,16 +18,32 @@ export interface Driven {
   close(): Promise<void>;
 }
 
+const guestActions: ReadonlySet<ResourceAction> = new Set([
+  'save',
+  'migrate',
+  'reject',
+] satisfies GuestAction[]);
+const storageActions: ReadonlySet<ResourceAction> = new Set([
+  'outdate',
+  'connect',
+  'discard',
+  'allow-two',
+  'forbid-two',
+] satisfies StorageAction[]);
+
+const isGuestAction = (action: ResourceAction): action is GuestAction => guestActions.has(action);
+const isStorageAction = (action: ResourceAction): action is StorageAction => storageActions.has(action);
+
 /** Addresses, file systems and guests. */
 export function plainly(driver: ResourceDriver): Driven {
   return {
     observe: async (signal) => ({ kind: 'status', status: await driver.observe(signal) }),
     async perform(action, _forced, signal) {
-      if (action === 'outdate' || action === 'connect' || action === 'discard')
-        throw new Error(`${action} is for storage only`);
-      if (action !== 'save') return driver.perform(action, signal);
-      if (driver.save === undefined) throw new Error('it cannot be saved');
-      return driver.save(signal);
+      if (isStorageAction(action)) throw new Error(`${action} is for storage only`);
+      if (!isGuestAction(action)) return driver.perform(action, signal);
+      const special = driver[action]?.bind(driver);
+      if (special === undefined) throw new Error(`it knows no ${action}`);
+      return special(signal);
     },
     commands: (action) => driver.commands(action),
     close: () => driver.close(),
@@ -82,7 +98,7 @@ export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: Mirro
       return { kind: 'storage', storage: storageSeen(storage, driver.trouble()) };
     },
     async perform(action, forced, signal) {
-      if (action === 'save') throw new Error('a disk is not saved');
+      if (isGuestAction(action)) throw new Error(`${action} is for guests only`);
       if (action === 'freeze') void watch.letGo();
       if (!letsGo.has(action)) return await driver.perform(action, forced, signal);
       acting += 1;

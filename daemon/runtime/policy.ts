@@ -169,6 +169,7 @@ function buildGuest({ config, memoryMiB }: KnownGuest, needs: readonly string[])
       startDelayMs,
       memoryMiB,
       saveMs: config.handover === 'save' ? saveMs : null,
+      migrateMs: null,
     },
   };
 }

@@ -36,6 +36,7 @@ const guestStatuses = [
   'down',
   'paused',
   'failed',
+  'incoming',
 ] as const satisfies readonly GuestRemark['status'][];
 
 /** More do not fit into a packet. */

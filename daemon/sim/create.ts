@@ -121,6 +121,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
         answersAt: Infinity,
         copy: { image: null, writer: 0 },
         process: 0,
+        arrival: null,
         refusesSave: refusesSave(model.options, resource),
       });
     }

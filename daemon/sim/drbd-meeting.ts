@@ -82,6 +82,7 @@ function judge(mirror: Mirror): Meeting {
     isSplitBrain,
   });
   if (primary.discardMyData && secondary.discardMyData) return refused(both);
+  if (primary.twoAllowed !== secondary.twoAllowed) return refused(both); // "incompatible allow-two-primaries settings"
   const stranger = both.find((self) => isStranger(self, otherOf(mirror, self)));
   if (stranger !== undefined) return refused([stranger]);
 
@@ -101,7 +102,8 @@ function judge(mirror: Mirror): Meeting {
     const full = verdict.kind === 'resync' && verdict.full;
     return { kind: 'resync', source, target, full, isWanted: isDecided || target.discardMyData };
   }
-  if (primary.role === 'primary' && secondary.role === 'primary') return refused(both);
+  const areBoth = primary.role === 'primary' && secondary.role === 'primary';
+  if (areBoth && !primary.twoAllowed) return refused(both);
   return { kind: 'equal' };
 }
 

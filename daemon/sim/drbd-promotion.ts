@@ -50,6 +50,7 @@ export function promote(
   const finish = (outcome: PromoteOutcome) => {
     if (options.alone && self.connection === 'standalone') {
       self.connection = 'connecting';
+      self.twoAllowed = false;
       seek(mirror);
     }
     tell(outcome);
@@ -80,7 +81,8 @@ export function promote(
 function objection(mirror: Mirror, { self, raisesDisk, passesPeer }: Promotion): PromoteOutcome | null {
   const disk = raisesDisk === 'no' ? self.disk : 'up-to-date';
   if (self.connection === 'connected') {
-    if (self.peerRole === 'primary') return 'multiple-primaries';
+    const isAllowed = self.twoAllowed && otherOf(mirror, self).twoAllowed;
+    if (self.peerRole === 'primary' && !isAllowed) return 'multiple-primaries';
     return disk === 'up-to-date' || self.peerDisk === 'up-to-date' ? null : 'need-up-to-date';
   }
   if (disk !== 'up-to-date') return 'need-up-to-date';

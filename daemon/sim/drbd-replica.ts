@@ -46,6 +46,8 @@ export interface Replica {
   session: number;
   connectCount: number;
   discardMyData: boolean;
+  /** allow-two-primaries; what is set by hand lasts until it connects by its configuration again. */
+  twoAllowed: boolean;
   /** A disconnect waits for the peer's word, or for the peer's loss. */
   leaving: boolean;
   whenLost: Array<() => void>;
@@ -100,6 +102,7 @@ export function createReplica(side: Side, generation: number): Replica {
     session: 0,
     connectCount: 0,
     discardMyData: false,
+    twoAllowed: false,
     leaving: false,
     whenLost: [],
     exposed: generation,
@@ -163,6 +166,7 @@ export function losePower(self: Replica): void {
   self.generationDue = false;
   self.session = 0;
   self.discardMyData = false;
+  self.twoAllowed = false;
   self.leaving = false;
   self.whenLost = [];
   if (self.resync !== null) self.resync.running = false;

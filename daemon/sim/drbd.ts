@@ -115,6 +115,8 @@ export interface Drbd {
   /** Does nothing unless the side stands alone. A primary cannot discard its data. */
   connect(side: Side, options: { readonly discardMyData: boolean }): void;
   disconnect(side: Side): void;
+  /** net-options --allow-two-primaries: told to the other side where they are connected. Refused while both are primary. */
+  allowTwo(side: Side, allowed: boolean): 'done' | 'refused';
   open(side: Side): void;
   close(side: Side): void;
   /**
@@ -152,6 +154,13 @@ function outdate(self: Replica): 'done' | 'refused' {
   if (!self.powered || self.role === 'primary' || self.connection === 'connected') return 'refused';
   if (isWhole(self.disk)) self.disk = 'outdated';
   return self.disk === 'outdated' ? 'done' : 'refused';
+}
+
+function allowTwo(mirror: Mirror, self: Replica, allowed: boolean): 'done' | 'refused' {
+  if (!self.powered || (!allowed && self.role === 'primary' && self.peerRole === 'primary')) return 'refused';
+  self.twoAllowed = allowed;
+  if (isLive(mirror, self)) otherOf(mirror, self).twoAllowed = allowed;
+  return 'done';
 }
 
 function setLink(mirror: Mirror, up: boolean): void {
@@ -210,6 +219,7 @@ function connect(mirror: Mirror, self: Replica, discardMyData: boolean): void {
   if (!self.powered || self.connection !== 'standalone') return;
   if (discardMyData && self.role === 'primary') return;
   self.connection = 'connecting';
+  self.twoAllowed = false;
   self.discardMyData = discardMyData;
   seek(mirror);
 }
@@ -288,6 +298,7 @@ export function createDrbd(options: DrbdOptions): Drbd {
       flush(mirror);
     },
     disconnect: command(disconnect),
+    allowTwo: (side, allowed) => allowTwo(mirror, replicas[side], allowed),
     open: (side) => {
       const self = replicas[side];
       if (self.powered && self.role === 'primary') self.openers += 1;

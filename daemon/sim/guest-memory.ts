@@ -5,7 +5,8 @@ import { type GuestDisk, peerOf, type Thing, thingOf } from './model.ts';
 
 type Change = Partial<GuestDisk>;
 
-const mayBeSaved = ({ policy: { guest } }: Thing) => guest !== undefined && guest.saveMs !== null;
+const mayBeSaved = ({ policy: { guest } }: Thing) =>
+  guest !== undefined && (guest.saveMs !== null || guest.migrateMs !== null);
 
 /** Whose copies hold what is written on this host, the one that is read here first. Without a mirror: what both share. */
 function copiesOf(thing: Thing): readonly Thing[] {
@@ -61,6 +62,31 @@ export function useMemory(thing: Thing, write: () => boolean): void {
     image: image.number,
     sameDisk: writer === image.process,
     lastingly,
+    newest,
+  });
+}
+
+/** All of its memory is on its way to the other host, as of this disk. */
+export function keepMemoryOf(thing: Thing): void {
+  put(thing, { writer: thing.process }, true);
+}
+
+/** What came in goes on. */
+export function tellArrival(there: Thing, process: number): void {
+  const { model, side } = there.host;
+  const { writer } = (copiesOf(there)[0] ?? there).copy;
+  there.process = process;
+  const newest = there.disks.every(({ device }) => device?.drbd.isNewest(side) !== false);
+  const image = model.nextProcess;
+  model.nextProcess += 1;
+  model.trace?.({
+    kind: 'restored',
+    at: model.agenda.now(),
+    side,
+    resource: there.policy.id,
+    image,
+    sameDisk: writer === process,
+    lastingly: true,
     newest,
   });
 }

@@ -69,6 +69,8 @@ export interface Thing {
   copy: GuestDisk;
   /** Of a guest: the number of the process that runs. */
   process: number;
+  /** Of a guest that comes in: the migration, and the process whose whole memory is here; null: it does not. */
+  arrival: { readonly operation: Operation; process: number | null } | null;
   /** It cannot be saved, for what it is made of. */
   readonly refusesSave: boolean;
 }

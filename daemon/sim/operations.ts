@@ -4,6 +4,7 @@
 import type { Effect, Outcome, ResourceAction } from '../core/events.ts';
 import { isStorage, type ResourcePolicy } from '../core/policy.ts';
 import { post } from './daemon.ts';
+import { beginMigration, finishMigration } from './migration.ts';
 import {
   about,
   daemonStandsStill,
@@ -49,7 +50,9 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
   trace(operation, 'started');
   model.agenda.later(deadlineMs / host.clock.rate, overdue, operation);
   const tookMs = about(host.chance, (model.options.durations ?? defaultDurations)(thing.policy, action));
-  switch (breakageOf(thing, action)) {
+  const breakage = breakageOf(thing, action);
+  if (action === 'migrate' && (breakage === 'ok' || breakage === 'late')) beginMigration(operation);
+  switch (breakage) {
     case 'ok':
       model.agenda.later(tookMs, takeEffect, operation);
       return;
@@ -67,7 +70,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
 }
 
 /** What goes another way when it is broken; by force it goes, unless it is stuck. */
-const gentle: ReadonlySet<ResourceAction> = new Set(['start', 'stop', 'save']);
+const gentle: ReadonlySet<ResourceAction> = new Set(['start', 'stop', 'save', 'migrate']);
 
 function breakageOf({ broken }: Thing, action: ResourceAction): Thing['broken'] {
   return broken === 'stuck' || gentle.has(action) ? broken : 'ok';
@@ -94,6 +97,13 @@ function takeEffect(operation: Operation): void {
   }
   if (action === 'stop' || action === 'save' || action === 'destroy')
     thing.takenDownAt = host.model.agenda.now();
+  if (action === 'migrate') {
+    finishMigration(operation, (problem, isKnown) => {
+      if (isKnown || problem === null) end(operation, problem);
+      else tell(operation, { kind: 'unknown', message: problem });
+    });
+    return;
+  }
   if (thing.device === null) {
     end(operation, changeThing(thing, action));
     return;
@@ -123,7 +133,7 @@ function tell(operation: Operation, outcome: Outcome): void {
   if (thing.operation === operation) thing.operation = null;
   trace(operation, outcome);
   post(host, { kind: 'operation-finished', at: 0, operation: id, outcome });
-  if (outcome.kind !== 'done') lookSoon(thing, 20);
+  if (outcome.kind !== 'done' || operation.action === 'reject') lookSoon(thing, 20);
   else if (thing.running === 'up') seeUp(thing);
 }
 

@@ -5,6 +5,7 @@ import type { ResourceAction } from '../core/events.ts';
 import { post } from './daemon.ts';
 import { askGuest, boot } from './guest-answers.ts';
 import { dropMemory, noteWrite, saveMemory, useMemory } from './guest-memory.ts';
+import { goOnThere } from './migration.ts';
 import { about, type Host, peerOf, standsStill, type Thing, thingOf } from './model.ts';
 import { reaches } from './network.ts';
 import type { Running } from './trace.ts';
@@ -54,6 +55,7 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
     case 'start':
       if (running === 'paused') return 'it is there already, and paused';
       if (running === 'failed') return crashed;
+      if (running === 'incoming') return 'it is there already, and comes in';
       if (!disksOpen(thing)) return 'its disk cannot be opened: the device is not primary';
       if (running === 'down') useMemory(thing, () => writeTo(thing));
       setRunning(thing, 'up');
@@ -61,6 +63,10 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
     case 'resume':
       if (running === 'down') return 'there is no process to resume';
       if (running === 'failed') return crashed;
+      if (running === 'incoming') {
+        goOnThere(thing);
+        return null;
+      }
       if (running === 'paused') tellResumed(thing);
       setRunning(thing, 'up');
       return null;
@@ -73,6 +79,9 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
       if (problem === null) setRunning(thing, 'down');
       return problem;
     }
+    case 'reject':
+      if (running === 'incoming') setRunning(thing, 'down');
+      return null;
     default:
       setRunning(thing, 'down');
       return null;
@@ -93,7 +102,7 @@ function tellResumed({ host: { model, side }, disks }: Thing): void {
   }
 }
 
-function disksOpen({ host, disks }: Thing): boolean {
+export function disksOpen({ host, disks }: Thing): boolean {
   return disks.every(({ device }) => device?.drbd.status(host.side).role === 'primary');
 }
 
@@ -103,6 +112,7 @@ export function setRunning(thing: Thing, running: Running): void {
   const before = thing.running;
   if (before === running) return;
   thing.running = running;
+  if (running === 'down') thing.arrival = null;
   if (host.up && (before === 'down') !== (running === 'down')) {
     for (const { device } of disks) {
       if (running === 'down') device?.drbd.close(host.side);
@@ -200,6 +210,7 @@ const statuses = {
   up: { kind: 'up' },
   down: { kind: 'down' },
   paused: { kind: 'paused' },
+  incoming: { kind: 'incoming' },
   failed: { kind: 'failed', message: 'it has crashed' },
 } as const;
 

@@ -156,8 +156,13 @@ export function changeDevice({ thing, action, forced }: Operation, told: (proble
       if (action === 'discard') drbd.disconnect(side);
       drbd.connect(side, { discardMyData: action === 'discard' });
       return told(null);
+    case 'allow-two':
+    case 'forbid-two':
+      return told(drbd.allowTwo(side, action === 'allow-two') === 'done' ? null : 'both are primary');
     case 'save':
-      throw new Error('a device is not saved');
+    case 'migrate':
+    case 'reject':
+      throw new Error(`${action} is for guests only`);
   }
 }
 

@@ -18,10 +18,10 @@ import type { State } from '../core/state.ts';
 import type { Action, Side } from './action.ts';
 
 /**
- * What a resource really is on a host: a process that runs, is paused or has crashed, an address that is set, a device
- * promoted.
+ * What a resource really is on a host: a process that runs, is paused, comes in from the other host or has crashed, an
+ * address that is set, a device promoted.
  */
-export type Running = 'up' | 'paused' | 'failed' | 'down';
+export type Running = 'up' | 'paused' | 'incoming' | 'failed' | 'down';
 
 export type PowerReason = 'fault' | 'fenced' | 'watchdog' | 'operator';
 

@@ -1,6 +1,6 @@
 // The rules about what a daemon does and says (S5, S6, L3), read from the steps of its core.
 
-import type { Effect, Event } from '../../daemon/core/events.ts';
+import type { Effect, Event, ResourceAction } from '../../daemon/core/events.ts';
 import { explainObstacle } from '../../daemon/core/obstacles.ts';
 import type { State } from '../../daemon/core/state.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
@@ -127,13 +127,19 @@ function areEqual<T extends object>(was: T, is: T, exempt: readonly (keyof T)[])
   return true;
 }
 
-/** S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. */
+const inOrder: ReadonlySet<ResourceAction> = new Set(['stop', 'save', 'migrate']);
+
+/**
+ * S7. In an orderly stop a guest waits for the addresses, a disk for its guests; what cannot be stopped holds nobody up. A
+ * group that is not being stopped may let go of a disk that was promoted for guests which do not come after all.
+ */
 export function stopsInOrder({ report }: Context): Checker {
   const check = ({ at, side, after }: Stepped, effect: Effect) => {
-    if (effect.kind !== 'start-operation' || (effect.action !== 'stop' && effect.action !== 'save')) return;
+    if (effect.kind !== 'start-operation' || !inOrder.has(effect.action)) return;
     const group = after.groups.find(({ policy }) => policy.name === effect.group);
     if (group === undefined) return;
-    const isAddress = effect.resource.startsWith('address:');
+    const isStopping = group.phase.kind === 'stopping';
+    const isAddress = effect.resource.startsWith('address:') || (!isStopping && effect.resource.startsWith('drbd:'));
     for (const { id, status, failures } of group.resources) {
       const policy = group.policy.resources.find((one) => one.id === id);
       const isFirst = policy?.needs.includes(effect.resource) || (policy?.kind === 'address' && !isAddress);

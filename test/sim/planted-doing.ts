@@ -164,7 +164,7 @@ export const doing: readonly Defect[] = [
     name: 'stops-in-any-order',
     what: 'an orderly stop ends everything at once',
     file: 'operations.ts',
-    find: "if (action !== 'stop' && action !== 'save') return true;",
+    find: "if (!inOrder.has(action) || group.phase.kind !== 'stopping') return true;",
     replace: "if (action !== 'outdate') return true;",
     variants: evidence,
   },

@@ -42,7 +42,7 @@ const words: { readonly [K in keyof Setup]?: readonly unknown[] } = {
   drbd: [...drbdFencings, 'none'],
   failback: ['manual', 'automatic'],
   guestsOn: ['device', 'filesystem'],
-  guests: ['plain', 'ordered'],
+  guests: ['plain', 'ordered', 'live'],
 };
 
 /** Clocks may be slow as well as fast. */

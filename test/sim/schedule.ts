@@ -106,6 +106,15 @@ function drawGuests(seed: number): Pick<Setup, 'guestsOn' | 'guests'> {
   };
 }
 
+/** Also from a stream of its own: two primaries are for disks whose IO stands still when they lose each other. */
+function withLiveGuests(setup: Setup, seed: number): Setup {
+  const isFit = setup.drbd === 'resource-and-stonith' && setup.guests === 'plain';
+  if (!isFit || chanceOf(seed, 'live')() >= liveShare) return setup;
+  return { ...setup, guestsOn: 'device', guests: 'live' };
+}
+
+const liveShare = 0.3;
+
 function drawSetup(chance: Chance, variant: Variant, guests: ReturnType<typeof drawGuests>): Setup {
   const guard = guardOf[variant];
   const [keepaliveMs, warntimeMs, deadtimeMs] = pick(chance, paces);
@@ -302,7 +311,7 @@ const comesBack = ({ steps: [lost], quietUntilMs: atMs }: QuietLoss): readonly S
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
-  const setup = drawSetup(chance, variant, drawGuests(seed));
+  const setup = withLiveGuests(drawSetup(chance, variant, drawGuests(seed)), seed);
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
   const draw: Draw = {
     chance,

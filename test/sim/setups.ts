@@ -31,8 +31,11 @@ export interface Setup {
   readonly drbd: NonNullable<DrbdTimes['fencing']> | 'none';
   /** Are the guests in a file system on their device, or on the device itself? */
   readonly guestsOn: 'device' | 'filesystem';
-  /** plain: they start beside each other, whatever memory there is, and are shut down. ordered: as in `ordered`. */
-  readonly guests: 'plain' | 'ordered';
+  /**
+   * plain: they start beside each other, whatever memory there is, and are shut down. ordered: as in `ordered`. live: each
+   * has a device of its own and goes to the other node while it runs.
+   */
+  readonly guests: 'plain' | 'ordered' | 'live';
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -78,7 +81,14 @@ export const plainSetup: Setup = {
 const guestMiB = 1024;
 /** All guests of one group, not of both. */
 const guestMemoryMiB = 2 * guestMiB;
-const unordered = { after: [], readyMs: null, startDelayMs: 0, memoryMiB: guestMiB, saveMs: null } as const;
+const unordered = {
+  after: [],
+  readyMs: null,
+  startDelayMs: 0,
+  memoryMiB: guestMiB,
+  saveMs: null,
+  migrateMs: null,
+} as const;
 
 /** mail comes first and is waited for, web needs it; of both groups on one host the one of least priority is left out. */
 const ordered: Readonly<Record<ResourceId, GuestPolicy>> = {
@@ -87,7 +97,11 @@ const ordered: Readonly<Record<ResourceId, GuestPolicy>> = {
   'guest:till': { ...unordered, priority: 5, saveMs: 1200 },
 };
 
+const live: GuestPolicy = { ...unordered, priority: 0, migrateMs: 3000 };
+const devicesAlone: Readonly<Record<ResourceId, string>> = { 'guest:web': 'drbd:r2' };
+
 const savingMs = 200;
+const migratingMs = 400;
 const promoteMs = 20;
 const mountMs = 30;
 /** How long DRBD asks a dead peer before it lets itself be promoted past it. */
@@ -107,17 +121,22 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
   const plain = { startMs, stopMs };
   const isMounted = hasDisk && setup.guestsOn === 'filesystem';
   const mount = device.replace('drbd:', 'filesystem:/srv/');
-  const needs = [...(hasDisk ? [device] : []), ...(isMounted ? [mount] : [])];
+  const deviceOf = (id: string) => (setup.guests === 'live' ? (devicesAlone[id] ?? device) : device);
+  const devices = [...new Set(guests.map(deviceOf))];
+  const needsOf = (id: string) => [...(hasDisk ? [deviceOf(id)] : []), ...(isMounted ? [mount] : [])];
+  const disk = (id: string) => ({ id, kind: 'drbd', needs: [], ...plain }) as const;
   return [
     { id: address, kind: 'address', needs: [], ...plain },
-    ...(hasDisk ? [{ id: device, kind: 'drbd', needs: [], ...plain } as const] : []),
+    ...(hasDisk ? devices.map(disk) : []),
     ...(isMounted ? [{ id: mount, kind: 'filesystem', needs: [device], ...plain } as const] : []),
-    ...guests.map((id) => ({ id, kind: 'guest', needs, ...plain, ...orderOf(setup, id) }) as const),
+    ...guests.map(
+      (id) => ({ id, kind: 'guest', needs: needsOf(id), ...plain, ...orderOf(setup, id) }) as const,
+    ),
   ] as readonly ResourcePolicy[];
 }
 
 function orderOf({ guests }: Setup, id: ResourceId): Pick<ResourcePolicy, 'guest'> {
-  const guest = guests === 'ordered' ? ordered[id] : undefined;
+  const guest = guests === 'ordered' ? ordered[id] : guests === 'live' ? live : undefined;
   return guest === undefined ? {} : { guest };
 }
 
@@ -186,6 +205,7 @@ function durationMs(setup: Setup, { kind }: ResourcePolicy, action: ResourceActi
   if (kind === 'filesystem') return mountMs;
   if (action === 'start') return setup.startMs;
   if (action === 'save') return savingMs;
+  if (action === 'migrate') return migratingMs;
   return action === 'stop' ? setup.stopMs : pauseMs;
 }
 
@@ -193,13 +213,14 @@ const storageMs = ({ guestsOn }: Setup) => promoteMs + (guestsOn === 'filesystem
 
 /** What guests wait for each other, milliseconds: for mail to be ready, then for the next look of the core, and for web. */
 function orderMs({ guests, keepaliveMs, startMs }: Setup): number {
-  if (guests === 'plain') return 0;
+  if (guests !== 'ordered') return 0;
   const { readyMs, startDelayMs } = ordered['guest:mail'] ?? unordered;
   return (readyMs ?? 0) + startDelayMs + keepaliveMs + 1.5 * startMs;
 }
 
 /** A guest that cannot be saved is shut down after that. */
-const leavingMs = ({ guests, stopMs }: Setup) => stopMs + (guests === 'ordered' ? savingMs : 0);
+const leavingMs = ({ guests, stopMs }: Setup) =>
+  stopMs + (guests === 'ordered' ? savingMs : guests === 'live' ? 2 * (migratingMs + promoteMs) : 0);
 const savesAgainMs = ({ guests }: Setup) => (guests === 'ordered' ? 1000 : 0);
 
 /** From the word to a daemon that it stop until everything runs on the other host, milliseconds: rule L2. */

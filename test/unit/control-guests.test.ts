@@ -10,7 +10,14 @@ import { uuidOf } from './support/definitions.ts';
 import { starting } from './support/situations.ts';
 
 const times = { needs: [], startMs: 5000, stopMs: 5000 } as const;
-const plain = { priority: 0, after: [], startDelayMs: 0, memoryMiB: 1024, saveMs: null } as const;
+const plain = {
+  priority: 0,
+  after: [],
+  startDelayMs: 0,
+  memoryMiB: 1024,
+  saveMs: null,
+  migrateMs: null,
+} as const;
 const policy: Policy = examplePolicy('primary', {
   resources: [
     { id: mail, kind: 'guest', ...times, guest: { ...plain, readyMs: 60_000 } },

@@ -16,6 +16,7 @@ const plain: GuestPolicy = {
   startDelayMs: 0,
   memoryMiB: 1024,
   saveMs: null,
+  migrateMs: null,
 };
 const times = { startMs: 5000, stopMs: 5000 } as const;
 

@@ -526,6 +526,8 @@ const lines: Readonly<Record<DrbdAction, readonly string[]>> = {
   outdate: ['drbdadm outdate r0'],
   connect: ['drbdadm connect r0'],
   discard: ['drbdadm disconnect r0', 'drbdadm connect --discard-my-data r0'],
+  'allow-two': ['drbdadm net-options --protocol=C --allow-two-primaries=yes r0'],
+  'forbid-two': ['drbdadm net-options --protocol=C --allow-two-primaries=no r0'],
 };
 
 test.serial('the commands are those that would be run now', async (t) => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
-import type { StorageStatus as CoreStorage, ResourceAction } from '../../daemon/core/events.ts';
+import type { StorageStatus as CoreStorage, GuestAction, ResourceAction } from '../../daemon/core/events.ts';
 import { applyEvent, type DrbdState, emptyState, parseEventLine } from '../../daemon/drivers/drbd/events2.ts';
 import { detailOf, storageOf } from '../../daemon/drivers/drbd/status.ts';
 import type { DrbdAction, StorageStatus } from '../../daemon/drivers/drbd/types.ts';
@@ -26,7 +26,7 @@ const detail = (lines: readonly string[], name = 'r0') => {
 test("the drivers' words are the core's", (t) => {
   const toCore = (value: StorageStatus): CoreStorage => value;
   const fromCore = (value: CoreStorage): StorageStatus => value;
-  const action = (value: Exclude<ResourceAction, 'save'>): DrbdAction => value;
+  const action = (value: Exclude<ResourceAction, GuestAction>): DrbdAction => value;
   const actionBack = (value: DrbdAction): ResourceAction => value;
   t.truthy([toCore, fromCore, action, actionBack]); // The compiler has judged.
 });

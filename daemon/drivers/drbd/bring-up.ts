@@ -2,14 +2,11 @@
 // allow-two-primaries put back.
 // Must not: adjust (it may cut a running connection), promote, or make metadata.
 
-import { runCommand } from '../command.ts';
 import type { Outcome } from '../driver.ts';
-import { parseConfigText, settingOf } from './config-text.ts';
 import { loadDrbdModule } from './kernel.ts';
 import { aborted, carryOut, type DrbdContext, done, seen } from './tool.ts';
+import { allowsTwo, forbidTwo } from './two-primaries.ts';
 import { type DrbdView, troubleText } from './types.ts';
-
-const showTimeoutMs = 5000;
 
 /** Only with its peer does DRBD know what the data here are worth; a peer that is there is found in this time. */
 const seekingMs = 5000;
@@ -47,12 +44,9 @@ async function bringUp(context: DrbdContext, signal: AbortSignal): Promise<Outco
     const next = `mend the disk under it, then: drbdadm attach ${resource}`;
     logger.error({ disks: detail?.disks, next }, 'it is up, but has no local disk');
   }
-  if (!(await allowsTwoPrimaries(resource, signal))) return done;
+  // Where both are primary, a guest is on its way; then the daemon has it put back at the end of that.
+  const areBoth = storage.role === 'primary' && storage.peerRole === 'primary';
+  if (areBoth || !(await allowsTwo(resource, signal))) return done;
   logger.warn('allow-two-primaries was left on, by a live migration that broke off; it is put back to no');
-  return await carryOut(context, ['net-options', '--protocol=C', '--allow-two-primaries=no'], signal);
-}
-
-async function allowsTwoPrimaries(resource: string, signal: AbortSignal): Promise<boolean> {
-  const result = await runCommand(['drbdsetup', 'show', resource], { timeoutMs: showTimeoutMs, signal });
-  return settingOf(parseConfigText(result.stdout), 'net', 'allow-two-primaries') === 'yes';
+  return await forbidTwo(context, signal);
 }

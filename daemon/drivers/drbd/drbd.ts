@@ -12,6 +12,7 @@ import { bringBack, demote, throwAway } from './demote.ts';
 import type { DrbdMonitor } from './monitor.ts';
 import { promote, promoteWords, reconnect, seekPeer } from './promote.ts';
 import { aborted, carryOut, type DrbdContext, done, drbdadmArgv, seen, shown } from './tool.ts';
+import { allowTwo, forbidTwo, twoPrimariesWords } from './two-primaries.ts';
 import type { DrbdAction, DrbdDetail, DrbdView, ResyncProgress, StorageStatus, Trouble } from './types.ts';
 import { isResourceName, troubleText, unknownStorage } from './types.ts';
 
@@ -70,6 +71,8 @@ const actions: Readonly<Record<DrbdAction, Act>> = {
   outdate: (context, _, signal) => outdate(context, signal),
   connect: (context, _, signal) => connect(context, signal),
   discard: (context, _, signal) => discard(context, signal),
+  'allow-two': (context, _, signal) => allowTwo(context, signal),
+  'forbid-two': (context, _, signal) => forbidTwo(context, signal),
 };
 
 export function createDrbdDriver(resource: string, options: DrbdDriverOptions): DrbdDriver {
@@ -261,6 +264,9 @@ function commandLines(
       return [line('connect')];
     case 'discard':
       return [...(isAlone ? [] : [leave]), line('connect', '--discard-my-data')];
+    case 'allow-two':
+    case 'forbid-two':
+      return [line(...twoPrimariesWords(action === 'allow-two'))];
     default:
       return assertNever(action);
   }

@@ -41,7 +41,14 @@ export const verdicts: Words<VerdictKind> = {
 
 export const vouchers = { operator: 0, device: 1, lease: 2 } as const;
 
-export const statuses: Words<ResourceStatus['kind']> = { down: 0, up: 1, paused: 2, unknown: 3, failed: 4 };
+export const statuses: Words<ResourceStatus['kind']> = {
+  down: 0,
+  up: 1,
+  paused: 2,
+  unknown: 3,
+  failed: 4,
+  incoming: 5,
+};
 
 export const actions: Words<ResourceAction> = {
   start: 0,
@@ -53,6 +60,10 @@ export const actions: Words<ResourceAction> = {
   connect: 6,
   discard: 7,
   save: 8,
+  migrate: 9,
+  reject: 10,
+  'allow-two': 11,
+  'forbid-two': 12,
 };
 
 export const offers: Words<OfferReason> = {

@@ -1,0 +1,193 @@
+// Guests that go to the peer while they run. For that their device is primary on both nodes for a while, which the giver
+// invites to and DRBD is told to allow only then; docs/decisions/0015-live-migration.md has the argument.
+
+import type { ResourceAction, StorageStatus } from './events.ts';
+import type { Facts } from './facts.ts';
+import type { GroupPolicy, ResourceId, ResourcePolicy } from './policy.ts';
+import { isDown, type ResourceState } from './resource.ts';
+import type { GroupState, State } from './state.ts';
+import { ledgerGroup } from './state.ts';
+
+/** How long the giver waits for its peer to promote the devices, before the guests go another way. */
+const invitationMs = 10_000;
+
+const usersOf = (group: GroupPolicy, id: ResourceId) =>
+  group.resources.filter(({ needs }) => needs.includes(id));
+
+/** It may go while it runs: on devices of its own, and nothing else. What two share would be written to on both nodes. */
+function isLive(group: GroupPolicy, { guest, needs }: ResourcePolicy): boolean {
+  if (guest === undefined || guest.migrateMs === null) return false;
+  const isOwn = (id: ResourceId) =>
+    group.resources.some((other) => other.id === id && other.kind === 'drbd') &&
+    usersOf(group, id).length === 1;
+  return needs.length > 0 && needs.every(isOwn);
+}
+
+/** The guest that the device is all for, where that may go while it runs. */
+function liveGuestOn(group: GroupPolicy, id: ResourceId): ResourcePolicy | null {
+  const [user] = usersOf(group, id);
+  return user !== undefined && isLive(group, user) ? user : null;
+}
+
+/** Of a device: may it ever be primary on both nodes? */
+export function isPairable(group: GroupPolicy, id: ResourceId): boolean {
+  return (
+    group.resources.some((one) => one.id === id && one.kind === 'drbd') && liveGuestOn(group, id) !== null
+  );
+}
+
+const seen = ({ resources }: GroupState, id: ResourceId) => resources.find((resource) => resource.id === id);
+
+const isMirrored = (storage: StorageStatus | null) =>
+  storage !== null &&
+  storage.connection === 'connected' &&
+  storage.disk === 'up-to-date' &&
+  storage.peerDisk === 'up-to-date';
+
+/** The verdict that was reached by words of the peer, or is about to be again. */
+const isHeard = ({ verdict }: State) => verdict.kind === 'alive' || verdict.kind === 'late';
+
+const isGivenAway = ({ phase }: GroupState) => phase.kind === 'stopping' && phase.reason === 'handover';
+
+/**
+ * Does the guest go to the peer while it runs? `waits`: its devices are not primary there yet. `never`: it is not to, or
+ * cannot, or that has failed: it goes another way.
+ */
+function passage(state: State, group: GroupState, policy: ResourcePolicy): 'goes' | 'waits' | 'never' {
+  const guest = seen(group, policy.id);
+  if (guest === undefined || !isGivenAway(group) || !isLive(group.policy, policy)) return 'never';
+  if (guest.operation?.action === 'migrate') return 'goes';
+  if (guest.status?.kind !== 'up' || guest.operation !== null || guest.migrationFailed || guest.failures > 0)
+    return 'never';
+  const devices = policy.needs.flatMap((id) => seen(group, id) ?? []);
+  const canPair = devices.every(
+    ({ storage, failures }) => storage?.role === 'primary' && isMirrored(storage) && failures === 0,
+  );
+  if (!canPair || !isHeard(state)) return 'never';
+  const isAwaited = devices.every(({ storage }) => storage?.peerRole === 'primary');
+  if (isAwaited) return 'goes';
+  return state.now - group.since < invitationMs ? 'waits' : 'never';
+}
+
+const travellers = (state: State, group: GroupState) =>
+  isGivenAway(group)
+    ? group.policy.resources.filter((policy) => passage(state, group, policy) !== 'never')
+    : [];
+
+/** To the peer: promote the devices, a guest comes in. Not before DRBD allows that here. */
+export function isInviting(state: State, group: GroupState): boolean {
+  const guests = travellers(state, group);
+  const devices = guests.flatMap(({ needs }) => needs.flatMap((id) => seen(group, id) ?? []));
+  return guests.length > 0 && devices.every(({ paired, operation }) => paired && operation === null);
+}
+
+/**
+ * A guest of the group is going to the peer or has gone: whoever has its devices next must have what was written there.
+ */
+export function isPeerWriting(state: State, group: GroupState): boolean {
+  return travellers(state, group).some((policy) => passage(state, group, policy) === 'goes');
+}
+
+/** The peer, from which this node is to take the group, still has some of it. */
+export function isBeside({ report, peerMayHoldRest }: Facts): boolean {
+  return peerMayHoldRest && report?.phase === 'stopping';
+}
+
+/** The giver wants its devices to be primary here, too; as far as is known now. */
+const isInvited = (state: State, facts: Facts) =>
+  isBeside(facts) && facts.report?.inviting === true && isHeard(state);
+
+/** May this device be promoted here while the peer has it? DRBD itself refuses where the peer does not allow it. */
+export function mayStandBeside(state: State, group: GroupState, id: ResourceId, facts: Facts): boolean {
+  const device = seen(group, id);
+  return (
+    facts.verdict === 'alive' &&
+    isInvited(state, facts) &&
+    isPairable(group.policy, id) &&
+    device?.paired === true &&
+    isMirrored(device.storage)
+  );
+}
+
+/** Primary here only for a guest that has not come, or that has gone: nobody writes to it. */
+export function standsIdle(group: GroupState, { id, paired }: ResourceState): boolean {
+  if (!paired) return false;
+  const guest = liveGuestOn(group.policy, id);
+  const user = guest === null ? undefined : seen(group, guest.id);
+  return user !== undefined && isDown(user);
+}
+
+/** A guest that came while it ran has the device in use here; those that have not come wait for their data. */
+export function hasUserAhead(group: GroupState, id: ResourceId): boolean {
+  const guest = liveGuestOn(group.policy, id);
+  return guest !== null && seen(group, guest.id)?.status?.kind === 'up';
+}
+
+type Wanted = 'up' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';
+
+/** What live migration asks for; null: that nothing be done for now; undefined: it has no part in this. */
+export function migrationAction(
+  state: State,
+  group: GroupState,
+  resource: ResourceState,
+  policy: ResourcePolicy,
+  wanted: Wanted,
+  facts: Facts,
+): ResourceAction | null | undefined {
+  if (policy.kind === 'guest') return guestAction(state, group, resource, policy, wanted, facts);
+  if (policy.kind !== 'drbd' || !isPairable(group.policy, policy.id)) return undefined;
+  return deviceAction(state, group, resource, wanted, facts);
+}
+
+function guestAction(
+  state: State,
+  group: GroupState,
+  resource: ResourceState,
+  policy: ResourcePolicy,
+  wanted: Wanted,
+  facts: Facts,
+): ResourceAction | null | undefined {
+  if (resource.status?.kind === 'incoming') {
+    if (wanted === 'down' || wanted === 'destroyed') return 'destroy';
+    return wanted === 'as-it-is' || isInvited(state, facts) ? null : 'reject';
+  }
+  if (wanted !== 'down') return undefined;
+  switch (passage(state, group, policy)) {
+    case 'never':
+      return undefined;
+    case 'waits':
+      return null;
+    case 'goes':
+      return isItsTurn(state, group) ? 'migrate' : null;
+  }
+}
+
+/** One after the other, since they share a cable; and only once it is on record that the peer writes from now on. */
+function isItsTurn(state: State, group: GroupState): boolean {
+  const { owner, writer } = ledgerGroup(state.ledger, group.policy.name);
+  const { peer } = state.policy;
+  const isRecorded = owner === peer && writer === peer && state.persistedRevision >= state.ledgerRevision;
+  const isUnderWay = [group, ...state.groups].some(({ resources }) =>
+    resources.some(({ operation }) => operation?.action === 'migrate'),
+  );
+  return isRecorded && !isUnderWay && state.verdict.kind === 'alive';
+}
+
+function deviceAction(
+  state: State,
+  group: GroupState,
+  resource: ResourceState,
+  wanted: Wanted,
+  facts: Facts,
+): ResourceAction | null | undefined {
+  const { status, storage, paired, failures } = resource;
+  const gives = travellers(state, group).some(({ needs }) => needs.includes(resource.id));
+  const takes = wanted === 'up' && isInvited(state, facts) && isMirrored(storage);
+  const isKept = wanted === 'up' || wanted === 'frozen';
+  if (isKept && isBeside(facts) && !takes && status?.kind === 'up' && standsIdle(group, resource))
+    return 'stop';
+  if (gives || takes) return paired ? undefined : 'allow-two';
+  const areBoth = storage?.role !== 'secondary' && storage?.peerRole === 'primary';
+  const isSeen = storage !== null && storage.role !== 'unknown';
+  return paired && isSeen && !areBoth && failures === 0 ? 'forbid-two' : undefined;
+}

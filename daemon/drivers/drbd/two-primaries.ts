@@ -1,0 +1,40 @@
+// May a resource be primary on both nodes: only while a guest moves from one to the other as it runs.
+// Guarantees: allowed only where a connection that is lost holds back all IO (resource-and-stonith), since two primaries
+// that go on without each other part for good. Must not: promote, or decide when the time has come.
+
+import { runCommand } from '../command.ts';
+import type { Outcome } from '../driver.ts';
+import { parseConfigText } from './config-text.ts';
+import { optionsOf } from './options.ts';
+import { carryOut, type DrbdContext } from './tool.ts';
+
+const showTimeoutMs = 5000;
+
+export function twoPrimariesWords(allowed: boolean): readonly string[] {
+  return ['net-options', '--protocol=C', `--allow-two-primaries=${allowed ? 'yes' : 'no'}`];
+}
+
+export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  const { protocol, fencing } = await liveOptions(context.resource, signal);
+  if (protocol !== 'C' || fencing !== 'resource-and-stonith') {
+    const message = `${context.resource}: a live migration needs protocol C and fencing resource-and-stonith, not ${protocol} and ${fencing}; battito check says what to set`;
+    return { kind: 'failed', code: 'drbd-not-for-two', message };
+  }
+  return await carryOut(context, twoPrimariesWords(true), signal);
+}
+
+/** DRBD refuses it as long as both are primary. */
+export async function forbidTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  return await carryOut(context, twoPrimariesWords(false), signal);
+}
+
+/** What is left on, by a daemon that died in the midst of it. */
+export async function allowsTwo(resource: string, signal: AbortSignal): Promise<boolean> {
+  return (await liveOptions(resource, signal)).allowTwoPrimaries;
+}
+
+async function liveOptions(resource: string, signal: AbortSignal) {
+  const argv = ['drbdsetup', 'show', resource];
+  const result = await runCommand(argv, { timeoutMs: showTimeoutMs, signal });
+  return optionsOf(parseConfigText(result.stdout));
+}
