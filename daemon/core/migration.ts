@@ -3,6 +3,7 @@
 
 import type { ResourceAction, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
+import { withoutMemory } from './guests.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from './policy.ts';
 import { isDown, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
@@ -173,6 +174,12 @@ function isItsTurn(state: State, group: GroupState): boolean {
   return isRecorded && !isUnderWay && state.verdict.kind === 'alive';
 }
 
+/** Is there memory for the guest that is to come to this device? */
+function hasRoom(state: State, { policy }: GroupState, id: ResourceId): boolean {
+  const guest = liveGuestOn(policy, id);
+  return guest !== null && !withoutMemory(state).has(guest.id);
+}
+
 function deviceAction(
   state: State,
   group: GroupState,
@@ -182,12 +189,15 @@ function deviceAction(
 ): ResourceAction | null | undefined {
   const { status, storage, paired, failures } = resource;
   const gives = travellers(state, group).some(({ needs }) => needs.includes(resource.id));
-  const takes = wanted === 'up' && isInvited(state, facts) && isMirrored(storage);
+  const takes =
+    wanted === 'up' && isInvited(state, facts) && isMirrored(storage) && hasRoom(state, group, resource.id);
   const isKept = wanted === 'up' || wanted === 'frozen';
   if (isKept && isBeside(facts) && !takes && status?.kind === 'up' && standsIdle(group, resource))
     return 'stop';
   if (gives || takes) return paired ? undefined : 'allow-two';
   const areBoth = storage?.role !== 'secondary' && storage?.peerRole === 'primary';
   const isSeen = storage !== null && storage.role !== 'unknown';
-  return paired && isSeen && !areBoth && failures === 0 ? 'forbid-two' : undefined;
+  // Where DRBD does not do as it is told, the group starts all the same.
+  const isNext = failures === 0 || wanted !== 'up' || status?.kind === 'up';
+  return paired && isSeen && !areBoth && isNext ? 'forbid-two' : undefined;
 }

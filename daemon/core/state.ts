@@ -51,10 +51,7 @@ export interface PeerState {
   readonly isolatedAt: MonotonicMs | null;
   /** The operator said that it is powered off; until it is heard again. */
   readonly confirmedOff: boolean;
-  /**
-   * When we sent the newest of our packets that the peer has shown to have read: it cannot have been silent about us
-   * before. Null: none in this run.
-   */
+  /** When we sent the newest of our packets that the peer has shown to have read; null: none in this run. */
   readonly contactAt: MonotonicMs | null;
   /** How much of the time since contactAt was our own stall, milliseconds. */
   readonly stalledSinceContactMs: number;

@@ -117,6 +117,7 @@ export interface Drbd {
   disconnect(side: Side): void;
   /** net-options --allow-two-primaries: told to the other side where they are connected. Refused while both are primary. */
   allowTwo(side: Side, allowed: boolean): 'done' | 'refused';
+  allowsTwo(side: Side): boolean;
   open(side: Side): void;
   close(side: Side): void;
   /**
@@ -299,6 +300,7 @@ export function createDrbd(options: DrbdOptions): Drbd {
     },
     disconnect: command(disconnect),
     allowTwo: (side, allowed) => allowTwo(mirror, replicas[side], allowed),
+    allowsTwo: (side) => replicas[side].twoAllowed,
     open: (side) => {
       const self = replicas[side];
       if (self.powered && self.role === 'primary') self.openers += 1;

@@ -79,7 +79,8 @@ function change(passage: Passage): void {
     told('it was ended meanwhile', true);
     return;
   }
-  if (there.arrival?.operation === operation && canReach(host)) {
+  const isLost = host.chance() < (host.model.options.guests?.losesArrival ?? 0);
+  if (there.arrival?.operation === operation && canReach(host) && !isLost) {
     setRunning(thing, 'down');
     thing.takenDownAt = host.model.agenda.now();
     host.model.agenda.later(releaseMs, letGo, passage);

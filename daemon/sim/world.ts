@@ -55,6 +55,8 @@ export interface World {
   running(side: Side, resource: ResourceId): Running;
   /** A DRBD device as the host's kernel shows it; null: no such resource. */
   storage(side: Side, resource: ResourceId): StorageStatus | null;
+  /** May a device be primary on both hosts, by the kernel of this one? */
+  allowsTwo(side: Side, resource: ResourceId): boolean;
   /** Is the copy of this side the one that nothing is missing from? */
   isNewest(side: Side, resource: ResourceId): boolean;
   notes(side: Side): readonly TimedNote[];
@@ -102,6 +104,8 @@ export interface GuestTrouble {
   readonly neverReady: number;
   /** Of the guests: what they are made of does not let them be saved. */
   readonly refusesSave: number;
+  /** Of the guests that go to the other host while they run: the word that they have come is lost. */
+  readonly losesArrival: number;
 }
 
 /** How the mirrored devices are set up, milliseconds. */
@@ -133,6 +137,7 @@ export function createWorld(options: WorldOptions): World {
     daemonRuns: (side) => hosts[side].state !== null,
     running: (side, resource) => thingOf(hosts[side], resource)?.running ?? 'down',
     storage: (side, resource) => thingOf(hosts[side], resource)?.device?.drbd.status(side) ?? null,
+    allowsTwo: (side, resource) => thingOf(hosts[side], resource)?.device?.drbd.allowsTwo(side) ?? false,
     isNewest: (side, resource) => thingOf(hosts[side], resource)?.device?.drbd.isNewest(side) ?? true,
     notes: (side) => hosts[side].notes,
     ledgerOnDisk: (side) => hosts[side].saved.ledger,

@@ -25,6 +25,7 @@ const unrests = [
   'a resource is not up',
   'a resource is not down where it should be',
   'a disk is not mirrored',
+  'a disk may be primary on both nodes',
   'the witness takes a copy for older than it is',
 ] as const;
 
@@ -102,6 +103,7 @@ function unrestOfResource(world: World, { owner, own, other }: Owned, { id, kind
   if (!isUp && !(resource.leftOut && lacksMemory(world, owner, id))) return 'a resource is not up';
   if (world.running(otherSide(owner), id) !== 'down') return 'a resource is not down where it should be';
   if (kind === 'drbd' && !isMirrored(world, owner, id)) return 'a disk is not mirrored';
+  if (sides.some((side) => world.allowsTwo(side, id))) return 'a disk may be primary on both nodes';
   return null;
 }
 

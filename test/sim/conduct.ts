@@ -139,7 +139,8 @@ export function stopsInOrder({ report }: Context): Checker {
     const group = after.groups.find(({ policy }) => policy.name === effect.group);
     if (group === undefined) return;
     const isStopping = group.phase.kind === 'stopping';
-    const isAddress = effect.resource.startsWith('address:') || (!isStopping && effect.resource.startsWith('drbd:'));
+    const isAddress =
+      effect.resource.startsWith('address:') || (!isStopping && effect.resource.startsWith('drbd:'));
     for (const { id, status, failures } of group.resources) {
       const policy = group.policy.resources.find((one) => one.id === id);
       const isFirst = policy?.needs.includes(effect.resource) || (policy?.kind === 'address' && !isAddress);

@@ -4,6 +4,7 @@
 import type { Defect } from './defects.ts';
 import { agreement, data, doing, packets } from './planted-doing.ts';
 import { guests } from './planted-guests.ts';
+import { migration } from './planted-live.ts';
 import type { Variant } from './schedule.ts';
 
 const evidence: readonly Variant[] = ['evidence'];
@@ -223,4 +224,5 @@ export const plantedDefects: readonly Defect[] = [
   ...doing,
   ...data,
   ...guests,
+  ...migration,
 ];

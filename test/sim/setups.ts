@@ -194,7 +194,7 @@ export function worldOptionsOf(setup: Setup, seed: number): WorldOptions {
     durations: (resource, action) => durationMs(setup, resource, action),
     restarts: { nextIncarnation, maintenanceLeftMs },
     forger,
-    guests: { neverReady: 0.1, refusesSave: 0.2 },
+    guests: { neverReady: 0.1, refusesSave: 0.2, losesArrival: 0.05 },
     ...(setup.drbd !== 'none' && { drbd: { fencing: setup.drbd } }),
   };
 }

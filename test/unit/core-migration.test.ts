@@ -1,0 +1,304 @@
+// Guests that go to the other node while they run: what the giver invites to and moves, what the receiver promotes and
+// lets run, and what becomes of a move that fails.
+
+import test from 'ava';
+import type { StorageStatus } from '../../daemon/core/events.ts';
+import type { GuestPolicy, Policy } from '../../daemon/core/policy.ts';
+import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
+import { apart, mirrored, type OneCore, oneCore, ownRun } from './support/one-core.ts';
+import { handover } from './support/requests.ts';
+import { ofPrimary, ofSecondary } from './support/situations.ts';
+
+const live: GuestPolicy = {
+  priority: 0,
+  after: [],
+  readyMs: null,
+  startDelayMs: 0,
+  memoryMiB: 1024,
+  saveMs: null,
+  migrateMs: 60_000,
+};
+const times = { startMs: 5000, stopMs: 5000 } as const;
+const failed = { kind: 'failed', code: 'x', message: 'no route' } as const;
+const unsure = { kind: 'unknown', message: 'nobody knows' } as const;
+
+/** An address, a device, and a guest on it that may go while it runs. */
+function livePolicy(more: Policy['groups'][number]['resources'] = [], guest: Partial<GuestPolicy> = {}) {
+  return examplePolicy('primary', {
+    resources: [
+      { id: address, kind: 'address', needs: [], ...times },
+      { id: disk, kind: 'drbd', needs: [], ...times },
+      { id: mail, kind: 'guest', needs: [disk], ...times, guest: { ...live, ...guest } },
+      ...more,
+    ],
+  });
+}
+
+const claim = { id: 1, reason: 'offered' } as const;
+const taker = { ...ofPrimary, claim };
+const startingThere = {
+  generation: 4,
+  owner: 'secondary',
+  writer: 'primary',
+  phase: 'starting',
+  holdsAddresses: true,
+  holdsRest: true,
+} as const;
+
+const second = 'drbd:r1';
+
+/** What DRBD shows of the second device, where there is one. */
+function showSecond(node: OneCore, at: number, changes: Partial<StorageStatus>): void {
+  const storage = { ...mirrored, ...changes };
+  node.feed(at, { kind: 'storage-observed', group: 'office', resource: second, storage });
+}
+
+/** The primary has let go of the address of a group that it hands over; its drivers do nothing by themselves. */
+function giving(policy: Policy = livePolicy()): OneCore {
+  const node = oneCore({ policy, record: ofPrimary });
+  node.see(1, 'up');
+  node.show(1, { ...mirrored, role: 'primary' });
+  showSecond(node, 1, { role: 'primary' });
+  node.go(1500, { peer: ofPrimary }); // What a daemon before may have left on is forbidden.
+  node.go(2000, { peer: ofPrimary, prompt: false });
+  node.request(2000, handover);
+  node.hear(2010, taker);
+  node.go(2050, { peer: taker });
+  node.finish(2060, address);
+  return node;
+}
+
+/** Its peer has promoted its device. */
+function givenTo(policy?: Policy): OneCore {
+  const node = giving(policy);
+  node.finish(2070, disk);
+  node.go(2100, { peer: startingThere });
+  node.show(2110, { peerRole: 'primary' });
+  node.go(2150);
+  return node;
+}
+
+test('the giver allows two primaries, then invites, and moves its guest once the device is primary there', (t) => {
+  const node = giving();
+  t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
+  t.false(node.report()?.inviting, 'not before DRBD allows it');
+  node.finish(2070, disk);
+  t.true(node.report()?.inviting);
+  node.go(3000, { peer: startingThere });
+  t.deepEqual(node.askedOf(mail), [], 'its device is not primary there');
+  node.show(3010, { peerRole: 'primary' });
+  node.go(3050);
+  t.like(node.ofKind('start-operation').at(-1), { action: 'migrate', resource: mail, deadlineMs: 60_000 });
+  t.true(node.report()?.inviting, 'as long as it is on its way');
+  t.is(node.record()?.writer, 'secondary', 'on record before it goes');
+  node.finish(9000, mail);
+  t.false(node.report()?.inviting);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['stop']);
+  node.show(9100, { role: 'secondary' });
+  node.finish(9100, disk);
+  t.is(node.phase()?.kind, 'stopped');
+  node.go(11_000, { prompt: true });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two']);
+});
+
+test('nothing goes before the ledger says that the peer writes', (t) => {
+  const node = oneCore({ policy: livePolicy(), record: ofPrimary, persists: false });
+  node.see(1, 'up');
+  node.show(1, { ...mirrored, role: 'primary' });
+  node.go(2000, { peer: ofPrimary });
+  node.request(2000, handover);
+  node.hear(2010, taker);
+  node.go(2500, { peer: taker });
+  node.go(3000, { peer: startingThere });
+  node.show(3010, { peerRole: 'primary' });
+  node.go(4000);
+  t.is(node.record()?.writer, 'secondary');
+  t.deepEqual(node.askedOf(mail), []);
+  node.feed(4010, { kind: 'ledger-persisted', revision: node.state().ledgerRevision });
+  t.deepEqual(node.askedOf(mail), ['migrate']);
+});
+
+test('a peer that does not promote is waited for a while; then the guest is shut down', (t) => {
+  const node = giving();
+  node.finish(2070, disk);
+  node.go(11_900, { peer: startingThere });
+  t.deepEqual(node.askedOf(mail), []);
+  node.go(12_200);
+  t.deepEqual(node.askedOf(mail), ['stop']);
+  t.false(node.report()?.inviting);
+});
+
+for (const outcome of [failed, unsure]) {
+  test(`a migration that ends ${outcome.kind} is not tried again: it is saved, else shut down, else switched off`, (t) => {
+    const node = givenTo(livePolicy([], { saveMs: 9000 }));
+    node.finish(2200, mail, outcome);
+    node.seeOne(2210, mail, { kind: 'up' });
+    t.false(node.report()?.inviting);
+    node.go(4000);
+    node.finish(4000, mail, failed);
+    node.go(9000);
+    node.finish(9000, mail, failed);
+    node.go(20_000);
+    t.deepEqual(node.askedOf(mail), ['migrate', 'save', 'stop', 'destroy']);
+  });
+}
+
+test('without its mirror, or where DRBD does not allow it, the guest goes another way at once', (t) => {
+  const cut = givenTo();
+  cut.finish(2200, mail, failed);
+  const unmirrored = giving();
+  unmirrored.finish(2070, disk);
+  unmirrored.show(2080, apart);
+  unmirrored.go(2100);
+  t.deepEqual(unmirrored.askedOf(mail), ['stop']);
+  const refused = giving();
+  refused.finish(2070, disk, failed);
+  refused.go(2100);
+  t.deepEqual(refused.askedOf(mail), ['stop']);
+});
+
+test('a guest that shares its device stays on one node', (t) => {
+  const node = giving(livePolicy([{ id: web, kind: 'guest', needs: [disk], ...times }]));
+  t.false(node.askedOf(disk).includes('allow-two'));
+  t.deepEqual(node.askedOf(mail), ['stop']);
+});
+
+test('one guest after the other', (t) => {
+  const node = givenTo(
+    livePolicy([
+      { id: second, kind: 'drbd', needs: [], ...times },
+      { id: web, kind: 'guest', needs: [second], ...times, guest: live },
+    ]),
+  );
+  node.finish(2160, second);
+  showSecond(node, 2160, { role: 'primary', peerRole: 'primary' });
+  node.go(2200);
+  const moved = () => [...node.askedOf(mail), ...node.askedOf(web)];
+  t.deepEqual(moved(), ['migrate']);
+  node.finish(5000, mail);
+  node.go(5050);
+  t.deepEqual(moved(), ['migrate', 'migrate']);
+});
+
+const giver = { ...ofSecondary, phase: 'stopping', holdsRest: true } as const;
+
+/** The primary has been granted the group and has the address; the peer does not invite it yet. */
+function taking(policy: Policy = livePolicy()): OneCore {
+  const node = oneCore({ policy, record: ofSecondary });
+  node.see(1, 'down');
+  node.show(1, { ...mirrored, peerRole: 'primary' });
+  const active = { ...ofSecondary, phase: 'active', holdsRest: true } as const;
+  node.go(1500, { peer: active });
+  node.go(2000, { peer: { ...active, offer: true }, prompt: false });
+  const phase = node.phase();
+  if (phase?.kind !== 'claiming') throw new Error(`it does not claim, it is ${phase?.kind}`);
+  const granted = { ...giver, grant: { incarnation: ownRun, claim: phase.claim.id } };
+  node.go(2100, { peer: granted });
+  node.finish(2100, address);
+  node.go(2200);
+  return node;
+}
+
+/** Invited, and promoted. */
+function standingBeside(): OneCore {
+  const node = taking();
+  node.go(2300, { peer: { ...giver, inviting: true } });
+  node.finish(2310, disk);
+  node.show(2400, { role: 'primary' });
+  node.finish(2400, disk);
+  node.go(2500);
+  return node;
+}
+
+test('the receiver promotes its device beside that of the peer when it is invited, and not before', (t) => {
+  const node = taking();
+  t.false(node.askedOf(disk).includes('start'));
+  t.false(node.askedOf(disk).includes('allow-two'));
+  node.go(2300, { peer: { ...giver, inviting: true } });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
+  node.finish(2310, disk);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['start']);
+  node.show(2400, { role: 'primary' });
+  node.finish(2400, disk);
+  node.go(9000);
+  t.deepEqual(node.askedOf(mail), [], 'its guest may still run there');
+  t.is(node.record()?.writer, 'secondary', 'nobody writes here yet');
+});
+
+test('a device that is not mirrored is not promoted beside the other one', (t) => {
+  const node = taking();
+  node.show(2250, apart);
+  node.go(9000, { peer: { ...giver, inviting: true } });
+  t.false(node.askedOf(disk).some((action) => action === 'start' || action === 'allow-two'));
+});
+
+test('nor for a guest that there is no memory for', (t) => {
+  const node = taking({ ...livePolicy(), guestMemoryMiB: 512 });
+  node.go(9000, { peer: { ...giver, inviting: true } });
+  t.false(node.askedOf(disk).some((action) => action === 'start' || action === 'allow-two'));
+});
+
+test('what comes in is left alone while the giver invites; let go of, it is up', (t) => {
+  const node = standingBeside();
+  node.seeOne(2600, mail, { kind: 'incoming' });
+  node.go(9000);
+  t.deepEqual(node.askedOf(mail), []);
+  node.seeOne(9010, mail, { kind: 'up' });
+  node.go(9500, { peer: giver });
+  t.deepEqual(node.askedOf(mail), []);
+  t.false(node.askedOf(disk).includes('stop'));
+  node.go(9600, { peer: { ...giver, phase: 'stopped', holdsRest: false } });
+  t.is(node.phase()?.kind, 'active');
+  t.is(node.record()?.writer, 'primary');
+  node.show(9700, { peerRole: 'secondary' });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two']);
+});
+
+test('what has come in and is not wanted any more is ended, and never goes on by the word of this node', (t) => {
+  const node = standingBeside();
+  node.seeOne(2600, mail, { kind: 'incoming' });
+  node.go(2700, { peer: giver });
+  t.deepEqual(node.askedOf(mail), ['reject']);
+  node.finish(2800, mail);
+  t.is(node.resource(mail).status?.kind, 'unknown', 'it may have been let go of: it is looked at');
+  node.seeOne(2810, mail, { kind: 'down' });
+  node.go(2900);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['stop'], 'nothing is on it');
+  node.show(2950, { role: 'secondary' });
+  node.finish(2950, disk);
+  node.go(6000, { peer: { ...giver, holdsRest: false }, prompt: true });
+  node.show(6100, { peerRole: 'secondary' });
+  node.go(9000);
+  t.deepEqual(node.askedOf(mail), ['reject', 'start'], 'it starts afresh');
+});
+
+test('nor when the giver dies while it comes in', (t) => {
+  const node = standingBeside();
+  node.seeOne(2600, mail, { kind: 'incoming' });
+  node.go(20_000, { peer: null });
+  t.deepEqual(node.askedOf(mail), ['reject']);
+});
+
+test('a copy that was idle beside the other one is not ahead of it once they have parted', (t) => {
+  const node = standingBeside();
+  node.show(2600, { ...apart, role: 'primary' });
+  t.is(node.resource(disk).aheadSince, null);
+  t.false(node.report()?.alone);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['stop']);
+  const used = standingBeside();
+  used.seeOne(2550, mail, { kind: 'up' });
+  used.show(2600, { ...apart, role: 'primary' });
+  t.is(used.resource(disk).aheadSince, 2600);
+});
+
+test('what a daemon before may have left on is forbidden, unless both are primary', (t) => {
+  const node = oneCore({ policy: livePolicy(), record: ofPrimary });
+  node.see(1, 'up');
+  node.show(1, { ...mirrored, role: 'primary', peerRole: 'primary' });
+  node.go(1000, { peer: ofPrimary });
+  t.deepEqual(node.askedOf(disk), []);
+  node.show(1010, { peerRole: 'secondary' });
+  t.deepEqual(node.askedOf(disk), ['forbid-two']);
+  node.go(9000);
+  t.deepEqual(node.askedOf(disk), ['forbid-two'], 'once');
+});
