@@ -118,10 +118,12 @@ export function standsIdle(group: GroupState, { id, paired }: ResourceState): bo
   return user !== undefined && isDown(user);
 }
 
-/** A guest that came while it ran has the device in use here; those that have not come wait for their data. */
+/** A guest that came while it ran goes on here, on this device; those that have not come wait for their data. */
 export function hasUserAhead(group: GroupState, id: ResourceId): boolean {
   const guest = liveGuestOn(group.policy, id);
-  return guest !== null && seen(group, guest.id)?.status?.kind === 'up';
+  const storage = seen(group, id)?.storage ?? null;
+  const hasData = storage !== null && (storage.disk !== 'diskless' || storage.connection === 'connected');
+  return guest !== null && hasData && seen(group, guest.id)?.status?.kind === 'up';
 }
 
 type Wanted = 'up' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';

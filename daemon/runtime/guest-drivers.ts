@@ -6,6 +6,7 @@ import type { GroupConfig, GuestConfig, LibvirtGuestConfig } from '../config/con
 import type { ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type DefinitionSource } from '../drivers/libvirt/libvirt.ts';
+import type { Passage } from '../drivers/libvirt/migrate.ts';
 import { createQemuDriver } from '../drivers/qemu/qemu.ts';
 import { createReadinessProbe, type ReadinessProbe } from '../drivers/readiness/readiness.ts';
 import { shellLine } from '../drivers/shell.ts';
@@ -22,6 +23,8 @@ export interface GuestDriverOptions {
   /** Null: no guest is a domain. */
   readonly libvirt: Libvirt | null;
   readonly definitions: Pick<DefinitionStore, 'named' | 'inUse' | 'adopt'>;
+  /** How it gets to the other node while it runs; null: not at all. */
+  readonly passage: Passage | null;
   readonly logger: Logger;
   readonly onStatus: (status: ResourceStatus) => void;
 }
@@ -30,7 +33,7 @@ export interface GuestDriverOptions {
 const saveFolder = '.battito-saved';
 
 export function createGuestDriver(guest: GuestConfig, options: GuestDriverOptions): GuestDriver {
-  const { group, runDir, libvirt, definitions, logger, onStatus } = options;
+  const { group, runDir, libvirt, definitions, passage, logger, onStatus } = options;
   const common = { group: group.name, runDir, logger, onStatus };
   if (guest.driver === 'qemu') return createQemuDriver(guest, common);
   if (libvirt === null) throw new Error(`${guest.name} is a domain, and there is no libvirt`);
@@ -40,6 +43,7 @@ export function createGuestDriver(guest: GuestConfig, options: GuestDriverOption
     ...common,
     libvirt,
     saveDirectory,
+    passage,
     definitions: definitionOf(guest.name, definitions),
   });
 }

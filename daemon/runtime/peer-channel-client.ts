@@ -3,9 +3,10 @@
 // certificate, however good, is refused.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { ChannelKey } from './peer-channel-keys.ts';
-import { bodyBytesMax, type ChannelAddress, nameOf, tlsOptions } from './peer-channel-tls.ts';
+import { bodyBytesMax, type ChannelAddress, nameOf, tlsOptions, tunnelProtocol } from './peer-channel-tls.ts';
 
 /**
  * `no-address`: it is not known where the peer is; `unreachable`: nobody accepts a connection there; `key-refused`: who
@@ -48,7 +49,18 @@ type FailedCall = Extract<ChannelResult, { kind: 'failed' }>;
 
 const failed = (reason: ChannelFailure, message: string): FailedCall => ({ kind: 'failed', reason, message });
 
-export function createChannelClient(options: ChannelClientOptions): ChannelRequest {
+export type ChannelTunnel = (
+  path: string,
+  signal: AbortSignal,
+) => Promise<{ readonly kind: 'open'; readonly stream: Duplex } | FailedCall>;
+
+export interface ChannelClient {
+  readonly request: ChannelRequest;
+  /** Bytes both ways from then on, until one end ends it; `signal` is for the opening. */
+  readonly tunnel: ChannelTunnel;
+}
+
+export function createChannelClient(options: ChannelClientOptions): ChannelClient {
   let lastGood = '';
 
   const dial = async (signal: AbortSignal | undefined): Promise<Dialled> => {
@@ -78,7 +90,17 @@ export function createChannelClient(options: ChannelClientOptions): ChannelReque
     return telling ?? failed('unreachable', '');
   };
 
-  return async (method, path, body, signal) => {
+  const tunnel: ChannelTunnel = async (path, signal) => {
+    const dialled = await dial(signal);
+    if (dialled.kind === 'failed') return dialled;
+    return await upgrade(
+      dialled.socket,
+      path,
+      AbortSignal.any([signal, AbortSignal.timeout(options.answerMs)]),
+    );
+  };
+
+  const request: ChannelRequest = async (method, path, body, signal) => {
     if (signal?.aborted) return failed('aborted', 'given up');
     const dialled = await dial(signal);
     if (dialled.kind === 'failed') return dialled;
@@ -88,6 +110,29 @@ export function createChannelClient(options: ChannelClientOptions): ChannelReque
       dialled.socket.destroy();
     }
   };
+  return { request, tunnel };
+}
+
+function upgrade(socket: TLSSocket, path: string, signal: AbortSignal): ReturnType<ChannelTunnel> {
+  return new Promise((resolve) => {
+    const end = (message: string) => {
+      socket.destroy();
+      resolve(failed('broken', message));
+    };
+    const request = httpRequest({
+      createConnection: () => socket,
+      path,
+      signal,
+      headers: { host: 'battito', connection: 'Upgrade', upgrade: tunnelProtocol },
+    });
+    request.once('upgrade', (_response, stream: Duplex, head) => {
+      if (head.length > 0) stream.unshift(head);
+      resolve({ kind: 'open', stream });
+    });
+    request.once('response', ({ statusCode }) => end(`the peer opens no tunnel (${statusCode})`));
+    request.on('error', ({ message }) => end(message));
+    request.end();
+  });
 }
 
 function dialOnce(

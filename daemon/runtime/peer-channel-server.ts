@@ -4,11 +4,12 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Admission } from './peer-channel-admission.ts';
 import type { ChannelKey } from './peer-channel-keys.ts';
-import { bodyBytesMax, tlsOptions } from './peer-channel-tls.ts';
+import { bodyBytesMax, join, tlsOptions, tunnelProtocol } from './peer-channel-tls.ts';
 
 /** A question of the peer: its JSON, of whatever shape. `signal` is aborted when nobody waits any more. */
 export interface PeerQuestion {
@@ -29,10 +30,14 @@ export type ChannelRoutes = Readonly<
   Record<string, (question: PeerQuestion) => PeerAnswer | Promise<PeerAnswer>>
 >;
 
+/** What a caller is connected to, byte for byte, for as long as both want; null: not now. By path. */
+export type ChannelTunnels = Readonly<Record<string, (query: URLSearchParams) => Promise<Duplex | null>>>;
+
 export interface ChannelServerOptions {
   /** Those that a caller may have. */
   readonly keys: () => readonly ChannelKey[];
   readonly routes: ChannelRoutes;
+  readonly tunnels: ChannelTunnels;
   readonly admission: Admission;
   readonly logger: Logger;
   readonly connectionsMax: number;
@@ -60,6 +65,7 @@ export function createChannelServer(options: ChannelServerOptions): ChannelServe
   const attempts = new Map<string, Attempt>();
   const open = new Set<Socket>();
   const proven = new WeakSet<TLSSocket>();
+  const lifetimes = new WeakMap<Duplex, NodeJS.Timeout>();
   let connections = 0;
 
   const http = createServer({ maxHeaderSize: headerBytesMax, keepAlive: false }, (request, response) => {
@@ -70,6 +76,13 @@ export function createChannelServer(options: ChannelServerOptions): ChannelServe
     });
   });
   http.on('clientError', (_error, socket) => socket.destroy());
+  http.on('upgrade', (request, socket, head) => {
+    lifetimes.get(socket)?.close(); // A guest takes as long as it takes; the ends of the tunnel end it.
+    openTunnel(request, socket, head, options.tunnels).catch((error: unknown) => {
+      logger.warn({ err: error, url: request.url }, 'a tunnel for the peer could not be opened');
+      socket.destroy();
+    });
+  });
 
   const tls = createTlsServer({
     ...tlsOptions,
@@ -99,6 +112,7 @@ export function createChannelServer(options: ChannelServerOptions): ChannelServe
     }
     connections += 1;
     const timer = setTimeout(() => socket.destroy(), connectionMs);
+    lifetimes.set(socket, timer);
     socket.once('close', () => {
       open.delete(socket);
       connections -= 1;
@@ -162,6 +176,28 @@ async function answer(
     return send(response, { status: 400, body: { error: 'not JSON' } });
   }
   send(response, await route({ query: url.searchParams, body, signal: gone.signal }));
+}
+
+async function openTunnel(
+  { url }: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  tunnels: ChannelTunnels,
+): Promise<void> {
+  const { pathname, searchParams } = new URL(url ?? '/', 'http://peer');
+  const open = Object.hasOwn(tunnels, pathname) ? tunnels[pathname] : undefined;
+  const end = open === undefined ? null : await open(searchParams);
+  if (end === null) {
+    socket.end(
+      `HTTP/1.1 ${open === undefined ? '404 Not Found' : '409 Conflict'}\r\nConnection: close\r\n\r\n`,
+    );
+    return;
+  }
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+  );
+  if (head.length > 0) end.write(head);
+  join(socket, end);
 }
 
 /** Null: too long. */

@@ -5,6 +5,7 @@
 // gives a key without one of its own (RFC 8446, 4.2.11).
 
 import { constants } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 
 export const tlsOptions = {
@@ -26,3 +27,18 @@ export const nameOf = ({ address, port }: ChannelAddress) => `${address}:${port}
 
 /** The longest body in either direction, bytes. */
 export const bodyBytesMax = 1024 * 1024;
+
+/** The word of HTTP's upgrade to a tunnel. */
+export const tunnelProtocol = 'battito-tunnel';
+
+/** Whatever one end says the other one hears, and the end of either is the end of both. */
+export function join(one: Duplex, other: Duplex): void {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.pipe(to);
+    from.on('error', () => from.destroy());
+    from.once('close', () => to.destroy());
+  }
+}

@@ -6,10 +6,10 @@
 import type { Logger } from 'pino';
 import type { KeyRing } from '../config/key-file.ts';
 import { type AdmissionLimits, admissionLimits, createAdmission } from './peer-channel-admission.ts';
-import { type ChannelRequest, createChannelClient } from './peer-channel-client.ts';
+import { type ChannelRequest, type ChannelTunnel, createChannelClient } from './peer-channel-client.ts';
 import { channelKeys } from './peer-channel-keys.ts';
 import { listenToPeer } from './peer-channel-listener.ts';
-import { type ChannelRoutes, createChannelServer } from './peer-channel-server.ts';
+import { type ChannelRoutes, type ChannelTunnels, createChannelServer } from './peer-channel-server.ts';
 import type { ChannelAddress } from './peer-channel-tls.ts';
 
 export interface ChannelLimits extends AdmissionLimits {
@@ -47,6 +47,10 @@ export interface PeerChannelOptions {
 export interface PeerChannel {
   /** Paths begin with a version, e.g. `/v1/definitions`; a peer that does not know one answers 404. */
   readonly request: ChannelRequest;
+  /** Bytes both ways, for what libvirt on the two nodes has to say to each other. */
+  readonly tunnel: ChannelTunnel;
+  /** From now on the peer may ask this, too. */
+  serve(more: { readonly routes: ChannelRoutes; readonly tunnels: ChannelTunnels }): void;
   /** Where it listens, as far as it has come. */
   listening(): readonly ChannelAddress[];
   /** Attempts of others without the key. */
@@ -64,9 +68,17 @@ export function createPeerChannel(options: PeerChannelOptions): PeerChannel {
     isPeer: (address) => peerAddresses().some((known) => known.address === address),
     logger,
   });
+  const served: {
+    routes: Record<string, ChannelRoutes[string]>;
+    tunnels: Record<string, ChannelTunnels[string]>;
+  } = {
+    routes: { ...routes },
+    tunnels: {},
+  };
   const server = createChannelServer({
     keys: () => channelKeys(ring(), { cluster, caller: peer, answerer: self }),
-    routes,
+    routes: served.routes,
+    tunnels: served.tunnels,
     admission,
     logger,
     connectionsMax: limits.connectionsMax,
@@ -79,7 +91,7 @@ export function createPeerChannel(options: PeerChannelOptions): PeerChannel {
     logger,
     recheckMs: limits.recheckMs,
   });
-  const request = createChannelClient({
+  const { request, tunnel } = createChannelClient({
     addresses: peerAddresses,
     keys: () => channelKeys(ring(), { cluster, caller: self, answerer: peer }),
     connectMs: limits.connectMs,
@@ -93,6 +105,11 @@ export function createPeerChannel(options: PeerChannelOptions): PeerChannel {
         body,
         signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
       ),
+    tunnel: (path, signal) => tunnel(path, AbortSignal.any([signal, closing.signal])),
+    serve({ routes: more, tunnels }) {
+      Object.assign(served.routes, more);
+      Object.assign(served.tunnels, tunnels);
+    },
     listening: listener.listening,
     refused: admission.refused,
     async close() {

@@ -15,6 +15,7 @@ import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.
 import { createFilesystemDriver } from '../drivers/filesystem/filesystem.ts';
 import { createMountMonitor, type MountMonitor } from '../drivers/filesystem/mounts.ts';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
+import type { LibvirtDriver } from '../drivers/libvirt/libvirt.ts';
 import type { NetworkMonitor } from '../drivers/network.ts';
 import type { ReadinessProbe } from '../drivers/readiness/readiness.ts';
 import { type Driven, mirrored, plainly, type Seen } from './driven.ts';
@@ -26,6 +27,7 @@ import {
 } from './guest-drivers.ts';
 import type { GuestsByGroup } from './known-guests.ts';
 import type { Untimed } from './loop.ts';
+import { createPassages, type PassagesOptions } from './passages.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
 import { createReadinessWatch } from './readiness-watch.ts';
 
@@ -59,7 +61,7 @@ export interface ResourcesOptions {
   readonly guests: GuestsByGroup;
   /** Null: no guest is a domain. */
   readonly libvirt: Libvirt | null;
-  readonly definitions: GuestDriverOptions['definitions'];
+  readonly definitions: GuestDriverOptions['definitions'] & { readonly channel: PassagesOptions['channel'] };
   readonly logger: Logger;
   readonly post: (event: Untimed) => void;
 }
@@ -116,15 +118,24 @@ export function createResources(options: ResourcesOptions): Resources {
     return entry;
   };
   const addGuest = (group: GroupConfig, guest: GuestConfig): Entry => {
-    const { runDir, libvirt, definitions } = options;
     const id = guestId(guest);
     const onStatus = (status: ResourceStatus) => report(group.name, id, { kind: 'status', status });
-    const driver = createGuestDriver(guest, { group, runDir, libvirt, definitions, logger, onStatus });
+    const common = { group, runDir, libvirt, definitions, logger, onStatus };
+    const driver = createGuestDriver(guest, { ...common, passage: passages?.(guest.name) ?? null });
     const probe = createGuestProbe(guest, { libvirt, logger });
     if (probe !== null) probes.set(id, probe);
     guests.set(id, driver);
     return add(group.name, id, plainly(driver));
   };
+  const { libvirt, runDir, definitions } = options;
+  const receivers = (name: string) => {
+    const driver = guests.get(guestId({ name }));
+    return driver !== undefined && 'letGo' in driver ? (driver as LibvirtDriver) : undefined;
+  };
+  const passages =
+    libvirt === null
+      ? null
+      : createPassages({ channel: definitions.channel, libvirtUri: libvirt.uri, runDir, receivers, logger });
   /** What kept a device from coming up, as last said: it is tried every few seconds, and said when it changes. */
   const hindrances = new Map<DrbdDriver, string | undefined>();
 

@@ -5,12 +5,14 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { LibvirtGuestConfig } from '../../config/config.ts';
-import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
+import type { BasicAction, GuestAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { createWatch } from '../watch.ts';
+import { expectArrival, forgetArrival, letGo, rejectArrival } from './arrival.ts';
 import type { Libvirt } from './connection.ts';
 import { freezeDomain, resumeDomain } from './freeze.ts';
 import { dropImages } from './images.ts';
 import { type DefinitionSource, type Domain, type Look, lookAtDomain } from './look.ts';
+import { migrateDomain, type Passage } from './migrate.ts';
 import { createDomainProcess, processAgeMs } from './process.ts';
 import { saveDomain } from './save.ts';
 import { describeCommands } from './shell.ts';
@@ -33,6 +35,12 @@ export interface LibvirtDriver extends ResourceDriver {
   detail(): DomainDetail | null;
   /** Its memory goes to the save directory and it is off then; the next start lets it go on. Never rejects. */
   save(signal: AbortSignal): Promise<Outcome>;
+  /** To the other node while it runs; ends what came from there and was not let go of. Never reject. */
+  migrate(signal: AbortSignal): Promise<Outcome>;
+  reject(signal: AbortSignal): Promise<Outcome>;
+  /** For the other node: may it come in here now? From then on it is `incoming` until it is let go of. */
+  expectArrival(signal: AbortSignal): Promise<boolean>;
+  letGo(signal: AbortSignal): Promise<Outcome>;
   commands(action: BasicAction | 'save'): readonly string[];
 }
 
@@ -46,6 +54,8 @@ export interface LibvirtDriverOptions {
   readonly definitions?: DefinitionSource;
   /** Where memory images are kept, on the group's storage. Null or absent: nowhere. */
   readonly saveDirectory?: string | null;
+  /** How it gets to the other node while it runs. Null or absent: not at all. */
+  readonly passage?: Passage | null;
   readonly logger: Logger;
   /** Called when the guest is seen in another state than before, whoever brought that about. */
   readonly onStatus: (status: ResourceStatus) => void;
@@ -57,15 +67,18 @@ export interface LibvirtDriverOptions {
 
 const defaultReconcileMs = 5000;
 
-const operations: Readonly<
-  Record<BasicAction | 'save', (domain: Domain, signal: AbortSignal) => Promise<Outcome>>
-> = {
+type Action = BasicAction | GuestAction | 'let-go';
+
+const operations: Readonly<Record<Action, (domain: Domain, signal: AbortSignal) => Promise<Outcome>>> = {
   start: startDomain,
   stop: stopDomain,
   destroy: destroyDomain,
   freeze: freezeDomain,
   resume: resumeDomain,
   save: saveDomain,
+  migrate: migrateDomain,
+  reject: rejectArrival,
+  'let-go': letGo,
 };
 
 /** Watches the domain from the first `observe` or `perform` on, until `close`. */
@@ -81,6 +94,8 @@ export function createLibvirtDriver(
     logger: options.logger.child({ group: options.group, guest: config.name }),
     frozenFile: path.join(path.resolve(options.runDir, 'guests'), `${config.name}.libvirt-frozen`),
     saveDirectory: options.saveDirectory ?? null,
+    passage: options.passage ?? null,
+    arrivalFile: path.join(path.resolve(options.runDir, 'guests'), `${config.name}.arrival`),
     definitions: options.definitions ?? { adopt: async () => 'none' },
     startUnderWay: false,
     uuidKnown: false,
@@ -89,6 +104,7 @@ export function createLibvirtDriver(
   let unsubscribe: (() => void) | undefined;
   let closed = false;
   let tidying = Promise.resolve();
+  let turn = Promise.resolve();
 
   async function see(scan: boolean, signal: AbortSignal): Promise<ResourceStatus> {
     seen = await lookAtDomain(domain, { scan, signal });
@@ -112,7 +128,17 @@ export function createLibvirtDriver(
     });
   }
 
-  async function perform(action: BasicAction | 'save', signal: AbortSignal): Promise<Outcome> {
+  /** The other node's word and this node's doing must not meet. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = turn.then(act);
+    turn = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  async function perform(action: Action, signal: AbortSignal): Promise<Outcome> {
     startWatching();
     watch.pause();
     try {
@@ -138,6 +164,10 @@ export function createLibvirtDriver(
     },
     perform,
     save: (signal) => perform('save', signal),
+    migrate: (signal) => perform('migrate', signal),
+    reject: (signal) => inTurn(() => perform('reject', signal)),
+    expectArrival: (signal) => inTurn(() => expectArrival(domain, signal)),
+    letGo: (signal) => inTurn(() => perform('let-go', signal)),
     commands: (action) => describeCommands(domain, action),
     upForMs() {
       const process = domain.process.known();
@@ -155,6 +185,7 @@ export function createLibvirtDriver(
 /** A guest that runs has changed its disk since an image of it was made, whoever started it. */
 async function tidyImages(domain: Domain): Promise<void> {
   try {
+    await forgetArrival(domain);
     await dropImages(domain, 'the guest runs without it');
   } catch (error) {
     domain.logger.error(

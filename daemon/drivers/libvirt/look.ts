@@ -6,7 +6,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { LibvirtGuestConfig } from '../../config/config.ts';
 import type { Outcome, ResourceStatus } from '../driver.ts';
+import { readArrival } from './arrival.ts';
 import type { Libvirt } from './connection.ts';
+import type { Passage } from './migrate.ts';
 import { type DomainProcess, type GuestProcess, processState, waitForState } from './process.ts';
 import { askState, type StateAnswer } from './rounds.ts';
 import { type Condition, describeState, readState } from './state.ts';
@@ -31,6 +33,10 @@ export interface Domain {
   readonly frozenFile: string;
   readonly saveDirectory: string | null;
   readonly definitions: DefinitionSource;
+  /** How it gets to the other node while it runs; null: not at all. */
+  readonly passage: Passage | null;
+  /** Says that it comes in, or has come, from the other node, which has not let go of it. */
+  readonly arrivalFile: string;
   /** A start was asked for and its end was not seen: libvirt may still be at it. */
   startUnderWay: boolean;
   uuidKnown: boolean;
@@ -86,7 +92,7 @@ export async function lookAtDomain(
   }
   if (answer.uuid === null) await learnUuid(domain, signal);
   else knowUuid(domain, answer.uuid);
-  const reading = readState(name, state);
+  const reading = await readArrival(domain, readState(name, state), state);
   const said = describeState(state);
   if (reading.status.kind === 'down') return await lookAtEnded(domain, said, options.scan, signal);
   const process = domain.libvirt.local ? await domain.process.find({ scan: true }) : undefined;

@@ -3,6 +3,7 @@
 // when its process was seen and is gone.
 
 import type { Outcome } from '../driver.ts';
+import { forgetArrival } from './arrival.ts';
 import { type Domain, type Look, lookAtDomain, unmarkFrozen } from './look.ts';
 import { processState, waitForState } from './process.ts';
 import { domainOption, type VirshResult } from './virsh.ts';
@@ -56,7 +57,9 @@ export async function destroyDomain(domain: Domain, signal: AbortSignal): Promis
   const look = await lookAtDomain(domain, { scan: true, direct: true, signal });
   if (isOff(look)) return await finished(domain, signal);
   if (look.said === null) return await destroyWithoutLibvirt(domain, look, signal);
-  const running = look.status.kind === 'up' || look.condition === 'passing';
+  // What comes in has not been anybody's yet.
+  const running =
+    look.status.kind === 'up' || (look.condition === 'passing' && look.status.kind !== 'incoming');
   if (running) {
     await destroyBy(domain, ['--graceful'], signal);
   } else if (look.process !== undefined) {
@@ -189,5 +192,6 @@ async function finished(domain: Domain, signal: AbortSignal): Promise<Outcome> {
     }
   }
   await unmarkFrozen(domain);
+  await forgetArrival(domain);
   return { kind: 'done' };
 }
