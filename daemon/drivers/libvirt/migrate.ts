@@ -2,9 +2,9 @@
 // Guarantees: it arrives paused and is let go of there only when it is seen to have ended here; whatever goes wrong, the
 // outcome says what it is here, and no more than one of the two runs. Must not: let a second primary in; that is done.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../driver.ts';
 import { type Domain, type Look, lookAtDomain } from './look.ts';
-import { callOff } from './save.ts';
 import { domainOption, type VirshResult } from './virsh.ts';
 
 /** The way to the same domain on the other node. */
@@ -21,6 +21,9 @@ export interface Passage {
 const migrateTimeoutMs = 6 * 3_600_000;
 const letGoTimeoutMs = 15_000;
 const afterwardsMs = 40_000;
+const callTimeoutMs = 5000;
+const callOffMs = 20_000;
+const callOffPauseMs = 250;
 
 /**
  * p2p and tunnelled: all that the two libvirts and the two QEMU say to each other goes through one socket. suspend: it
@@ -87,6 +90,18 @@ async function settle(domain: Domain, passage: Passage, result: VirshResult): Pr
   } catch (error) {
     if (!signal.aborted) throw error;
     return { kind: 'unknown', message: `guest ${name}: after the move libvirt did not tell what it is` };
+  }
+}
+
+/** The way stays open until libvirt has told the other one that nothing comes; an abort may come before there is a job. */
+async function callOff({ libvirt, config }: Domain): Promise<void> {
+  const deadline = performance.now() + callOffMs;
+  while (performance.now() < deadline) {
+    const call = { timeoutMs: callTimeoutMs };
+    await libvirt.run(['domjobabort', domainOption(config.name)], call);
+    await sleep(callOffPauseMs);
+    const job = await libvirt.run(['domjobinfo', domainOption(config.name)], call);
+    if (job.kind === 'failed' || /^Job type:\s+None/m.test(job.stdout)) return;
   }
 }
 

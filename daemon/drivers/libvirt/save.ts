@@ -102,8 +102,7 @@ async function writtenFiles(domain: Domain, signal: AbortSignal): Promise<readon
   }
 }
 
-/** Ends what libvirt is at with the domain, and waits until it is over. */
-export async function callOff(domain: Domain): Promise<void> {
+async function callOff(domain: Domain): Promise<void> {
   const { name } = domain.config;
   await domain.libvirt.run(['domjobabort', domainOption(name)], { timeoutMs: callTimeoutMs });
   const deadline = performance.now() + undoneTimeoutMs;

@@ -1,6 +1,7 @@
 // What the libvirt driver's tests share: a libvirtd of their own, with nothing of the host's, and a counting guest.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drive
 import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/guest-process.ts';
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/drivers/libvirt/libvirt.ts';
+import type { Passage } from '../../../daemon/drivers/libvirt/migrate.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainDomain } from '../../guest/configs.ts';
 import { done, patienceMs, until } from './qemu-host.ts';
@@ -43,16 +45,27 @@ exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
 interface DaemonOptions {
   readonly definitions?: DefinitionSource;
   readonly reconcileMs?: number;
+  readonly passage?: Passage;
+  /** False: it must not look for the guest's process, since another host's has the same name. */
+  readonly local?: boolean;
 }
 
-/** Whatever runs at the end of the test is ended, and the files are deleted. */
-export async function createLibvirtHost(t: ExecutionContext, changes: Partial<LibvirtGuestConfig> = {}) {
+/** Whatever runs at the end of the test is ended, and the files are deleted. `twin`: another host of the same guest. */
+export async function createLibvirtHost(
+  t: ExecutionContext,
+  changes: Partial<LibvirtGuestConfig> = {},
+  twin?: { readonly directory: string; readonly config: LibvirtGuestConfig; readonly xml: string },
+) {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-libvirt-'));
-  const [serial, socketDirectory] = [path.join(directory, 'serial.txt'), path.join(directory, 'sockets')];
+  const socketDirectory = path.join(directory, 'sockets');
+  const serial = path.join(twin?.directory ?? directory, 'serial.txt');
   const saveDirectory = path.join(directory, 'saved');
-  const disk = (await buildCounterDisk({ file: path.join(directory, 'disk.raw') })).file;
+  const disk =
+    twin === undefined
+      ? (await buildCounterDisk({ file: path.join(directory, 'disk.raw') })).file
+      : path.join(twin.directory, 'disk.raw');
   const uri = `qemu+unix:///system?socket=${socketDirectory}/libvirt-sock`;
-  const name = `mail-${path.basename(directory).slice(-6)}`;
+  const name = twin?.config.name ?? `mail-${path.basename(directory).slice(-6)}`;
   const config: LibvirtGuestConfig = {
     ...plainDomain,
     name,
@@ -62,7 +75,7 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
   };
   const identity = {
     pidFile: '/none',
-    matches: (argv: readonly string[]) => argv.join(' ').includes(directory),
+    matches: (argv: readonly string[]) => argv.join(' ').includes(`guest=${name},`),
   };
   const qemus = () => scanGuestProcesses(identity);
   const closers: (() => Promise<void>)[] = [];
@@ -120,13 +133,14 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
       `unix_sock_dir = "${socketDirectory}"`,
       'auth_unix_ro = "none"',
       'auth_unix_rw = "none"',
+      `host_uuid = "${randomUUID()}"`, // Of one host, nothing could be moved between them.
       `log_outputs = "3:file:${directory}/libvirtd.log"`,
       '',
     ].join('\n'),
   );
   await startLibvirtd();
 
-  const xml = definition({ name, disk, serial });
+  const xml = twin?.xml ?? definition({ name, disk, serial });
   function define(text = xml): void {
     const file = path.join(directory, 'domain.xml');
     execFileSync('tee', [file], { input: text, stdio: ['pipe', 'ignore', 'inherit'] });
@@ -137,7 +151,7 @@ export async function createLibvirtHost(t: ExecutionContext, changes: Partial<Li
   function createDaemon(more: DaemonOptions = {}) {
     const statuses: ResourceStatus['kind'][] = [];
     const logger = pino({ level: 'silent' });
-    const libvirt = createLibvirt({ uri, logger });
+    const libvirt = { ...createLibvirt({ uri, logger }), ...(more.local === false && { local: false }) };
     const driver = createLibvirtDriver(config, {
       group: 'office',
       libvirt,
@@ -220,7 +234,7 @@ function definition(guest: {
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
+      <driver name='qemu' type='raw' cache='none'/>
       <source file='${guest.disk}'/>
       <target dev='hda' bus='ide'/>
     </disk>
