@@ -9,6 +9,7 @@ import { findBelonging } from '../drivers/libvirt/disks.ts';
 import type { DiskSource, DomainDefinition } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import { shellQuote } from '../drivers/shell.ts';
+import { liveDevicesOf } from '../runtime/live-devices.ts';
 import { nearestWord } from './arguments.ts';
 import { type Domain, type HostSight, whereDefined } from './check-domain-needs.ts';
 import type { Reporter } from './finding.ts';
@@ -77,6 +78,7 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
       `${name}: its processor is its host's own (host-passthrough): a memory that was saved here goes on only on one of the same kind`,
     );
   }
+  if (guest.handover === 'live') sayLive(about, group, definition);
   if (libvirt.local && belonging.kind === 'elsewhere') return;
   if (report.findings.slice(before).some(({ level }) => level !== 'info')) return;
   const where = !libvirt.local
@@ -87,6 +89,16 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
   const isHere = listed !== null || !answers;
   const by = isHere ? '' : `; not defined here, but ${peer} has sent its definition`;
   report.ok(`${name}: ${where}${by}`);
+}
+
+/** It is handed over all the same, in another way. */
+function sayLive({ report }: About, { drbd }: GroupConfig, definition: DomainDefinition): void {
+  const found = liveDevicesOf(definition, drbd);
+  if (found.kind === 'none')
+    report.warning(
+      `${definition.name}: it cannot go to the other node while it runs: ${found.what}`,
+      found.next,
+    );
 }
 
 function sayName({ report, virsh }: About, { name, definition }: Domain): void {

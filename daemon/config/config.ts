@@ -42,7 +42,7 @@ export type Readiness =
   | { readonly kind: 'ping'; readonly address: string; readonly timeoutMs: number };
 
 /** What a planned move does with a guest. */
-export type HandoverMode = 'shutdown' | 'save';
+export type HandoverMode = 'shutdown' | 'save' | 'live';
 
 /** What every guest has, whatever runs it. */
 export interface GuestOptions {

@@ -131,10 +131,13 @@ function checkOptions(file: unknown, { path, group, given }: ListedGuest): Findi
     const message = `nothing is waited for without readiness; expected ${expected}`;
     findings.push({ path: [...path, 'readiness-timeout'], target: 'key', message, expected });
   }
-  if (isQemu && handover === 'save') {
+  if (isQemu && (handover === 'save' || handover === 'live')) {
     refuse('handover', 'shutdown', `driver qemu cannot; a libvirt domain can`);
   } else if (handover === 'save' && itemsAt(file, 'groups', group, 'filesystems').length === 0) {
     const why = `group ${group} has no file system, on which the memory would be saved for the other node`;
+    refuse('handover', 'shutdown', why);
+  } else if (handover === 'live' && itemsAt(file, 'groups', group, 'drbd').length === 0) {
+    const why = `group ${group} has no DRBD device, so the other node would not have its disk`;
     refuse('handover', 'shutdown', why);
   }
   return findings;

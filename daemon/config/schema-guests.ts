@@ -89,10 +89,10 @@ const options = {
       `After this time the guests after it start all the same; at least 1s, only with readiness. Default: ${defaultReadinessTimeout}.`,
     ),
   handover: z
-    .enum(['shutdown', 'save'], { error: 'shutdown or save' })
+    .enum(['shutdown', 'save', 'live'], { error: 'shutdown, save or live' })
     .default('shutdown')
     .describe(
-      'What a handover does with the guest. shutdown: it boots again on the other node; save: its memory is saved on a file system of the group and restored there. save is only for driver libvirt.',
+      'What a handover does with the guest. shutdown: it boots again on the other node; save: its memory is saved on a file system of the group and restored there; live: it goes there while it runs, where it has DRBD devices of its own, and else as save or shutdown. save and live are only for driver libvirt.',
     ),
   'agent-timeout': duration()
     .optional()

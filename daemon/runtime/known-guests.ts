@@ -7,6 +7,7 @@ import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import type { DefinitionStore } from './definition-store.ts';
 import { qemuGuestMiB } from './host-memory.ts';
+import { liveDevicesOf } from './live-devices.ts';
 import type { KnownGuest } from './policy.ts';
 
 type Stored = Pick<DefinitionStore, 'records' | 'inUse'>;
@@ -26,6 +27,10 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
     const xml = inUse.find(({ name }) => name === guest.name)?.xml ?? null;
     return xml === null ? 0 : memoryIn(xml);
   };
+  const devicesOf = ({ name }: GuestConfig, { drbd }: GroupConfig): Pick<KnownGuest, 'devices'> => {
+    const xml = inUse.find((version) => version.name === name)?.xml ?? null;
+    return xml === null ? {} : devicesIn(xml, drbd);
+  };
   const others = ({ name: group, allGuests }: GroupConfig): readonly GuestConfig[] => {
     if (allGuests === null) return [];
     // One that virsh cannot be asked for would be `unknown` for ever, and hold its group up.
@@ -37,9 +42,22 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
   return new Map(
     groups.map((group) => [
       group.name,
-      [...group.guests, ...others(group)].map((config) => ({ config, memoryMiB: memoryOf(config) })),
+      [...group.guests, ...others(group)].map((config) => ({
+        config,
+        memoryMiB: memoryOf(config),
+        ...(config.handover === 'live' && devicesOf(config, group)),
+      })),
     ]),
   );
+}
+
+function devicesIn(xml: string, drbd: readonly string[]): Pick<KnownGuest, 'devices'> {
+  try {
+    const found = liveDevicesOf(parseDomain(xml), drbd);
+    return found.kind === 'own' ? { devices: found.resources } : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Of a definition that cannot be read nothing is known; whoever starts it says what is wrong with it. */

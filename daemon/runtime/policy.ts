@@ -26,6 +26,8 @@ const unmountDeadlineMs = 15_000;
 const startsAtOnce = (cores: number) => Math.min(16, Math.max(2, cores));
 /** A page of memory is written to the mirror about this fast where nothing is known of the network. */
 const savedMiBPerSecond = 20;
+/** What is sent again, since the guest has changed it meanwhile, counted in. */
+const migratedMiBPerSecond = 10;
 
 export const addressId = (address: AddressConfig) => `address:${address.address}/${address.prefix}`;
 export const drbdId = (resource: string) => `drbd:${resource}`;
@@ -57,6 +59,8 @@ export interface KnownGuest {
   readonly config: GuestConfig;
   /** 0: nobody knows. */
   readonly memoryMiB: number;
+  /** DRBD resources that all its disks are on; absent: not known, or it is on more than that. */
+  readonly devices?: readonly string[];
 }
 
 /** What is seen of this host, beside its configuration. */
@@ -133,15 +137,21 @@ function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configure
       kind: 'filesystem',
       // Mounted before what it lies under, it would be hidden by that; unmounted after it, it would hold it.
       needs: [
-        ...onDevices,
+        ...shared(onDevices, ownDevices(known)),
         ...group.filesystems.filter(({ mount }) => isWithin(filesystem.mount, mount)).map(filesystemId),
       ],
       startMs: filesystem.fsck ? fsckDeadlineMs : mountDeadlineMs,
       stopMs: unmountDeadlineMs,
     }),
   );
-  const standsOn = [...onDevices, ...filesystems.map(({ id }) => id)];
-  const guests = known.map((guest) => buildGuest(guest, standsOn));
+  const own = ownDevices(known);
+  const guests = known.map((guest) => {
+    const alone = own.get(guest);
+    return buildGuest(guest, alone ?? [...shared(onDevices, own), ...filesystems.map(({ id }) => id)], {
+      isLive: alone !== undefined,
+      canSave: filesystems.length > 0,
+    });
+  });
   return {
     name: group.name,
     preferred: group.preferred,
@@ -152,7 +162,29 @@ function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configure
   };
 }
 
-function buildGuest({ config, memoryMiB }: KnownGuest, needs: readonly string[]): ResourcePolicy {
+/** Of the guests that are to go while they run: the devices that each has for itself, by their ids. */
+function ownDevices(known: readonly KnownGuest[]): ReadonlyMap<KnownGuest, readonly string[]> {
+  const usersOf = (name: string) => known.filter(({ devices }) => devices?.includes(name) === true).length;
+  return new Map(
+    known.flatMap((guest) => {
+      const { config, devices = [] } = guest;
+      const isOwn = devices.length > 0 && devices.every((name) => usersOf(name) === 1);
+      return config.handover === 'live' && isOwn ? [[guest, devices.map(drbdId)] as const] : [];
+    }),
+  );
+}
+
+/** What else in the group stands on: devices that no guest has for itself. */
+function shared(ids: readonly string[], own: ReturnType<typeof ownDevices>): readonly string[] {
+  const taken = new Set([...own.values()].flat());
+  return ids.filter((id) => !taken.has(id));
+}
+
+function buildGuest(
+  { config, memoryMiB }: KnownGuest,
+  needs: readonly string[],
+  { isLive, canSave }: { readonly isLive: boolean; readonly canSave: boolean },
+): ResourcePolicy {
   const { priority, after, readiness, startDelayMs, startTimeoutMs, shutdownTimeoutMs } = config;
   const agentMs = config.driver === 'libvirt' ? config.agentTimeoutMs : 0;
   const saveMs = shutdownTimeoutMs + (memoryMiB / savedMiBPerSecond) * 1000;
@@ -168,8 +200,8 @@ function buildGuest({ config, memoryMiB }: KnownGuest, needs: readonly string[])
       readyMs: readiness.kind === 'none' ? null : readiness.timeoutMs,
       startDelayMs,
       memoryMiB,
-      saveMs: config.handover === 'save' ? saveMs : null,
-      migrateMs: null,
+      saveMs: config.handover === 'save' || (config.handover === 'live' && canSave) ? saveMs : null,
+      migrateMs: isLive ? shutdownTimeoutMs + (memoryMiB / migratedMiBPerSecond) * 1000 : null,
     },
   };
 }

@@ -275,12 +275,15 @@ readiness by the agent with driver qemu
 a handover that saves, with driver qemu
   driver: qemu => driver: qemu, handover: save
   16:46: groups.office.guests[4].handover: expected shutdown, found "save": driver qemu cannot; a libvirt domain can
+a live handover, with driver qemu
+  driver: qemu => driver: qemu, handover: live
+  16:46: groups.office.guests[4].handover: expected shutdown, found "live": driver qemu cannot; a libvirt domain can
 a handover that saves, in a group without a file system
   [files, backup] => [files, { name: backup, handover: save }]
   19:47: groups.files.guests[1].handover: expected shutdown, found "save": group files has no file system, on which the memory would be saved for the other node
 a typo in a handover
   handover: save => handover: svae
-  15:51: groups.office.guests[3].handover: expected shutdown or save, found "svae"; did you mean "save"?
+  15:51: groups.office.guests[3].handover: expected shutdown, save or live, found "svae"; did you mean "save"?
 a priority that is too high
   priority: 5 => priority: 1001
   13:31: groups.office.guests[1].priority: expected a whole number from -1000 to 1000, found 1001
