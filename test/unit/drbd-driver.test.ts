@@ -325,6 +325,30 @@ test.serial('freeze, resume, outdate: one command each; outdating twice is done'
   t.deepEqual(await fake.calls(), ['drbdadm suspend-io r0', 'drbdadm resume-io r0', 'drbdadm outdate r0']);
 });
 
+test.serial('allow-two: only where what two primaries have lost each other holds back all IO', async (t) => {
+  const { fake, driver } = await drivenDrbd(t, alone);
+  const refused = await driver.perform('allow-two', false, soon());
+  t.like(refused, { kind: 'failed', code: 'drbd-not-for-two' });
+  t.regex(refused.kind === 'failed' ? refused.message : '', /not C and dont-care; battito check/);
+  t.deepEqual(await fake.calls(), []);
+  const show = 'resource r0 { net { protocol C; } disk { fencing resource-and-stonith; } }';
+  await writeFile(join(fake.directory, 'show'), show);
+  t.deepEqual(await driver.perform('allow-two', false, soon()), { kind: 'done' });
+  t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
+  t.deepEqual(await fake.calls(), [
+    'drbdadm net-options --protocol=C --allow-two-primaries=yes r0',
+    'drbdadm net-options --protocol=C --allow-two-primaries=no r0',
+  ]);
+});
+
+test.serial('ensureUp: where both are primary a guest is on its way, and nothing is put back', async (t) => {
+  const { fake, driver } = await drivenDrbd(t, { ROLE: 'Primary', PEERROLE: 'Primary' });
+  const show = new URL('fixtures/drbd/show-8.4.txt', import.meta.url);
+  await writeFile(join(fake.directory, 'show'), await readFile(show));
+  t.deepEqual(await driver.ensureUp(soon()), { kind: 'done' });
+  t.false((await fake.calls()).some((call) => call.includes('net-options')));
+});
+
 const outdateRefusals = {
   'drbd-connected-outdates': [-6, 'Refusing to be Outdated while Connected'],
   'drbd-lower-than-outdated': [-16, 'Disk state is lower than outdated'],

@@ -1,0 +1,104 @@
+// Which guests of a configuration may go to the other node while they run, and what each of them stands on.
+
+import test from 'ava';
+import { parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
+import { liveDevicesOf } from '../../daemon/runtime/live-devices.ts';
+import { buildPolicy, type KnownGuest } from '../../daemon/runtime/policy.ts';
+import { configOf } from './support/check-host.ts';
+
+interface Disk {
+  readonly dev: string;
+  readonly cache?: string;
+  readonly device?: string;
+}
+
+function definitionOf(...disks: readonly Disk[]) {
+  const parts = disks.map(
+    ({ dev, cache = 'none', device = 'disk' }, index) => `<disk type='block' device='${device}'>
+      <driver name='qemu' type='raw' cache='${cache}'/><source dev='${dev}'/><target dev='vd${'ab'[index]}' bus='virtio'/></disk>`,
+  );
+  return parseDomain(`<domain type='kvm'><name>mail</name><uuid>7c5cea09-6ec0-4fac-92e5-92bbe48a3436</uuid>
+    <memory unit='MiB'>512</memory><vcpu>1</vcpu><devices>${parts.join('')}</devices></domain>`);
+}
+
+const byName = '/dev/drbd/by-res/r0/0';
+
+test('a guest goes while it runs where all its disks are devices of its group, by name and past the cache', (t) => {
+  const found = liveDevicesOf(
+    definitionOf({ dev: byName }, { dev: '/dev/drbd/by-res/r1', cache: 'directsync' }),
+    ['r0', 'r1'],
+  );
+  t.deepEqual(found, { kind: 'own', resources: ['r0', 'r1'] });
+});
+
+for (const [title, disks, said] of [
+  [
+    'a device by its number',
+    [{ dev: '/dev/drbd0' }],
+    /vda is \/dev\/drbd0, not a device of its group by its name/,
+  ],
+  ['a device of another group', [{ dev: '/dev/drbd/by-res/r9/0' }], /vda is \/dev\/drbd\/by-res\/r9\/0/],
+  ['a cache', [{ dev: byName, cache: 'writeback' }], /cache='none'/],
+  ['a medium', [{ dev: byName }, { dev: '/dev/sr0', device: 'cdrom' }], /vdb has a medium in it/],
+  ['no disk', [], /no disk/],
+] as const) {
+  test(`not with ${title}; what mends that is said`, (t) => {
+    const found = liveDevicesOf(definitionOf(...disks), ['r0']);
+    t.is(found.kind, 'none');
+    t.regex(found.kind === 'none' ? found.what : '', said);
+    t.regex(found.kind === 'none' ? found.next : '', /^virsh (edit|change-media) mail/);
+  });
+}
+
+/** What stands on what in a group with these guests, and who may go while it runs. */
+function standing(guests: string, devices: Readonly<Record<string, readonly string[]>>, more = '') {
+  const config = configOf(`drbd: [r0, r1, r2], guests: ${guests}${more}`);
+  const [group] = config.groups;
+  const known = (group?.guests ?? []).map((guest): KnownGuest => {
+    const own = devices[guest.name];
+    return { config: guest, memoryMiB: 600, ...(own !== undefined && { devices: own }) };
+  });
+  const sights = { guests: new Map([['office', known]]), guestMemoryMiB: null, cores: 2 };
+  const [office] = buildPolicy(config, 'primary', '1', sights).groups;
+  return Object.fromEntries(
+    (office?.resources ?? [])
+      .filter(({ kind }) => kind !== 'drbd')
+      .map(({ id, needs, guest }) => [
+        id,
+        [...needs, ...(guest?.migrateMs == null ? [] : ['live'])].join(' '),
+      ]),
+  );
+}
+
+test('who goes while it runs stands on its own devices, and nobody else on those', (t) => {
+  const guests = '[{ name: mail, handover: live }, { name: web, handover: live }, files]';
+  t.deepEqual(standing(guests, { mail: ['r0'], web: ['r1'] }), {
+    'guest:mail': 'drbd:r0 live',
+    'guest:web': 'drbd:r1 live',
+    'guest:files': 'drbd:r2',
+  });
+});
+
+test('two that share a device, and one of which nothing is known, stay where everybody is', (t) => {
+  const all = 'drbd:r0 drbd:r1 drbd:r2';
+  const guests =
+    '[{ name: mail, handover: live }, { name: web, handover: live }, { name: dns, handover: live }]';
+  t.deepEqual(standing(guests, { mail: ['r0'], web: ['r0', 'r1'] }), {
+    'guest:mail': all,
+    'guest:web': all,
+    'guest:dns': all,
+  });
+  t.deepEqual(standing('[{ name: mail, handover: save }]', { mail: ['r0'] }, `, ${mounted}`), {
+    'filesystem:/srv/guests': all,
+    'guest:mail': `${all} filesystem:/srv/guests`,
+  });
+});
+
+const mounted = 'filesystems: [{ device: /dev/drbd2, mount: /srv/guests }]';
+
+test('a file system beside it does not stand on its device either', (t) => {
+  t.deepEqual(standing('[{ name: mail, handover: live }]', { mail: ['r0'] }, `, ${mounted}`), {
+    'filesystem:/srv/guests': 'drbd:r1 drbd:r2',
+    'guest:mail': 'drbd:r0 live',
+  });
+});
