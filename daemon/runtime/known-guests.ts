@@ -22,13 +22,14 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
     .filter((version) => version !== null)
     .filter(({ textDigest }) => textDigest !== null);
   const named = new Set(groups.flatMap(({ guests }) => guests.map(({ name }) => name)));
+  const xmlOf = (guest: GuestConfig) => inUse.find(({ name }) => name === guest.name)?.xml ?? null;
   const memoryOf = (guest: GuestConfig): number => {
     if (guest.driver === 'qemu') return qemuGuestMiB(guest);
-    const xml = inUse.find(({ name }) => name === guest.name)?.xml ?? null;
+    const xml = xmlOf(guest);
     return xml === null ? 0 : memoryIn(xml);
   };
-  const devicesOf = ({ name }: GuestConfig, { drbd }: GroupConfig): Pick<KnownGuest, 'devices'> => {
-    const xml = inUse.find((version) => version.name === name)?.xml ?? null;
+  const devicesOf = (guest: GuestConfig, { drbd }: GroupConfig): Pick<KnownGuest, 'devices'> => {
+    const xml = xmlOf(guest);
     return xml === null ? {} : devicesIn(xml, drbd);
   };
   const others = ({ name: group, allGuests }: GroupConfig): readonly GuestConfig[] => {
