@@ -123,6 +123,10 @@ const actionWords: Readonly<Record<string, string>> = {
   freeze: 'freezing',
   resume: 'resuming',
   save: 'saving',
+  migrate: 'moving while it runs',
+  reject: 'ending what came in',
+  'allow-two': 'allowing two primaries',
+  'forbid-two': 'forbidding two primaries',
 };
 
 /** A mirrored disk in DRBD's words. A daemon that an upgrade has not restarted yet may leave out the newer fields. */

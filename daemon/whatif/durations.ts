@@ -18,7 +18,7 @@ const assumed: Readonly<Record<ResourceKind, Readonly<Record<string, number>> & 
     address: { other: 50 },
     drbd: { start: 500, other: 200 },
     filesystem: { start: 1000, other: 300 },
-    guest: { start: 5000, stop: 10_000, save: 10_000, other: 50 },
+    guest: { start: 5000, stop: 10_000, save: 10_000, migrate: 10_000, other: 50 },
   };
 
 const recordedMax = 20;
@@ -45,7 +45,12 @@ export function durationsFrom(
     if (times.length > 0) return { ...base, ms: median(times), from: 'recorded', count: times.length };
     const guess = assumed[kind][action] ?? assumed[kind].other;
     // Whoever gave it less time knows that it takes less.
-    const deadlineMs = action === 'stop' ? stopMs : action === 'save' ? (guest?.saveMs ?? stopMs) : startMs;
+    const deadlines: Partial<Record<ResourceAction, number | null | undefined>> = {
+      stop: stopMs,
+      save: guest?.saveMs ?? stopMs,
+      migrate: guest?.migrateMs,
+    };
+    const deadlineMs = deadlines[action] ?? startMs;
     return { ...base, ms: Math.min(guess, deadlineMs / 2), from: 'assumed', count: 0 };
   };
   const resources = policy.groups.flatMap((group) => group.resources);
@@ -61,8 +66,15 @@ export function withRoom(policy: Policy, { of }: Durations): Policy {
     tookMs > givenMs ? givenMs : Math.max(givenMs, tookMs * 1.6);
   const savedWithin = (resource: ResourcePolicy): Pick<ResourcePolicy, 'guest'> => {
     const { guest } = resource;
-    if (guest === undefined || guest.saveMs === null) return {};
-    return { guest: { ...guest, saveMs: room(guest.saveMs, of(resource, 'save')) } };
+    if (guest === undefined) return {};
+    const { saveMs, migrateMs } = guest;
+    return {
+      guest: {
+        ...guest,
+        saveMs: saveMs === null ? null : room(saveMs, of(resource, 'save')),
+        migrateMs: migrateMs === null ? null : room(migrateMs, of(resource, 'migrate')),
+      },
+    };
   };
   const resources = (all: readonly ResourcePolicy[]) =>
     all.map((resource) => ({
