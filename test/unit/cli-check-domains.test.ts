@@ -347,6 +347,17 @@ test("a saved memory and a processor that is the host's own are noted together",
   );
 });
 
+test('a guest that is to move while it runs, and cannot, is told with what mends it', async (t) => {
+  const group = `drbd: [r0], ${named('{ name: mail, handover: live }')}`;
+  const { told } = await findingsOf(t, { group, domains: { mail: { xml: domainXml('mail') } } });
+  t.deepEqual(
+    told.filter((line) => line.includes('while it runs')),
+    [
+      'warning: mail: it cannot go to the other node while it runs: vda is no block device, not a device of its group by its name, /dev/drbd/by-res/RESOURCE/0 | virsh edit mail   # then shut it down and start it once',
+    ],
+  );
+});
+
 // ---- libvirt itself ----
 
 const unitOf = (masked: boolean) => ({ unit: async () => ({ unit: 'virtqemud.service', masked }) });

@@ -281,6 +281,9 @@ a live handover, with driver qemu
 a handover that saves, in a group without a file system
   [files, backup] => [files, { name: backup, handover: save }]
   19:47: groups.files.guests[1].handover: expected shutdown, found "save": group files has no file system, on which the memory would be saved for the other node
+a live handover, in a group without a device
+  [files, backup] => [files, { name: backup, handover: live }]
+  19:47: groups.files.guests[1].handover: expected shutdown, found "live": group files has no DRBD device, so the other node would not have its disk
 a typo in a handover
   handover: save => handover: svae
   15:51: groups.office.guests[3].handover: expected shutdown, save or live, found "svae"; did you mean "save"?
