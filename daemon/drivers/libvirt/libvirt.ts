@@ -166,7 +166,8 @@ export function createLibvirtDriver(
     save: (signal) => perform('save', signal),
     migrate: (signal) => perform('migrate', signal),
     reject: (signal) => inTurn(() => perform('reject', signal)),
-    expectArrival: (signal) => inTurn(() => expectArrival(domain, signal)),
+    // What is tidied up after the guest ran here last must not take the new mark away.
+    expectArrival: (signal) => inTurn(() => tidying.then(() => expectArrival(domain, signal))),
     letGo: (signal) => inTurn(() => perform('let-go', signal)),
     commands: (action) => describeCommands(domain, action),
     upForMs() {
@@ -185,8 +186,7 @@ export function createLibvirtDriver(
 /** A guest that runs has changed its disk since an image of it was made, whoever started it. */
 async function tidyImages(domain: Domain): Promise<void> {
   try {
-    await forgetArrival(domain);
-    await dropImages(domain, 'the guest runs without it');
+    await Promise.all([dropImages(domain, 'the guest runs without it'), forgetArrival(domain)]);
   } catch (error) {
     domain.logger.error(
       { err: error },
