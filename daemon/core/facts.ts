@@ -6,10 +6,10 @@ import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import { hasUserAhead } from './migration.ts';
 import { isStuck } from './operations.ts';
-import { isPassedOver } from './outcomes.ts';
+import { isSettled } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import { isDown, isGoingDown, isPartDown, type ResourceState } from './resource.ts';
+import { isDown, isPartDown } from './resource.ts';
 import { isSuperseded, ownClaim } from './resumption.ts';
 import { isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
@@ -279,20 +279,6 @@ function isDataUnusable(state: State, group: GroupState): boolean {
 /** A guest that came while it ran is here already; those that have not come wait for their data. */
 const hasGuestAhead = (group: GroupState) =>
   group.resources.some(({ id, status }) => status?.kind === 'up' && hasUserAhead(group, id));
-
-/** Up, or given up, or failing again and again; so is what stands on something that is not up for such a reason. */
-function isSettled(group: GroupState, resource: ResourceState): boolean {
-  if (hasSettled(resource)) return true;
-  const needs = group.policy.resources.find(({ id }) => id === resource.id)?.needs ?? [];
-  return group.resources.some(
-    (other) => needs.includes(other.id) && other.status?.kind !== 'up' && hasSettled(other),
-  );
-}
-
-function hasSettled(resource: ResourceState): boolean {
-  const { status, operation } = resource;
-  return (status?.kind === 'up' && !isGoingDown(operation)) || isPassedOver(resource);
-}
 
 export function factsOf(state: State, group: GroupState): Facts {
   const report = peerReport(state, group.policy.name);

@@ -2,7 +2,8 @@
 
 import type { Outcome, ResourceAction, ResourceStatus } from './events.ts';
 import type { MonotonicMs, ResourcePolicy } from './policy.ts';
-import { bringsUp, keepsRole, type ResourceState, withStatus } from './resource.ts';
+import { bringsUp, isGoingDown, keepsRole, type ResourceState, withStatus } from './resource.ts';
+import type { GroupState } from './state.ts';
 
 /** A guest that fails to start this many times in a row is waited for no longer; and given up, if that is known. */
 export const maxStartFailures = 3;
@@ -88,4 +89,18 @@ function afterPairing(
   }
   const failures = ended.failures + 1;
   return { ...ended, failures, lastError: outcome.message, retryAt: now + unseenRetryMs };
+}
+
+/** Up, or given up, or failing again and again; so is what stands on something that is not up for such a reason. */
+export function isSettled(group: GroupState, resource: ResourceState): boolean {
+  if (hasSettled(resource)) return true;
+  const needs = group.policy.resources.find(({ id }) => id === resource.id)?.needs ?? [];
+  return group.resources.some(
+    (other) => needs.includes(other.id) && other.status?.kind !== 'up' && hasSettled(other),
+  );
+}
+
+function hasSettled(resource: ResourceState): boolean {
+  const { status, operation } = resource;
+  return (status?.kind === 'up' && !isGoingDown(operation)) || isPassedOver(resource);
 }
