@@ -7,7 +7,7 @@ import { withoutMemory } from './guests.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from './policy.ts';
 import { isDown, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
-import { ledgerGroup } from './state.ts';
+import { ledgerGroup, peerReport } from './state.ts';
 
 /** How long the giver waits for its peer to promote the devices, before the guests go another way. */
 const invitationMs = 10_000;
@@ -50,6 +50,11 @@ const isHeard = ({ verdict }: State) => verdict.kind === 'alive' || verdict.kind
 
 const isGivenAway = ({ phase }: GroupState) => phase.kind === 'stopping' && phase.reason === 'handover';
 
+/** The peer has taken what it was granted, or may not have read of it yet; or is it not coming for it any more? */
+function isTaken(state: State, group: GroupState): boolean {
+  return group.grant !== null || peerReport(state, group.policy.name)?.phase === 'starting';
+}
+
 /**
  * Does the guest go to the peer while it runs? `waits`: its devices are not primary there yet. `never`: it is not to, or
  * cannot, or that has failed: it goes another way.
@@ -64,7 +69,7 @@ function passage(state: State, group: GroupState, policy: ResourcePolicy): 'goes
   const canPair = devices.every(
     ({ storage, failures }) => storage?.role === 'primary' && isMirrored(storage) && failures === 0,
   );
-  if (!canPair || !isHeard(state)) return 'never';
+  if (!canPair || !isHeard(state) || !isTaken(state, group)) return 'never';
   const isAwaited = devices.every(({ storage }) => storage?.peerRole === 'primary');
   if (isAwaited) return 'goes';
   return state.now - group.since < invitationMs ? 'waits' : 'never';

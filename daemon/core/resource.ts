@@ -142,8 +142,13 @@ const rolekeepers: ReadonlySet<ResourceAction> = new Set([
 /** Of a device that is done while it stays in the role that it has. */
 export const keepsRole = (action: ResourceAction) => rolekeepers.has(action);
 
-/** Nothing of it is in use, nor can come into use without a new operation. A copy that is being marked as older is not. */
+const idleWork: ReadonlySet<ResourceAction> = new Set(['outdate', 'allow-two', 'forbid-two']);
+
+/**
+ * Nothing of it is in use, nor can come into use without a new operation. What marks a copy as the older one, or says how
+ * it may be used, does not use it.
+ */
 export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
-  const isLeftAlone = operation === null || operation.action === 'outdate';
+  const isLeftAlone = operation === null || idleWork.has(operation.action);
   return status?.kind === 'down' && isLeftAlone && !inDoubt;
 }

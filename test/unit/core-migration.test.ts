@@ -128,6 +128,14 @@ test('a peer that does not promote is waited for a while; then the guest is shut
   t.false(node.report()?.inviting);
 });
 
+test('a peer that does not want the group any more is not waited for', (t) => {
+  const node = giving();
+  node.finish(2070, disk);
+  node.go(2500, { peer: ofPrimary });
+  t.deepEqual(node.askedOf(mail), ['stop']);
+  t.false(node.report()?.inviting);
+});
+
 for (const outcome of [failed, unsure]) {
   test(`a migration that ends ${outcome.kind} is not tried again: it is saved, else shut down, else switched off`, (t) => {
     const node = givenTo(livePolicy([], { saveMs: 9000 }));
@@ -289,6 +297,20 @@ test('a copy that was idle beside the other one is not ahead of it once they hav
   used.seeOne(2550, mail, { kind: 'up' });
   used.show(2600, { ...apart, role: 'primary' });
   t.is(used.resource(disk).aheadSince, 2600);
+});
+
+test('a node that forbids two primaries once more can take the group back all the while', (t) => {
+  const node = givenTo();
+  node.finish(2200, mail);
+  node.show(2300, { role: 'secondary', peerRole: 'primary' });
+  node.finish(2300, disk);
+  t.is(node.phase()?.kind, 'stopped');
+  const active = { ...startingThere, generation: 5, writer: 'secondary', phase: 'active' } as const;
+  node.go(2310, { peer: { ...active, offer: true }, prompt: false });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two']);
+  node.go(3000);
+  t.is(node.resource(disk).operation?.action, 'forbid-two');
+  t.is(node.phase()?.kind, 'claiming');
 });
 
 test('what a daemon before may have left on is forbidden, unless both are primary', (t) => {
