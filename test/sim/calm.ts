@@ -1,7 +1,7 @@
 // When is a world at rest: both daemons run and hear each other, every group has exactly one owner, everything of it
 // is up there and nothing of it elsewhere. What faults begin from, and what rule L1 demands after they have ended.
 
-import { peerInMaintenance } from '../../daemon/core/facts.ts';
+import { factsOf, peerInMaintenance } from '../../daemon/core/facts.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from '../../daemon/core/policy.ts';
 import type { GroupState, State } from '../../daemon/core/state.ts';
 import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
@@ -153,8 +153,9 @@ export function waitsForDecision(world: World, groups: readonly GroupPolicy[], p
 
 function groupWaits(world: World, policy: GroupPolicy, partings: Partings): boolean {
   const owned = ownedIn(world, policy);
-  if (typeof owned === 'string') return false;
   const parted = policy.resources.filter(({ id }) => sides.some((side) => partings.since(side, id) !== null));
+  if (owned === 'a group runs without a generation') return isHalfMoved(world, policy, parted, partings);
+  if (typeof owned === 'string') return false;
   const isHeld = ({ id, needs }: ResourcePolicy) =>
     parted.some((device) => device.id === id || needs.includes(device.id));
   return (
@@ -164,6 +165,28 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
       const isOfIt = reason === 'a disk is not mirrored' || reason === 'a resource is not up';
       return reason === null || (isOfIt && isHeld(resource));
     })
+  );
+}
+
+/**
+ * Some of its guests had gone to the peer while they ran when the peer's copy was lost: what is left here runs on, and is
+ * owned again once a person has chosen between the copies of what had gone.
+ */
+function isHalfMoved(
+  world: World,
+  policy: GroupPolicy,
+  parted: readonly ResourcePolicy[],
+  partings: Partings,
+): boolean {
+  const here = sides.find((side) => groupOf(world, side, policy.name)?.phase.kind === 'active');
+  const state = here === undefined ? null : world.state(here);
+  const group = here === undefined ? undefined : groupOf(world, here, policy.name);
+  if (state === null || group === undefined || parted.length === 0) return false;
+  const live = policy.resources.filter(({ guest }) => guest !== undefined && guest.migrateMs !== null);
+  return (
+    live.length > 1 &&
+    factsOf(state, group).obstacle === 'outdated-data' &&
+    parted.every(({ id }) => hasSaidParted(world, policy.name, id, partings))
   );
 }
 
