@@ -5,6 +5,7 @@ import { isWithin } from '../config/paths.ts';
 import { compareProcessor, listOf, poolTarget, readCapabilities } from '../drivers/libvirt/capabilities.ts';
 import type { Libvirt, ListedDomain } from '../drivers/libvirt/connection.ts';
 import type { DomainDefinition, DomainHostdev } from '../drivers/libvirt/domain.ts';
+import { isBridge } from '../drivers/libvirt/fitness.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import type { Reporter } from './finding.ts';
 
@@ -90,9 +91,7 @@ function checkInterfaces(report: Reporter, guests: readonly Domain[], host: Host
     );
   for (const [bridge, names] of sources('bridge')) {
     const place = `/sys/class/net/${bridge}`;
-    // One of Open vSwitch has no directory of its own.
-    if (host.exists(`${place}/bridge`) || (host.exists(place) && host.exists('/sys/class/net/ovs-system')))
-      continue;
+    if (isBridge(bridge, host.exists)) continue;
     const isOther = host.exists(place);
     report.problem(
       `${isOther ? `${bridge} is not a bridge` : `there is no bridge ${bridge} here`}: ${listed(names)} cannot start`,

@@ -9,13 +9,14 @@ import { findBelonging } from '../drivers/libvirt/disks.ts';
 import type { DiskSource, DomainDefinition } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import { shellQuote } from '../drivers/shell.ts';
-import { liveDevicesOf } from '../runtime/live-devices.ts';
+import { type GroupDevices, liveDevicesOf } from '../runtime/live-devices.ts';
 import { nearestWord } from './arguments.ts';
 import { type Domain, type HostSight, whereDefined } from './check-domain-needs.ts';
 import type { Reporter } from './finding.ts';
 
 /** What a group has for the disks of its guests. */
 export interface Storage extends GroupStorage {
+  readonly volumes: GroupDevices['volumes'];
   /** Not all of its devices could be told. */
   readonly isUnsure: boolean;
 }
@@ -92,8 +93,11 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
 }
 
 /** It is handed over all the same, in another way. */
-function sayLive({ report }: About, { drbd }: GroupConfig, definition: DomainDefinition): void {
-  const found = liveDevicesOf(definition, drbd);
+function sayLive({ report, storages }: About, group: GroupConfig, definition: DomainDefinition): void {
+  const { name, drbd, filesystems } = group;
+  const mounted = filesystems.map(({ device }) => device);
+  const volumes = storages.get(name)?.volumes ?? new Map();
+  const found = liveDevicesOf(definition, { drbd, mounted, volumes });
   if (found.kind === 'none')
     report.warning(
       `${definition.name}: it cannot go to the other node while it runs: ${found.what}`,

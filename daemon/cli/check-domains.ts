@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { pino } from 'pino';
 import type { Config, GroupConfig, LibvirtGuestConfig } from '../config/config.ts';
 import { readDrbdOptions } from '../drivers/drbd/options.ts';
+import type { DrbdVolume } from '../drivers/drbd/volumes.ts';
 import { createLibvirt, type Libvirt, type ListedDomain } from '../drivers/libvirt/connection.ts';
 import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
@@ -148,15 +149,17 @@ const isNamed = (groups: readonly GroupConfig[], name: string) =>
 /** DRBD's tools tell its devices; those that go by the resource's name are known without them. */
 async function storageOf(group: GroupConfig, signal: AbortSignal): Promise<Storage> {
   const devices: string[] = [];
+  const volumes = new Map<string, readonly DrbdVolume[]>();
   let isUnsure = false;
   for (const resource of group.drbd) {
     const reading = await readDrbdOptions(resource, signal);
     if (reading.kind === 'failed') isUnsure = true;
+    else volumes.set(resource, reading.volumes);
     const paths = reading.kind === 'failed' ? [] : reading.devices.map(({ path }) => path);
-    const volumes = paths.length === 0 ? [0] : paths.map((_, volume) => volume);
-    devices.push(...paths, ...volumes.map((volume) => `/dev/drbd/by-res/${resource}/${volume}`));
+    const numbers = paths.length === 0 ? [0] : paths.map((_, volume) => volume);
+    devices.push(...paths, ...numbers.map((volume) => `/dev/drbd/by-res/${resource}/${volume}`));
   }
-  return { devices, mounts: group.filesystems.map(({ mount }) => mount), isUnsure };
+  return { devices, volumes, mounts: group.filesystems.map(({ mount }) => mount), isUnsure };
 }
 
 /** Asked by their UUIDs: a name may be taken for an id. */

@@ -6,6 +6,7 @@ import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Stat
 import { restartInPlace } from '../control/attention-item.ts';
 import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
+import type { HandoverMode } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 
@@ -17,7 +18,7 @@ export interface ControlClient {
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
   /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
   readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
-  readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
+  readonly plan: (action: 'start' | 'stop', group: string, guests?: HandoverMode) => Promise<readonly Plan[]>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
   readonly guests: () => Promise<GuestDefinitions>;
@@ -53,8 +54,10 @@ export function controlClient(
     status: () => get('/v1/status', isStatus),
     state: () => get('/v1/state', isState),
     history: (limit) => get(`/v1/history?limit=${limit}`, Array.isArray),
-    plan: (action, group) =>
-      get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}`, Array.isArray),
+    plan(action, group, guests) {
+      const by = guests === undefined ? '' : `&guests=${guests}`;
+      return get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}${by}`, Array.isArray);
+    },
     async request(request, said) {
       const headers = said === undefined ? {} : { 'battito-said': encodeURIComponent(said) };
       const question = { method: 'POST', path: '/v1/requests', body: request, deadlineMs, headers };

@@ -2,6 +2,7 @@
 // but to tell them.
 
 import type { GroupView, Plan } from '../control/api.ts';
+import type { HandoverMode } from '../core/policy.ts';
 import { exitCodes } from '../errors.ts';
 import type { Arguments, Context } from './command.ts';
 import { flag } from './command.ts';
@@ -16,19 +17,23 @@ export const dryRunOption = {
 export async function printPlan(
   { client, output }: Context,
   args: Arguments,
-  action: 'start' | 'stop',
-  groups: readonly GroupView[],
+  move: {
+    readonly action: 'start' | 'stop';
+    readonly groups: readonly GroupView[];
+    readonly guests?: HandoverMode;
+  },
   remarks: readonly string[] = [],
 ): Promise<number> {
   const plans: Plan[] = [];
-  for (const { name } of groups) plans.push(...(await client.plan(action, name)));
+  for (const { name } of move.groups) plans.push(...(await client.plan(move.action, name, move.guests)));
   if (flag(args, 'json')) {
     printJson(output, plans);
     return exitCodes.ok;
   }
-  for (const { group, resource, needs, commands } of plans) {
+  for (const { group, resource, action, remarks: why, needs, commands } of plans) {
     const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
     output.line(harmless(`# ${group}: ${action} ${resource}${after}`));
+    for (const remark of why) output.line(harmless(`# ${remark}`));
     for (const command of commands) output.line(harmless(command));
   }
   if (plans.length === 0) output.line('# nothing to do on this node');

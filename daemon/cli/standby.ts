@@ -6,18 +6,24 @@ import type { Command } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { isHeldHere } from './groups.ts';
+import { guestsFrom, guestsOption } from './guests-option.ts';
 import { dryRunRemark, judgeGivenAway } from './handover.ts';
 import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const standbyCommand: Command = {
   name: 'standby',
   summary: 'hand everything over and take nothing, until told otherwise',
-  usage: ['standby [on] [--no-wait | --timeout DURATION]', 'standby off', 'standby on --dry-run'],
+  usage: [
+    'standby [on] [--no-wait | --timeout DURATION]',
+    'standby [on] --guests live|save|shutdown ...',
+    'standby off',
+    'standby on --dry-run',
+  ],
   description: [
     'A node in standby runs no group and takes none over, not even when the other node dies; it stays so over restarts. For work on this host. It is refused, and nothing stops, when the other node could not run what runs here.',
     '`standby off` lets this node run groups again; it does not bring any back by itself unless their failback is automatic.',
   ],
-  options: { 'dry-run': dryRunOption, ...waitOptions, json: jsonOption },
+  options: { guests: guestsOption, 'dry-run': dryRunOption, ...waitOptions, json: jsonOption },
   examples: [
     { command: 'battito standby', meaning: 'before this host is switched off or rebuilt' },
     { command: 'battito standby off', meaning: 'afterwards' },
@@ -30,11 +36,15 @@ export const standbyCommand: Command = {
       throw usageError(`standby is "on" or "off", not "${word}"`, standbyCommand);
     }
     checkWaitOptions(args, standbyCommand);
+    const by = guestsFrom(args, standbyCommand);
+    if (word === 'off' && by.guests !== undefined)
+      throw usageError('standby off hands nothing over: it does not go with --guests', standbyCommand);
     const status = await context.client.status();
     const held = word === 'on' ? status.groups.filter(isHeldHere) : [];
-    if (flag(args, 'dry-run')) return printPlan(context, args, 'stop', held, dryRunRemark(status, held));
+    if (flag(args, 'dry-run'))
+      return printPlan(context, args, { action: 'stop', groups: held, ...by }, dryRunRemark(status, held));
     return runMove(context, args, standbyCommand, {
-      requests: [{ kind: 'standby', on: word === 'on' }],
+      requests: [{ kind: 'standby', on: word === 'on', ...by }],
       judge: (now) => (word === 'on' ? judgeOn(now, held) : judgeOff(now)),
     });
   },

@@ -74,7 +74,7 @@ export const takeoverCommand: Command = {
     if (flag(args, 'dry-run')) {
       const forced = forcedDisks(args, status, takeoverCommand);
       const meant = named.length > 0 || forced.groups.length === 0 ? groups : forced.groups;
-      return printPlan(context, args, 'start', meant, dryRunRemarks(meant, forced.disks));
+      return printPlan(context, args, { action: 'start', groups: meant }, dryRunRemarks(meant, forced.disks));
     }
     const requests = await requestsFor(context, args, status);
     const accepted = requests.flatMap((request) => (request.kind === 'accept-data' ? request.groups : []));

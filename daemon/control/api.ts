@@ -5,7 +5,8 @@
 //   GET  /v1/state             the core's State as it is, for `battito explain`
 //   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
 //                              what the person typed and named, URI-encoded, for the history
-//   GET  /v1/plan?action=start|stop&group=NAME   Plan[]: the commands that would run, for --dry-run
+//   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
+//                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
 //   /v1/guests...              the guests' definitions: guests.ts
 //   anything else: 404, 405 or 400 with an ApiError
 
@@ -190,6 +191,11 @@ export interface HistoryEntry extends Note {
 export interface Plan {
   readonly group: string;
   readonly resource: string;
+  /** Of a guest that is handed over: the way it goes. */
+  readonly action: 'start' | 'stop' | 'save' | 'migrate';
+  /** Why it does not go as it was to. */
+  readonly remarks: readonly string[];
+  /** What comes before it. */
   readonly needs: readonly string[];
   readonly commands: readonly string[];
 }

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { OutdatingAnswer } from '../core/events.ts';
+import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { HistoryEntry, Note, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
@@ -20,7 +21,8 @@ export interface ControlSource {
   status(): Status;
   state(): State;
   history(limit: number): readonly HistoryEntry[];
-  plan(action: 'start' | 'stop', group: string | null): readonly Plan[];
+  /** `guests`: how they are to go this once; null: as configured. */
+  plan(action: 'start' | 'stop', group: string | null, guests: HandoverMode | null): Promise<readonly Plan[]>;
   readonly request: PostRequest;
   /** For the history. */
   note(note: Note): void;
@@ -43,13 +45,14 @@ const paths = [
 ];
 const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
 const groups = z.array(z.string());
+const guests = z.enum(handoverModes).exactOptional();
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
   z.strictObject({ kind: z.literal('accept-data'), groups }),
   z.strictObject({ kind: z.literal('discard-data'), groups }),
   z.strictObject({ kind: z.literal('confirm-peer-off'), node: z.string(), force: z.boolean() }),
-  z.strictObject({ kind: z.literal('handover'), groups }),
-  z.strictObject({ kind: z.literal('standby'), on: z.boolean() }),
+  z.strictObject({ kind: z.literal('handover'), groups, guests }),
+  z.strictObject({ kind: z.literal('standby'), on: z.boolean(), guests }),
   z.strictObject({
     kind: z.literal('maintenance'),
     durationMs: z
@@ -122,7 +125,8 @@ async function answer(
       return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
     case 'GET /v1/plan': {
       const action = url.searchParams.get('action') === 'stop' ? 'stop' : 'start';
-      return send(response, 200, source.plan(action, url.searchParams.get('group')));
+      const guests = handoverModes.find((mode) => mode === url.searchParams.get('guests')) ?? null;
+      return send(response, 200, await source.plan(action, url.searchParams.get('group'), guests));
     }
     case 'POST /v1/requests':
       return takeRequest(request, response, source);

@@ -145,6 +145,12 @@ function discardsInVain(state: State, group: GroupState): boolean {
   return state.now - Math.max(group.discardsSince, aliveSince) > discardPatienceMs;
 }
 
+/** By the word of an operator, that is. */
+function isStillToGo({ standby }: State, { phase }: GroupState, pushSince: number | null): boolean {
+  if (phase.kind === 'stopping') return phase.reason === 'handover';
+  return pushSince !== null || (standby && phase.kind !== 'stopped');
+}
+
 /** An operator's wish ends when it is fulfilled, too old, or when the node that was to take the group falls silent. */
 export function updateWishes(state: State, group: GroupState): GroupState {
   const tooOld = (since: number | null) => since !== null && state.now - since > requestPatienceMs;
@@ -153,6 +159,7 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const pullSince = holds || tooOld(group.pullSince) ? null : group.pullSince;
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
   const pushSince = gaveAway || !isHeard || tooOld(group.pushSince) ? null : group.pushSince;
+  const handoverBy = isStillToGo(state, group, pushSince) ? group.handoverBy : null;
   const dataAccepted = group.dataAccepted && !(state.verdict.kind === 'alive' && peerCanRun(state, group));
   const isMirrored = isMirroredAgain(state, group);
   const isOver = isMirrored || discardsInVain(state, group);
@@ -161,10 +168,12 @@ export function updateWishes(state: State, group: GroupState): GroupState {
   const isSame =
     pullSince === group.pullSince &&
     pushSince === group.pushSince &&
+    handoverBy === group.handoverBy &&
     dataAccepted === group.dataAccepted &&
     discards === group.discards &&
     frozenInTime === group.frozenInTime;
   if (isSame) return group;
   const discardsSince = discards && !group.discards ? state.now : group.discardsSince;
-  return { ...group, pullSince, pushSince, dataAccepted, discards, discardsSince, frozenInTime };
+  const wishes = { pullSince, pushSince, handoverBy, dataAccepted };
+  return { ...group, ...wishes, discards, discardsSince, frozenInTime };
 }

@@ -3,7 +3,7 @@
 // the revision that holds its generation. Every `start-operation` gets exactly one `operation-finished`.
 
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
-import type { GroupName, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
+import type { GroupName, HandoverMode, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
 
 /**
  * start: bring it up (idempotent). stop: take it down in order (a guest: ACPI, then quit at its time).
@@ -88,7 +88,10 @@ export type OutdatingAnswer = (typeof outdatingAnswers)[number];
 
 export type ProbeResult = 'answered' | 'unanswered' | 'failed';
 
-/** An operator's wish. `groups`: the ones meant; empty means all. */
+/**
+ * An operator's wish. `groups`: the ones meant; empty means all. `guests`: how they are to go this once; absent: each as it
+ * is configured.
+ */
 export type OperatorRequest =
   | { readonly kind: 'takeover'; readonly groups: readonly GroupName[] }
   | { readonly kind: 'accept-data'; readonly groups: readonly GroupName[] }
@@ -96,8 +99,8 @@ export type OperatorRequest =
   | { readonly kind: 'discard-data'; readonly groups: readonly GroupName[] }
   /** `force`: also when an address of the peer still answers. */
   | { readonly kind: 'confirm-peer-off'; readonly node: NodeName; readonly force: boolean }
-  | { readonly kind: 'handover'; readonly groups: readonly GroupName[] }
-  | { readonly kind: 'standby'; readonly on: boolean }
+  | { readonly kind: 'handover'; readonly groups: readonly GroupName[]; readonly guests?: HandoverMode }
+  | { readonly kind: 'standby'; readonly on: boolean; readonly guests?: HandoverMode }
   | { readonly kind: 'maintenance'; readonly durationMs: number }
   | { readonly kind: 'retry'; readonly groups: readonly GroupName[] };
 

@@ -15,6 +15,7 @@ import { ledgerGroup, peerReport, putGroup } from './state.ts';
 import { isKnownAhead, writesAlone } from './storage.ts';
 import type { Transition } from './transitions.ts';
 import { transitions } from './transitions.ts';
+import { noteDetours } from './ways.ts';
 
 type Emit = (effect: Effect) => void;
 
@@ -139,6 +140,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     const message = `${group.phase.kind} -> ${phase.kind}: ${row.reason}`;
     emit(note(row.severity, row.id, group, message, tookMs, row.next ?? null));
   }
+  if (row.stop === 'handover') noteDetours(group, emit);
   const settles = phase.kind === 'active' || phase.kind === 'stopped' || phase.kind === 'blocked';
   const isNewGeneration = phase.kind === 'starting' && !phase.resuming;
   const resources = group.resources.map((resource) => ({
@@ -155,6 +157,7 @@ function apply(state: State, group: GroupState, facts: Facts, row: Transition, e
     resources,
     takenBack:
       row.id === 'take-back' ? whatIsStuck(group) : phase.kind === 'stopped' ? null : group.takenBack,
+    handoverBy: group.phase.kind === 'stopping' ? null : group.handoverBy,
     dataAccepted: group.dataAccepted && phase.kind !== 'active' && phase.kind !== 'frozen',
     frozenInTime: group.frozenInTime && phase.kind !== 'starting' && phase.kind !== 'active',
     discards: group.discards && phase.kind !== 'starting',

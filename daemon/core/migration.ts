@@ -8,6 +8,7 @@ import type { GroupPolicy, ResourceId, ResourcePolicy } from './policy.ts';
 import { isDown, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
+import { wayOf } from './ways.ts';
 
 /** How long the giver waits for its peer to promote the devices, before the guests go another way. */
 const invitationMs = 10_000;
@@ -15,29 +16,40 @@ const invitationMs = 10_000;
 const usersOf = (group: GroupPolicy, id: ResourceId) =>
   group.resources.filter(({ needs }) => needs.includes(id));
 
-/** It may go while it runs: on devices of its own, and nothing else. What two share would be written to on both nodes. */
-function isLive(group: GroupPolicy, { guest, needs }: ResourcePolicy): boolean {
+const isDevice = (group: GroupPolicy, id: ResourceId) =>
+  group.resources.some((one) => one.id === id && one.kind === 'drbd');
+
+/** Those that nobody else stands on. What two share would be written to on both nodes. */
+const ownDevices = (group: GroupPolicy, { needs }: ResourcePolicy) =>
+  needs.filter((id) => isDevice(group, id) && usersOf(group, id).length === 1);
+
+/**
+ * It could go while it runs, whether or not it is to: its disks are devices of its own. A file system that it stands on,
+ * with what is under that, is for its saved memory.
+ */
+function isLive(group: GroupPolicy, policy: ResourcePolicy): boolean {
+  const { guest, needs } = policy;
   if (guest === undefined || guest.migrateMs === null) return false;
-  const isOwn = (id: ResourceId) =>
-    group.resources.some((other) => other.id === id && other.kind === 'drbd') &&
-    usersOf(group, id).length === 1;
-  return needs.length > 0 && needs.every(isOwn);
+  const own = ownDevices(group, policy);
+  const isUnderMount = (id: ResourceId) => usersOf(group, id).some(({ kind }) => kind === 'filesystem');
+  return own.length > 0 && needs.every((id) => own.includes(id) || !isDevice(group, id) || isUnderMount(id));
 }
 
-/** The guest that the device is all for, where that may go while it runs. */
+/** The guest that the device is all for, where that could go while it runs. */
 function liveGuestOn(group: GroupPolicy, id: ResourceId): ResourcePolicy | null {
-  const [user] = usersOf(group, id);
-  return user !== undefined && isLive(group, user) ? user : null;
+  const [user, ...others] = usersOf(group, id);
+  return user !== undefined && others.length === 0 && isLive(group, user) ? user : null;
 }
 
 /** Of a device: may it ever be primary on both nodes? */
 export function isPairable(group: GroupPolicy, id: ResourceId): boolean {
-  return (
-    group.resources.some((one) => one.id === id && one.kind === 'drbd') && liveGuestOn(group, id) !== null
-  );
+  return isDevice(group, id) && liveGuestOn(group, id) !== null;
 }
 
 const seen = ({ resources }: GroupState, id: ResourceId) => resources.find((resource) => resource.id === id);
+
+const devicesOf = (group: GroupState, guest: ResourcePolicy) =>
+  ownDevices(group.policy, guest).flatMap((id) => seen(group, id) ?? []);
 
 const isMirrored = (storage: StorageStatus | null) =>
   storage !== null &&
@@ -62,10 +74,11 @@ function isTaken(state: State, group: GroupState): boolean {
 function passage(state: State, group: GroupState, policy: ResourcePolicy): 'goes' | 'waits' | 'never' {
   const guest = seen(group, policy.id);
   if (guest === undefined || !isGivenAway(group) || !isLive(group.policy, policy)) return 'never';
+  if (wayOf(policy.guest, group.handoverBy).mode !== 'live') return 'never';
   if (guest.operation?.action === 'migrate') return 'goes';
   if (guest.status?.kind !== 'up' || guest.operation !== null || guest.migrationFailed || guest.failures > 0)
     return 'never';
-  const devices = policy.needs.flatMap((id) => seen(group, id) ?? []);
+  const devices = devicesOf(group, policy);
   const canPair = devices.every(
     ({ storage, failures }) => storage?.role === 'primary' && isMirrored(storage) && failures === 0,
   );
@@ -83,7 +96,7 @@ const travellers = (state: State, group: GroupState) =>
 /** To the peer: promote the devices, a guest comes in. Not before DRBD allows that here. */
 export function isInviting(state: State, group: GroupState): boolean {
   const guests = travellers(state, group);
-  const devices = guests.flatMap(({ needs }) => needs.flatMap((id) => seen(group, id) ?? []));
+  const devices = guests.flatMap((guest) => devicesOf(group, guest));
   return guests.length > 0 && devices.every(({ paired, operation }) => paired && operation === null);
 }
 
@@ -143,7 +156,8 @@ export function migrationAction(
   facts: Facts,
 ): ResourceAction | null | undefined {
   if (policy.kind === 'guest') return guestAction(state, group, resource, policy, wanted, facts);
-  if (policy.kind !== 'drbd' || !isPairable(group.policy, policy.id)) return undefined;
+  // What is allowed is forbidden again, also when the guest on it has become another one meanwhile.
+  if (policy.kind !== 'drbd' || !(resource.paired || isPairable(group.policy, policy.id))) return undefined;
   return deviceAction(state, group, resource, wanted, facts);
 }
 

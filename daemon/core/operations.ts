@@ -12,9 +12,10 @@ import { maxStartFailures } from './outcomes.ts';
 import { isStorage, type MonotonicMs, type ResourceId, type ResourcePolicy } from './policy.ts';
 import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
-import type { GroupState, Phase, State } from './state.ts';
+import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
 import { isPromotable, isUnknownToWitness, loneMarkStands, storageAction } from './storage.ts';
+import { mayBeSaved } from './ways.ts';
 
 const maxStartsPerHour = 5;
 const hourMs = 3_600_000;
@@ -43,7 +44,7 @@ function actionFor(
   resource: ResourceState,
   policy: ResourcePolicy,
   wanted: Wanted,
-  phase: Phase,
+  group: GroupState,
 ): ResourceAction | null {
   const status = resource.status?.kind;
   // What a frozen disk holds back is kept, whatever is under way on it: its guests may go on.
@@ -58,7 +59,7 @@ function actionFor(
     case 'down':
       if (status === 'down') return null;
       if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';
-      return resource.failures === 0 && isSaved(policy, phase) ? 'save' : 'stop';
+      return resource.failures === 0 && isSaved(policy, group) ? 'save' : 'stop';
     case 'destroyed':
       return status === 'down' ? null : 'destroy';
     case 'frozen':
@@ -72,8 +73,8 @@ function actionFor(
 }
 
 /** Only where the peer takes it at once: nobody else goes on from it. */
-const isSaved = ({ guest }: ResourcePolicy, phase: Phase) =>
-  phase.kind === 'stopping' && phase.reason === 'handover' && guest !== undefined && guest.saveMs !== null;
+const isSaved = ({ guest }: ResourcePolicy, { phase, handoverBy }: GroupState) =>
+  phase.kind === 'stopping' && phase.reason === 'handover' && mayBeSaved(guest, handoverBy);
 
 function startsFrom({ status, asserted, quarantined }: ResourceState, policy: ResourcePolicy): boolean {
   if (status?.kind === 'up') return policy.kind === 'address' && !asserted;
@@ -238,7 +239,7 @@ export function reconcile(
     const action =
       passing !== undefined
         ? passing
-        : (actionFor(resource, policy, wanted, group.phase) ?? storageAction(state, group, resource, facts));
+        : (actionFor(resource, policy, wanted, group) ?? storageAction(state, group, resource, facts));
     if (resource.operation !== null) {
       const { operation } = resource;
       const isOpposed = bringsUp(operation.action) && wanted !== 'up';

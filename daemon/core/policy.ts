@@ -31,6 +31,10 @@ export type ResourceKind = 'address' | 'drbd' | 'filesystem' | 'guest';
 /** What holds the group's data: it stands below the guests, and is not itself what writes. */
 export const isStorage = (kind: ResourceKind) => kind === 'drbd' || kind === 'filesystem';
 
+/** How a guest goes to the other node in a handover: while it runs, with its memory kept, or by a shutdown. */
+export const handoverModes = ['live', 'save', 'shutdown'] as const;
+export type HandoverMode = (typeof handoverModes)[number];
+
 /** How a guest starts beside the other guests of its group, and how it goes to the other node. */
 export interface GuestPolicy {
   /** Higher ones start first. Of those that there is no memory for together, they start. */
@@ -42,10 +46,14 @@ export interface GuestPolicy {
   /** And how long once it is ready. */
   readonly startDelayMs: number;
   readonly memoryMiB: number;
-  /** In a handover its memory is kept, which may take this long, milliseconds; null: it is shut down. */
+  /** How it goes where the operator says nothing else. */
+  readonly handover: HandoverMode;
+  /** How long it may take to keep its memory, milliseconds; null: it cannot be kept. */
   readonly saveMs: number | null;
-  /** In a handover it goes while it runs, which may take this long, milliseconds; null: it does not. */
+  /** How long it may take to move it while it runs, milliseconds; null: it is not on devices of its own. */
   readonly migrateMs: number | null;
+  /** Why it does not go in that way: it cannot, or, live, the peer could not take it. Null: it can. */
+  readonly cannot: { readonly live: string | null; readonly save: string | null };
 }
 
 export interface ResourcePolicy {
@@ -56,7 +64,7 @@ export interface ResourcePolicy {
   /** Longest time an operation may take, milliseconds. */
   readonly startMs: number;
   readonly stopMs: number;
-  /** Of a guest only; absent: it starts beside all others, whatever memory there is, and is shut down. */
+  /** Of a guest only; absent: it starts beside all others, whatever memory there is, and can only be shut down. */
   readonly guest?: GuestPolicy;
 }
 

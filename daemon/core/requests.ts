@@ -4,11 +4,12 @@ import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
 import type { OperatorRequest, RequestAnswer } from './events.ts';
 import { cannotAct } from './facts.ts';
 import { explainObstacle } from './obstacles.ts';
-import type { GroupName } from './policy.ts';
+import type { GroupName, HandoverMode } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
 import { isUnmirrored } from './storage.ts';
+import { detoursOf } from './ways.ts';
 
 interface Answered {
   readonly state: State;
@@ -45,9 +46,9 @@ export function answerRequest(state: State, request: OperatorRequest): Answered 
     case 'confirm-peer-off':
       return confirmPeerOff(state, request.node, request.force);
     case 'handover':
-      return handover(state, request.groups);
+      return handover(state, request.groups, request.guests ?? null);
     case 'standby':
-      return standby(state, request.on);
+      return standby(state, request.on, request.guests ?? null);
     case 'maintenance':
       return maintenance(state, request.durationMs);
     case 'retry':
@@ -235,7 +236,7 @@ function frozenObstacle({ policy, groups }: State, names: readonly GroupName[]):
   ];
 }
 
-function handover(state: State, names: readonly GroupName[]): Answered {
+function handover(state: State, names: readonly GroupName[], by: HandoverMode | null): Answered {
   const { self, peer } = state.policy;
   const frozen = frozenObstacle(state, names);
   if (frozen !== null) return refused(state, ...frozen);
@@ -244,12 +245,15 @@ function handover(state: State, names: readonly GroupName[]): Answered {
   const obstacle = peerObstacle(state, held);
   if (obstacle !== null) return refused(state, ...obstacle);
   const groups = state.groups.map((group) =>
-    held.includes(group) ? { ...group, pushSince: state.now, takenBack: null } : group,
+    held.includes(group) ? { ...group, pushSince: state.now, handoverBy: by, takenBack: null } : group,
   );
-  return accepted(
-    { ...state, groups },
-    `${held.map(({ policy }) => policy.name).join(', ')} goes to ${peer}`,
-  );
+  const message = `${held.map(({ policy }) => policy.name).join(', ')} goes to ${peer}`;
+  return accepted({ ...state, groups }, withDetours(message, held, by));
+}
+
+/** With the guests that do not go as they were to. */
+function withDetours(message: string, held: readonly GroupState[], by: HandoverMode | null): string {
+  return [message, ...held.flatMap((group) => detoursOf(group, by))].join('; ');
 }
 
 function peerObstacle(state: State, held: readonly GroupState[]): Refusal | null {
@@ -274,19 +278,23 @@ function peerObstacle(state: State, held: readonly GroupState[]): Refusal | null
   return [`${peer} cannot run ${unwilling.policy.name} now`, `run \`battito status\` on ${peer}`];
 }
 
-function standby(state: State, on: boolean): Answered {
+function standby(state: State, on: boolean, by: HandoverMode | null): Answered {
   const { self } = state.policy;
   if (state.standby === on) return accepted(state, `${self} is ${on ? 'already' : 'not'} in standby`);
+  const held = on ? state.groups.filter(holdsIt) : [];
   if (on) {
-    const held = state.groups.filter(holdsIt);
     const obstacle = frozenObstacle(state, []) ?? (held.length === 0 ? null : peerObstacle(state, held));
     if (obstacle !== null) return refused(state, ...obstacle);
   }
   const message = on
     ? `${self} hands everything over and takes nothing until \`battito standby off\``
     : `${self} may run groups again`;
-  const groups = state.groups.map((group) => ({ ...group, takenBack: null }));
-  return accepted({ ...state, groups, standby: on }, message);
+  const groups = state.groups.map((group) => ({
+    ...group,
+    takenBack: null,
+    handoverBy: held.includes(group) ? by : null,
+  }));
+  return accepted({ ...state, groups, standby: on }, withDetours(message, held, by));
 }
 
 function maintenance(state: State, durationMs: number): Answered {

@@ -3,7 +3,7 @@
 import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isPairable } from './migration.ts';
-import type { GroupName, GroupPolicy, MonotonicMs, Policy } from './policy.ts';
+import type { GroupName, GroupPolicy, HandoverMode, MonotonicMs, Policy } from './policy.ts';
 import { freshResource, type ResourceState } from './resource.ts';
 import {
   type FenceState,
@@ -132,9 +132,10 @@ export interface GroupState {
   readonly resources: readonly ResourceState[];
   readonly grant: Grant | null;
   readonly offer: { readonly reason: OfferReason; readonly since: MonotonicMs } | null;
-  /** The operator asked for the group here (pull) / to send it away (push); until done or too old. */
+  /** The operator asked for the group here (pull) / to send it away (push), its guests in this way; until done or too old. */
   readonly pullSince: MonotonicMs | null;
   readonly pushSince: MonotonicMs | null;
+  readonly handoverBy: HandoverMode | null;
   /** What stood in the way of a handover that was undone; none is tried then without an operator's word. */
   readonly takenBack: string | null;
   /** The operator accepted this node's data although the ledger cannot vouch for it. */
@@ -282,6 +283,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
       offer: null,
       pullSince: null,
       pushSince: null,
+      handoverBy: null,
       takenBack: null,
       dataAccepted: false,
       frozenInTime: ledgerGroup(ledger, group.name).inTime,

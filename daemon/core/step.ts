@@ -183,6 +183,7 @@ function describeRequest(request: EventOf<'operator-requested'>['request']): str
   if ('groups' in request) words.push(...request.groups);
   if ('node' in request) words.push(request.node);
   if ('on' in request) words.push(request.on ? 'on' : 'off');
+  if ('guests' in request) words.push(`--guests ${request.guests}`);
   if ('durationMs' in request) words.push(request.durationMs > 0 ? `${request.durationMs / 1000} s` : 'off');
   return words.join(' ');
 }

@@ -26,6 +26,7 @@ export interface ResourceDriver {
   reject?(signal: AbortSignal): Promise<Outcome>;
   /** The same action as shell commands, in order, for --dry-run. */
   commands(action: BasicAction): readonly string[];
+  guestCommands?(action: 'save' | 'migrate'): readonly string[];
   /** Stops watching and announcing. Leaves the resource as it is. */
   close(): Promise<void>;
 }

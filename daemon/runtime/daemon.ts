@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
+import type { OperatorRequest, RequestAnswer } from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
@@ -32,6 +32,7 @@ import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { createOutdatings } from './outdatings.ts';
 import { createPeerRemarks } from './peer-remarks.ts';
+import { plansOf } from './plans.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
@@ -82,12 +83,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
   let nextRequest = 1;
 
-  const request = (wish: OperatorRequest) =>
-    new Promise<RequestAnswer>((resolve) => {
+  const request = async (wish: OperatorRequest) => {
+    if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await tending.prepare();
+    return new Promise<RequestAnswer>((resolve) => {
       const id = nextRequest++;
       pendingAnswers.set(id, resolve);
       post({ kind: 'operator-requested', id, request: wish });
     });
+  };
 
   const peerRemarks = createPeerRemarks();
   const sights = () => ({
@@ -111,7 +114,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
-      plan: (action, group) => planOf(config, action, group),
+      plan: async (action, name, guestsBy) => {
+        if (action === 'stop') await tending.prepare();
+        const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
+        return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
+      },
       request,
       note: (note) => history.add(note, monotonicMs()),
       outdating: (resource) => outdatings.ask(resource),
@@ -159,7 +166,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const resources = createResources({
     ...{ config, network, libvirt, definitions, logger, post },
-    ...{ runDir: options.runDir, guests: guests.known() },
+    ...{ runDir: options.runDir, guests: guests.known(), peer: peer.name },
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
@@ -273,20 +280,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       }),
     );
   });
-
-  const planOf = (from: Config, action: 'start' | 'stop', only: string | null): readonly Plan[] =>
-    from.groups
-      .filter(({ name }) => only === null || name === only)
-      .flatMap(({ name }) =>
-        (loop.state().groups.find(({ policy: { name: of } }) => of === name)?.policy.resources ?? []).map(
-          ({ id, needs }) => ({
-            group: name,
-            resource: id,
-            needs,
-            commands: resources.driver(name, id)?.commands(action) ?? [],
-          }),
-        ),
-      );
 
   const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
   const observing = setInterval(() => {

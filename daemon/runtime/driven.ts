@@ -14,7 +14,8 @@ export type Seen =
 export interface Driven {
   observe(signal: AbortSignal): Promise<Seen>;
   perform(action: ResourceAction, forced: boolean, signal: AbortSignal): Promise<Outcome>;
-  commands(action: 'start' | 'stop'): readonly string[];
+  /** `save` and `migrate`: of a guest that can. */
+  commands(action: 'start' | 'stop' | 'save' | 'migrate'): readonly string[];
   close(): Promise<void>;
 }
 
@@ -45,7 +46,10 @@ export function plainly(driver: ResourceDriver): Driven {
       if (special === undefined) throw new Error(`it knows no ${action}`);
       return special(signal);
     },
-    commands: (action) => driver.commands(action),
+    commands: (action) =>
+      action === 'save' || action === 'migrate'
+        ? (driver.guestCommands?.(action) ?? [])
+        : driver.commands(action),
     close: () => driver.close(),
   };
 }
@@ -110,7 +114,7 @@ export function mirrored(driver: DrbdDriver, { onStorage, onDiskTrouble }: Mirro
         follow();
       }
     },
-    commands: (action) => driver.commands(action, false),
+    commands: (action) => (action === 'save' || action === 'migrate' ? [] : driver.commands(action, false)),
     async close() {
       acting += 1; // Nothing is followed any more.
       await watch.letGo();

@@ -7,7 +7,7 @@ import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import type { DefinitionStore } from './definition-store.ts';
 import { qemuGuestMiB } from './host-memory.ts';
-import { liveDevicesOf } from './live-devices.ts';
+import { type GroupDevices, type LiveDevices, liveDevicesOf } from './live-devices.ts';
 import type { KnownGuest } from './policy.ts';
 
 type Stored = Pick<DefinitionStore, 'records' | 'inUse'>;
@@ -15,7 +15,16 @@ type Stored = Pick<DefinitionStore, 'records' | 'inUse'>;
 /** By the group's name, in the order of the configuration; the others by name after them. */
 export type GuestsByGroup = ReadonlyMap<string, readonly KnownGuest[]>;
 
-export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
+/** What is known of guests beside their definitions. */
+export interface GuestSights {
+  readonly volumes: GroupDevices['volumes'];
+  /** By name: why the other node could not take it while it runs. */
+  readonly unfit: ReadonlyMap<string, string>;
+}
+
+export const nothingSeen: GuestSights = { volumes: new Map(), unfit: new Map() };
+
+export function knownGuests({ groups }: Config, stored: Stored, sights = nothingSeen): GuestsByGroup {
   const inUse = stored
     .records()
     .map((record) => stored.inUse(record))
@@ -28,9 +37,15 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
     const xml = xmlOf(guest);
     return xml === null ? 0 : memoryIn(xml);
   };
-  const devicesOf = (guest: GuestConfig, { drbd }: GroupConfig): Pick<KnownGuest, 'devices'> => {
-    const xml = xmlOf(guest);
-    return xml === null ? {} : devicesIn(xml, drbd);
+  const disksOf = (guest: GuestConfig, { drbd, filesystems }: GroupConfig): Pick<KnownGuest, 'disks'> => {
+    const xml = guest.driver === 'libvirt' ? xmlOf(guest) : null;
+    const mounted = filesystems.map(({ device }) => device);
+    const disks = xml === null ? null : disksIn(xml, { drbd, mounted, volumes: sights.volumes });
+    return disks === null ? {} : { disks };
+  };
+  const unfitOf = ({ name }: GuestConfig): Pick<KnownGuest, 'unfit'> => {
+    const unfit = sights.unfit.get(name);
+    return unfit === undefined ? {} : { unfit };
   };
   const others = ({ name: group, allGuests }: GroupConfig): readonly GuestConfig[] => {
     if (allGuests === null) return [];
@@ -46,18 +61,18 @@ export function knownGuests({ groups }: Config, stored: Stored): GuestsByGroup {
       [...group.guests, ...others(group)].map((config) => ({
         config,
         memoryMiB: memoryOf(config),
-        ...(config.handover === 'live' && devicesOf(config, group)),
+        ...disksOf(config, group),
+        ...unfitOf(config),
       })),
     ]),
   );
 }
 
-function devicesIn(xml: string, drbd: readonly string[]): Pick<KnownGuest, 'devices'> {
+function disksIn(xml: string, devices: GroupDevices): LiveDevices | null {
   try {
-    const found = liveDevicesOf(parseDomain(xml), drbd);
-    return found.kind === 'own' ? { devices: found.resources } : {};
+    return liveDevicesOf(parseDomain(xml), devices);
   } catch {
-    return {};
+    return null;
   }
 }
 

@@ -23,6 +23,8 @@ type Receivers = (name: string) => Pick<LibvirtDriver, 'expectArrival' | 'letGo'
 
 export interface PassagesOptions {
   readonly channel: Pick<PeerChannel, 'request' | 'tunnel' | 'serve'>;
+  /** Its name. */
+  readonly peer: string;
   readonly libvirtUri: string;
   readonly runDir: string;
   readonly receivers: Receivers;
@@ -57,6 +59,7 @@ export function createPassages(options: PassagesOptions): (guest: string) => Pas
     },
   });
   return (guest) => ({
+    peer: options.peer,
     open: (signal) => openWay(guest, options, signal),
     async letGo(signal) {
       const answer = await channel.request('POST', letGoPath, { guest }, signal);

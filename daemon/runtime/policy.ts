@@ -9,9 +9,10 @@ import type {
   NodeConfig,
 } from '../config/config.ts';
 import { isWithin } from '../config/paths.ts';
-import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
+import type { GroupPolicy, GuestPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import type { LiveDevices } from './live-devices.ts';
 
 const addressDeadlineMs = 5000;
 const guestMarginMs = 5000;
@@ -59,8 +60,10 @@ export interface KnownGuest {
   readonly config: GuestConfig;
   /** 0: nobody knows. */
   readonly memoryMiB: number;
-  /** DRBD resources that all its disks are on; absent: not known, or it is on more than that. */
-  readonly devices?: readonly string[];
+  /** The DRBD resources that all its disks are on, or why it could not go while it runs; absent: not known yet. */
+  readonly disks?: LiveDevices;
+  /** Why the other node could not take it while it runs, as that has said; absent: it did not. */
+  readonly unfit?: string;
 }
 
 /** What is seen of this host, beside its configuration. */
@@ -147,9 +150,12 @@ function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configure
   const own = ownDevices(known);
   const guests = known.map((guest) => {
     const alone = own.get(guest);
-    return buildGuest(guest, alone ?? [...shared(onDevices, own), ...filesystems.map(({ id }) => id)], {
-      isLive: alone !== undefined,
-      canSave: filesystems.length > 0,
+    // Its memory is saved in the first file system, if there is one.
+    const all = [...shared(onDevices, own), ...filesystems.map(({ id }) => id)];
+    const needs = alone === undefined ? all : [...alone, ...(filesystems.length > 0 ? all : [])];
+    return buildGuest(guest, needs, {
+      live: alone === undefined ? whyNotLive(guest, known) : null,
+      save: whyNotSaved(guest, group),
     });
   });
   return {
@@ -162,16 +168,34 @@ function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configure
   };
 }
 
-/** Of the guests that are to go while they run: the devices that each has for itself, by their ids. */
+const usersOf = (known: readonly KnownGuest[], name: string) =>
+  known.filter(({ disks }) => disks?.resources.includes(name) === true);
+
+/** The devices that each guest has for itself, by their ids, where it has no other disks. */
 function ownDevices(known: readonly KnownGuest[]): ReadonlyMap<KnownGuest, readonly string[]> {
-  const usersOf = (name: string) => known.filter(({ devices }) => devices?.includes(name) === true).length;
   return new Map(
     known.flatMap((guest) => {
-      const { config, devices = [] } = guest;
-      const isOwn = devices.length > 0 && devices.every((name) => usersOf(name) === 1);
-      return config.handover === 'live' && isOwn ? [[guest, devices.map(drbdId)] as const] : [];
+      const { disks } = guest;
+      const isOwn =
+        disks?.kind === 'own' && disks.resources.every((name) => usersOf(known, name).length === 1);
+      return isOwn ? [[guest, disks.resources.map(drbdId)] as const] : [];
     }),
   );
+}
+
+/** Of a guest that has no devices of its own. */
+function whyNotLive(guest: KnownGuest, known: readonly KnownGuest[]): string {
+  const { config, disks } = guest;
+  if (config.driver === 'qemu') return 'only a libvirt domain can';
+  if (disks === undefined) return 'its definition is not known yet';
+  if (disks.kind === 'none') return disks.what;
+  const users = disks.resources.flatMap((name) => usersOf(known, name)).filter((one) => one !== guest);
+  return `it shares its disk with ${[...new Set(users.map((one) => one.config.name))].join(', ')}`;
+}
+
+function whyNotSaved({ config }: KnownGuest, { name, filesystems }: GroupConfig): string | null {
+  if (config.driver === 'qemu') return 'only a libvirt domain can';
+  return filesystems.length > 0 ? null : `${name} has no file system for its memory`;
 }
 
 /** What else in the group stands on: devices that no guest has for itself. */
@@ -181,13 +205,12 @@ function shared(ids: readonly string[], own: ReturnType<typeof ownDevices>): rea
 }
 
 function buildGuest(
-  { config, memoryMiB }: KnownGuest,
+  { config, memoryMiB, unfit }: KnownGuest,
   needs: readonly string[],
-  { isLive, canSave }: { readonly isLive: boolean; readonly canSave: boolean },
+  cannot: GuestPolicy['cannot'],
 ): ResourcePolicy {
   const { priority, after, readiness, startDelayMs, startTimeoutMs, shutdownTimeoutMs } = config;
   const agentMs = config.driver === 'libvirt' ? config.agentTimeoutMs : 0;
-  const saveMs = shutdownTimeoutMs + (memoryMiB / savedMiBPerSecond) * 1000;
   return {
     id: guestId(config),
     kind: 'guest',
@@ -200,8 +223,10 @@ function buildGuest(
       readyMs: readiness.kind === 'none' ? null : readiness.timeoutMs,
       startDelayMs,
       memoryMiB,
-      saveMs: config.handover === 'save' || (config.handover === 'live' && canSave) ? saveMs : null,
-      migrateMs: isLive ? shutdownTimeoutMs + (memoryMiB / migratedMiBPerSecond) * 1000 : null,
+      handover: config.handover,
+      saveMs: cannot.save === null ? shutdownTimeoutMs + (memoryMiB / savedMiBPerSecond) * 1000 : null,
+      migrateMs: cannot.live === null ? shutdownTimeoutMs + (memoryMiB / migratedMiBPerSecond) * 1000 : null,
+      cannot: { ...cannot, live: cannot.live ?? unfit ?? null },
     },
   };
 }

@@ -58,6 +58,8 @@ export interface ResourcesOptions {
   readonly config: Config;
   readonly network: NetworkMonitor;
   readonly runDir: string;
+  /** The name of the other node. */
+  readonly peer: string;
   readonly guests: GuestsByGroup;
   /** Null: no guest is a domain. */
   readonly libvirt: Libvirt | null;
@@ -127,7 +129,7 @@ export function createResources(options: ResourcesOptions): Resources {
     guests.set(id, driver);
     return add(group.name, id, plainly(driver));
   };
-  const { libvirt, runDir, definitions } = options;
+  const { libvirt, runDir, definitions, peer } = options;
   const receivers = (name: string) => {
     const driver = guests.get(guestId({ name }));
     return driver !== undefined && 'letGo' in driver ? (driver as LibvirtDriver) : undefined;
@@ -135,7 +137,9 @@ export function createResources(options: ResourcesOptions): Resources {
   const passages =
     libvirt === null
       ? null
-      : createPassages({ channel: definitions.channel, libvirtUri: libvirt.uri, runDir, receivers, logger });
+      : createPassages({
+          ...{ channel: definitions.channel, peer, libvirtUri: libvirt.uri, runDir, receivers, logger },
+        });
   /** What kept a device from coming up, as last said: it is tried every few seconds, and said when it changes. */
   const hindrances = new Map<DrbdDriver, string | undefined>();
 

@@ -2,6 +2,7 @@
 // Pure; knows the words of the actions and nothing of what they do.
 
 import type { OperatorRequest } from '../core/events.ts';
+import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import type { Action, ActionKind, ActionOf, Side, TimedAction } from './action.ts';
 import { sides } from './action.ts';
@@ -125,22 +126,40 @@ const request: Codec<OperatorRequest> = {
   read: readRequest,
   write: writeRequest,
   possible: (names) =>
-    'takeover, handover, accept-data, discard-data or retry [GROUP...], standby on|off, maintenance DURATION|off, ' +
+    'takeover, accept-data, discard-data or retry [GROUP...], handover [GROUP...] [guests=live|save|shutdown], ' +
+    'standby on|off [guests=live|save|shutdown], maintenance DURATION|off, ' +
     `or confirm-peer-off ${names.primary}|${names.secondary} [force]`,
 };
+
+/** `guests=live`, anywhere in the rest; undefined: that is no way to go. */
+function readGuests(words: string[]): { readonly guests?: HandoverMode } | undefined {
+  const index = words.findIndex((one) => one.startsWith('guests='));
+  if (index < 0) return {};
+  const [given = ''] = words.splice(index, 1);
+  const guests = handoverModes.find((mode) => given === `guests=${mode}`);
+  return guests === undefined ? undefined : { guests };
+}
+
+const guestsWords = ({ guests }: { readonly guests?: HandoverMode }) =>
+  guests === undefined ? [] : [`guests=${guests}`];
 
 function readRequest(words: string[], names: HostNames): OperatorRequest | undefined {
   const kind = words.shift();
   switch (kind) {
     case 'takeover':
-    case 'handover':
     case 'accept-data':
     case 'discard-data':
     case 'retry':
       return { kind, groups: words.splice(0) };
+    case 'handover': {
+      const guests = readGuests(words);
+      return guests === undefined ? undefined : { kind, groups: words.splice(0), ...guests };
+    }
     case 'standby': {
       const on = words.shift();
-      return on === 'on' || on === 'off' ? { kind, on: on === 'on' } : undefined;
+      const guests = readGuests(words);
+      if (guests === undefined || (on !== 'on' && on !== 'off')) return undefined;
+      return { kind, on: on === 'on', ...guests };
     }
     case 'maintenance': {
       const text = words.shift() ?? '';
@@ -161,13 +180,14 @@ function readRequest(words: string[], names: HostNames): OperatorRequest | undef
 function writeRequest(value: OperatorRequest): string {
   switch (value.kind) {
     case 'takeover':
-    case 'handover':
     case 'accept-data':
     case 'discard-data':
     case 'retry':
       return [value.kind, ...value.groups].join(' ');
+    case 'handover':
+      return [value.kind, ...value.groups, ...guestsWords(value)].join(' ');
     case 'standby':
-      return `standby ${value.on ? 'on' : 'off'}`;
+      return [value.kind, value.on ? 'on' : 'off', ...guestsWords(value)].join(' ');
     case 'maintenance':
       return `maintenance ${value.durationMs === 0 ? 'off' : writeDuration(value.durationMs)}`;
     case 'confirm-peer-off':

@@ -26,7 +26,9 @@ async function twoHosts(t: ExecutionContext, change: (passage: Passage) => Passa
     const { channel } = ends[node];
     const receivers = () => receiving.daemon;
     const runDir = path.join(host.directory, 'run');
-    return createPassages({ channel, libvirtUri: host.uri, runDir, receivers, logger })(name);
+    return createPassages({ channel, peer: 'secondary', libvirtUri: host.uri, runDir, receivers, logger })(
+      name,
+    );
   };
   // A file that only this machine has, is not what libvirt takes for shared.
   const passage = change({ ...passageOf('primary', giver), flags: ['--unsafe'] });

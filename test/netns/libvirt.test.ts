@@ -251,7 +251,7 @@ test.serial('the printed commands are what a shell can run', async (t) => {
   t.deepEqual(await daemon.observe(), { kind: 'paused' });
   for (const line of daemon.commands('resume')) run(line);
   t.deepEqual(await daemon.observe(), { kind: 'up' });
-  for (const line of daemon.commands('save')) run(line);
+  for (const line of daemon.guestCommands('save')) run(line);
   t.deepEqual(await daemon.observe(), { kind: 'down' });
   for (const line of daemon.commands('start')) run(line);
   await countsOn(host);

@@ -12,6 +12,7 @@ import { memoryUsedOnce, startsInOrder } from './order.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
 import { nobodyWellPoweredOff } from './wellness.ts';
+import { wishesHeeded } from './wishes.ts';
 
 /** The rules, in the words that a report shows. */
 export const rules = {
@@ -25,6 +26,7 @@ export const rules = {
   S8: 'saved memory is gone on from once, and on the disk that it was saved with',
   S9: 'a guest starts after those that come before it, and only where there is memory for it',
   S10: 'a host that is well is not powered off',
+  S11: 'a guest is neither moved while it runs nor saved where the operator wants it otherwise',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -95,6 +97,7 @@ const makers = [
   startsInOrder,
   reasonsGiven,
   nobodyWellPoweredOff,
+  wishesHeeded,
 ];
 
 export function createCheckers(

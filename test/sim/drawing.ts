@@ -2,6 +2,7 @@
 // faults themselves are in faults.ts.
 
 import type { OperatorRequest } from '../../daemon/core/events.ts';
+import { handoverModes } from '../../daemon/core/policy.ts';
 import { type Action, otherSide, type Segment, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Chance } from '../../daemon/sim/engine.ts';
 import { groupsOf, type Setup } from './setups.ts';
@@ -16,6 +17,8 @@ export interface Draw {
   readonly chance: Chance;
   /** Of how a guest fails: a stream of its own, as for the setup of guests. */
   readonly guestChance: Chance;
+  /** Of how the operator wants guests to go: a stream of its own, too. */
+  readonly wishChance: Chance;
   readonly setup: Setup;
   /** Whose disk may fail: with both gone there is nothing left to run. */
   readonly brittle: Side;
@@ -98,5 +101,12 @@ export function operatorAction(draw: Draw): Action {
     { kind: 'confirm-peer-off', node: otherSide(at), force: chance() < 0.3 },
     { kind: 'accept-data', groups: names },
   ]);
-  return { kind: 'operator', host: at, request };
+  return { kind: 'operator', host: at, request: withWish(request, draw) };
+}
+
+/** Where it makes a difference, half of them say how guests are to go. */
+function withWish(request: OperatorRequest, { wishChance, setup }: Draw): OperatorRequest {
+  if (request.kind !== 'handover' && (request.kind !== 'standby' || !request.on)) return request;
+  if (setup.guests === 'plain' || wishChance() < 0.5) return request;
+  return { ...request, guests: pick(wishChance, handoverModes) };
 }

@@ -40,6 +40,14 @@ export const migration: readonly Defect[] = [
     variants: fenced,
   },
   {
+    name: 'wish-forgotten',
+    what: 'guests go as they are configured, whatever the operator wants this once',
+    file: 'claims.ts',
+    find: 'const handoverBy = isStillToGo(state, group, pushSince) ? group.handoverBy : null;',
+    replace: 'const handoverBy = null;',
+    variants: anywhere,
+  },
+  {
     name: 'migrates-for-ever',
     what: 'a guest whose migration has failed is neither saved nor shut down',
     file: 'migration.ts',

@@ -110,10 +110,12 @@ function drawGuests(seed: number): Pick<Setup, 'guestsOn' | 'guests'> {
 function withLiveGuests(setup: Setup, seed: number): Setup {
   const isFit = setup.drbd === 'resource-and-stonith' && setup.guests === 'plain';
   if (!isFit || chanceOf(seed, 'live')() >= liveShare) return setup;
-  return { ...setup, guestsOn: 'device', guests: 'live' };
+  const liveBy = chanceOf(seed, 'liveBy')() < commandShare ? 'command' : 'configuration';
+  return { ...setup, guestsOn: 'device', guests: 'live', liveBy };
 }
 
 const liveShare = 0.3;
+const commandShare = 0.3;
 
 function drawSetup(chance: Chance, variant: Variant, guests: ReturnType<typeof drawGuests>): Setup {
   const guard = guardOf[variant];
@@ -316,6 +318,7 @@ export function makeSchedule(seed: number): Schedule {
   const draw: Draw = {
     chance,
     guestChance: chanceOf(seed, 'guest'),
+    wishChance: chanceOf(seed, 'wish'),
     setup,
     brittle: pick(chance, sides),
     victim,

@@ -36,6 +36,8 @@ export interface Setup {
    * has a device of its own and goes to the other node while it runs.
    */
   readonly guests: 'plain' | 'ordered' | 'live';
+  /** Of `live` guests: are they configured to go while they run, or only where the operator wants it? */
+  readonly liveBy: 'configuration' | 'command';
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -61,6 +63,7 @@ export const plainSetup: Setup = {
   drbd: 'none',
   guestsOn: 'device',
   guests: 'plain',
+  liveBy: 'configuration',
   groups: 1,
   failback: 'manual',
   keepaliveMs: 200,
@@ -86,18 +89,28 @@ const unordered = {
   readyMs: null,
   startDelayMs: 0,
   memoryMiB: guestMiB,
+  handover: 'shutdown',
   saveMs: null,
   migrateMs: null,
+  cannot: { live: 'it shares its disk', save: 'it cannot be saved' },
 } as const;
+/** It is saved, where nobody says anything else. */
+const saved = { handover: 'save', saveMs: 1200, cannot: { ...unordered.cannot, save: null } } as const;
 
 /** mail comes first and is waited for, web needs it; of both groups on one host the one of least priority is left out. */
 const ordered: Readonly<Record<ResourceId, GuestPolicy>> = {
-  'guest:mail': { ...unordered, priority: 10, readyMs: 800, startDelayMs: 100, saveMs: 1200 },
+  'guest:mail': { ...unordered, priority: 10, readyMs: 800, startDelayMs: 100, ...saved },
   'guest:web': { ...unordered, priority: 0, after: ['guest:mail'] },
-  'guest:till': { ...unordered, priority: 5, saveMs: 1200 },
+  'guest:till': { ...unordered, priority: 5, ...saved },
 };
 
-const live: GuestPolicy = { ...unordered, priority: 0, migrateMs: 3000 };
+const live: GuestPolicy = {
+  ...unordered,
+  priority: 0,
+  handover: 'live',
+  migrateMs: 3000,
+  cannot: { ...unordered.cannot, live: null },
+};
 const devicesAlone: Readonly<Record<ResourceId, string>> = { 'guest:web': 'drbd:r2' };
 
 const savingMs = 200;
@@ -135,8 +148,9 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
   ] as readonly ResourcePolicy[];
 }
 
-function orderOf({ guests }: Setup, id: ResourceId): Pick<ResourcePolicy, 'guest'> {
-  const guest = guests === 'ordered' ? ordered[id] : guests === 'live' ? live : undefined;
+function orderOf({ guests, liveBy }: Setup, id: ResourceId): Pick<ResourcePolicy, 'guest'> {
+  const movable: GuestPolicy = liveBy === 'command' ? { ...live, handover: 'shutdown' } : live;
+  const guest = guests === 'ordered' ? ordered[id] : guests === 'live' ? movable : undefined;
   return guest === undefined ? {} : { guest };
 }
 

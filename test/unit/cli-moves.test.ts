@@ -17,7 +17,7 @@ async function battito(t: ExecutionContext, line: string, script: Script, option
   const daemon = await scriptedDaemon(t, script);
   const result = await run([...line.split(' '), '--socket', daemon.socketPath], options);
   const stdout = result.stdout.replaceAll(/it took \d+(\.\d)? m?s/g, 'it took T');
-  return { ...result, stdout, requests: daemon.requests, said: daemon.said };
+  return { ...result, stdout, requests: daemon.requests, said: daemon.said, plansOf: daemon.plansOf };
 }
 
 test('A takeover asks once, tells each step once, and ends when the group runs here', async (t) => {
@@ -318,7 +318,16 @@ test('--force waits for the groups of its resources, and for no others', async (
 });
 
 test('--force --dry-run names the resources that it would promote', async (t) => {
-  const plan = [{ group: 'office', resource: 'drbd:r0', needs: [], commands: ['drbdadm primary r0'] }];
+  const plan = [
+    {
+      group: 'office',
+      resource: 'drbd:r0',
+      action: 'start',
+      remarks: [],
+      needs: [],
+      commands: ['drbdadm primary r0'],
+    } as const,
+  ];
   const statuses = [blockedOn(disk('r0'), disk('r1', fresh))];
   for (const line of ['takeover --force --dry-run', 'takeover --force=r0 --dry-run']) {
     const { exitCode, stdout, requests } = await battito(t, line, { statuses, plan });
@@ -439,23 +448,28 @@ test('A dry run prints the commands as a shell takes them and asks for nothing',
     {
       group: 'office',
       resource: 'address:192.168.1.1/24',
+      action: 'stop',
+      remarks: [],
       needs: [],
       commands: ['ip address del 192.168.1.1/24 dev eth0'],
     },
     {
       group: 'office',
       resource: 'guest:mail',
+      action: 'save',
+      remarks: ['not moved while it runs: vda has a medium in it'],
       needs: ['storage:r0'],
       commands: ['system_powerdown', 'quit'],
     },
-  ];
+  ] as const;
   const { exitCode, stdout, requests } = await battito(t, 'handover --dry-run', { statuses: [here], plan });
   t.is(
     stdout,
     [
       '# office: stop address:192.168.1.1/24',
       'ip address del 192.168.1.1/24 dev eth0',
-      '# office: stop guest:mail, after storage:r0',
+      '# office: save guest:mail, after storage:r0',
+      '# not moved while it runs: vda has a medium in it',
       'system_powerdown',
       'quit',
       '# then secondary starts it; for its commands run there: battito takeover office --dry-run',
@@ -466,6 +480,22 @@ test('A dry run prints the commands as a shell takes them and asks for nothing',
   t.is(exitCode, 0);
   const json = await battito(t, 'takeover --dry-run --json', { statuses: [there], plan });
   t.deepEqual(JSON.parse(json.stdout), plan);
+});
+
+test('--guests goes with the request and with the question for the plan; what is no way is refused', async (t) => {
+  for (const guests of ['live', 'save', 'shutdown'] as const) {
+    const given = await battito(t, `handover office --guests ${guests} --no-wait`, { statuses: [here] });
+    t.deepEqual(given.requests, [{ kind: 'handover', groups: ['office'], guests }]);
+    const standby = await battito(t, `standby --guests=${guests} --no-wait`, { statuses: [here] });
+    t.deepEqual(standby.requests, [{ kind: 'standby', on: true, guests }]);
+    const dry = await battito(t, `handover --guests ${guests} --dry-run`, { statuses: [here] });
+    t.deepEqual(dry.plansOf, [guests]);
+  }
+  t.deepEqual((await battito(t, 'handover --dry-run', { statuses: [here] })).plansOf, [null]);
+  const wrong = await battito(t, 'handover --guests warm', { statuses: [here] });
+  t.is(wrong.exitCode, exitCodes.usage);
+  t.regex(wrong.stderr, /--guests takes live, save, shutdown, not "warm"/);
+  t.is((await battito(t, 'standby off --guests save', { statuses: [there] })).exitCode, exitCodes.usage);
 });
 
 test('Maintenance asks for its time in milliseconds, and for none to end it', async (t) => {

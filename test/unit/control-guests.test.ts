@@ -15,8 +15,10 @@ const plain = {
   after: [],
   startDelayMs: 0,
   memoryMiB: 1024,
+  handover: 'shutdown',
   saveMs: null,
   migrateMs: null,
+  cannot: { live: 'it shares its disk', save: 'there is no file system' },
 } as const;
 const policy: Policy = examplePolicy('primary', {
   resources: [

@@ -35,5 +35,8 @@ test('what the person typed is noted before the request is answered; a request w
   });
   t.deepEqual(request, wish);
   await client.request(wish);
-  t.deepEqual(done.slice(2), [wish]);
+  const given = { kind: 'handover', groups: [], guests: 'save' } as const;
+  await client.request(given);
+  t.deepEqual(done.slice(2), [wish, given]);
+  await t.throwsAsync(client.request({ ...given, guests: 'warm' } as never), { code: 'not-understood' });
 });

@@ -15,10 +15,14 @@ const plain: GuestPolicy = {
   readyMs: null,
   startDelayMs: 0,
   memoryMiB: 1024,
+  handover: 'shutdown',
   saveMs: null,
   migrateMs: null,
+  cannot: { live: 'it shares its disk', save: 'there is no file system' },
 };
 const times = { startMs: 5000, stopMs: 5000 } as const;
+/** Its memory can be kept, and is where nobody says anything else. */
+const saved = { handover: 'save', saveMs: 90_000, cannot: { ...plain.cannot, save: null } } as const;
 
 type Options = Readonly<Record<string, Partial<GuestPolicy>>>;
 
@@ -290,7 +294,7 @@ function handingOver(options: Options): OneCore {
 }
 
 test('in a handover the memory of a guest is kept where it is to be; else it is shut down', (t) => {
-  const node = handingOver({ [mail]: { saveMs: 90_000 }, [web]: {} });
+  const node = handingOver({ [mail]: saved, [web]: {} });
   const ends = node.ofKind('start-operation').filter(({ resource }) => resource !== address);
   t.deepEqual(
     ends.map(({ action, resource, deadlineMs }) => [action, resource, deadlineMs]),
@@ -306,7 +310,7 @@ test('in a handover the memory of a guest is kept where it is to be; else it is 
 });
 
 test('a guest whose memory cannot be kept is shut down, and then switched off', (t) => {
-  const node = handingOver({ [mail]: { saveMs: 90_000 } });
+  const node = handingOver({ [mail]: saved });
   node.finish(2200, mail, failed);
   node.go(5000);
   node.finish(5000, mail, failed);
@@ -315,7 +319,7 @@ test('a guest whose memory cannot be kept is shut down, and then switched off', 
 });
 
 test('nothing is saved where nobody goes on from it at once: a daemon that stops alone shuts its guests down', (t) => {
-  const node = owner({ policy: guestsPolicy({ [mail]: { saveMs: 90_000 } }) });
+  const node = owner({ policy: guestsPolicy({ [mail]: saved }) });
   node.go(9000, { peer: null });
   node.go(9050, { prompt: false });
   node.feed(9050, { kind: 'stop-requested' });
@@ -324,7 +328,7 @@ test('nothing is saved where nobody goes on from it at once: a daemon that stops
 });
 
 test('a peer with a better right ends a save', (t) => {
-  const node = handingOver({ [mail]: { saveMs: 90_000 } });
+  const node = handingOver({ [mail]: saved });
   node.hear(2300, { ...ofPrimary, generation: 9, phase: 'active', holdsRest: true });
   t.is(node.ofKind('cancel-operation').length, node.phase()?.kind === 'stopping' ? 0 : 1);
 });

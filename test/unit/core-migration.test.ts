@@ -15,9 +15,12 @@ const live: GuestPolicy = {
   readyMs: null,
   startDelayMs: 0,
   memoryMiB: 1024,
+  handover: 'live',
   saveMs: null,
   migrateMs: 60_000,
+  cannot: { live: null, save: 'there is no file system' },
 };
+const saveable = { saveMs: 9000, cannot: { live: null, save: null } } as const;
 const times = { startMs: 5000, stopMs: 5000 } as const;
 const failed = { kind: 'failed', code: 'x', message: 'no route' } as const;
 const unsure = { kind: 'unknown', message: 'nobody knows' } as const;
@@ -138,7 +141,7 @@ test('a peer that does not want the group any more is not waited for', (t) => {
 
 for (const outcome of [failed, unsure]) {
   test(`a migration that ends ${outcome.kind} is not tried again: it is saved, else shut down, else switched off`, (t) => {
-    const node = givenTo(livePolicy([], { saveMs: 9000 }));
+    const node = givenTo(livePolicy([], saveable));
     node.finish(2200, mail, outcome);
     node.seeOne(2210, mail, { kind: 'up' });
     t.false(node.report()?.inviting);
@@ -231,6 +234,22 @@ test('the receiver promotes its device beside that of the peer when it is invite
   node.go(9000);
   t.deepEqual(node.askedOf(mail), [], 'its guest may still run there');
   t.is(node.record()?.writer, 'secondary', 'nobody writes here yet');
+});
+
+test('the receiver goes by the invitation, however the guest is configured', (t) => {
+  const node = taking(livePolicy([], { handover: 'shutdown' }));
+  node.go(2300, { peer: { ...giver, inviting: true } });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
+});
+
+test('what was allowed is forbidden, also when the guest can no longer go while it runs', (t) => {
+  const node = oneCore({ policy: livePolicy(), record: ofPrimary });
+  node.see(1, 'up');
+  node.show(1, { ...mirrored, role: 'primary' });
+  const policy = livePolicy([], { migrateMs: null, cannot: { live: 'it has a medium in it', save: null } });
+  node.feed(2, { kind: 'policy-replaced', policy });
+  node.go(1000, { peer: ofPrimary });
+  t.deepEqual(node.askedOf(disk), ['forbid-two']);
 });
 
 test('a device that is not mirrored is not promoted beside the other one', (t) => {

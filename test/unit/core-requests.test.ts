@@ -42,6 +42,7 @@ test('every request is answered under its own id, and noted with what was asked'
     [{ kind: 'standby', on: false }, 'standby off'],
     [{ kind: 'takeover', groups: ['office'] }, 'takeover office'],
     [{ kind: 'confirm-peer-off', node: 'secondary', force: false }, 'confirm-peer-off secondary'],
+    [{ kind: 'handover', groups: ['office'], guests: 'live' }, 'handover office --guests live'],
     [standbyOn, 'standby on'],
   ];
   for (const [request, asked] of requests) {

@@ -334,11 +334,13 @@ test.serial('allow-two: only where what two primaries have lost each other holds
   const show = 'resource r0 { net { protocol C; } disk { fencing resource-and-stonith; } }';
   await writeFile(join(fake.directory, 'show'), show);
   t.deepEqual(await driver.perform('allow-two', false, soon()), { kind: 'done' });
+  const calls = ['drbdadm net-options --protocol=C --allow-two-primaries=yes r0'];
+  t.deepEqual(await fake.calls(), calls);
   t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
-  t.deepEqual(await fake.calls(), [
-    'drbdadm net-options --protocol=C --allow-two-primaries=yes r0',
-    'drbdadm net-options --protocol=C --allow-two-primaries=no r0',
-  ]);
+  t.deepEqual(await fake.calls(), calls, 'where it is not allowed, no option is touched');
+  await writeFile(join(fake.directory, 'show'), show.replace('protocol C', 'allow-two-primaries yes'));
+  t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
+  t.deepEqual(await fake.calls(), [...calls, 'drbdadm net-options --protocol=C --allow-two-primaries=no r0']);
 });
 
 test.serial('ensureUp: where both are primary a guest is on its way, and nothing is put back', async (t) => {

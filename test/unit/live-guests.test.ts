@@ -1,6 +1,9 @@
 // Which guests of a configuration may go to the other node while they run, and what each of them stands on.
 
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
+import { parseConfigText } from '../../daemon/drivers/drbd/config-text.ts';
+import { volumesOf } from '../../daemon/drivers/drbd/volumes.ts';
 import { parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
 import { liveDevicesOf } from '../../daemon/runtime/live-devices.ts';
 import { buildPolicy, type KnownGuest } from '../../daemon/runtime/policy.ts';
@@ -21,21 +24,64 @@ function definitionOf(...disks: readonly Disk[]) {
     <memory unit='MiB'>512</memory><vcpu>1</vcpu><devices>${parts.join('')}</devices></domain>`);
 }
 
+const groupOf = (...drbd: readonly string[]) => ({ drbd, mounted: [], volumes: new Map() });
 const byName = '/dev/drbd/by-res/r0/0';
 
 test('a guest goes while it runs where all its disks are devices of its group, by name and past the cache', (t) => {
   const found = liveDevicesOf(
     definitionOf({ dev: byName }, { dev: '/dev/drbd/by-res/r1', cache: 'directsync' }),
-    ['r0', 'r1'],
+    groupOf('r0', 'r1'),
   );
   t.deepEqual(found, { kind: 'own', resources: ['r0', 'r1'] });
 });
 
+/** As `drbdadm dump` has them. */
+const volumesIn = (...minors: readonly string[]) =>
+  volumesOf(parseConfigText(`resource r0 { on primary { ${minors[0]} } on secondary { ${minors[1]} } }`));
+
+test('a device by its minor is that of its resource where both nodes call it so', (t) => {
+  const goes = (path: string, ...minors: readonly string[]) =>
+    liveDevicesOf(definitionOf({ dev: path }), {
+      ...groupOf('r0'),
+      volumes: new Map([['r0', volumesIn(...minors)]]),
+    });
+  const own = { kind: 'own', resources: ['r0'] } as const;
+  t.deepEqual(goes('/dev/drbd7', 'device /dev/drbd7 minor 7;', 'device minor 7;'), own);
+  t.deepEqual(goes('/dev/drbd7', 'volume 1 { device minor 7; }', 'volume 1 { device /dev/drbd7; }'), own);
+  t.like(goes('/dev/drbd7', 'device minor 7;', 'device minor 8;'), {
+    kind: 'none',
+    what: 'vda is /dev/drbd7, a device that is called otherwise on the other node (/dev/drbd7 and /dev/drbd8); name it /dev/drbd/by-res/r0/0',
+  });
+  t.like(goes('/dev/drbd8', 'device minor 7;', 'device minor 7;'), {
+    kind: 'none',
+    what: 'vda is /dev/drbd8, no device of its group',
+  });
+  t.deepEqual(goes('/dev/drbd/by-res/r0/0', 'device minor 7;', 'device minor 8;'), own);
+});
+
+test('the recorded configurations of DRBD tell the minors of both nodes', async (t) => {
+  for (const name of ['dump-8.4.txt', 'dump-9.txt']) {
+    const text = await readFile(new URL(`fixtures/drbd/${name}`, import.meta.url), 'utf8');
+    t.deepEqual(volumesOf(parseConfigText(text)), [{ number: 0, minors: new Set([0]) }], name);
+  }
+});
+
+test('not on a device that has a file system of the host, whatever its name', (t) => {
+  const volumes = new Map([['r0', volumesIn('device minor 0;', 'device minor 0;')]]);
+  for (const dev of ['/dev/drbd0', byName]) {
+    const group = { drbd: ['r0'], mounted: ['/dev/drbd0'], volumes };
+    t.like(liveDevicesOf(definitionOf({ dev }), group), {
+      kind: 'none',
+      what: `vda is ${dev}, which has a file system of the host`,
+    });
+  }
+});
+
 for (const [title, disks, said] of [
   [
-    'a device by its number',
+    'a device by its number, of which nothing is known,',
     [{ dev: '/dev/drbd0' }],
-    /vda is \/dev\/drbd0, not a device of its group by its name/,
+    /vda is \/dev\/drbd0, a device by its number, whose resource is not known here/,
   ],
   ['a device of another group', [{ dev: '/dev/drbd/by-res/r9/0' }], /vda is \/dev\/drbd\/by-res\/r9\/0/],
   ['a cache', [{ dev: byName, cache: 'writeback' }], /cache='none'/],
@@ -43,7 +89,7 @@ for (const [title, disks, said] of [
   ['no disk', [], /no disk/],
 ] as const) {
   test(`not with ${title}; what mends that is said`, (t) => {
-    const found = liveDevicesOf(definitionOf(...disks), ['r0']);
+    const found = liveDevicesOf(definitionOf(...disks), groupOf('r0'));
     t.is(found.kind, 'none');
     t.regex(found.kind === 'none' ? found.what : '', said);
     t.regex(found.kind === 'none' ? found.next : '', /^virsh (edit|change-media) mail/);
@@ -56,7 +102,8 @@ function standing(guests: string, devices: Readonly<Record<string, readonly stri
   const [group] = config.groups;
   const known = (group?.guests ?? []).map((guest): KnownGuest => {
     const own = devices[guest.name];
-    return { config: guest, memoryMiB: 600, ...(own !== undefined && { devices: own }) };
+    const disks = own === undefined ? undefined : ({ kind: 'own', resources: own } as const);
+    return { config: guest, memoryMiB: 600, ...(disks !== undefined && { disks }) };
   });
   const sights = { guests: new Map([['office', known]]), guestMemoryMiB: null, cores: 2 };
   const [office] = buildPolicy(config, 'primary', '1', sights).groups;
@@ -88,17 +135,15 @@ test('two that share a device, and one of which nothing is known, stay where eve
     'guest:web': all,
     'guest:dns': all,
   });
-  t.deepEqual(standing('[{ name: mail, handover: save }]', { mail: ['r0'] }, `, ${mounted}`), {
-    'filesystem:/srv/guests': all,
-    'guest:mail': `${all} filesystem:/srv/guests`,
-  });
 });
 
 const mounted = 'filesystems: [{ device: /dev/drbd2, mount: /srv/guests }]';
 
-test('a file system beside it does not stand on its device either', (t) => {
-  t.deepEqual(standing('[{ name: mail, handover: live }]', { mail: ['r0'] }, `, ${mounted}`), {
-    'filesystem:/srv/guests': 'drbd:r1 drbd:r2',
-    'guest:mail': 'drbd:r0 live',
-  });
+test('a file system beside it does not stand on its device, and is where its memory is saved', (t) => {
+  for (const handover of ['live', 'save', 'shutdown']) {
+    t.deepEqual(standing(`[{ name: mail, handover: ${handover} }]`, { mail: ['r0'] }, `, ${mounted}`), {
+      'filesystem:/srv/guests': 'drbd:r1 drbd:r2',
+      'guest:mail': 'drbd:r0 drbd:r1 drbd:r2 filesystem:/srv/guests live',
+    });
+  }
 });

@@ -40,7 +40,12 @@ async function aWay(t: ExecutionContext, letGo: Outcome = { kind: 'done' }) {
       return letGo;
     },
   };
-  const options = { libvirtUri: `qemu+unix:///system?socket=${file}`, runDir: directory, logger };
+  const options = {
+    peer: 'secondary',
+    libvirtUri: `qemu+unix:///system?socket=${file}`,
+    runDir: directory,
+    logger,
+  };
   const receivers = (name: string) => (name === 'mail' ? driver : undefined);
   createPassages({ ...options, channel: secondary.channel, receivers });
   const passageOf = createPassages({ ...options, channel: primary.channel, receivers: () => undefined });

@@ -46,7 +46,7 @@ async function bringUp(context: DrbdContext, signal: AbortSignal): Promise<Outco
   }
   // Where both are primary, a guest is on its way; then the daemon has it put back at the end of that.
   const areBoth = storage.role === 'primary' && storage.peerRole === 'primary';
-  if (areBoth || !(await allowsTwo(resource, signal))) return done;
+  if (areBoth || (await allowsTwo(resource, signal)) !== true) return done;
   logger.warn('allow-two-primaries was left on, by a live migration that broke off; it is put back to no');
   return await forbidTwo(context, signal);
 }

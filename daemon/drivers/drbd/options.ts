@@ -8,6 +8,7 @@ import { type DrbdEndpoint, endpointsOf } from './endpoints.ts';
 import { refusalOf } from './failure.ts';
 import { drbdGeneration, readDrbdKernel, toolsMissing } from './kernel.ts';
 import type { Trouble } from './types.ts';
+import { type DrbdVolume, volumesOf } from './volumes.ts';
 
 /** The settings that failover depends on; with the defaults of DRBD where nothing is said. */
 export interface DrbdOptions {
@@ -43,6 +44,7 @@ export type OptionsReading =
       readonly devices: readonly DrbdDevice[];
       /** By the files; empty where they cannot be understood. */
       readonly endpoints: readonly DrbdEndpoint[];
+      readonly volumes: readonly DrbdVolume[];
     }
   | { readonly kind: 'failed'; readonly trouble: Trouble };
 
@@ -76,6 +78,7 @@ export async function readDrbdOptions(
     configured: optionsOf(dumped),
     devices: paths.exitCode === 0 ? parseDevices(paths.stdout) : [],
     endpoints: endpointsOf(dumped),
+    volumes: volumesOf(dumped),
   };
 }
 

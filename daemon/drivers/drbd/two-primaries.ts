@@ -5,8 +5,8 @@
 import { runCommand } from '../command.ts';
 import type { Outcome } from '../driver.ts';
 import { parseConfigText } from './config-text.ts';
-import { optionsOf } from './options.ts';
-import { carryOut, type DrbdContext } from './tool.ts';
+import { type DrbdOptions, optionsOf } from './options.ts';
+import { carryOut, type DrbdContext, done } from './tool.ts';
 
 const showTimeoutMs = 5000;
 
@@ -15,7 +15,12 @@ export function twoPrimariesWords(allowed: boolean): readonly string[] {
 }
 
 export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
-  const { protocol, fencing } = await liveOptions(context.resource, signal);
+  const options = await liveOptions(context.resource, signal);
+  if (options === null) {
+    const message = `${context.resource}: how it is set up cannot be told: drbdsetup show ${context.resource}`;
+    return { kind: 'failed', code: 'drbd-not-readable', message };
+  }
+  const { protocol, fencing } = options;
   if (protocol !== 'C' || fencing !== 'resource-and-stonith') {
     const message = `${context.resource}: a live migration needs protocol C and fencing resource-and-stonith, not ${protocol} and ${fencing}; battito check says what to set`;
     return { kind: 'failed', code: 'drbd-not-for-two', message };
@@ -23,18 +28,20 @@ export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promi
   return await carryOut(context, twoPrimariesWords(true), signal);
 }
 
-/** DRBD refuses it as long as both are primary. */
+/** DRBD refuses it as long as both are primary. Where it is not allowed, nothing of its options is touched. */
 export async function forbidTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  if ((await allowsTwo(context.resource, signal)) === false) return done;
   return await carryOut(context, twoPrimariesWords(false), signal);
 }
 
-/** What is left on, by a daemon that died in the midst of it. */
-export async function allowsTwo(resource: string, signal: AbortSignal): Promise<boolean> {
-  return (await liveOptions(resource, signal)).allowTwoPrimaries;
+/** What is left on, by a daemon that died in the midst of it. Null: it cannot be told. */
+export async function allowsTwo(resource: string, signal: AbortSignal): Promise<boolean | null> {
+  const options = await liveOptions(resource, signal);
+  return options === null ? null : options.allowTwoPrimaries;
 }
 
-async function liveOptions(resource: string, signal: AbortSignal) {
+async function liveOptions(resource: string, signal: AbortSignal): Promise<DrbdOptions | null> {
   const argv = ['drbdsetup', 'show', resource];
-  const result = await runCommand(argv, { timeoutMs: showTimeoutMs, signal });
-  return optionsOf(parseConfigText(result.stdout));
+  const { exitCode, stdout } = await runCommand(argv, { timeoutMs: showTimeoutMs, signal });
+  return exitCode === 0 ? optionsOf(parseConfigText(stdout)) : null;
 }

@@ -41,7 +41,7 @@ export interface LibvirtDriver extends ResourceDriver {
   /** For the other node: may it come in here now? From then on it is `incoming` until it is let go of. */
   expectArrival(signal: AbortSignal): Promise<boolean>;
   letGo(signal: AbortSignal): Promise<Outcome>;
-  commands(action: BasicAction | 'save'): readonly string[];
+  guestCommands(action: 'save' | 'migrate'): readonly string[];
 }
 
 export interface LibvirtDriverOptions {
@@ -170,6 +170,7 @@ export function createLibvirtDriver(
     expectArrival: (signal) => inTurn(() => tidying.then(() => expectArrival(domain, signal))),
     letGo: (signal) => inTurn(() => perform('let-go', signal)),
     commands: (action) => describeCommands(domain, action),
+    guestCommands: (action) => describeCommands(domain, action),
     upForMs() {
       const process = domain.process.known();
       return process === undefined ? null : processAgeMs(process);

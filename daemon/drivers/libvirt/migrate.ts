@@ -9,6 +9,8 @@ import { domainOption, type VirshResult } from './virsh.ts';
 
 /** The way to the same domain on the other node. */
 export interface Passage {
+  /** The name of the other node. */
+  readonly peer: string;
   /** A connection to the libvirt there, as a URI that the libvirt here can open; the word why there is none. */
   open(signal: AbortSignal): Promise<{ readonly uri: string; close(): Promise<void> } | string>;
   /** It has ended here and may run there. Null: it does; the word why not, or why nobody knows. */

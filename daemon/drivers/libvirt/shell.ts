@@ -5,9 +5,13 @@ import { assertNever } from '../never.ts';
 import { shellLine, shellQuote } from '../shell.ts';
 import { savedImages } from './images.ts';
 import type { Domain } from './look.ts';
+import { migrateWords } from './migrate.ts';
 
 /** Each line stands for itself; what follows `||` is done when libvirt does not do it. */
-export function describeCommands(domain: Domain, action: BasicAction | 'save'): readonly string[] {
+export function describeCommands(
+  domain: Domain,
+  action: BasicAction | 'save' | 'migrate',
+): readonly string[] {
   const { name } = domain.config;
   const virsh = (...args: readonly string[]) => shellLine(['virsh', '-c', domain.libvirt.uri, ...args]);
   const images = savedImages(domain);
@@ -49,6 +53,10 @@ export function describeCommands(domain: Domain, action: BasicAction | 'save'): 
         virsh('save', name, images.saving, '--running'),
         `sync ${shellQuote(images.saving)} && mv ${shellQuote(images.saving)} ${shellQuote(images.saved)}`,
       ];
+    }
+    case 'migrate': {
+      if (domain.passage === null) return [];
+      return [virsh(...migrateWords(name, `qemu+ssh://${domain.passage.peer}/system`))];
     }
     default:
       return assertNever(action);

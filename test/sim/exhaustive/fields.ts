@@ -88,6 +88,7 @@ const group: Fates<GroupState> = {
   offer: 'row',
   pullSince: 'row',
   pushSince: 'row',
+  handoverBy: 'still',
   takenBack: 'still',
   dataAccepted: 'row',
   frozenInTime: 'row',

@@ -75,7 +75,7 @@ groups: { office: { preferred: primary, ${group} } }
 }
 
 /** A directory in which the scripted virsh finds what it is to say; the URI of it. */
-async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<string> {
+export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-check-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const write = (name: string, text: string) => writeFile(path.join(directory, name), text);
