@@ -1,6 +1,6 @@
 // What one node tells the other. Everything a heartbeat says is a statement about its sender at one moment.
 
-import type { GroupName, NodeName } from './policy.ts';
+import type { GroupName, NodeName, ResourceId } from './policy.ts';
 
 /** The phases of a group. Their order is the wire format: only ever append. */
 export const phaseKinds = [
@@ -59,8 +59,8 @@ export interface GroupReport {
   readonly discarding: boolean;
   /** The sender was to hand the group over, and cannot let go of it. */
   readonly stuck: boolean;
-  /** The sender allows the receiver to promote the devices of guests that come to it while they run. */
-  readonly inviting: boolean;
+  /** Devices that the sender allows the receiver to promote, since their guests come to it while they run. */
+  readonly inviting: readonly ResourceId[];
   /** The sender's record on disk still says that it may start the group alone. */
   readonly sole: boolean;
   /** Resources up, resources in all, resources given up. */

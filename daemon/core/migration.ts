@@ -93,11 +93,11 @@ const travellers = (state: State, group: GroupState) =>
     ? group.policy.resources.filter((policy) => passage(state, group, policy) !== 'never')
     : [];
 
-/** To the peer: promote the devices, a guest comes in. Not before DRBD allows that here. */
-export function isInviting(state: State, group: GroupState): boolean {
-  const guests = travellers(state, group);
-  const devices = guests.flatMap((guest) => devicesOf(group, guest));
-  return guests.length > 0 && devices.every(({ paired, operation }) => paired && operation === null);
+/** To the peer: promote these devices, their guests come in. Not before DRBD allows that here. */
+export function invitedTo(state: State, group: GroupState): readonly ResourceId[] {
+  const devices = travellers(state, group).flatMap((guest) => devicesOf(group, guest));
+  const isReady = ({ paired, operation }: ResourceState) => paired && operation === null;
+  return devices.filter(isReady).map(({ id }) => id);
 }
 
 /**
@@ -112,16 +112,16 @@ export function isBeside({ report, peerMayHoldRest }: Facts): boolean {
   return peerMayHoldRest && report?.phase === 'stopping';
 }
 
-/** The giver wants its devices to be primary here, too; as far as is known now. */
-const isInvited = (state: State, facts: Facts) =>
-  isBeside(facts) && facts.report?.inviting === true && isHeard(state);
+/** The giver wants these devices to be primary here, too; as far as is known now. */
+const isInvited = (state: State, facts: Facts, ids: readonly ResourceId[]) =>
+  isBeside(facts) && isHeard(state) && ids.every((id) => facts.report?.inviting.includes(id));
 
 /** May this device be promoted here while the peer has it? DRBD itself refuses where the peer does not allow it. */
 export function mayStandBeside(state: State, group: GroupState, id: ResourceId, facts: Facts): boolean {
   const device = seen(group, id);
   return (
     facts.verdict === 'alive' &&
-    isInvited(state, facts) &&
+    isInvited(state, facts, [id]) &&
     isPairable(group.policy, id) &&
     device?.paired === true &&
     isMirrored(device.storage)
@@ -171,7 +171,8 @@ function guestAction(
 ): ResourceAction | null | undefined {
   if (resource.status?.kind === 'incoming') {
     if (wanted === 'down' || wanted === 'destroyed') return 'destroy';
-    return wanted === 'as-it-is' || isInvited(state, facts) ? null : 'reject';
+    const own = ownDevices(group.policy, policy);
+    return wanted === 'as-it-is' || isInvited(state, facts, own) ? null : 'reject';
   }
   if (wanted !== 'down') return undefined;
   switch (passage(state, group, policy)) {
@@ -211,7 +212,10 @@ function deviceAction(
   const { status, storage, paired, failures } = resource;
   const gives = travellers(state, group).some(({ needs }) => needs.includes(resource.id));
   const takes =
-    wanted === 'up' && isInvited(state, facts) && isMirrored(storage) && hasRoom(state, group, resource.id);
+    wanted === 'up' &&
+    isInvited(state, facts, [resource.id]) &&
+    isMirrored(storage) &&
+    hasRoom(state, group, resource.id);
   const isKept = wanted === 'up' || wanted === 'frozen';
   if (isKept && isBeside(facts) && !takes && status?.kind === 'up' && standsIdle(group, resource))
     return 'stop';

@@ -2,7 +2,7 @@
 
 import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
-import { isInviting } from './migration.ts';
+import { invitedTo } from './migration.ts';
 import { isStuck } from './operations.ts';
 import { isPartDown } from './resource.ts';
 import { ownClaim } from './resumption.ts';
@@ -50,7 +50,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     wantsOutdated: wantsPeerOutdated(state, group),
     discarding: group.discards,
     stuck: isStuck(state, group),
-    inviting: isInviting(state, group),
+    inviting: invitedTo(state, group),
     sole: known.sole || group.soleUntil > state.persistedRevision,
     up: group.resources.filter(({ status }) => status?.kind === 'up').length,
     total: group.resources.length,

@@ -31,7 +31,6 @@ const groupFlags = [
   'discarding',
   'sole',
   'stuck',
-  'inviting',
 ] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 
@@ -49,6 +48,7 @@ const wireGroup = z
     count, // total
     count, // quarantined
     count.max(2).default(0), // writer: as owner
+    z.array(z.string()).optional(), // inviting; absent: to nothing
   ])
   .rest(z.unknown());
 
@@ -98,11 +98,13 @@ function packGroup(group: GroupReport, names: Correspondents): z.infer<typeof wi
     group.total,
     group.quarantined,
     packName(group.writer, names),
+    ...(group.inviting.length === 0 ? [] : [[...group.inviting]]),
   ];
 }
 
 function unpackGroup(wire: z.infer<typeof wireGroup>, names: Correspondents): GroupReport {
-  const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined, writer] = wire;
+  const [name, phase, generation, owner, flags, claim, grant, up, total, quarantined, writer, inviting = []] =
+    wire;
   return {
     name,
     phase: phaseKinds[phase] ?? 'observing',
@@ -115,6 +117,7 @@ function unpackGroup(wire: z.infer<typeof wireGroup>, names: Correspondents): Gr
     up,
     total,
     quarantined,
+    inviting,
   };
 }
 
@@ -154,7 +157,7 @@ export function createHeartbeatEncoder(names: Correspondents): HeartbeatEncoder 
   return {
     encode(echo, content, remarks = []) {
       if (content !== last) {
-        json = Buffer.from(JSON.stringify(packContent(content, names)));
+        json = packed(content, names);
         last = content;
       }
       const body = withRemarks(json, remarks);
@@ -165,6 +168,19 @@ export function createHeartbeatEncoder(names: Correspondents): HeartbeatEncoder 
       return payload;
     },
   };
+}
+
+/** Of devices to which the receiver is invited those that there is room for; the guests of the others go another way. */
+function packed(content: HeartbeatContent, names: Correspondents): Buffer<ArrayBuffer> {
+  let groups = content.groups;
+  for (;;) {
+    const json = Buffer.from(JSON.stringify(packContent({ ...content, groups }, names)));
+    const last = groups.findLastIndex(({ inviting }) => inviting.length > 0);
+    if (json.length <= payloadBytesMax - echoBytes || last < 0) return json;
+    groups = groups.map((group, index) =>
+      index === last ? { ...group, inviting: group.inviting.slice(0, -1) } : group,
+    );
+  }
 }
 
 const remarksKey = Buffer.from(',"remarks":');

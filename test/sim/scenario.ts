@@ -43,7 +43,7 @@ const words: { readonly [K in keyof Setup]?: readonly unknown[] } = {
   failback: ['manual', 'automatic'],
   guestsOn: ['device', 'filesystem'],
   guests: ['plain', 'ordered', 'live'],
-  liveBy: ['configuration', 'command'],
+  liveBy: ['configuration', 'both', 'command'],
 };
 
 /** Clocks may be slow as well as fast. */

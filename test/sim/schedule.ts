@@ -110,12 +110,11 @@ function drawGuests(seed: number): Pick<Setup, 'guestsOn' | 'guests'> {
 function withLiveGuests(setup: Setup, seed: number): Setup {
   const isFit = setup.drbd === 'resource-and-stonith' && setup.guests === 'plain';
   if (!isFit || chanceOf(seed, 'live')() >= liveShare) return setup;
-  const liveBy = chanceOf(seed, 'liveBy')() < commandShare ? 'command' : 'configuration';
+  const liveBy = pick<Setup['liveBy']>(chanceOf(seed, 'liveBy'), ['command', 'both', 'configuration', 'configuration']);
   return { ...setup, guestsOn: 'device', guests: 'live', liveBy };
 }
 
 const liveShare = 0.3;
-const commandShare = 0.3;
 
 function drawSetup(chance: Chance, variant: Variant, guests: ReturnType<typeof drawGuests>): Setup {
   const guard = guardOf[variant];

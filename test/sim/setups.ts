@@ -36,8 +36,8 @@ export interface Setup {
    * has a device of its own and goes to the other node while it runs.
    */
   readonly guests: 'plain' | 'ordered' | 'live';
-  /** Of `live` guests: are they configured to go while they run, or only where the operator wants it? */
-  readonly liveBy: 'configuration' | 'command';
+  /** Of `live` guests: are they configured to go while they run, only mail, or none unless the operator wants it? */
+  readonly liveBy: 'configuration' | 'both' | 'command';
   readonly groups: 1 | 2;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
@@ -149,7 +149,8 @@ function resourcesOf(setup: Setup, address: string, device: string, guests: read
 }
 
 function orderOf({ guests, liveBy }: Setup, id: ResourceId): Pick<ResourcePolicy, 'guest'> {
-  const movable: GuestPolicy = liveBy === 'command' ? { ...live, handover: 'shutdown' } : live;
+  const isLive = liveBy === 'configuration' || (liveBy === 'both' && id === 'guest:mail');
+  const movable: GuestPolicy = isLive ? live : { ...live, handover: 'shutdown' };
   const guest = guests === 'ordered' ? ordered[id] : guests === 'live' ? movable : undefined;
   return guest === undefined ? {} : { guest };
 }

@@ -84,18 +84,18 @@ function givenTo(policy?: Policy): OneCore {
 test('the giver allows two primaries, then invites, and moves its guest once the device is primary there', (t) => {
   const node = giving();
   t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
-  t.false(node.report()?.inviting, 'not before DRBD allows it');
+  t.deepEqual(node.report()?.inviting, [], 'not before DRBD allows it');
   node.finish(2070, disk);
-  t.true(node.report()?.inviting);
+  t.deepEqual(node.report()?.inviting, [disk]);
   node.go(3000, { peer: startingThere });
   t.deepEqual(node.askedOf(mail), [], 'its device is not primary there');
   node.show(3010, { peerRole: 'primary' });
   node.go(3050);
   t.like(node.ofKind('start-operation').at(-1), { action: 'migrate', resource: mail, deadlineMs: 60_000 });
-  t.true(node.report()?.inviting, 'as long as it is on its way');
+  t.deepEqual(node.report()?.inviting, [disk], 'as long as it is on its way');
   t.is(node.record()?.writer, 'secondary', 'on record before it goes');
   node.finish(9000, mail);
-  t.false(node.report()?.inviting);
+  t.deepEqual(node.report()?.inviting, []);
   t.deepEqual(node.askedOf(disk).slice(-1), ['stop']);
   node.show(9100, { role: 'secondary' });
   node.finish(9100, disk);
@@ -128,7 +128,7 @@ test('a peer that does not promote is waited for a while; then the guest is shut
   t.deepEqual(node.askedOf(mail), []);
   node.go(12_200);
   t.deepEqual(node.askedOf(mail), ['stop']);
-  t.false(node.report()?.inviting);
+  t.deepEqual(node.report()?.inviting, []);
 });
 
 test('a peer that does not want the group any more is not waited for', (t) => {
@@ -144,7 +144,7 @@ for (const outcome of [failed, unsure]) {
     const node = givenTo(livePolicy([], saveable));
     node.finish(2200, mail, outcome);
     node.seeOne(2210, mail, { kind: 'up' });
-    t.false(node.report()?.inviting);
+    t.deepEqual(node.report()?.inviting, []);
     node.go(4000);
     node.finish(4000, mail, failed);
     node.go(9000);
@@ -194,10 +194,11 @@ test('one guest after the other', (t) => {
 const giver = { ...ofSecondary, phase: 'stopping', holdsRest: true } as const;
 
 /** The primary has been granted the group and has the address; the peer does not invite it yet. */
-function taking(policy: Policy = livePolicy()): OneCore {
+function taking(policy: Policy = livePolicy(), besides = (_: OneCore) => {}): OneCore {
   const node = oneCore({ policy, record: ofSecondary });
   node.see(1, 'down');
   node.show(1, { ...mirrored, peerRole: 'primary' });
+  besides(node);
   const active = { ...ofSecondary, phase: 'active', holdsRest: true } as const;
   node.go(1500, { peer: active });
   node.go(2000, { peer: { ...active, offer: true }, prompt: false });
@@ -213,7 +214,7 @@ function taking(policy: Policy = livePolicy()): OneCore {
 /** Invited, and promoted. */
 function standingBeside(): OneCore {
   const node = taking();
-  node.go(2300, { peer: { ...giver, inviting: true } });
+  node.go(2300, { peer: { ...giver, inviting: [disk] } });
   node.finish(2310, disk);
   node.show(2400, { role: 'primary' });
   node.finish(2400, disk);
@@ -225,7 +226,7 @@ test('the receiver promotes its device beside that of the peer when it is invite
   const node = taking();
   t.false(node.askedOf(disk).includes('start'));
   t.false(node.askedOf(disk).includes('allow-two'));
-  node.go(2300, { peer: { ...giver, inviting: true } });
+  node.go(2300, { peer: { ...giver, inviting: [disk] } });
   t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
   node.finish(2310, disk);
   t.deepEqual(node.askedOf(disk).slice(-1), ['start']);
@@ -238,7 +239,7 @@ test('the receiver promotes its device beside that of the peer when it is invite
 
 test('the receiver goes by the invitation, however the guest is configured', (t) => {
   const node = taking(livePolicy([], { handover: 'shutdown' }));
-  node.go(2300, { peer: { ...giver, inviting: true } });
+  node.go(2300, { peer: { ...giver, inviting: [disk] } });
   t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
 });
 
@@ -252,16 +253,30 @@ test('what was allowed is forbidden, also when the guest can no longer go while 
   t.deepEqual(node.askedOf(disk), ['forbid-two']);
 });
 
+test('a device that it is not invited to is left to the peer, whose guest goes another way', (t) => {
+  const policy = livePolicy([
+    { id: second, kind: 'drbd', needs: [], ...times },
+    { id: web, kind: 'guest', needs: [second], ...times, guest: live },
+  ]);
+  const node = taking(policy, (started) => showSecond(started, 1, { peerRole: 'primary' }));
+  const before = node.askedOf(second);
+  node.go(2300, { peer: { ...giver, inviting: [disk] } });
+  t.deepEqual(node.askedOf(disk).slice(-1), ['allow-two']);
+  node.finish(2310, disk);
+  node.go(9000);
+  t.deepEqual(node.askedOf(second), before);
+});
+
 test('a device that is not mirrored is not promoted beside the other one', (t) => {
   const node = taking();
   node.show(2250, apart);
-  node.go(9000, { peer: { ...giver, inviting: true } });
+  node.go(9000, { peer: { ...giver, inviting: [disk] } });
   t.false(node.askedOf(disk).some((action) => action === 'start' || action === 'allow-two'));
 });
 
 test('nor for a guest that there is no memory for', (t) => {
   const node = taking({ ...livePolicy(), guestMemoryMiB: 512 });
-  node.go(9000, { peer: { ...giver, inviting: true } });
+  node.go(9000, { peer: { ...giver, inviting: [disk] } });
   t.false(node.askedOf(disk).some((action) => action === 'start' || action === 'allow-two'));
 });
 

@@ -176,7 +176,7 @@ const example: HeartbeatContent = {
       wantsOutdated: false,
       discarding: true,
       stuck: true,
-      inviting: true,
+      inviting: ['drbd:r0'],
       sole: false,
       up: 1,
       total: 2,
@@ -257,7 +257,7 @@ test('any content survives the wire', (t) => {
     wantsOutdated: fc.boolean(),
     discarding: fc.boolean(),
     stuck: fc.boolean(),
-    inviting: fc.boolean(),
+    inviting: fc.array(fc.string({ maxLength: 20 }), { maxLength: 5 }),
     sole: fc.boolean(),
     up: fc.nat(),
     total: fc.nat(),
@@ -309,6 +309,17 @@ test('a heartbeat of the most groups that may be configured, at its longest, fit
   const content = { ...example, configDigest: '0123456789abcdef', groups };
   const payload = createHeartbeatEncoder(names).encode({ incarnation: 1, sequence: 1 }, content);
   t.true(payload.length <= payloadBytesMax, `${payload.length} bytes`);
+});
+
+test('of devices to which the peer is invited it is told those that there is room for', (t) => {
+  const [group] = example.groups;
+  const inviting = Array.from({ length: 500 }, (_, n) => `drbd:r${n}`);
+  const content = { ...example, groups: [{ ...group, inviting } as HeartbeatContent['groups'][number]] };
+  const payload = createHeartbeatEncoder(names).encode(null, content);
+  t.true(payload.length <= payloadBytesMax, `${payload.length} bytes`);
+  const told = createHeartbeatDecoder(names).decode(payload).content?.groups[0]?.inviting ?? [];
+  t.true(told.length > 50);
+  t.deepEqual(told, inviting.slice(0, told.length));
 });
 
 const yaml = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');

@@ -47,7 +47,7 @@ export const stoppedReport: GroupReport = {
   wantsOutdated: false,
   discarding: false,
   stuck: false,
-  inviting: false,
+  inviting: [],
   sole: false,
   up: 0,
   total: 3,
