@@ -4,9 +4,15 @@
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
+import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
+import { whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
 import type { Passage } from '../../daemon/drivers/libvirt/migrate.ts';
 import { createPassages } from '../../daemon/runtime/passages.ts';
+import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { openEnd } from '../unit/support/channels.ts';
+import { configOf } from '../unit/support/check-host.ts';
+import { mirrored, oneCore } from '../unit/support/one-core.ts';
+import { ofPrimary } from '../unit/support/situations.ts';
 import { countsOn, createLibvirtHost, type LibvirtHost } from './support/libvirt-host.ts';
 import { patienceMs, until } from './support/qemu-host.ts';
 
@@ -115,6 +121,52 @@ test.serial('killed where it comes in, it runs on here', async (t) => {
   await countsOn(giver);
   await countsGoOn(t, giver);
 });
+
+test.serial(
+  'where the operator wants it, a guest that is to be shut down is moved; the other host was asked',
+  async (t) => {
+    const { giver, taker, giving, taking, name } = await twoHosts(t);
+    const there = createLibvirt({ uri: taker.uri, logger });
+    t.teardown(() => there.close());
+    const xml = giver.virsh('dumpxml', '--migratable', name);
+    t.is(await whyUnfit(there, xml, () => false, soon()), null);
+    const needy = xml.replace(
+      '</devices>',
+      "<interface type='bridge'><source bridge='br77'/></interface></devices>",
+    );
+    t.is(await whyUnfit(there, needy, () => false, soon()), 'no bridge br77');
+    const newer = xml.replace(/machine='[^']*'/, "machine='pc-q35-99.0'");
+    t.regex((await whyUnfit(there, newer, () => false, soon())) ?? '', /pc-q35-99\.0/);
+    const config = configOf('drbd: [r0], guests: [{ name: mail, handover: shutdown }]');
+    const [mail] = config.groups[0]?.guests ?? [];
+    if (mail === undefined) throw new Error('no guest is configured');
+    const known = { config: mail, memoryMiB: 64, disks: { kind: 'own', resources: ['r0'] } } as const;
+    const sights = { guests: new Map([['office', [known]]]), guestMemoryMiB: null, cores: 2 };
+    const policy = buildPolicy(config, 'primary', '1', sights);
+    const node = oneCore({ policy, record: ofPrimary });
+    node.see(1, 'up');
+    node.show(1, { ...mirrored, role: 'primary' });
+    node.go(1500, { peer: ofPrimary });
+    node.go(2000, { peer: ofPrimary, prompt: false });
+    node.request(2000, { kind: 'handover', groups: [], guests: 'live' });
+    node.hear(2010, { ...ofPrimary, claim: { id: 1, reason: 'offered' } });
+    node.go(2100, { peer: { ...ofPrimary, claim: { id: 1, reason: 'offered' } } });
+    node.finish(2110, 'drbd:r0');
+    const held = { holdsAddresses: true, holdsRest: true } as const;
+    const starting = { generation: 4, owner: 'secondary', writer: 'primary', phase: 'starting' } as const;
+    node.go(2115, { peer: { ...starting, ...held } });
+    node.show(2120, { peerRole: 'primary' });
+    node.go(2200);
+    const [action] = node.askedOf('guest:mail');
+    t.is(action, 'migrate');
+    t.deepEqual(await giving.migrate(soon()), { kind: 'done' });
+    t.is((await giving.observe()).kind, 'down');
+    t.is((await taking.observe()).kind, 'up');
+    t.is(taker.virsh('domstate', taker.config.name), 'running');
+    await countsOn(giver);
+    await countsGoOn(t, giver);
+  },
+);
 
 /** So that there is time for things to go wrong. */
 const slow = (passage: Passage): Passage => ({ ...passage, flags: ['--unsafe', '--bandwidth', '1'] });

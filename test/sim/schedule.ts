@@ -110,7 +110,12 @@ function drawGuests(seed: number): Pick<Setup, 'guestsOn' | 'guests'> {
 function withLiveGuests(setup: Setup, seed: number): Setup {
   const isFit = setup.drbd === 'resource-and-stonith' && setup.guests === 'plain';
   if (!isFit || chanceOf(seed, 'live')() >= liveShare) return setup;
-  const liveBy = pick<Setup['liveBy']>(chanceOf(seed, 'liveBy'), ['command', 'both', 'configuration', 'configuration']);
+  const liveBy = pick<Setup['liveBy']>(chanceOf(seed, 'liveBy'), [
+    'command',
+    'both',
+    'configuration',
+    'configuration',
+  ]);
   return { ...setup, guestsOn: 'device', guests: 'live', liveBy };
 }
 
