@@ -69,7 +69,8 @@ export function liveDevicesOf({ name, disks }: DomainDefinition, group: GroupDev
 
 function problemOf({ device, source, cache }: DomainDisk, found: Found | null, group: GroupDevices) {
   if (device === 'cdrom' || device === 'floppy') return 'has a medium in it';
-  if (source.kind !== 'block' || found === null) return 'is no block device';
+  if (source.kind !== 'block' || found === null)
+    return 'is no block device, not a device of its group by its name, /dev/drbd/by-res/RESOURCE/0';
   if ('problem' in found) return `is ${source.path}, ${found.problem}`;
   const isMounted = group.mounted.some((path) => {
     const under = resourceAt(path, group);

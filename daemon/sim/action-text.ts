@@ -126,7 +126,7 @@ const request: Codec<OperatorRequest> = {
   read: readRequest,
   write: writeRequest,
   possible: (names) =>
-    'takeover, accept-data, discard-data or retry [GROUP...], handover [GROUP...] [guests=live|save|shutdown], ' +
+    'takeover, handover, accept-data, discard-data or retry [GROUP...], with handover guests=live|save|shutdown, ' +
     'standby on|off [guests=live|save|shutdown], maintenance DURATION|off, ' +
     `or confirm-peer-off ${names.primary}|${names.secondary} [force]`,
 };
