@@ -79,7 +79,8 @@ export function promote(
 
 /** What is_valid_state() has against this side as a primary; null: nothing. */
 function objection(mirror: Mirror, { self, raisesDisk, passesPeer }: Promotion): PromoteOutcome | null {
-  const disk = raisesDisk === 'no' ? self.disk : 'up-to-date';
+  // A disk that has failed meanwhile is not raised (is_valid_transition(): SS_IS_DISKLESS).
+  const disk = raisesDisk === 'no' || self.disk === 'diskless' ? self.disk : 'up-to-date';
   if (self.connection === 'connected') {
     const isAllowed = self.twoAllowed && otherOf(mirror, self).twoAllowed;
     if (self.peerRole === 'primary' && !isAllowed) return 'multiple-primaries';
@@ -153,7 +154,7 @@ function again(mirror: Mirror, promotion: Promotion, delayMs: number): void {
 function becomePrimary(mirror: Mirror, { self, raisesDisk, passesPeer }: Promotion): void {
   self.role = 'primary';
   self.discardMyData = false;
-  if (raisesDisk !== 'no') self.disk = 'up-to-date';
+  if (raisesDisk !== 'no' && self.disk !== 'diskless') self.disk = 'up-to-date';
   if (passesPeer && self.connection !== 'connected') self.peerDisk = 'outdated';
   const isAlone = self.connection !== 'connected' || self.peerDisk === 'diskless';
   const isForced = raisesDisk === 'forced';

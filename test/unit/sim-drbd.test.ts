@@ -701,6 +701,22 @@ test('a consistent copy is promoted only when the handler knows the peer passed'
   t.deepEqual(promoted('primary'), ['need-up-to-date', 'secondary outdated connecting unknown no', 1]);
 });
 
+test('a disk that fails while the handler is asked is not raised by its answer', (t) => {
+  let answered = (_answer: HandlerAnswer): void => t.fail('the handler was not called');
+  const bench = createBench('resource-and-stonith', {
+    initially: 'off',
+    fencePeer: (_side, answer) => {
+      answered = answer;
+    },
+  });
+  bench.powerOn('secondary');
+  t.is(bench.primary('secondary'), 'pending');
+  bench.diskFailure('secondary');
+  answered('fenced');
+  bench.run(10);
+  t.is(bench.line('secondary'), 'secondary diskless connecting outdated no');
+});
+
 test('an up-to-date copy that lost its peer takes «unreachable» for an answer, and needs one', (t) => {
   const promoted = (answer: HandlerAnswer, force = false): string => {
     const bench = createBench('resource-only');
