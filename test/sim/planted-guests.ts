@@ -59,9 +59,9 @@ export const guests: readonly Defect[] = [
     name: 'saved-for-ever',
     what: 'a guest that cannot be saved is neither shut down nor switched off',
     file: 'operations.ts',
-    find: "if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';\n      return resource.failures === 0 && isSaved(policy, phase)",
+    find: "if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';\n      return resource.failures === 0 && isSaved(policy, group)",
     replace:
-      "if (isSaved(policy, phase)) return 'save';\n      if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';\n      return isSaved(policy, phase)",
+      "if (isSaved(policy, group)) return 'save';\n      if (resource.failures > 1 || status === 'paused' || status === 'failed') return 'destroy';\n      return isSaved(policy, group)",
     variants: evidence,
   },
   {
