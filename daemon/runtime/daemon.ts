@@ -6,7 +6,6 @@ import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
-import { restartInPlace } from '../control/attention-item.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -19,14 +18,14 @@ import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
 import { createIdentity } from '../drivers/link/wire.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
+import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
-import { type Keys, loadKeys } from './keys.ts';
+import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
@@ -35,8 +34,9 @@ import { createPeerRemarks } from './peer-remarks.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
-import { planReload } from './reload.ts';
+import { reload } from './reload.ts';
 import { createResources } from './resources.ts';
+import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
@@ -163,6 +163,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
+  const safeguards = createSafeguards({ fencing: null, witness: null, watchdog: null }, post);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -214,7 +215,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'arm-watchdog':
       case 'pet-watchdog':
       case 'disarm-watchdog':
-        throw new Error(`the configuration knows no ${effect.kind}`);
+        return safeguards.carryOut(effect);
       default:
         throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
     }
@@ -298,7 +299,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stop: () => post({ kind: 'stop-requested' }),
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
-      const reloaded = reload(options, config, keys, logger);
+      const reloaded = reload(options.configPath, config, keys, logger);
       if (reloaded !== null) guests.reload(reloaded);
     },
     logger,
@@ -314,7 +315,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   releaseSignals();
   await control.close();
   await tending.close();
-  const open = [...links, probes, resources, definitions, ...(libvirt === null ? [] : [libvirt])];
+  const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
@@ -324,26 +325,4 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   logger.info('ended');
   flush();
   return exitCode;
-}
-
-/** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
-function reload(options: DaemonOptions, running: Config, keys: Keys, logger: Logger): Config | null {
-  try {
-    const next = loadConfig(options.configPath);
-    Object.assign(keys, loadKeys(next));
-    const { needsRestart, applied } = planReload(running, next);
-    if (needsRestart.length > 0) {
-      logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
-      return null;
-    }
-    logger.info({ applied }, 'reloaded keys and configuration');
-    return next;
-  } catch (error) {
-    if (!(error instanceof BattitoError)) throw error;
-    logger.error(
-      { code: error.code, next: error.next },
-      `not reloaded, the old configuration stays: ${error.message}`,
-    );
-    return null;
-  }
 }
