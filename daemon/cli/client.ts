@@ -2,7 +2,15 @@
 // Guarantees: whatever goes wrong is a BattitoError that says what to do; an answer is never taken on trust.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import type {
+  ApiError,
+  CommandNote,
+  HistoryEntry,
+  OperatorRequest,
+  Plan,
+  RequestAnswer,
+  Status,
+} from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
@@ -17,6 +25,8 @@ export interface ControlClient {
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
   /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
   readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
+  /** What a command did by itself, for the history. */
+  readonly note: (note: CommandNote) => Promise<void>;
   readonly plan: (action: 'start' | 'stop', group: string) => Promise<readonly Plan[]>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
@@ -53,6 +63,10 @@ export function controlClient(
     status: () => get('/v1/status', isStatus),
     state: () => get('/v1/state', isState),
     history: (limit) => get(`/v1/history?limit=${limit}`, Array.isArray),
+    async note(note) {
+      const { statusCode, body } = await ask('POST', '/v1/notes', note);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+    },
     plan: (action, group) =>
       get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}`, Array.isArray),
     async request(request, said) {

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
+import type { Note, OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -13,6 +13,7 @@ import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
+import { createPeerFencing } from '../drivers/fence/fence.ts';
 import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
@@ -40,6 +41,7 @@ import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
+import { watchFencing } from './watched-fencing.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -108,6 +110,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
+          safeguards: fencing?.attention() ?? [],
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
@@ -147,6 +150,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     finish = resolve;
   });
 
+  const tell = (note: Note) => {
+    const { severity, message, ...rest } = note;
+    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+    logger[level](rest, message);
+    history.add(note, monotonicMs());
+  };
+
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -163,7 +173,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
-  const safeguards = createSafeguards({ fencing: null, witness: null, watchdog: null }, post);
+  const fencing =
+    config.fencing &&
+    watchFencing(createPeerFencing(config.fencing, peer.name), {
+      ...{ peer: peer.name, note: tell },
+      isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
+    });
+  const safeguards = createSafeguards({ fencing, witness: null, watchdog: null }, post);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -195,12 +211,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'persist-ledger':
         void persist(effect);
         return;
-      case 'note': {
-        const { severity, message, ...rest } = effect.note;
-        const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-        logger[level](rest, message);
-        return history.add(effect.note, monotonicMs());
-      }
+      case 'note':
+        return tell(effect.note);
       case 'answer-request':
         pendingAnswers.get(effect.id)?.(effect.answer);
         pendingAnswers.delete(effect.id);

@@ -246,7 +246,7 @@ test('a node that was cut off for long may take over only when the operator says
   t.is(unsure.exitCode, 1);
   t.regex(unsure.stderr, /was cut off/);
   t.is(await office.phase('secondary'), 'blocked');
-  t.regex(unsure.stderr, /battito takeover --peer-is-off primary/);
+  t.regex(unsure.stderr, /battito fence confirm primary/);
   t.deepEqual(await pids(office, 'secondary'), [null, null]);
 
   const told = await office.battito('secondary', 'takeover', '--peer-is-off', 'primary');
