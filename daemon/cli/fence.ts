@@ -16,7 +16,7 @@ export const fenceCommand: Command = {
     'fence status [NODE] [--json]',
     'fence on NODE',
     'fence off NODE [--although-it-runs]',
-    'fence confirm NODE [--although-it-answers] [--no-wait | --timeout DURATION]',
+    'fence confirm NODE [--no-wait | --timeout DURATION]',
   ],
   description: [
     'status asks every fencing device of the node, or of both, for its power. on brings a node back that was fenced. off cuts its power at once, as pulling the plug does, and ends well only when every device of a level reads off. These three need no daemon: they read the configuration and ask the devices themselves.',

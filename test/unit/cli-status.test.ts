@@ -168,8 +168,8 @@ shows(
 
  ALARM office is frozen: addresses released, guests paused, until secondary is
        heard
-       next: mend the network; or, if secondary is powered off: battito takeover
-             --peer-is-off secondary
+       next: mend the network; or, if secondary is powered off: battito fence
+             confirm secondary
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╳ eth1  down           ╳╌│ 192.168.1.3            │

@@ -77,7 +77,9 @@ function powerOf(config: FenceDeviceConfig, end: AgentEnd): PowerState {
   if (end.exitCode === offExitCode && off && !on) return { kind: 'off' };
   if (end.exitCode === 0 || end.exitCode === offExitCode) {
     const word = end.exitCode === 0 ? 'on' : 'off';
-    const message = `its status ends with exit code ${end.exitCode}, which means ${word}, without saying so: expected \`Status: ${word.toUpperCase()}\``;
+    const said = wordsOf(end);
+    const words = said === '' ? 'nothing' : said;
+    const message = `its status ends with exit code ${end.exitCode}, which means ${word}, but says: ${words}; expected \`Status: ${word.toUpperCase()}\``;
     return { kind: 'unknown', message };
   }
   return { kind: 'unknown', message: whatWentWrong(config, end) };
@@ -103,11 +105,15 @@ export function whatWentWrong({ program, kind }: FenceDeviceConfig, end: AgentEn
   if (end.startError !== null) return `${program} could not be started (${end.startError})`;
   if (end.cutOff === 'deadline') return `${program} did not end in time`;
   if (end.cutOff === 'signal') return `${program} was broken off`;
-  const lines = [...end.stderr.split('\n'), ...end.stdout.split('\n')]
-    .map((line) => line.trim().replace(stamp, ''))
-    .filter((line) => line !== '' && !/^usage:/i.test(line));
-  const said = [...new Set(lines)].slice(0, linesMax).join('; ');
+  const said = wordsOf(end);
   const how = end.exitCode === null ? 'was killed' : `ended with exit code ${end.exitCode}`;
   const hint = vague.test(said) ? ' (wrong address, user or password, or it does not answer)' : '';
   return said === '' ? `${program} ${how}` : `${said}${hint}`;
+}
+
+function wordsOf(end: AgentEnd): string {
+  const lines = [...end.stderr.split('\n'), ...end.stdout.split('\n')]
+    .map((line) => line.trim().replace(stamp, ''))
+    .filter((line) => line !== '' && !/^usage:/i.test(line));
+  return [...new Set(lines)].slice(0, linesMax).join('; ');
 }

@@ -25,7 +25,8 @@ export interface AgentMetadata {
 /** Why it cannot be told stands in `message`. */
 export type AgentDescription =
   | { readonly kind: 'known'; readonly metadata: AgentMetadata }
-  | { readonly kind: 'missing' | 'unreadable'; readonly message: string };
+  | { readonly kind: 'missing'; readonly message: string }
+  | { readonly kind: 'unreadable'; readonly message: string };
 
 const metadataTimeoutMs = 20_000;
 
