@@ -1,10 +1,12 @@
 // One fencing device: what its agent is told and where, what its answers mean, and that it never outlives its deadline.
 
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createFenceDevice } from '../../daemon/drivers/fence/device.ts';
+import { withoutPasswordInArgv } from '../../daemon/drivers/fence/ipmitool.ts';
 import { hideSecrets, readSecrets } from '../../daemon/drivers/fence/secrets.ts';
+import { waitFor } from '../support.ts';
 import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 import { fakeAgent } from './support/fence-agent.ts';
 
@@ -72,25 +74,52 @@ test('a program that is not there, or is none, is told with what mends it', asyn
   );
 });
 
+/** Ended, whether or not somebody has asked how. */
+function isGone(pid: string): boolean {
+  const file = `/proc/${pid}/stat`;
+  try {
+    return / [ZX] /.test(readFileSync(file, 'utf8').replace(/^.*\)/, ''));
+  } catch {
+    return true;
+  }
+}
+
+/** Starts a child that would switch much later, and that holds the output of its agent open. */
+const leavesChild = '(sleep 600; echo late > "$dir/late") & echo $! > "$dir/child"';
+
 test('an agent that hangs is ended by its deadline with all that it has started', async (t) => {
-  // Its child would switch a second later, and holds its output open.
-  const agent = fakeAgent(t, {
-    body: '(sleep 2; echo late > "$dir/late") & echo $! > "$dir/child"; sleep 600',
-  });
+  const agent = fakeAgent(t, { body: `${leavesChild}; sleep 600` });
   const refusal = await createFenceDevice(agent.config, 'alpha').turn('off', {
     ...patience(),
-    timeoutMs: 700,
+    timeoutMs: 2000,
   });
   t.regex(refusal ?? '', /did not end in time/);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const child = readFileSync(join(agent.directory, 'child'), 'utf8').trim();
+  await waitFor('its child is gone', () => isGone(child));
   t.false(existsSync(join(agent.directory, 'late')));
 });
 
 test('what an agent leaves behind is ended with it', async (t) => {
-  const agent = fakeAgent(t, { body: '(sleep 2; echo late > "$dir/late") &' });
+  const agent = fakeAgent(t, { body: leavesChild });
   t.is(await createFenceDevice(agent.config, 'alpha').turn('off', patience()), null);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const child = readFileSync(join(agent.directory, 'child'), 'utf8').trim();
+  await waitFor('its child is gone', () => isGone(child));
   t.false(existsSync(join(agent.directory, 'late')));
+});
+
+test('a password for ipmitool goes by its environment, since the agents put it into its argv', (t) => {
+  const options = { ip: '10.0.0.11', username: 'b', lanplus: 'true' };
+  for (const name of ['password', 'passwd']) {
+    t.deepEqual(withoutPasswordInArgv('fence_ipmilan', { ...options, [name]: 'hunter2' }), {
+      options: { ...options, ipmitool_timeout: '2 -E' },
+      env: { IPMITOOL_PASSWORD: 'hunter2' },
+    });
+  }
+  const patient = withoutPasswordInArgv('fence_idrac', { password: 'hunter2', ipmitool_timeout: '5' });
+  t.deepEqual(patient.options, { ipmitool_timeout: '5 -E' });
+  const other = { ...options, password: 'hunter2' };
+  t.deepEqual(withoutPasswordInArgv('fence_redfish', other), { options: other, env: {} });
+  t.deepEqual(withoutPasswordInArgv('fence_ipmilan', options), { options, env: {} });
 });
 
 test('one that is broken off says so, and ends', async (t) => {

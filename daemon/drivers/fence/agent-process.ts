@@ -19,6 +19,8 @@ export interface AgentRun {
   /** Nothing secret. */
   readonly args?: readonly string[];
   readonly input: string;
+  /** On top of what every agent has. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -34,6 +36,7 @@ export function runAgentProcess({
   program,
   args = [],
   input,
+  env = {},
   timeoutMs,
   signal,
 }: AgentRun): Promise<AgentEnd> {
@@ -53,8 +56,14 @@ export function runAgentProcess({
     let child: ChildProcess;
     try {
       // In a group of its own: a signal of the terminal is not for it, and one to the group ends all of it.
-      const env = { PATH: path, LC_ALL: 'C', HOME: process.env['HOME'] ?? '/root', PYTHONWARNINGS: 'ignore' };
-      child = spawn(program, [...args], { detached: true, env, stdio: 'pipe' });
+      const environment = {
+        ...env,
+        PATH: path,
+        LC_ALL: 'C',
+        HOME: process.env['HOME'] ?? '/root',
+        PYTHONWARNINGS: 'ignore',
+      };
+      child = spawn(program, [...args], { detached: true, env: environment, stdio: 'pipe' });
     } catch (error) {
       resolve(ended(null, (error as NodeJS.ErrnoException).code ?? String(error)));
       return;

@@ -5,6 +5,7 @@
 
 import type { FenceDeviceConfig } from '../../config/config.ts';
 import { type AgentEnd, runAgentProcess } from './agent-process.ts';
+import { type Told, withoutPasswordInArgv } from './ipmitool.ts';
 import { hideSecrets, readSecrets } from './secrets.ts';
 
 export type PowerState =
@@ -29,8 +30,8 @@ export function createFenceDevice(config: FenceDeviceConfig, node: string): Fenc
   const ask = async (action: string, patience: Patience): Promise<AgentEnd | string> => {
     const secrets = readSecrets(config.secrets);
     if (secrets.kind === 'unusable') return secrets.message;
-    const input = inputFor(config, node, action, secrets.options);
-    const end = await runAgentProcess({ program: config.program, input, ...patience });
+    const { options, env } = toldTo(config, node, action, secrets.options);
+    const end = await runAgentProcess({ program: config.program, input: linesOf(options), env, ...patience });
     const hide = (text: string) => hideSecrets(text, secrets.options);
     return { ...end, stdout: hide(end.stdout), stderr: hide(end.stderr) };
   };
@@ -48,25 +49,26 @@ export function createFenceDevice(config: FenceDeviceConfig, node: string): Fenc
   };
 }
 
-/** What stands later counts, so the action is last. */
-function inputFor(
-  { options, plugs, kind }: FenceDeviceConfig,
+function toldTo(
+  { options, plugs, kind, program }: FenceDeviceConfig,
   node: string,
   action: string,
   secrets: Readonly<Record<string, string>>,
-): string {
+): Told {
   const plug = plugs[node];
-  const told = {
-    ...options,
-    ...secrets,
+  const told = withoutPasswordInArgv(program, { ...options, ...secrets });
+  const ours = {
     ...(plug === undefined ? {} : { plug }),
     ...(kind === 'script' ? { nodename: node } : {}),
     action,
   };
-  return Object.entries(told)
+  return { ...told, options: { ...told.options, ...ours } };
+}
+
+const linesOf = (options: Readonly<Record<string, string>>) =>
+  Object.entries(options)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
-}
 
 const offExitCode = 2;
 
