@@ -1,12 +1,13 @@
 // `battito drill`: proves without harm that what is needed in an emergency would work. The result is kept in the history.
 
+import type { FenceDevice } from '../drivers/fence/device.ts';
 import { devicesOf, readTimeoutMs } from '../drivers/fence/fence.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { usageError } from './arguments.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
-import { levelsOf, readFencing, record } from './fence-devices.ts';
-import { powerText, switchOn } from './fence-power.ts';
+import { type FencingHere, levelsOf, readFencing, record } from './fence-devices.ts';
+import { powerText } from './fence-power.ts';
 import { printJson } from './output.ts';
 import { formatTook } from './time.ts';
 
@@ -15,7 +16,7 @@ export const drillCommand: Command = {
   summary: 'prove without harm that fencing would work',
   usage: ['drill fence [--json]'],
   description: [
-    'Asks each device that can switch the other node off for its status, tells it to switch on what is on already, and reads it again. That proves the way to the device, the password, and that it may switch: all that it would need to switch the node off. Run it on both nodes, as each has the devices of the other. It needs no daemon; with one, the result is kept in the history.',
+    'Asks each device that can switch the other node off for its status, tells it to switch on what is on already, and reads it again. That proves the way to the device and the password. Most agents leave alone what is on already: whether the user may switch is proven by them only when the node is really switched off. Run it on both nodes, as each has the devices of the other. It needs no daemon; with one, the result is kept in the history.',
   ],
   options: { json: jsonOption },
   examples: [{ command: 'battito drill fence', meaning: 'could this node switch the other one off?' }],
@@ -69,19 +70,25 @@ async function drillFence(context: Context, json: boolean): Promise<number> {
   return exitCodes.ok;
 }
 
-async function drillDevices(
-  here: Parameters<typeof levelsOf>[0],
-  signal: AbortSignal,
-): Promise<readonly Result[]> {
+async function drillDevices(here: FencingHere, signal: AbortSignal): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const device of devicesOf(levelsOf(here, here.peer))) {
     const beganAtMs = performance.now();
-    const before = await device.status({ timeoutMs: readTimeoutMs, signal });
-    // What is off stays off: a drill does not start a host.
-    const off = `it says that ${here.peer} is off: a drill proves something only while it is on`;
-    const failure =
-      before.kind === 'on' ? await switchOn(device, signal) : before.kind === 'off' ? off : powerText(before);
+    const failure = await drillDevice(device, here.peer, signal);
     results.push({ device: device.name, tookMs: Math.round(performance.now() - beganAtMs), failure });
   }
   return results;
+}
+
+async function drillDevice(device: FenceDevice, node: string, signal: AbortSignal): Promise<string | null> {
+  const patience = { timeoutMs: readTimeoutMs, signal };
+  const before = await device.status(patience);
+  // What is off stays off: a drill starts no host.
+  if (before.kind === 'off')
+    return `it says that ${node} is off: a drill proves something only while it is on`;
+  if (before.kind === 'unknown') return powerText(before);
+  const refusal = await device.turn('on', patience);
+  if (refusal !== null) return refusal;
+  const after = await device.status(patience);
+  return after.kind === 'on' ? null : `its power is ${powerText(after)} after it was told to be on`;
 }

@@ -78,7 +78,7 @@ export async function turnOn(
 }
 
 /** Null: it reads on. */
-export async function switchOn(device: FenceDevice, signal: AbortSignal): Promise<string | null> {
+async function switchOn(device: FenceDevice, signal: AbortSignal): Promise<string | null> {
   const patience = { timeoutMs: readTimeoutMs, signal };
   const refusal = await device.turn('on', patience);
   const state = await device.status(patience);

@@ -138,15 +138,15 @@ set_working_mc 0x20
 
   /** A BMC says off when it is so, and not before. */
   async #carryOut(host: HostName): Promise<void> {
-    const directory = this.directory(host);
+    const file = join(this.directory(host), 'wanted');
     this.#busy = this.#busy.then(async () => {
-      const wanted = existsSync(directory) ? readFileSync(join(directory, 'wanted'), 'utf8').trim() : '';
+      const wanted = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''; // Gone: the test has ended.
       const to = wanted === '1' ? 'on' : 'off';
       if (wanted === '' || this.says(host) === to) return;
       this.told.push({ host, to });
       try {
         await (to === 'on' ? this.#network.powerOn(host) : this.#network.powerLoss(host));
-        writeFileSync(join(directory, 'power'), `${wanted}\n`);
+        writeFileSync(join(this.directory(host), 'power'), `${wanted}\n`);
       } catch (error) {
         this.failure = error;
       }
