@@ -39,7 +39,7 @@ export async function checkFencing(
   const readings = await readDevices(devices, new AbortController().signal);
   for (const { device, state, tookMs } of readings) {
     if (state.kind === 'unknown') {
-      const mend = `mend it, then: battito fence status ${peer}`;
+      const mend = `battito fence status ${peer}   # until it tells`;
       report.problem(`${device} does not tell the power of ${peer}: ${state.message}`, mend);
     } else if (state.kind === 'off' && isHeard) {
       const message = `${device} says that ${peer} is off, but ${peer} is heard: the device has another host`;
@@ -48,7 +48,11 @@ export async function checkFencing(
       report.ok(`${device}: ${peer} is ${state.kind} (${formatTook(Math.round(tookMs))})`);
     }
   }
-  checkDelay(report, fencing.delayMs, readings);
+  checkDelay(
+    report,
+    fencing.delayMs,
+    readings.filter(({ state }) => state.kind !== 'unknown'),
+  );
   report.info(`what ${peer} has against this node is seen from there: battito check on ${peer}`);
   return report.findings;
 }
