@@ -9,7 +9,6 @@ import { dryRunOption, printPlan } from './dry-run.ts';
 import { chooseGroups } from './groups.ts';
 import { judgeRunningHere } from './running-here.ts';
 import { checkWaitOptions, runMove, waitExitCodes, waitOptions } from './wait.ts';
-import { whoTyped } from './who.ts';
 
 export const takeoverCommand: Command = {
   name: 'takeover',
@@ -75,7 +74,7 @@ export const takeoverCommand: Command = {
     return runMove(context, args, takeoverCommand, {
       requests: [request],
       judge: (now) => judgeRunningHere(now, wanted),
-      ...(isByWord ? { said: `${saidBy(args, status)} (${whoTyped()})` } : {}),
+      ...(isByWord ? { said: saidBy(args, status) } : {}),
     });
   },
 };

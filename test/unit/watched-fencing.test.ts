@@ -6,7 +6,9 @@ import type { PowerState } from '../../daemon/drivers/fence/device.ts';
 import { watchFencing } from '../../daemon/runtime/watched-fencing.ts';
 import { waitFor } from '../support.ts';
 
-function watched(states: readonly (PowerState | null)[], isPeerAlive = true) {
+/** `seen.state`: what the device tells now; null: a look is broken off. */
+function watched(first: PowerState | null, isPeerAlive = true) {
+  const seen = { state: first };
   const notes: Note[] = [];
   let looks = 0;
   let closed = 0;
@@ -14,7 +16,7 @@ function watched(states: readonly (PowerState | null)[], isPeerAlive = true) {
     {
       powerOff: async () => ({ kind: 'done' }),
       async read() {
-        const state = states[Math.min(looks, states.length - 1)] ?? null;
+        const { state } = seen;
         looks += 1;
         return state === null ? null : [{ device: 'bmc', state, tookMs: 1 }];
       },
@@ -30,20 +32,30 @@ function watched(states: readonly (PowerState | null)[], isPeerAlive = true) {
       whenWrongMs: 5,
     },
   );
-  return { watch, notes, looks: () => looks, closed: () => closed };
+  return { watch, notes, seen, looks: () => looks, closed: () => closed };
 }
 
 const dead: PowerState = { kind: 'unknown', message: 'No route to host' };
 
 test('a device that dies is told of once, and once when it is back', async (t) => {
-  const { watch, notes, looks, closed } = watched([{ kind: 'on' }, dead, dead, null, dead, { kind: 'on' }]);
+  const { watch, notes, seen, looks, closed } = watched({ kind: 'on' });
+  const looksAgain = (from = looks()) => waitFor('it is looked at', () => looks() > from + 1);
+  await looksAgain();
+  t.deepEqual(watch.attention(), []);
+  seen.state = dead;
   await waitFor('it is wrong', () => watch.attention().length === 1);
   t.like(watch.attention()[0], {
     severity: 'warning',
     code: 'fence-device',
     message: 'bmc could not switch beta off now: No route to host',
   });
-  await waitFor('it is well', () => looks() > 6 && watch.attention().length === 0);
+  seen.state = null;
+  await looksAgain();
+  t.is(watch.attention().length, 1, 'a look that was broken off says nothing');
+  seen.state = dead;
+  await looksAgain();
+  seen.state = { kind: 'on' };
+  await waitFor('it is well', () => watch.attention().length === 0);
   t.deepEqual(
     notes.map(({ severity, code }) => `${severity} ${code}`),
     ['warning fence-device', 'info fence-device-well'],
@@ -53,11 +65,11 @@ test('a device that dies is told of once, and once when it is back', async (t) =
 });
 
 test('off while the peer is heard is wrong, and right when it is not', async (t) => {
-  const heard = watched([{ kind: 'off' }]);
+  const heard = watched({ kind: 'off' });
   await waitFor('it is wrong', () => heard.watch.attention().length === 1);
   t.regex(heard.watch.attention()[0]?.message ?? '', /says that beta is off, but beta is heard/);
   await heard.watch.close();
-  const silent = watched([{ kind: 'off' }], false);
+  const silent = watched({ kind: 'off' }, false);
   await waitFor('it was looked at', () => silent.looks() > 2);
   t.deepEqual(silent.watch.attention(), []);
   t.deepEqual(silent.notes, []);
