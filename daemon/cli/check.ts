@@ -1,5 +1,5 @@
 // `battito check`: is this node fit to run, and do both nodes agree? It reads and asks, and changes nothing; of programs
-// it starts those alone that tell of DRBD, of libvirt and its images, of kernel modules and of units.
+// it starts those alone that tell of DRBD, of libvirt and its images, of kernel modules, of units and of a node's power.
 
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
@@ -8,6 +8,7 @@ import { usesLibvirt } from '../runtime/known-guests.ts';
 import { checkDaemon } from './check-daemon.ts';
 import { checkAgreement, noDefinitions, readDefinitions } from './check-definitions.ts';
 import { checkDomains } from './check-domains.ts';
+import { checkFencing } from './check-fencing.ts';
 import { checkGuestMemory } from './check-guest-memory.ts';
 import { checkGuests } from './check-guests.ts';
 import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
@@ -70,6 +71,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkGuestMemory(config, domains.known, settings.node)),
     ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
+    ...(await checkFencing(config, settings.node, client)),
     ...(await checkDaemon(config, client)),
   ];
   if (countOf(key, 'problem') > 0) return { findings: all, exitCode: exitCodes.config };

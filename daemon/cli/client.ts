@@ -2,7 +2,15 @@
 // Guarantees: whatever goes wrong is a BattitoError that says what to do; an answer is never taken on trust.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import type { ApiError, HistoryEntry, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
+import type {
+  ApiError,
+  CommandNote,
+  HistoryEntry,
+  OperatorRequest,
+  Plan,
+  RequestAnswer,
+  Status,
+} from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
@@ -19,6 +27,8 @@ export interface ControlClient {
   /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
   readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
   readonly plan: (action: 'start' | 'stop', group: string, guests?: HandoverMode) => Promise<readonly Plan[]>;
+  /** What a command did by itself, for the history. */
+  readonly note: (note: CommandNote) => Promise<void>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
   readonly guests: () => Promise<GuestDefinitions>;
@@ -57,6 +67,10 @@ export function controlClient(
     plan(action, group, guests) {
       const by = guests === undefined ? '' : `&guests=${guests}`;
       return get(`/v1/plan?action=${action}&group=${encodeURIComponent(group)}${by}`, Array.isArray);
+    },
+    async note(note) {
+      const { statusCode, body } = await ask('POST', '/v1/notes', note);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
     },
     async request(request, said) {
       const headers = said === undefined ? {} : { 'battito-said': encodeURIComponent(said) };

@@ -17,6 +17,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).checkCommand,
   guests: async () => (await import('./guests.ts')).guestsCommand,
   drbd: async () => (await import('./drbd.ts')).drbdCommand,
+  fence: async () => (await import('./fence.ts')).fenceCommand,
+  drill: async () => (await import('./drill.ts')).drillCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,
   help: async () => (await import('./help.ts')).helpCommand,

@@ -5,6 +5,7 @@
 import { at, type Claim, claim, itemsAt, mappingAt, repeated, unknownName } from './claims.ts';
 import type { Finding, Path } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { checkFencing } from './fencing-rules.ts';
 import { checkOrder } from './guest-order.ts';
 import { checkGuests } from './guest-rules.ts';
 import { defaultTimings } from './schema.ts';
@@ -30,6 +31,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkStorage(file),
     ...checkGuests(file),
     ...checkOrder(file),
+    ...checkFencing(file, nodes),
   ];
 }
 

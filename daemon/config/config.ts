@@ -111,6 +111,29 @@ export interface GroupConfig {
   readonly allGuests: Omit<LibvirtGuestConfig, 'name'> | null;
 }
 
+/** What can switch a node off. */
+export interface FenceDeviceConfig {
+  readonly name: string;
+  /** A fence agent of the distribution, by its name; or a script with the same contract, by its path. */
+  readonly kind: 'agent' | 'script';
+  readonly program: string;
+  /** Nothing secret. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Outlet by node; empty: the device has one host only, or is a script that knows. */
+  readonly plugs: Readonly<Record<string, string>>;
+  /** File with further options. */
+  readonly secrets: string | null;
+}
+
+export interface FencingConfig {
+  readonly delayMs: number;
+  /** Of one attempt, all levels together. */
+  readonly timeoutMs: number;
+  readonly devices: readonly FenceDeviceConfig[];
+  /** By node: names of devices, level by level. */
+  readonly nodes: Readonly<Record<string, readonly (readonly string[])[]>>;
+}
+
 export interface HeartbeatConfig {
   readonly keyFile: string;
   readonly keepaliveMs: number;
@@ -129,6 +152,8 @@ export interface Config {
   readonly libvirt: { readonly uri: string };
   /** How many guests may start at once; null: by the number of cores. What is kept free of guests, MiB; null: by the host's memory. */
   readonly start: { readonly parallel: number | null; readonly memoryReserveMiB: number | null };
+  /** null: no device can switch a node off. */
+  readonly fencing: FencingConfig | null;
   readonly groups: readonly GroupConfig[];
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;

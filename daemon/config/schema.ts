@@ -4,6 +4,7 @@
 // shown at once.
 
 import { z } from 'zod';
+import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';
 import {
   absolutePath,
@@ -197,6 +198,9 @@ export const configSchema = mapping({
   connectivity: connectivity.prefault({}).describe('How a node tells whether it is cut off itself.'),
   libvirt: libvirt.prefault({}).describe('How guests that are libvirt domains are reached.'),
   start: start.prefault({}).describe('How many guests a node takes, and how many at once.'),
+  fencing: fencing
+    .optional()
+    .describe('What switches a silent node off, so that a takeover needs no guess. Default: nothing does.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

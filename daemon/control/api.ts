@@ -7,12 +7,13 @@
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
 //                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
+//   POST /v1/notes             CommandNote: what a command did without the daemon, for the history
 //   /v1/guests...              the guests' definitions: guests.ts
 //   anything else: 404, 405 or 400 with an ApiError
 
 import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } from '../core/events.ts';
 import type { PhaseKind } from '../core/heartbeat.ts';
-import type { ResourceKind } from '../core/policy.ts';
+import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
@@ -154,7 +155,7 @@ export interface NodeView {
 
 export interface Status {
   readonly cluster: string;
-  readonly tier: 'evidence';
+  readonly tier: Tier;
   readonly self: NodeView;
   readonly peer: NodeView;
   readonly verdict: {
@@ -187,6 +188,15 @@ export interface HistoryEntry extends Note {
   readonly time: string;
   readonly monotonicMs: number;
 }
+
+/** What a command did by itself, for the history. */
+export interface CommandNote {
+  readonly code: (typeof commandNoteCodes)[number];
+  readonly severity: Severity;
+  readonly message: string;
+}
+
+export const commandNoteCodes = ['fence-on', 'fence-off', 'fence-drill'] as const;
 
 export interface Plan {
   readonly group: string;

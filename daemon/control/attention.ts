@@ -22,12 +22,14 @@ export function attentionOf(
   refused: Readonly<Record<string, number>> = {},
   notes: StorageNotes = new Map(),
   definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'> | null = null,
+  safeguards: readonly Attention[] = [],
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
     ...ofPeer(state, refused),
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
     ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
+    ...safeguards,
     ...ofNode(state),
     ...ofLinks(state),
   ];
@@ -91,7 +93,7 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
           `${peer} sends no heartbeats, but is not proven off: ${describeSigns(verdict.signs)}`,
           strangers(refused).length > 0
             ? `see why its packets are refused`
-            : `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito takeover --peer-is-off ${peer}`,
+            : `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito fence confirm ${peer}`,
         ),
       ];
     case 'isolated':
@@ -113,7 +115,7 @@ function ofFrozen(state: State, group: GroupState): Attention {
   const { peer } = state.policy;
   const what = `${name} is frozen: addresses released, guests paused, until`;
   if (state.verdict.kind !== 'alive' || !awaitsWitness(state, group)) {
-    const next = `mend the network; or, if ${peer} is powered off: battito takeover --peer-is-off ${peer}`;
+    const next = `mend the network; or, if ${peer} is powered off: battito fence confirm ${peer}`;
     return item('alarm', 'frozen', `${what} ${peer} is heard`, next);
   }
   const next = `mend the witness; or give up what was written here and run on ${peer}: battito takeover ${name}`;
@@ -141,7 +143,7 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
         'alarm',
         'waiting-for-peer',
         `${name} waits: ${peer} fell silent before it had let go of everything`,
-        `power ${peer} off, then: battito takeover --peer-is-off ${peer}`,
+        `power ${peer} off, then: battito fence confirm ${peer}`,
       ),
     );
   }

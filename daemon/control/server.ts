@@ -9,7 +9,16 @@ import type { OutdatingAnswer } from '../core/events.ts';
 import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
-import type { HistoryEntry, Note, OperatorRequest, Plan, PostRequest, Status } from './api.ts';
+import {
+  type CommandNote,
+  commandNoteCodes,
+  type HistoryEntry,
+  type Note,
+  type OperatorRequest,
+  type Plan,
+  type PostRequest,
+  type Status,
+} from './api.ts';
 import { restartInPlace } from './attention-item.ts';
 import type { GuestsSource } from './guests.ts';
 import { listenAlone } from './lone-socket.ts';
@@ -38,9 +47,10 @@ export interface ControlServer {
 
 const bodyBytesMax = 64 * 1024;
 const saidLengthMax = 2000;
+const messageLengthMax = 4000;
 const guestPaths = ['/v1/guests', '/v1/guests/texts', '/v1/guests/history', '/v1/guests/keep'];
 const paths = [
-  ...['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings'],
+  ...['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings', '/v1/notes'],
   ...guestPaths,
 ];
 const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
@@ -132,6 +142,12 @@ async function answer(
       return takeRequest(request, response, source);
     case 'POST /v1/outdatings':
       return takeOutdating(request, response, source);
+    case 'POST /v1/notes': {
+      const noted = await readBody(request, response, noteSchema);
+      if (noted === null) return;
+      source.note({ ...noted, group: null, next: null, tookMs: null });
+      return send(response, 200, {});
+    }
     default: {
       const known = paths.includes(url.pathname);
       const status = known ? 405 : 404;
@@ -202,6 +218,12 @@ function saidNote({ kind }: OperatorRequest, said: string): Note {
   const message = `operator: ${kind} was asked for by: ${said}`;
   return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
 }
+
+const noteSchema: z.ZodType<CommandNote> = z.strictObject({
+  code: z.enum(commandNoteCodes),
+  severity: z.enum(['info', 'warning', 'alarm']),
+  message: z.string().max(messageLengthMax),
+});
 
 const keepSchema = z.strictObject({ uuid: z.string(), node: z.string() });
 

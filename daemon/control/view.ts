@@ -2,13 +2,13 @@
 
 import type { Config } from '../config/config.ts';
 import { awaitedGuests } from '../core/guests.ts';
-import type { ResourceId } from '../core/policy.ts';
+import { type ResourceId, tierOf } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
-import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
+import type { Attention, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
@@ -22,15 +22,17 @@ export interface ViewSource extends OwnSights {
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readonly readinessOf: (resource: ResourceId) => string | null;
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
+  /** What is wrong with what protects: a fencing device that does not answer. */
+  readonly safeguards: readonly Attention[];
 }
 
 export function statusOf(source: ViewSource): Status {
-  const { config, state, counters, nowMs, storage, definitions } = source;
+  const { config, state, counters, nowMs, storage, definitions, safeguards } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
   return {
     cluster: config.cluster,
-    tier: 'evidence',
+    tier: tierOf(policy),
     self: selfView(config, state, nowMs),
     peer: peerView(config, state, nowMs),
     verdict: {
@@ -49,7 +51,7 @@ export function statusOf(source: ViewSource): Status {
     })),
     groups: state.groups.map((group) => groupView(source, group)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage, definitions),
+    attention: attentionOf(state, refusedInAll(counters), storage, definitions, safeguards),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,

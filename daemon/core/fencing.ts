@@ -109,7 +109,7 @@ export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State
     };
   }
   const message = `${peer} could not be powered off: ${outcome.message}`;
-  const next = `power ${peer} off by hand, then run \`battito takeover --peer-is-off ${peer}\``;
+  const next = `power ${peer} off by hand, then run \`battito fence confirm ${peer}\``;
   emit(note('alarm', 'fence-failed', null, message, tookMs, next));
   return fenceFailed(state, outcome.message);
 }

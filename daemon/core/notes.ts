@@ -73,7 +73,7 @@ function verdictAdvice(kind: State['verdict']['kind'], peer: string): string {
     case 'isolated':
       return 'mend the network of this node';
     case 'unresponsive':
-      return `start the daemon on ${peer}; or power ${peer} off, then run \`battito takeover --peer-is-off ${peer}\``;
+      return `start the daemon on ${peer}; or power ${peer} off, then run \`battito fence confirm ${peer}\``;
     case 'fenced':
       return `see with \`battito history\` why ${peer} was silent, then power it on again`;
     default:

@@ -28,7 +28,7 @@ function describeCopy({ id, storage }: ResourceState): string {
 export function explainObstacle(obstacle: Obstacle, state: State, of: GroupState): ObstacleText {
   const { peer } = state.policy;
   const group = of.policy.name;
-  const whenOff = `\`battito takeover --peer-is-off ${peer}\``;
+  const whenOff = `\`battito fence confirm ${peer}\``;
   switch (obstacle) {
     case 'peer-unresponsive':
       return { why: `${peer} may still run it`, next: `power ${peer} off, then run ${whenOff}` };

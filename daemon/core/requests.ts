@@ -96,7 +96,7 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
     return refused(
       state,
       `it is frozen here: ${peerName} may have taken it over while this node was cut off`,
-      `mend the network; or, if ${peerName} is powered off, run \`battito takeover --peer-is-off ${peerName}\`: the paused guests are then discarded and started afresh`,
+      `mend the network; or, if ${peerName} is powered off, run \`battito fence confirm ${peerName}\`: the paused guests are then discarded and started afresh`,
     );
   }
   if (wanted.some((group) => awaitsWitness(state, group))) {
@@ -130,13 +130,13 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
       return refused(
         state,
         `whether ${peer} is alive is not known yet`,
-        `wait until \`battito status\` says; or, if ${peer} is powered off, run \`battito takeover --peer-is-off ${peer}\``,
+        `wait until \`battito status\` says; or, if ${peer} is powered off, run \`battito fence confirm ${peer}\``,
       );
     default:
       return refused(
         state,
         `${peer} is ${state.verdict.kind}: taking over now could run a guest twice`,
-        `make sure that ${peer} is powered off, then run \`battito takeover --peer-is-off ${peer}\``,
+        `make sure that ${peer} is powered off, then run \`battito fence confirm ${peer}\``,
       );
   }
 }
@@ -308,7 +308,7 @@ function maintenance(state: State, durationMs: number): Answered {
     return refused(
       state,
       `${peer} is ${state.verdict.kind} and cannot be told, so it could take over what runs here`,
-      `bring ${peer} back first; or, if it is powered off, run \`battito takeover --peer-is-off ${peer}\``,
+      `bring ${peer} back first; or, if it is powered off, run \`battito fence confirm ${peer}\``,
     );
   }
   const minutes = Math.ceil(durationMs / 60_000);

@@ -3,10 +3,8 @@
 import type { Logger } from 'pino';
 import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
-import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import type { OperatorRequest, RequestAnswer } from '../control/api.ts';
-import { restartInPlace } from '../control/attention-item.ts';
+import type { Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -14,19 +12,20 @@ import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
+import { createPeerFencing } from '../drivers/fence/fence.ts';
 import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
 import { createIdentity } from '../drivers/link/wire.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
+import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
-import { type Keys, loadKeys } from './keys.ts';
+import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
@@ -36,11 +35,13 @@ import { plansOf } from './plans.ts';
 import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
-import { planReload } from './reload.ts';
+import { reload } from './reload.ts';
 import { createResources } from './resources.ts';
+import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
+import { watchFencing } from './watched-fencing.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -111,6 +112,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
+          safeguards: fencing?.attention() ?? [],
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
@@ -154,6 +156,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     finish = resolve;
   });
 
+  const tell = (note: Note) => {
+    const { severity, message, ...rest } = note;
+    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+    logger[level](rest, message);
+    history.add(note, monotonicMs());
+  };
+
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -170,6 +179,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
+  const fencing =
+    config.fencing &&
+    watchFencing(createPeerFencing(config.fencing, peer.name), {
+      ...{ peer: peer.name, note: tell },
+      isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
+    });
+  const safeguards = createSafeguards({ fencing, witness: null, watchdog: null }, post);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -201,12 +217,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'persist-ledger':
         void persist(effect);
         return;
-      case 'note': {
-        const { severity, message, ...rest } = effect.note;
-        const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-        logger[level](rest, message);
-        return history.add(effect.note, monotonicMs());
-      }
+      case 'note':
+        return tell(effect.note);
       case 'answer-request':
         pendingAnswers.get(effect.id)?.(effect.answer);
         pendingAnswers.delete(effect.id);
@@ -221,7 +233,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'arm-watchdog':
       case 'pet-watchdog':
       case 'disarm-watchdog':
-        throw new Error(`the configuration knows no ${effect.kind}`);
+        return safeguards.carryOut(effect);
       default:
         throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
     }
@@ -291,7 +303,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stop: () => post({ kind: 'stop-requested' }),
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
-      const reloaded = reload(options, config, keys, logger);
+      const reloaded = reload(options.configPath, config, keys, logger);
       if (reloaded !== null) guests.reload(reloaded);
     },
     logger,
@@ -307,7 +319,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   releaseSignals();
   await control.close();
   await tending.close();
-  const open = [...links, probes, resources, definitions, ...(libvirt === null ? [] : [libvirt])];
+  const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
@@ -317,26 +329,4 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   logger.info('ended');
   flush();
   return exitCode;
-}
-
-/** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
-function reload(options: DaemonOptions, running: Config, keys: Keys, logger: Logger): Config | null {
-  try {
-    const next = loadConfig(options.configPath);
-    Object.assign(keys, loadKeys(next));
-    const { needsRestart, applied } = planReload(running, next);
-    if (needsRestart.length > 0) {
-      logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
-      return null;
-    }
-    logger.info({ applied }, 'reloaded keys and configuration');
-    return next;
-  } catch (error) {
-    if (!(error instanceof BattitoError)) throw error;
-    logger.error(
-      { code: error.code, next: error.next },
-      `not reloaded, the old configuration stays: ${error.message}`,
-    );
-    return null;
-  }
 }

@@ -4,7 +4,7 @@
 // the label of a dynamic seclabel, the host's end of a network card. The order of elements stays: it has a meaning.
 
 import { createHash } from 'node:crypto';
-import { child, type Element, parseXml, textOf } from '../drivers/libvirt/xml.ts';
+import { child, type Element, parseXml, textOf } from '../drivers/xml.ts';
 
 export type DefinitionIdentity =
   | { readonly name: string; readonly uuid: string }

@@ -95,7 +95,7 @@ export function buildPolicy(config: Config, node: string, software: string, host
     groups: config.groups.map((group) => buildGroup(group, host.guests.get(group.name))),
     parallelStarts: config.start.parallel ?? startsAtOnce(host.cores),
     guestMemoryMiB: host.guestMemoryMiB,
-    fencing: null,
+    fencing: config.fencing && { delayMs: config.fencing.delayMs, deadlineMs: config.fencing.timeoutMs },
     witness: null,
     watchdog: null,
   };

@@ -1,6 +1,11 @@
-// Which changes of the configuration a running daemon can take, and which need a restart.
+// A running daemon reads its configuration again: which changes it can take, and which need a restart.
 
+import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { restartInPlace } from '../control/attention-item.ts';
+import { BattitoError } from '../errors.ts';
+import { type Keys, loadKeys } from './keys.ts';
 
 export interface ReloadPlan {
   /** Paths that differ and are applied at once, and those that need a restart. */
@@ -53,4 +58,26 @@ const itemAt = (list: unknown, index: number): unknown => (Array.isArray(list) ?
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads keys and configuration again. What cannot change at run time is named; null: nothing to change. */
+export function reload(configPath: string, running: Config, keys: Keys, logger: Logger): Config | null {
+  try {
+    const next = loadConfig(configPath);
+    Object.assign(keys, loadKeys(next));
+    const { needsRestart, applied } = planReload(running, next);
+    if (needsRestart.length > 0) {
+      logger.warn({ needsRestart }, `reloaded the keys; what changed needs a restart: ${restartInPlace}`);
+      return null;
+    }
+    logger.info({ applied }, 'reloaded keys and configuration');
+    return next;
+  } catch (error) {
+    if (!(error instanceof BattitoError)) throw error;
+    logger.error(
+      { code: error.code, next: error.next },
+      `not reloaded, the old configuration stays: ${error.message}`,
+    );
+    return null;
+  }
 }

@@ -164,7 +164,7 @@ function confirmOff({ names, policies }: Situation, { side, how }: NonNullable<S
     how === 'power' ? [] : [{ atMs: 0, action: { kind: 'power-loss', host: side } }];
   return {
     id: `confirm ${names[side]}`,
-    title: `${names[side]} is powered off and you say so (\`battito takeover --peer-is-off ${names[side]}\`)`,
+    title: `${names[side]} is powered off and you say so (\`battito fence confirm ${names[side]}\`)`,
     faults: [...off, { atMs, action: { kind: 'operator', host: otherSide(side), request } }],
     measuredFrom: how === 'power' ? null : { atMs: 0, what: 'its loss of power' },
     isDegrading: false,

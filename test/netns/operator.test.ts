@@ -191,7 +191,7 @@ test('a host that dies in maintenance is not taken over by itself, but is by an 
   await office.network.powerLoss('primary');
   await office.waitForVerdict('secondary', 'dead');
   await office.waitForPhase('secondary', 'blocked');
-  const told = await office.battito('secondary', 'takeover', '--peer-is-off', 'primary');
+  const told = await office.battito('secondary', 'fence', 'confirm', 'primary');
   t.is(told.exitCode, 0, told.stderr);
   t.regex(told.stdout, /because the operator says so/);
   await office.waitForPhase('secondary', 'active');
@@ -203,16 +203,16 @@ test('a host that dies in maintenance is not taken over by itself, but is by an 
 test('that the peer is off is not believed while anything of it answers', async (t) => {
   const office = await useOffice(t);
   await office.settled('primary');
-  const alive = await office.battito('secondary', 'takeover', '--peer-is-off', 'primary');
+  const alive = await office.battito('secondary', 'fence', 'confirm', 'primary');
   t.is(alive.exitCode, 1);
   t.regex(alive.stderr, /primary is not off: its heartbeats arrive/);
-  const misnamed = await office.battito('secondary', 'takeover', '--peer-is-off', 'secondary');
+  const misnamed = await office.battito('secondary', 'fence', 'confirm', 'secondary');
   t.is(misnamed.exitCode, 64);
   t.regex(misnamed.stderr, /"secondary" is not the other node; that is primary/);
 
   await killDaemon(office, 'primary');
   await office.waitForVerdict('secondary', 'unresponsive');
-  const there = await office.battito('secondary', 'takeover', '--peer-is-off', 'primary');
+  const there = await office.battito('secondary', 'fence', 'confirm', 'primary');
   t.is(there.exitCode, 1);
   t.regex(there.stderr, /primary is not off: .*still answers/);
   t.regex(there.stderr, /power primary off/);
@@ -233,7 +233,7 @@ test('a node that was cut off for long may take over only when the operator says
   await office.network.powerLoss('primary');
   const cut = await office.battito('secondary', 'takeover');
   t.is(cut.exitCode, 1);
-  t.regex(cut.stderr, /next: .*(cable|--peer-is-off primary)/);
+  t.regex(cut.stderr, /next: .*(cable|fence confirm primary)/);
 
   const { staleAfterMs } = deriveTimings((await office.status('secondary')).timings);
   await waitFor(
@@ -246,10 +246,10 @@ test('a node that was cut off for long may take over only when the operator says
   t.is(unsure.exitCode, 1);
   t.regex(unsure.stderr, /was cut off/);
   t.is(await office.phase('secondary'), 'blocked');
-  t.regex(unsure.stderr, /battito takeover --peer-is-off primary/);
+  t.regex(unsure.stderr, /battito fence confirm primary/);
   t.deepEqual(await pids(office, 'secondary'), [null, null]);
 
-  const told = await office.battito('secondary', 'takeover', '--peer-is-off', 'primary');
+  const told = await office.battito('secondary', 'fence', 'confirm', 'primary');
   t.is(told.exitCode, 0, told.stderr);
   t.regex(told.stdout, /secondary runs office now/);
   t.is((await office.status('secondary')).verdict.kind, 'fenced');

@@ -64,7 +64,13 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
   ['frobnicate', 'there is no command "frobnicate"', '`battito --help` lists what is possible'],
   ['constructor', 'there is no command "constructor"', '`battito --help` lists what is possible'],
   ['status --jsno', 'status has no option "--jsno"', 'did you mean `--json`?'],
-  ['takeover --peer-off x', 'takeover has no option "--peer-off"', 'did you mean `--peer-is-off`?'],
+  ['takeover --accept-dat x', 'takeover has no option "--accept-dat"', 'did you mean `--accept-data`?'],
+  [
+    'fence confrim alpha',
+    'there is no "fence confrim"; expected status, on, off or confirm',
+    'did you mean `battito fence confirm alpha`?',
+  ],
+  ['drill', 'say which drill: fence', 'did you mean `battito drill fence`?'],
   ['status --dry-run', 'status has no option "--dry-run"', '`battito status --help` lists what is possible'],
   ['status -x', 'status has no option "-x"', '`battito status --help` lists what is possible'],
   ['--confg /c', 'there is no option "--confg"', 'did you mean `--config`?'],
@@ -134,9 +140,9 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
     '`battito takeover --help` lists what is possible',
   ],
   [
-    'takeover --although-it-answers',
-    '--although-it-answers has a meaning with --peer-is-off NODE only',
-    '`battito takeover --help` lists what is possible',
+    'fence off secondary --although-it-answers',
+    '--although-it-answers has a meaning with fence confirm only',
+    '`battito fence --help` lists what is possible',
   ],
   ...['takeover', 'handover', 'standby', 'drbd resolve r0 --discard-here --yes'].map(
     (line) =>

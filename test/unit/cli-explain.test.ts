@@ -154,7 +154,7 @@ const hindered: readonly (readonly [what: string, life: Life, code: string, why:
     { story: ['gateway off @4s'] },
     'isolated',
     /cut off/,
-    /battito takeover --peer-is-off primary/,
+    /battito fence confirm primary/,
   ],
   [
     'told that this node is in maintenance',

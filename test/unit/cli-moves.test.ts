@@ -157,7 +157,7 @@ test('An interrupted wait says that the move goes on, exit code 75', async (t) =
   );
 });
 
-test('--peer-is-off asks at a terminal for the name, and tells the daemon when it is right', async (t) => {
+test('fence confirm asks at a terminal for the name, and tells the daemon when it is right', async (t) => {
   const questions: string[] = [];
   const ask = async (question: string) => {
     questions.push(question);
@@ -165,7 +165,7 @@ test('--peer-is-off asks at a terminal for the name, and tells the daemon when i
   };
   const { exitCode, stderr, requests } = await battito(
     t,
-    'takeover --peer-is-off secondary',
+    'fence confirm secondary',
     { statuses: [there, here] },
     { ask },
   );
@@ -179,10 +179,10 @@ test('--peer-is-off asks at a terminal for the name, and tells the daemon when i
   t.deepEqual(requests, [{ kind: 'confirm-peer-off', node: 'secondary', force: false }]);
 });
 
-test('--peer-is-off does nothing when another name is typed', async (t) => {
+test('fence confirm does nothing when another name is typed', async (t) => {
   const { exitCode, stderr, requests } = await battito(
     t,
-    'takeover --peer-is-off secondary',
+    'fence confirm secondary',
     { statuses: [there] },
     { ask: async () => 'yes' },
   );
@@ -191,11 +191,11 @@ test('--peer-is-off does nothing when another name is typed', async (t) => {
   t.deepEqual(requests, []);
 });
 
-test('--peer-is-off asks nothing with --yes, nor where there is no terminal', async (t) => {
+test('fence confirm asks nothing with --yes, nor where there is no terminal', async (t) => {
   const ask = () => t.fail('it asked') as never;
   for (const [line, options] of [
-    ['takeover --peer-is-off secondary --yes', { ask }],
-    ['takeover --peer-is-off secondary', {}],
+    ['fence confirm secondary --yes', { ask }],
+    ['fence confirm secondary', {}],
   ] as const) {
     const { exitCode, requests } = await battito(t, line, { statuses: [there, here] }, options);
     t.is(exitCode, 0);
@@ -366,14 +366,14 @@ test('Where DRBD cannot be used at all, a dry run remarks it and --force ends wi
   }
 });
 
-test('--peer-is-off with another name is refused with the whole command', async (t) => {
-  const { exitCode, stderr, requests } = await battito(t, 'takeover office --peer-is-off third', {
+test('fence confirm with another name is refused with the whole command', async (t) => {
+  const { exitCode, stderr, requests } = await battito(t, 'fence confirm third', {
     statuses: [there],
   });
   t.is(exitCode, exitCodes.usage);
   t.is(
     stderr,
-    'battito: "third" is not the other node; that is secondary\nnext: did you mean `battito takeover office --peer-is-off secondary`?\n',
+    'battito: "third" is not the other node; that is secondary\nnext: did you mean `battito fence confirm secondary`?\n',
   );
   t.deepEqual(requests, []);
 });

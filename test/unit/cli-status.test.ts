@@ -158,7 +158,7 @@ shows(
         severity: 'alarm',
         code: 'frozen',
         message: 'office is frozen: addresses released, guests paused, until secondary is heard',
-        next: 'mend the network; or, if secondary is powered off: battito takeover --peer-is-off secondary',
+        next: 'mend the network; or, if secondary is powered off: battito fence confirm secondary',
       },
     ],
   }),
@@ -168,8 +168,8 @@ shows(
 
  ALARM office is frozen: addresses released, guests paused, until secondary is
        heard
-       next: mend the network; or, if secondary is powered off: battito takeover
-             --peer-is-off secondary
+       next: mend the network; or, if secondary is powered off: battito fence
+             confirm secondary
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╳ eth1  down           ╳╌│ 192.168.1.3            │
@@ -249,7 +249,7 @@ shows(
         severity: 'alarm',
         code: 'blocked-peer-unresponsive',
         message: 'office is not started here: secondary may still run it',
-        next: 'power secondary off, then: battito takeover --peer-is-off secondary',
+        next: 'power secondary off, then: battito fence confirm secondary',
       },
     ],
   }),
@@ -258,7 +258,7 @@ shows(
  office   tier: evidence                                                    DOWN
 
  ALARM office is not started here: secondary may still run it
-       next: power secondary off, then: battito takeover --peer-is-off secondary
+       next: power secondary off, then: battito fence confirm secondary
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╌ eth1  silent 3 min ╌╌╌╌│ 192.168.1.3            │

@@ -51,6 +51,7 @@ test('a guest is asked once it is up, and its last answer is shown until it is r
       peerRemarks: null,
       readinessOf: (id) => `${id} said nothing`,
       definitions: { self: 'primary', peer: 'secondary', guests },
+      safeguards: [],
     } satisfies ViewSource);
   const readiness = () => shown().groups[0]?.resources.map(({ ready, readyWhy }) => [ready, readyWhy]);
   t.deepEqual(readiness(), [

@@ -111,6 +111,7 @@ test('of a copy without its mirror the status has since when it is written to al
       peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
       readinessOf: () => null,
       definitions: { self: 'secondary', peer: 'primary', guests: [] },
+      safeguards: [],
     }).groups[0];
   const mirror = () => shown()?.resources.find(({ id }) => id === disk)?.apart;
   node.show(1, mirrored);

@@ -359,7 +359,7 @@ test('a frozen owner says what a takeover would mean, and does not pretend to ta
   t.is(world.phase('primary'), 'frozen');
   const answer = world.ask('primary', { kind: 'takeover', groups: [] });
   t.is(answer.kind, 'refused');
-  t.regex(answer.kind === 'refused' ? answer.next : '', /--peer-is-off secondary/);
+  t.regex(answer.kind === 'refused' ? answer.next : '', /fence confirm secondary/);
   world.ask('primary', { kind: 'confirm-peer-off', node: 'secondary', force: false });
   world.runUntil('it starts afresh', () => world.phase('primary') === 'active');
 });

@@ -316,7 +316,7 @@ test('a goodbye is no alarm, and a peer that a person calls off is one', (t) => 
   t.like(notes(off, 'peer-fenced')[0], { severity: 'alarm' });
 });
 
-const takeover = /battito takeover --peer-is-off primary/;
+const takeover = /battito fence confirm primary/;
 const acceptance = /battito takeover --accept-data office/;
 const obstacles: Readonly<Record<Obstacle, { readonly why: RegExp; readonly next: RegExp }>> = {
   'peer-unresponsive': { why: /primary may still run it/, next: takeover },

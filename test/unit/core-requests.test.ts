@@ -126,7 +126,7 @@ test('a takeover from a peer of which nothing is known yet is refused, until it 
   const node = idle();
   node.go(3000, { peer: null });
   t.is(node.state().verdict.kind, 'late');
-  t.regex(words(node.request(3000, takeover)), /is alive is not known yet => wait .*--peer-is-off primary/);
+  t.regex(words(node.request(3000, takeover)), /is alive is not known yet => wait .*fence confirm primary/);
   const fresh = oneCore({ self: 'secondary' });
   fresh.see(1, 'down');
   t.regex(words(fresh.request(2, takeover)), /is alive is not known yet/);
@@ -137,7 +137,7 @@ test('a takeover is refused while the peer may run the group, as one that is unr
   node.go(10_000, { peer: null, addresses: 'answered' });
   t.regex(
     words(node.request(10_000, takeover)),
-    /primary is unresponsive: .* twice => .*--peer-is-off primary/,
+    /primary is unresponsive: .* twice => .*fence confirm primary/,
   );
 });
 

@@ -213,7 +213,7 @@ test('a device that does not say has not powered the peer off; a person is told 
   t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'not-fenced' });
   const note = node.ofKind('note').find((effect) => effect.note.code === 'fence-failed')?.note;
   t.like(note, { severity: 'alarm', tookMs: 3000 });
-  t.regex(note?.next ?? '', /takeover --peer-is-off primary/);
+  t.regex(note?.next ?? '', /battito fence confirm primary/);
 });
 
 /** The device has just said, at `askedAt`, that the peer is off. */

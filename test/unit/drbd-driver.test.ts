@@ -82,7 +82,7 @@ test.serial('start: forced, DRBD is told so', async (t) => {
 const refusals: Readonly<Record<string, readonly [number: number, text: string, said: RegExp]>> = {
   'drbd-multiple-primaries': [-1, 'Multiple primaries not allowed by config', /peer is primary.*handover/],
   'drbd-need-up-to-date': [-2, 'Need access to UpToDate data', /no up-to-date data.*UpToDate.*--force/],
-  'drbd-peer-not-outdated': [-7, 'Refusing to be Primary while peer is not outdated', /--peer-is-off NODE/],
+  'drbd-peer-not-outdated': [-7, 'Refusing to be Primary while peer is not outdated', /fence confirm NODE/],
   'drbd-refused-by-peer': [-10, 'State change was refused by peer node', /refused.*battito retry/],
   'drbd-no-quorum': [-25, 'No quorum', /quorum off/],
   'drbd-other': [-99, 'Something new', /drbdadm primary r0: exit 11: .*Something new.*dmesg/],

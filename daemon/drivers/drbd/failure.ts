@@ -112,7 +112,7 @@ const words: Readonly<Record<Refusal, (attempted: Attempted) => Words>> = {
     what:
       'DRBD refuses while nobody has confirmed that the peer is off or its copy outdated ' +
       `(drbdadm: -7): ${stateText(view, null)}`,
-    next: 'if the peer is off for certain: battito takeover --peer-is-off NODE',
+    next: 'if the peer is off for certain: battito fence confirm NODE',
   }),
   'refused-by-peer': () => ({
     what: 'the peer refused the change (drbdadm: -10)',

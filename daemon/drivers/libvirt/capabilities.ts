@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runCommand } from '../command.ts';
+import { attribute, child, childrenOf, descend, parseXml, textOf } from '../xml.ts';
 import type { Libvirt } from './connection.ts';
 import type { DomainDefinition } from './domain.ts';
 import { virshArgv } from './virsh.ts';
-import { attribute, child, childrenOf, descend, parseXml, textOf } from './xml.ts';
 
 /** Of `virsh domcapabilities`, for one emulator and machine type (formatdomaincaps.html). */
 export interface DomainCapabilities {

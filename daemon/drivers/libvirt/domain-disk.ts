@@ -1,6 +1,6 @@
 // The disks of a libvirt domain, as its definition names them. Pure.
 
-import { attribute, child, type Element } from './xml.ts';
+import { attribute, child, type Element } from '../xml.ts';
 
 /** Where the data of a disk are. `empty`: a drive without a medium. */
 export type DiskSource =

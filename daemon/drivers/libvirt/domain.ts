@@ -2,8 +2,8 @@
 // Unknown elements are passed over; what is needed and cannot be read is an error that says where.
 
 import { BattitoError, exitCodes } from '../../errors.ts';
+import { attribute, child, childrenOf, descend, type Element, parseXml, textOf } from '../xml.ts';
 import { type DomainDisk, readDisk } from './domain-disk.ts';
-import { attribute, child, childrenOf, descend, type Element, parseXml, textOf } from './xml.ts';
 
 export type { DiskSource, DomainDisk } from './domain-disk.ts';
 

@@ -152,6 +152,19 @@ export class TestNetwork {
     await Promise.all(hostNames.map((host) => this.mendEverything(host)));
   }
 
+  /** The hosts do not hear each other on any cable, yet each of them reaches all else on the LAN. */
+  async part(): Promise<void> {
+    await this.cut('primary', 'heartbeat', 'silent');
+    const lines = hostNames.map((host) => `link set dev ${host} isolated on`);
+    const { place } = switches.lan;
+    const argv = ['bridge', '-n', this.namespace(place), '-batch', '-'];
+    const { exitCode, stderr } = await runCommand(argv, {
+      timeoutMs: 10_000,
+      input: `${lines.join('\n')}\n`,
+    });
+    if (exitCode !== 0) throw new Error(stderr);
+  }
+
   async switchReboot(durationMs: number, how: CutKind = 'carrier'): Promise<void> {
     await this.switchesOff(how);
     await sleep(durationMs);

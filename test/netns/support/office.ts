@@ -12,6 +12,7 @@ import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
 import { findGuestProcess } from '../../../daemon/drivers/qemu/process.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { waitFor } from '../../support.ts';
+import { Bmcs } from './bmc.ts';
 import { createNetwork } from './cluster.ts';
 import { GapClient, startEcho } from './gap.ts';
 import { floatingAddress, type HostName, hostNames } from './hosts.ts';
@@ -26,6 +27,8 @@ export interface OfficeOptions {
   /** Replaces the whole `groups:` part. */
   readonly groups?: string;
   readonly failback?: 'manual' | 'automatic';
+  /** Each host has a BMC, and the daemons know of it. */
+  readonly fencing?: boolean;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -39,6 +42,7 @@ export class Office {
   readonly keyFile: string;
   readonly guestDir: string;
   readonly #daemons = new Map<HostName, HostProcess>();
+  #bmcs: Bmcs | null = null;
 
   private constructor(network: TestNetwork) {
     this.network = network;
@@ -55,6 +59,7 @@ export class Office {
       await mkdir(office.guestDir);
       for (const guest of guests) await buildCounterDisk({ file: office.disk(guest) });
       generateKeyFile(office.keyFile);
+      if (options.fencing === true) office.#bmcs = await Bmcs.start(network);
       await writeFile(office.configFile, office.configText(options));
       if (options.idle !== true) {
         for (const host of hostNames) await office.startDaemon(host);
@@ -82,8 +87,13 @@ heartbeat:
     - { interface: eth0, mode: unicast }
 connectivity:
   ping: [192.168.1.254]
-groups:
+${this.#bmcs?.configText() ?? ''}groups:
 ${options.groups ?? this.groupText(options)}`;
+  }
+
+  get bmcs(): Bmcs {
+    if (this.#bmcs === null) throw new Error('this office has no BMCs');
+    return this.#bmcs;
   }
 
   groupText(options: OfficeOptions = {}): string {

@@ -83,7 +83,7 @@ const groupView = z.strictObject({
 });
 export const statusSchema: z.ZodType<Status> = z.strictObject({
   cluster: z.string(),
-  tier: z.literal('evidence'),
+  tier: z.enum(['evidence', 'fenced']),
   self: nodeView,
   peer: nodeView,
   verdict: z.strictObject({

@@ -2,7 +2,7 @@
 // Must not: expand entities that a document declares itself, or fetch anything.
 
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { BattitoError, exitCodes } from '../../errors.ts';
+import { BattitoError, exitCodes } from '../errors.ts';
 
 export interface Element {
   readonly name: string;

@@ -1,0 +1,144 @@
+// Rules between the keys of `fencing`: devices that exist and are used, a password that is not in everybody's file, and
+// never a device of which nobody knows whose power it cuts.
+
+import { at, itemsAt, mappingAt, unknownName } from './claims.ts';
+import type { Finding, Path } from './document.ts';
+import { expectedDeviceName } from './schema-fencing.ts';
+import { namePattern } from './values.ts';
+
+/** What the daemon says to the agent itself; and what would make an agent write down all that it is told. */
+const reserved: Readonly<Record<string, string>> = {
+  action: 'no action: the daemon says what is to be done',
+  option: 'no action: the daemon says what is to be done',
+  nodename: 'no name of a node: the daemon says it',
+  delay: 'no delay of an agent: fencing.delay is the one that is counted with',
+  ...Object.fromEntries(
+    ['verbose', 'verbose_level', 'debug', 'debug_file'].map((name) => [
+      name,
+      'no such option: the agent would write down what is secret',
+    ]),
+  ),
+};
+const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|hexadecimal_kg|api_?key)/;
+
+export function checkFencing(file: unknown, nodes: readonly string[]): Finding[] {
+  if (at(file, 'fencing') === undefined) return [];
+  const devices = Object.keys(mappingAt(file, 'fencing', 'devices'));
+  return [...devices.flatMap((name) => checkDevice(file, name, nodes)), ...checkLevels(file, devices, nodes)];
+}
+
+function checkDevice(file: unknown, name: string, nodes: readonly string[]): Finding[] {
+  const path: Path = ['fencing', 'devices', name];
+  const device = at(file, ...path);
+  const findings: Finding[] = [];
+  const add = (keys: Path, target: 'key' | 'value', found: string, expected: string) =>
+    void findings.push({
+      path: [...path, ...keys],
+      target,
+      message: `${found}; expected ${expected}`,
+      expected,
+    });
+  if (!namePattern.test(name)) add([], 'key', `found ${JSON.stringify(name)}`, expectedDeviceName);
+  const [agent, script] = [at(device, 'agent'), at(device, 'script')];
+  if (typeof device === 'object' && device !== null && (agent === undefined) === (script === undefined)) {
+    add(
+      [],
+      'key',
+      agent === undefined ? 'neither agent nor script' : 'both agent and script',
+      'one of the two',
+    );
+  }
+  for (const option of Object.keys(mappingAt(device, 'options'))) {
+    const plain = option.toLowerCase().replaceAll('-', '_');
+    const own = reserved[plain];
+    if (!/^[a-z][a-z0-9_-]*$/.test(option))
+      add(['options', option], 'key', 'not an option', 'a name such as ip');
+    else if (own !== undefined) add(['options', option], 'key', 'not to be given here', own);
+    else if (secretPattern.test(plain)) {
+      const line = `${option}=... in the file that \`secrets\` names, mode 0600`;
+      add(['options', option], 'key', 'not to be kept in a file that others may read', line);
+    }
+  }
+  const plugs = at(device, 'plugs') === undefined ? null : Object.keys(mappingAt(device, 'plugs'));
+  for (const option of ['plug', 'port']) {
+    if (plugs === null || at(device, 'options', option) === undefined) continue;
+    add(['options', option], 'key', 'the outlets are named twice', 'either plugs or this option');
+  }
+  const expected = `one of the nodes ${nodes.join(', ')}`;
+  for (const node of plugs ?? []) {
+    if (nodes.length === 0 || nodes.includes(node)) continue;
+    findings.push(
+      unknownName({ path: [...path, 'plugs', node], target: 'key', name: node, names: nodes, expected }),
+    );
+  }
+  return findings;
+}
+
+function checkLevels(file: unknown, devices: readonly string[], nodes: readonly string[]): Finding[] {
+  const path: Path = ['fencing', 'nodes'];
+  const given = Object.keys(mappingAt(file, ...path));
+  if (at(file, ...path) === undefined || nodes.length !== 2) return [];
+  const findings = given
+    .filter((node) => !nodes.includes(node))
+    .map((node) => {
+      const expected = `one of the nodes ${nodes.join(', ')}`;
+      return unknownName({ path: [...path, node], target: 'key', name: node, names: nodes, expected });
+    });
+  for (const node of nodes.filter((name) => !given.includes(name))) {
+    const expected = `devices for each of ${nodes.join(' and ')}, since either may have to be switched off`;
+    findings.push({ path: [...path, node], message: `missing; expected ${expected}`, expected });
+  }
+  const used = nodes.flatMap((node) => usesOf(file, node));
+  for (const { path: where, device, node } of used) {
+    if (!devices.includes(device)) {
+      const expected =
+        devices.length === 0 ? 'a device under fencing.devices' : `one of ${devices.join(', ')}`;
+      findings.push(unknownName({ path: where, target: 'value', name: device, names: devices, expected }));
+      continue;
+    }
+    findings.push(...checkUse(file, where, device, node, used));
+  }
+  for (const device of devices.filter((name) => used.every((use) => use.device !== name))) {
+    const expected = 'each device in a level of a node under fencing.nodes';
+    const message = `no node has it; expected ${expected}`;
+    findings.push({ path: ['fencing', 'devices', device], target: 'key', message, expected });
+  }
+  return findings;
+}
+
+interface Use {
+  readonly path: Path;
+  readonly device: string;
+  readonly node: string;
+}
+
+function usesOf(file: unknown, node: string): readonly Use[] {
+  return itemsAt(file, 'fencing', 'nodes', node)
+    .flatMap(([path]) => itemsAt(file, ...path))
+    .flatMap(([path, device]) => (typeof device === 'string' ? [{ path, device, node }] : []));
+}
+
+/** A script is told the node's name. An agent is told an outlet at the most, so one for both nodes needs two of them. */
+function checkUse(file: unknown, path: Path, device: string, node: string, used: readonly Use[]): Finding[] {
+  const value = at(file, 'fencing', 'devices', device);
+  const plugs = at(value, 'plugs') === undefined ? null : mappingAt(value, 'plugs');
+  const isShared = used.some((other) => other.device === device && other.node !== node);
+  if (plugs !== null && plugs[node] === undefined) {
+    const expected = `its outlet under fencing.devices.${device}.plugs`;
+    return [{ path, message: `${device} has no outlet of ${node}; expected ${expected}`, expected }];
+  }
+  if (!isShared) return [];
+  const other = used.find((use) => use.device === device && use.node !== node)?.node ?? '';
+  if (plugs !== null && String(plugs[node]) === String(plugs[other])) {
+    const expected = 'an outlet of its own for each node';
+    return [
+      { path, message: `${device} has the same outlet for both nodes; expected ${expected}`, expected },
+    ];
+  }
+  if (plugs === null && at(value, 'script') === undefined) {
+    const expected = `a device of its own for each node, or plugs: { ${node}: ..., ${other}: ... } in it`;
+    const message = `${device} would switch off the same host for both nodes; expected ${expected}`;
+    return [{ path, message, expected }];
+  }
+  return [];
+}

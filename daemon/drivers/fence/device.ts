@@ -1,0 +1,121 @@
+// One fencing device: what is told to its agent, and what its answers mean. The API is that of the fence agents: lines
+// `name=value` on stdin; `status` ends with 0 for on and 2 for off. An exit code alone is not believed, since a shell
+// ends with 2 for a slip in a script, too: the word has to be there.
+// Sources: fence-agents, doc/FenceAgentAPI.md and lib/fencing.py.py.
+
+import type { FenceDeviceConfig } from '../../config/config.ts';
+import { type AgentEnd, runAgentProcess } from './agent-process.ts';
+import { type Told, withoutPasswordInArgv } from './ipmitool.ts';
+import { hideSecrets, readSecrets } from './secrets.ts';
+
+export type PowerState =
+  | { readonly kind: 'on' }
+  | { readonly kind: 'off' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export interface Patience {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface FenceDevice {
+  readonly name: string;
+  /** Never rejects. */
+  status(patience: Patience): Promise<PowerState>;
+  /** Null: it says that it has done so. Else why not. Never rejects. */
+  turn(to: 'on' | 'off', patience: Patience): Promise<string | null>;
+}
+
+export function createFenceDevice(config: FenceDeviceConfig, node: string): FenceDevice {
+  const ask = async (action: string, patience: Patience): Promise<AgentEnd | string> => {
+    const secrets = readSecrets(config.secrets);
+    if (secrets.kind === 'unusable') return secrets.message;
+    const { options, env } = toldTo(config, node, action, secrets.options);
+    const end = await runAgentProcess({ program: config.program, input: linesOf(options), env, ...patience });
+    const hide = (text: string) => hideSecrets(text, secrets.options);
+    return { ...end, stdout: hide(end.stdout), stderr: hide(end.stderr) };
+  };
+  return {
+    name: config.name,
+    async status(patience) {
+      const end = await ask('status', patience);
+      return typeof end === 'string' ? { kind: 'unknown', message: end } : powerOf(config, end);
+    },
+    async turn(to, patience) {
+      const end = await ask(to, patience);
+      if (typeof end === 'string') return end;
+      return end.exitCode === 0 ? null : whatWentWrong(config, end);
+    },
+  };
+}
+
+function toldTo(
+  { options, plugs, kind, program }: FenceDeviceConfig,
+  node: string,
+  action: string,
+  secrets: Readonly<Record<string, string>>,
+): Told {
+  const plug = plugs[node];
+  const told = withoutPasswordInArgv(program, { ...options, ...secrets });
+  const ours = {
+    ...(plug === undefined ? {} : { plug }),
+    ...(kind === 'script' ? { nodename: node } : {}),
+    action,
+  };
+  return { ...told, options: { ...told.options, ...ours } };
+}
+
+const linesOf = (options: Readonly<Record<string, string>>) =>
+  Object.entries(options)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+
+const offExitCode = 2;
+
+function powerOf(config: FenceDeviceConfig, end: AgentEnd): PowerState {
+  const says = (word: string) => new RegExp(`\\b${word}\\b`, 'i').test(end.stdout);
+  const [on, off] = [says('on'), says('off')];
+  if (end.exitCode === 0 && on && !off) return { kind: 'on' };
+  if (end.exitCode === offExitCode && off && !on) return { kind: 'off' };
+  if (end.exitCode === 0 || end.exitCode === offExitCode) {
+    const word = end.exitCode === 0 ? 'on' : 'off';
+    const said = wordsOf(end);
+    const words = said === '' ? 'nothing' : said;
+    const message = `its status ends with exit code ${end.exitCode}, which means ${word}, but says: ${words}; expected \`Status: ${word.toUpperCase()}\``;
+    return { kind: 'unknown', message };
+  }
+  return { kind: 'unknown', message: whatWentWrong(config, end) };
+}
+
+/** Of the agents' own words: the time is ours already, and Python's own remarks say nothing of the device. */
+const stamp = /^(\d{4}-\d\d-\d\d [\d:,]+ )?(ERROR|WARNING|INFO|DEBUG)(:root)?: ?/;
+const linesMax = 3;
+/** What it says of a wrong address, a wrong password, and a device that does not answer alike. */
+const vague =
+  /unable to obtain correct plug status|unable to connect\/login|connection timed out|login timeout/i;
+
+/** The package that has an agent; `battito check` says it, too. */
+export const agentsPackage = 'fence-agents';
+
+export function whatWentWrong({ program, kind }: FenceDeviceConfig, end: AgentEnd): string {
+  if (end.startError === 'ENOENT') {
+    return kind === 'agent'
+      ? `${program} is not installed (Debian package ${agentsPackage})`
+      : `there is no ${program}, or it has no interpreter`;
+  }
+  if (end.startError === 'EACCES') return `${program} is not executable`;
+  if (end.startError !== null) return `${program} could not be started (${end.startError})`;
+  if (end.cutOff === 'deadline') return `${program} did not end in time`;
+  if (end.cutOff === 'signal') return `${program} was broken off`;
+  const said = wordsOf(end);
+  const how = end.exitCode === null ? 'was killed' : `ended with exit code ${end.exitCode}`;
+  const hint = vague.test(said) ? ' (wrong address, user or password, or it does not answer)' : '';
+  return said === '' ? `${program} ${how}` : `${said}${hint}`;
+}
+
+function wordsOf(end: AgentEnd): string {
+  const lines = [...end.stderr.split('\n'), ...end.stdout.split('\n')]
+    .map((line) => line.trim().replace(stamp, ''))
+    .filter((line) => line !== '' && !/^usage:/i.test(line));
+  return [...new Set(lines)].slice(0, linesMax).join('; ');
+}
