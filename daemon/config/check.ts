@@ -17,6 +17,7 @@ import {
   nodeNamePattern,
   parseFloatingAddress,
 } from './values.ts';
+import { checkWitness } from './witness-rules.ts';
 
 /** Every broken rule between keys, in no particular order. */
 export function checkRules(file: unknown): Finding[] {
@@ -30,6 +31,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkStorage(file),
     ...checkGuests(file),
     ...checkOrder(file),
+    ...checkWitness(file),
   ];
 }
 

@@ -11,6 +11,7 @@ import { guestContent, toGuests } from './guests.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
+import { toWitness } from './witness.ts';
 
 export { type ConfigProblem, formatProblem } from './problem.ts';
 
@@ -82,7 +83,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 /** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
+  const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups, witness } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -91,6 +92,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(libvirt.uri !== defaultLibvirtUri && { libvirt }),
     ...((start.parallel ?? start.memoryReserveMiB) !== null && { start }),
     groups: groups.toSorted(byName).map(withoutNews),
+    ...(witness !== null && { witness }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -138,6 +140,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
       memoryReserveMiB: file.start['memory-reserve'] ?? null,
     },
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
+    witness: file.witness === undefined ? null : toWitness(file.witness),
   };
 }
 

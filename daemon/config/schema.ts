@@ -18,6 +18,7 @@ import {
   text,
   wholeNumber,
 } from './schema-parts.ts';
+import { witness } from './schema-witness.ts';
 import {
   canonicalHostAddress,
   deviceExpected,
@@ -200,6 +201,9 @@ export const configSchema = mapping({
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),
+  witness: witness
+    .optional()
+    .describe('A third party that lends one lease to one of the two nodes at a time.'),
 }).meta({ title: 'Battito configuration' });
 
 export type ConfigFile = z.output<typeof configSchema>;

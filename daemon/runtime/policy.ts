@@ -93,7 +93,7 @@ export function buildPolicy(config: Config, node: string, software: string, host
     parallelStarts: config.start.parallel ?? startsAtOnce(host.cores),
     guestMemoryMiB: host.guestMemoryMiB,
     fencing: null,
-    witness: null,
+    witness: config.witness === null ? null : { ttlMs: config.witness.ttlMs },
     watchdog: null,
   };
 }

@@ -1,7 +1,8 @@
 // Carries out what the core asks of its safeguards: power the peer off, hold the lease, feed the watchdog. Whoever is not
 // in the configuration is never asked, since the core has no policy for it.
 
-import type { Effect, LeaseAnswer, LoneMarks, Outcome } from '../core/events.ts';
+import type { Effect, Outcome } from '../core/events.ts';
+import type { Witness } from '../drivers/witness/witness.ts';
 import type { Untimed } from './loop.ts';
 
 export type SafeguardEffect = Extract<
@@ -21,15 +22,6 @@ export type SafeguardEffect = Extract<
 export interface Fencing {
   /** `done` only when the power was read to be off. Never rejects; `deadlineMs` from now. */
   powerOff(deadlineMs: number): Promise<Outcome>;
-  close(): Promise<void>;
-}
-
-/** The third party that lends the lease. */
-export interface Witness {
-  /** Acquire or renew. Never rejects. */
-  request(marks: LoneMarks, deadlineMs: number): Promise<LeaseAnswer>;
-  /** As far as it can be reached; it ends by itself otherwise. */
-  release(): void;
   close(): Promise<void>;
 }
 
