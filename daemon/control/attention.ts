@@ -6,12 +6,14 @@ import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
+import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { Attention, Severity } from './api.ts';
 import { attentionOfDefinitions } from './attention-definitions.ts';
 import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfResource } from './attention-resource.ts';
 import { attentionOfStorage } from './attention-storage.ts';
 import type { GuestDefinitions } from './guests.ts';
+import { attentionOfWitness } from './safeguards.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
 const rank: Readonly<Record<Severity, number>> = { alarm: 0, warning: 1, info: 2 };
@@ -22,6 +24,7 @@ export function attentionOf(
   refused: Readonly<Record<string, number>> = {},
   notes: StorageNotes = new Map(),
   definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'> | null = null,
+  witness: WitnessSight | null = null,
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
@@ -29,6 +32,7 @@ export function attentionOf(
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
     ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
     ...ofNode(state),
+    ...attentionOfWitness(state, witness),
     ...ofLinks(state),
   ];
   return all.toSorted((a, b) => rank[a.severity] - rank[b.severity]);

@@ -8,10 +8,12 @@ import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
+import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
+import { tierInForce, witnessView } from './safeguards.ts';
 
 export interface ViewSource extends OwnSights {
   readonly config: Config;
@@ -22,15 +24,19 @@ export interface ViewSource extends OwnSights {
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readonly readinessOf: (resource: ResourceId) => string | null;
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
+  /** Null: there is none in the configuration. */
+  readonly witness: WitnessSight | null;
 }
 
 export function statusOf(source: ViewSource): Status {
-  const { config, state, counters, nowMs, storage, definitions } = source;
+  const { config, state, counters, nowMs, storage, definitions, witness } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
+  const { tier, lacks } = tierInForce(state, witness);
   return {
     cluster: config.cluster,
-    tier: 'evidence',
+    tier,
+    tierLacks: lacks,
     self: selfView(config, state, nowMs),
     peer: peerView(config, state, nowMs),
     verdict: {
@@ -49,7 +55,8 @@ export function statusOf(source: ViewSource): Status {
     })),
     groups: state.groups.map((group) => groupView(source, group)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage, definitions),
+    attention: attentionOf(state, refusedInAll(counters), storage, definitions, witness),
+    witness: witnessView(state, witness, nowMs),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,

@@ -78,6 +78,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
+  const safeguards = createSafeguards({ config, self: self.name, peer: peer.name, logger, post });
   const links: Link[] = [];
   const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
   let nextRequest = 1;
@@ -106,6 +107,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         statusOf({
           ...sights(),
           ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
+          witness: safeguards.witness(),
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
         }),
@@ -163,7 +165,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
-  const safeguards = createSafeguards({ fencing: null, witness: null, watchdog: null }, post);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -290,6 +291,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       );
 
   const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
+  safeguards.watch();
   const observing = setInterval(() => {
     tending.refresh();
     resources.observeAll();

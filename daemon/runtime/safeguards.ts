@@ -1,9 +1,13 @@
 // Carries out what the core asks of its safeguards: power the peer off, hold the lease, feed the watchdog. Whoever is not
 // in the configuration is never asked, since the core has no policy for it.
 
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
 import type { Effect, Outcome } from '../core/events.ts';
-import type { Witness } from '../drivers/witness/witness.ts';
+import { createWitness, type Witness, type WitnessSight } from '../drivers/witness/witness.ts';
+import { monotonicMs } from './clock.ts';
 import type { Untimed } from './loop.ts';
+import { watchWitness } from './witness-watch.ts';
 
 export type SafeguardEffect = Extract<
   Effect,
@@ -36,7 +40,19 @@ export interface Watchdog {
 
 export interface Safeguards {
   carryOut(effect: SafeguardEffect): void;
+  /** From now on they are looked at also when nothing is asked of them. */
+  watch(): void;
+  /** What is known of the witness; null: there is none in the configuration. */
+  witness(): WitnessSight | null;
   close(): Promise<void>;
+}
+
+export interface SafeguardsOptions {
+  readonly config: Config;
+  readonly self: string;
+  readonly peer: string;
+  readonly logger: Logger;
+  readonly post: (event: Untimed) => void;
 }
 
 /** null: not in the configuration. */
@@ -46,10 +62,23 @@ interface Configured {
   readonly watchdog: Watchdog | null;
 }
 
-export function createSafeguards(
-  { fencing, witness, watchdog }: Configured,
-  post: (event: Untimed) => void,
-): Safeguards {
+function configured({ config, self, peer }: SafeguardsOptions): Configured {
+  const { cluster } = config;
+  return {
+    fencing: null,
+    witness:
+      config.witness === null
+        ? null
+        : createWitness({ config: config.witness, cluster, self, peer, nowMs: monotonicMs }),
+    watchdog: null,
+  };
+}
+
+/** @throws BattitoError, exit code 78, when a file that one of them needs cannot be read */
+export function createSafeguards(options: SafeguardsOptions): Safeguards {
+  const { config, logger, post } = options;
+  const { fencing, witness, watchdog } = configured(options);
+  let witnessWatch: { close(): void } | null = null;
   const given = <T>(safeguard: T | null, { kind }: SafeguardEffect): T => {
     if (safeguard === null) throw new Error(`the configuration knows no ${kind}`);
     return safeguard;
@@ -81,7 +110,13 @@ export function createSafeguards(
           throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
       }
     },
+    watch() {
+      if (witness === null || config.witness === null) return;
+      witnessWatch = watchWitness(witness, config.witness.ttlMs, logger);
+    },
+    witness: () => witness?.sight() ?? null,
     async close() {
+      witnessWatch?.close();
       const open = [fencing, witness, watchdog].filter((one) => one !== null);
       await Promise.all(open.map((one) => one.close()));
     },

@@ -108,6 +108,7 @@ test('the configuration of an office becomes these values', (t) => {
         allGuests: null,
       },
     ],
+    witness: null,
   });
 });
 

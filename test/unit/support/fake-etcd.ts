@@ -129,6 +129,15 @@ export class FakeEtcd {
         this.leases.set(id, { ttlS, endsAtS: this.#nowS + ttlS });
         return { status: 200, body: { header, ID: id, TTL: String(ttlS) } };
       }
+      case '/v3/maintenance/status':
+        return { status: 200, body: { header, version: '3.4.23', dbSize: '20480' } };
+      case '/v3/kv/range': {
+        const found = this.values.get(decoded(body['key']));
+        return {
+          status: 200,
+          body: { header, ...(found !== undefined && { kvs: [{ value: found.value }] }) },
+        };
+      }
       case '/v3/lease/revoke': {
         const id = String(body['ID']);
         if (!this.leases.has(id)) return failure(404, 5, 'etcdserver: requested lease not found');
