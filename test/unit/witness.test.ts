@@ -203,7 +203,10 @@ test('a witness that hangs is unreachable at the deadline, with the same words e
 });
 
 test('errors of the server are unreachable, and say what to do', async (t) => {
-  const { etcd, primary } = await pair(t);
+  const { etcd } = await pair(t);
+  const passwordFile = await fileWith(t, 'any\n');
+  const login = { user: 'battito', passwordFile };
+  const primary = witnessOf(t, etcd, 'primary', { login });
   const says = async (status: number, message: string) => {
     etcd.fate = () => ({ status, body: { error: message, message, code: 2 } });
     return unreachable(t, await primary.request(noMarks, deadlineMs));

@@ -77,6 +77,11 @@ const etcdErrors: readonly (readonly [pattern: RegExp, what: string, advice: str
     'see on each of them: systemctl status etcd',
   ],
   [
+    /CommonName of client/,
+    'beside a user it takes no certificate with a common name',
+    'make witness.certificate with a subject without CN, such as /O=battito',
+  ],
+  [
     /bad certificate|certificate required|connection error/,
     'its gateway cannot speak with itself',
     "etcd's own certificate must be for clients too (extendedKeyUsage clientAuth), and be signed by its --trusted-ca-file",
@@ -86,7 +91,9 @@ const etcdErrors: readonly (readonly [pattern: RegExp, what: string, advice: str
 
 /** Of an answer that is not 200. */
 export function refusalOf(status: number, text: string, config: WitnessConfig): EtcdError {
-  const said = saidIn(text);
+  const plain = saidIn(text);
+  // Without a user the gateway asks in the name of etcd's own certificate, which may do nothing.
+  const said = config.login === null ? plain.replace('permission denied', 'user name is empty') : plain;
   if (status === 401 || /invalid auth token|revision of auth store is old/.test(said)) {
     return new EtcdError('etcd-token', 'it does not take the token that it gave', running);
   }
@@ -113,6 +120,10 @@ export function failureOf(error: unknown, endpoint: string): EtcdError {
   if (error instanceof DOMException) return silent(); // Its time was over.
   const { code = '', message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  if (code === 'ECONNRESET' && endpoint.startsWith('http:')) {
+    const advice = `if it has TLS, give the endpoint with https://; else ${running}`;
+    return new EtcdError('etcd-failed', 'connection reset', advice, error);
+  }
   const known = systemErrors[code] ?? tlsErrors[code];
   if (known !== undefined) return new EtcdError('etcd-failed', known[0], known[1], error);
   if (/alert|handshake failure/i.test(message) && /certificate|handshake|unknown ca/i.test(message)) {

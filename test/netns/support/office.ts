@@ -26,6 +26,8 @@ export interface OfficeOptions {
   /** Replaces the whole `groups:` part. */
   readonly groups?: string;
   readonly failback?: 'manual' | 'automatic';
+  /** What stands after `witness: `. */
+  readonly witness?: string;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -83,7 +85,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 groups:
-${options.groups ?? this.groupText(options)}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}`;
   }
 
   groupText(options: OfficeOptions = {}): string {
