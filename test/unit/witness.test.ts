@@ -136,6 +136,23 @@ test('a record that is new is not lent by for one time of the lease: whoever had
   t.not((await held(t, secondary)).term, term + 1, 'a term is never that of a lost record');
 });
 
+test('what is remembered of an etcd that has lost its data since is not taken for what it has now', async (t) => {
+  const { etcd, primary, secondary } = await pair(t);
+  await held(t, primary);
+  const before = [recordKey, holderKey].map((key) => etcd.values.get(key)?.modRevision);
+  // The primary stands still meanwhile, and all goes the same way once more, for the other node.
+  etcd.forget();
+  await secondary.look(deadlineMs);
+  etcd.pass(ttlS);
+  await held(t, secondary);
+  t.deepEqual(
+    [recordKey, holderKey].map((key) => etcd.values.get(key)?.modRevision),
+    before,
+  );
+  t.like(await primary.request(noMarks, deadlineMs), { kind: 'refused', holder: 'secondary' });
+  t.is(etcd.text(holderKey), 'secondary');
+});
+
 test('two that ask at the same moment: one has it, whoever comes second in etcd', async (t) => {
   const { etcd, primary, secondary } = await pair(t);
   const both = Promise.withResolvers<void>();

@@ -11,6 +11,8 @@ export interface Snapshot {
   /** null: there is none. */
   readonly record: WitnessRecord | null;
   readonly recordRevision: string;
+  /** As it stands there; empty when there is none. */
+  readonly recordText: string;
   /** The node that has the lease; empty: nobody, since the record is new; null: nobody. */
   readonly holder: string | null;
   readonly holderRevision: string;
@@ -57,7 +59,8 @@ export function createStore(base: string) {
 
   const snapshotIn = (responses: z.output<typeof transaction>['responses']): Snapshot => {
     const [record, holder] = responses.map((response) => response.response_range?.kvs[0]);
-    const parsed = record === undefined ? null : parseRecord(decoded(record.value));
+    const recordText = record === undefined ? '' : decoded(record.value);
+    const parsed = record === undefined ? null : parseRecord(recordText);
     if (record !== undefined && parsed === null) {
       const advice = `give another witness.prefix; or, if it is nobody else's: etcdctl del ${base}/record`;
       throw new EtcdError(
@@ -69,6 +72,7 @@ export function createStore(base: string) {
     return {
       record: parsed,
       recordRevision: record?.mod_revision ?? '0',
+      recordText,
       holder: holder === undefined ? null : decoded(holder.value),
       holderRevision: holder?.mod_revision ?? '0',
       holderLease: holder?.lease ?? '0',
@@ -98,16 +102,22 @@ export function createStore(base: string) {
         result: 'EQUAL',
         mod_revision: revision,
       });
+      const text = record === null ? seen.recordText : formatRecord(record);
       const put = { key: holderKey, value: encoded(holder), lease };
       const answer = parsed(
         transaction,
         await ask('/v3/kv/txn', {
-          compare: [equal(recordKey, seen.recordRevision), equal(holderKey, seen.holderRevision)],
+          compare: [
+            equal(recordKey, seen.recordRevision),
+            equal(holderKey, seen.holderRevision),
+            // An etcd that has lost its data counts revisions anew, and may have come to the same ones.
+            ...(seen.record === null
+              ? []
+              : [{ key: recordKey, target: 'VALUE', result: 'EQUAL', value: encoded(seen.recordText) }]),
+          ],
           success: [
             { request_put: put },
-            ...(record === null
-              ? []
-              : [{ request_put: { key: recordKey, value: encoded(formatRecord(record)) } }]),
+            ...(record === null ? [] : [{ request_put: { key: recordKey, value: encoded(text) } }]),
           ],
           failure: look,
         }),
@@ -117,6 +127,7 @@ export function createStore(base: string) {
       const now = {
         record: record ?? seen.record,
         recordRevision: record === null ? seen.recordRevision : revision,
+        recordText: text,
         holder,
         holderRevision: revision,
         holderLease: lease,

@@ -83,6 +83,7 @@ export class FakeEtcd {
   forget(): void {
     this.values.clear();
     this.leases.clear();
+    this.#revision = 1;
   }
 
   text(key: string): string | null {
@@ -173,10 +174,11 @@ export class FakeEtcd {
   #transact(body: Record<string, unknown>): Answer {
     type Operation = Record<string, Record<string, string>>;
     const compares = (body['compare'] ?? []) as Record<string, string>[];
-    const succeeded = compares.every(
-      ({ key, mod_revision }) =>
-        String(this.values.get(decoded(key))?.modRevision ?? 0) === String(mod_revision),
-    );
+    const succeeded = compares.every(({ key, target, mod_revision, value }) => {
+      const found = this.values.get(decoded(key));
+      if (target === 'VALUE') return found?.value === value;
+      return String(found?.modRevision ?? 0) === mod_revision;
+    });
     const operations = ((succeeded ? body['success'] : body['failure']) ?? []) as Operation[];
     const missing = operations.find(
       ({ request_put: put }) => put?.['lease'] && !this.leases.has(put['lease']),
