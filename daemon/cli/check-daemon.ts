@@ -1,14 +1,22 @@
-// What the running daemon knows: do both nodes agree, can it ask what it must, what is guaranteed and what is not.
+// What the running daemon knows: do both nodes agree, can it ask what it must; and which tier is in force.
 
 import { isIP } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { Status } from '../control/api.ts';
+import type { Policy } from '../core/policy.ts';
 import { BattitoError } from '../errors.ts';
+import { checkTier } from './check-tier.ts';
 import type { ControlClient } from './client.ts';
 import { type Finding, reporter } from './finding.ts';
 
-export async function checkDaemon(config: Config, client: ControlClient): Promise<readonly Finding[]> {
+/** `policy`: what the file says; null when it does not know this node. */
+export async function checkDaemon(
+  config: Config,
+  policy: Policy | null,
+  client: ControlClient,
+): Promise<readonly Finding[]> {
   const report = reporter('daemon');
+  const tier = (status: Status | null) => (policy === null ? [] : checkTier(policy, status));
   let status: Status;
   try {
     status = await client.status();
@@ -16,9 +24,9 @@ export async function checkDaemon(config: Config, client: ControlClient): Promis
     if (!(error instanceof BattitoError)) throw error;
     const message = `${error.message}; whether both nodes agree could not be checked`;
     report.warning(message, error.next ?? 'systemctl status battito');
-    return [...report.findings, ...checkGuarantee()];
+    return [...report.findings, ...tier(null)];
   }
-  return [...checkAgreement(config, status), ...checkState(status), ...checkGuarantee()];
+  return [...checkAgreement(config, status), ...checkState(status), ...tier(status)];
 }
 
 function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {
@@ -66,14 +74,4 @@ function checkState({ probes, attention }: Status): readonly Finding[] {
 /** A target is named for people, such as `address 192.168.1.3 of secondary`. */
 function addressIn(target: string): string {
   return target.split(' ').find((word) => isIP(word) !== 0) ?? target;
-}
-
-/** Said plainly, so that nobody believes in more than there is. */
-function checkGuarantee(): readonly Finding[] {
-  const report = reporter('guarantee');
-  report.ok('tier evidence: no guest runs twice when one host dies, loses a network, or is wholly cut off');
-  report.info(
-    'what is left without fencing: every path between the nodes is cut while both still reach the outside; a host that hangs as a whole for longer than deadtime and then goes on; a host whose daemon is dead and which is then cut off. Links that share no cable, switch or power make the first unlikely.',
-  );
-  return report.findings;
 }

@@ -3,17 +3,20 @@
 
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
+import type { Policy } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { usesLibvirt } from '../runtime/known-guests.ts';
+import { buildPolicy } from '../runtime/policy.ts';
 import { checkDaemon } from './check-daemon.ts';
 import { checkAgreement, noDefinitions, readDefinitions } from './check-definitions.ts';
 import { checkDomains } from './check-domains.ts';
 import { checkFencing } from './check-fencing.ts';
 import { checkGuestMemory } from './check-guest-memory.ts';
 import { checkGuests } from './check-guests.ts';
-import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
+import { checkMachine, membersOf, searchSystemDirectories, thisMachine } from './check-machine.ts';
 import { checkStorage } from './check-storage.ts';
 import { checkUnits } from './check-units.ts';
+import { checkWitness } from './check-witness.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { countOf, type Finding, renderFindings, reporter } from './finding.ts';
@@ -24,7 +27,7 @@ export const checkCommand: Command = {
   summary: 'is this node ready, and do both nodes agree?',
   usage: ['check'],
   description: [
-    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, and asks the running daemon whether both nodes agree. Each finding comes with the command that mends it. Nothing is changed.',
+    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, and asks the running daemon whether both nodes agree. A witness is asked to lend a lease of its own to this check, which is given back. Each finding comes with the command that mends it. Nothing is changed.',
   ],
   options: { json: jsonOption },
   examples: [
@@ -72,10 +75,16 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
     ...(await checkFencing(config, settings.node, client)),
-    ...(await checkDaemon(config, client)),
+    ...(await checkWitness(config, settings.node)),
+    ...(await checkDaemon(config, policyOf(config, settings.node), client)),
   ];
   if (countOf(key, 'problem') > 0) return { findings: all, exitCode: exitCodes.config };
   return { findings: all, exitCode: countOf(all, 'problem') > 0 ? exitCodes.failed : exitCodes.ok };
+}
+
+/** Null: the configuration does not know this node, which is a finding of its own. */
+function policyOf(config: Config, node: string): Policy | null {
+  return membersOf(config, node) === undefined ? null : buildPolicy(config, node, '');
 }
 
 async function checkConfiguration(path: string) {

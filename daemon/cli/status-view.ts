@@ -5,7 +5,14 @@ import type { Attention, GroupView, Severity, Status } from '../control/api.ts';
 import type { Colour, Look } from './output.ts';
 import { harmless, padTo, paint, width } from './output.ts';
 import { hanging, renderPicture } from './status-picture.ts';
-import { groupWords, overallColours, overallOf, type ResourceWords, resourceWords } from './status-words.ts';
+import {
+  groupWords,
+  overallColours,
+  overallOf,
+  type ResourceWords,
+  resourceWords,
+  witnessWords,
+} from './status-words.ts';
 import { formatSpan } from './time.ts';
 
 const columnsMin = 50;
@@ -66,7 +73,7 @@ function harmlessStatus(status: Status): Status {
 
 function renderHeader(status: Status, look: Look): string {
   const overall = overallOf(status);
-  const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}`;
+  const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
   const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
   return padTo(title, look.columns - width(word)) + word;
 }
@@ -133,7 +140,7 @@ function markFor(mark: ResourceWords['mark'], look: Look): string {
 
 /** What is good to know and seldom matters. */
 function renderRemarks(status: Status, look: Look): string[] {
-  const { probes, stalls, daemon, self, verdict, peer } = status;
+  const { probes, stalls, daemon, self, verdict, peer, witness } = status;
   const lines: string[] = [];
   const tell = (label: string, text: string) => lines.push(...hanging(` ${label}: `, text, look.columns));
   if (verdict.signs.length > 0) tell(`life of ${peer.name}`, verdict.signs.join('; '));
@@ -141,6 +148,7 @@ function renderRemarks(status: Status, look: Look): string[] {
   const failed = probes.filter(({ last }) => last === 'failed').map(({ target }) => target);
   if (silent.length > 0) tell('no answer from', silent.join(', '));
   if (failed.length > 0) tell('could not ask', failed.join(', '));
+  if (witness !== null) tell('witness', witnessWords(witness));
   if (stalls.count > 0) {
     const times = stalls.count === 1 ? 'once' : `${stalls.count} times`;
     tell('stalls', `this daemon did not get to run ${times}, the last time for ${formatSpan(stalls.lastMs)}`);

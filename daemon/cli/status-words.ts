@@ -1,6 +1,6 @@
 // What a status means, in a few words and a colour. Pure.
 
-import type { GroupView, LinkView, ResourceView, Status } from '../control/api.ts';
+import type { GroupView, LinkView, ResourceView, Status, WitnessView } from '../control/api.ts';
 import { progressText } from '../drivers/drbd/progress.ts';
 import type { Colour } from './output.ts';
 import { formatRemaining, formatSpan } from './time.ts';
@@ -216,4 +216,14 @@ export function nodeFlags({ standby, leaving, maintenanceMs, lan }: Status['self
   if (leaving) flags.push({ text: 'daemon is stopping', colour: 'yellow' });
   if (lan === false) flags.push({ text: 'no working LAN', colour: 'red' });
   return flags;
+}
+
+/** Who has the lease; why it does not answer stands in what needs a person. */
+export function witnessWords({ holder, leftMs, answeredMs, trouble }: WitnessView): string {
+  const left = leftMs === null ? '' : `, ${formatSpan(leftMs)} left`;
+  const lease = holder === null ? 'nobody has the lease' : `the lease is held by ${holder}${left}`;
+  if (trouble === null) return answeredMs === null ? 'not asked yet' : lease;
+  const last =
+    answeredMs === null ? 'it has not answered yet' : `answered last ${formatSpan(answeredMs)} ago`;
+  return `${trouble.message}; ${last}${holder === null ? '' : `; ${lease}`}`;
 }

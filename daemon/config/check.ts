@@ -18,6 +18,7 @@ import {
   nodeNamePattern,
   parseFloatingAddress,
 } from './values.ts';
+import { checkWitness } from './witness-rules.ts';
 
 /** Every broken rule between keys, in no particular order. */
 export function checkRules(file: unknown): Finding[] {
@@ -32,6 +33,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkGuests(file),
     ...checkOrder(file),
     ...checkFencing(file, nodes),
+    ...checkWitness(file),
   ];
 }
 

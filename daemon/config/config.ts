@@ -144,6 +144,21 @@ export interface HeartbeatConfig {
   readonly links: readonly LinkConfig[];
 }
 
+/** A store beside the two nodes that lends the lease. */
+export interface WitnessConfig {
+  readonly kind: 'etcd';
+  /** Such as `https://192.168.1.9:2379`: an address and a port, never a name. */
+  readonly endpoints: readonly string[];
+  /** File of the authorities that have signed the endpoints' certificates; null: those of the runtime. */
+  readonly caFile: string | null;
+  /** What this node shows of itself; null: nothing. */
+  readonly clientCertificate: { readonly certificateFile: string; readonly keyFile: string } | null;
+  readonly login: { readonly user: string; readonly passwordFile: string } | null;
+  readonly ttlMs: number;
+  /** What the keys begin with; the cluster's name comes after it. */
+  readonly prefix: string;
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -155,6 +170,8 @@ export interface Config {
   /** null: no device can switch a node off. */
   readonly fencing: FencingConfig | null;
   readonly groups: readonly GroupConfig[];
+  /** null: there is none. */
+  readonly witness: WitnessConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

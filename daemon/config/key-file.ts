@@ -9,11 +9,9 @@ import {
   constants,
   fchmodSync,
   fchownSync,
-  fstatSync,
   fsyncSync,
   linkSync,
   openSync,
-  readSync,
   realpathSync,
   renameSync,
   type Stats,
@@ -22,6 +20,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { BattitoError, exitCodes } from '../errors.ts';
+import { readPrivateFile } from './private-file.ts';
 
 /** A key made from a file's key for one purpose. `id` is 4 bytes and says nothing about the key. */
 export interface DerivedKey {
@@ -39,7 +38,6 @@ export interface KeyRing {
 export type KeyPurpose = 'heartbeat' | 'peer-channel';
 
 const secretBytes = 32;
-const fileBytesMax = 16 * 1024;
 const keyLinePattern = /^battito-key-1:([A-Za-z0-9+/]{43}=)$/;
 const header = `# Battito's shared key. Keep this file the same on both nodes, mode 0600.
 # The first key signs, every key listed is accepted.
@@ -138,7 +136,7 @@ function readTwoKeys(path: string): KeyFile & { readonly first: KeyLine; readonl
 }
 
 function readKeyFile(path: string): KeyFile {
-  const { text, stats } = readChecked(path);
+  const { text, stats } = readPrivateFile(path, keyFile);
   const lines = text.split('\n');
   const keys: KeyLine[] = [];
   const problems: string[] = [];
@@ -164,64 +162,12 @@ function readKeyFile(path: string): KeyFile {
   return { lines, keys, stats };
 }
 
-/** Opens first and judges what was opened, so that the file cannot be exchanged in between. */
-function readChecked(path: string): { readonly text: string; readonly stats: Stats } {
-  let descriptor: number | undefined;
-  try {
-    // O_NONBLOCK: opening a named pipe must not wait for a writer.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = fstatSync(descriptor);
-    checkModeAndOwner(path, stats);
-    const bytes = Buffer.alloc(fileBytesMax + 1);
-    const length = readSync(descriptor, bytes, 0, bytes.length, 0);
-    if (length > fileBytesMax) throw invalid(path, `${path}:1: longer than ${fileBytesMax} bytes`);
-    return { text: bytes.toString('utf8', 0, length), stats };
-  } catch (error) {
-    if (error instanceof BattitoError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') {
-      throw new BattitoError('key-file-missing', `${path}: no such key file`, {
-        exitCode: exitCodes.config,
-        next: `Create it with "battito keygen" on one node and copy it to the other, mode 0600.`,
-        cause: error,
-      });
-    }
-    throw new BattitoError('key-file-unreadable', `${path}: cannot be read (${code ?? message})`, {
-      exitCode: exitCodes.config,
-      next: 'Run as root, or as the user that owns the key file.',
-      cause: error,
-    });
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-function checkModeAndOwner(path: string, stats: Stats): void {
-  const refuse = (message: string, next: string) =>
-    new BattitoError('key-file-mode', `${path}: ${message}`, { exitCode: exitCodes.config, next });
-  if (!stats.isFile()) {
-    throw refuse(`is ${describeFileType(stats)}, not a regular file`, 'Put the key into a plain file.');
-  }
-  const user = process.geteuid?.() ?? 0;
-  if (stats.uid !== user && stats.uid !== 0) {
-    throw refuse(
-      `belongs to user ${stats.uid}, must belong to user ${user} or root`,
-      `chown ${user} '${path}'`,
-    );
-  }
-  const mode = stats.mode & 0o7777;
-  if (mode !== 0o600 && mode !== 0o400) {
-    const found = mode.toString(8).padStart(4, '0');
-    throw refuse(`mode is ${found}, must be 0600 or 0400`, `chmod 600 '${path}'`);
-  }
-}
-
-function describeFileType(stats: Stats): string {
-  if (stats.isDirectory()) return 'a directory';
-  if (stats.isFIFO()) return 'a named pipe';
-  if (stats.isSocket()) return 'a socket';
-  return 'a device';
-}
+const keyFile = {
+  code: 'key-file',
+  what: 'key file',
+  missing: 'Create it with "battito keygen" on one node and copy it to the other, mode 0600.',
+  other: 'Put the key into a plain file.',
+};
 
 function invalid(path: string, message: string): BattitoError {
   return new BattitoError('key-file-invalid', message, {

@@ -19,6 +19,7 @@ import {
   text,
   wholeNumber,
 } from './schema-parts.ts';
+import { witness } from './schema-witness.ts';
 import {
   canonicalHostAddress,
   deviceExpected,
@@ -201,6 +202,9 @@ export const configSchema = mapping({
   fencing: fencing
     .optional()
     .describe('What switches a silent node off, so that a takeover needs no guess. Default: nothing does.'),
+  witness: witness
+    .optional()
+    .describe('A third party that lends one lease to one of the two nodes at a time.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

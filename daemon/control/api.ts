@@ -153,9 +153,25 @@ export interface NodeView {
   readonly configDigest: string | null;
 }
 
+/** The third party that lends the lease. */
+export interface WitnessView {
+  /** Who has the lease; null: nobody, or it is not known. */
+  readonly holder: string | null;
+  /** For how long it still has it, milliseconds, unless it is renewed; null: not known. */
+  readonly leftMs: number | null;
+  /** Since what it answered last was asked, milliseconds; null: it has not answered yet. */
+  readonly answeredMs: number | null;
+  /** Why it cannot be used; null: it can, or it was not asked yet. */
+  readonly trouble: { readonly message: string; readonly next: string } | null;
+  /** Endpoints that do not answer, while others do. */
+  readonly away: readonly { readonly message: string; readonly next: string }[];
+}
+
 export interface Status {
   readonly cluster: string;
   readonly tier: Tier;
+  /** Why nothing could prove a dead peer off now, so that nothing would be taken over; null: it would be tried. */
+  readonly tierLacks: string | null;
   readonly self: NodeView;
   readonly peer: NodeView;
   readonly verdict: {
@@ -174,6 +190,8 @@ export interface Status {
   readonly groups: readonly GroupView[];
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly attention: readonly Attention[];
+  /** Null: there is none in the configuration. */
+  readonly witness: WitnessView | null;
   readonly timings: {
     readonly keepaliveMs: number;
     readonly warntimeMs: number;

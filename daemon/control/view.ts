@@ -2,16 +2,18 @@
 
 import type { Config } from '../config/config.ts';
 import { awaitedGuests } from '../core/guests.ts';
-import { type ResourceId, tierOf } from '../core/policy.ts';
+import type { ResourceId } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
+import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { Attention, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
+import { attentionOfWitness, tierInForce, witnessView } from './safeguards.ts';
 
 export interface ViewSource extends OwnSights {
   readonly config: Config;
@@ -24,15 +26,19 @@ export interface ViewSource extends OwnSights {
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
   /** What is wrong with what protects: a fencing device that does not answer. */
   readonly safeguards: readonly Attention[];
+  /** Null: there is none in the configuration. */
+  readonly witness: WitnessSight | null;
 }
 
 export function statusOf(source: ViewSource): Status {
-  const { config, state, counters, nowMs, storage, definitions, safeguards } = source;
+  const { config, state, counters, nowMs, storage, definitions, safeguards, witness } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
+  const { tier, lacks } = tierInForce(state, witness);
   return {
     cluster: config.cluster,
-    tier: tierOf(policy),
+    tier,
+    tierLacks: lacks,
     self: selfView(config, state, nowMs),
     peer: peerView(config, state, nowMs),
     verdict: {
@@ -51,7 +57,11 @@ export function statusOf(source: ViewSource): Status {
     })),
     groups: state.groups.map((group) => groupView(source, group)),
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage, definitions, safeguards),
+    attention: attentionOf(state, refusedInAll(counters), storage, definitions, [
+      ...safeguards,
+      ...attentionOfWitness(state, witness),
+    ]),
+    witness: witnessView(state, witness, nowMs),
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,

@@ -6,6 +6,8 @@ export type {
   BasicAction,
   Disk,
   GuestAction,
+  LeaseAnswer,
+  LoneMarks,
   Outcome,
   ResourceAction,
   ResourceStatus,

@@ -12,7 +12,6 @@ import type { Effect } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
-import { createPeerFencing } from '../drivers/fence/fence.ts';
 import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { openLink } from '../drivers/link/link.ts';
@@ -41,7 +40,6 @@ import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
-import { watchFencing } from './watched-fencing.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -110,9 +108,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         statusOf({
           ...sights(),
           ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
+          witness: safeguards.witness(),
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
-          safeguards: fencing?.attention() ?? [],
+          safeguards: safeguards.attention(),
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
@@ -179,13 +178,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
-  const fencing =
-    config.fencing &&
-    watchFencing(createPeerFencing(config.fencing, peer.name), {
-      ...{ peer: peer.name, note: tell },
-      isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
-    });
-  const safeguards = createSafeguards({ fencing, witness: null, watchdog: null }, post);
+  const safeguards = await createSafeguards({
+    ...{ config, self: self.name, peer: peer.name, logger, post, tell },
+    isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
+  }).catch(closing);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -294,6 +290,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
 
   const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
+  safeguards.watch();
   const observing = setInterval(() => {
     tending.refresh();
     resources.observeAll();

@@ -96,7 +96,7 @@ export function buildPolicy(config: Config, node: string, software: string, host
     parallelStarts: config.start.parallel ?? startsAtOnce(host.cores),
     guestMemoryMiB: host.guestMemoryMiB,
     fencing: config.fencing && { delayMs: config.fencing.delayMs, deadlineMs: config.fencing.timeoutMs },
-    witness: null,
+    witness: config.witness === null ? null : { ttlMs: config.witness.ttlMs },
     watchdog: null,
   };
 }

@@ -1,8 +1,16 @@
 // Carries out what the core asks of its safeguards: power the peer off, hold the lease, feed the watchdog. Whoever is not
 // in the configuration is never asked, since the core has no policy for it.
 
-import type { Effect, LeaseAnswer, LoneMarks, Outcome } from '../core/events.ts';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Effect, Note, Outcome } from '../core/events.ts';
+import type { Attention } from '../control/api.ts';
+import { createPeerFencing } from '../drivers/fence/fence.ts';
+import { createWitness, type Witness, type WitnessSight } from '../drivers/witness/witness.ts';
+import { monotonicMs } from './clock.ts';
 import type { Untimed } from './loop.ts';
+import { type WatchedFencing, watchFencing } from './watched-fencing.ts';
+import { watchWitness } from './witness-watch.ts';
 
 export type SafeguardEffect = Extract<
   Effect,
@@ -24,15 +32,6 @@ export interface Fencing {
   close(): Promise<void>;
 }
 
-/** The third party that lends the lease. */
-export interface Witness {
-  /** Acquire or renew. Never rejects. */
-  request(marks: LoneMarks, deadlineMs: number): Promise<LeaseAnswer>;
-  /** As far as it can be reached; it ends by itself otherwise. */
-  release(): void;
-  close(): Promise<void>;
-}
-
 /** Resets this host when it is not fed. */
 export interface Watchdog {
   arm(): Promise<Outcome>;
@@ -44,20 +43,52 @@ export interface Watchdog {
 
 export interface Safeguards {
   carryOut(effect: SafeguardEffect): void;
+  /** From now on they are looked at also when nothing is asked of them. */
+  watch(): void;
+  /** What is known of the witness; null: there is none in the configuration. */
+  witness(): WitnessSight | null;
+  /** What is wrong with the devices that power the peer off. */
+  attention(): readonly Attention[];
   close(): Promise<void>;
+}
+
+export interface SafeguardsOptions {
+  readonly config: Config;
+  readonly self: string;
+  readonly peer: string;
+  readonly logger: Logger;
+  readonly post: (event: Untimed) => void;
+  /** To the log and to the history. */
+  readonly tell: (note: Note) => void;
+  readonly isPeerAlive: () => boolean;
 }
 
 /** null: not in the configuration. */
 interface Configured {
-  readonly fencing: Fencing | null;
+  readonly fencing: WatchedFencing | null;
   readonly witness: Witness | null;
   readonly watchdog: Watchdog | null;
 }
 
-export function createSafeguards(
-  { fencing, witness, watchdog }: Configured,
-  post: (event: Untimed) => void,
-): Safeguards {
+function configured({ config, self, peer, tell, isPeerAlive }: SafeguardsOptions): Configured {
+  const { cluster } = config;
+  return {
+    fencing:
+      config.fencing &&
+      watchFencing(createPeerFencing(config.fencing, peer), { peer, note: tell, isPeerAlive }),
+    witness:
+      config.witness === null
+        ? null
+        : createWitness({ config: config.witness, cluster, self, peer, nowMs: monotonicMs }),
+    watchdog: null,
+  };
+}
+
+/** @throws BattitoError, exit code 78, when a file that one of them needs cannot be read */
+export async function createSafeguards(options: SafeguardsOptions): Promise<Safeguards> {
+  const { config, logger, post } = options;
+  const { fencing, witness, watchdog } = await configured(options);
+  let witnessWatch: { close(): void } | null = null;
   const given = <T>(safeguard: T | null, { kind }: SafeguardEffect): T => {
     if (safeguard === null) throw new Error(`the configuration knows no ${kind}`);
     return safeguard;
@@ -89,7 +120,14 @@ export function createSafeguards(
           throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
       }
     },
+    watch() {
+      if (witness === null || config.witness === null) return;
+      witnessWatch = watchWitness(witness, config.witness.ttlMs, logger);
+    },
+    witness: () => witness?.sight() ?? null,
+    attention: () => fencing?.attention() ?? [],
     async close() {
+      witnessWatch?.close();
       const open = [fencing, witness, watchdog].filter((one) => one !== null);
       await Promise.all(open.map((one) => one.close()));
     },

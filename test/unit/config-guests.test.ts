@@ -495,7 +495,7 @@ test('a reload takes the order of the guests, and names what their drivers were 
 
 test('what the example shows in comments is sound, and the JSON Schema accepts it', (t) => {
   const example = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');
-  const shown = example.replace(/^( *)# (?=(?:libvirt|start|drbd|filesystems):|- | {2})/gm, '$1');
+  const shown = example.replace(/^( *)# (?=(?:libvirt|witness|start|drbd|filesystems):|- | {2})/gm, '$1');
   const config = configOf(shown);
   t.like(config.groups[0], { drbd: ['r0'], filesystems: [{ mount: '/srv/guests' }] });
   t.deepEqual(
@@ -503,7 +503,7 @@ test('what the example shows in comments is sound, and the JSON Schema accepts i
     ['mail qemu', 'files libvirt', 'web libvirt'],
   );
   t.like(config.groups[0]?.guests[2], { after: ['mail'], readiness: { kind: 'tcp' }, startDelayMs: 5000 });
-  t.like(config, { start: { parallel: 4 }, libvirt: { uri: 'qemu:///system' } });
+  t.like(config, { start: { parallel: 4 }, libvirt: { uri: 'qemu:///system' }, witness: { ttlMs: 9000 } });
   t.true(z.fromJSONSchema(JSON.parse(renderSchema())).safeParse(parse(shown)).success);
   t.true(z.fromJSONSchema(JSON.parse(renderSchema())).safeParse(parse(sound)).success);
 });

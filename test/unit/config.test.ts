@@ -109,6 +109,7 @@ test('the configuration of an office becomes these values', (t) => {
         allGuests: null,
       },
     ],
+    witness: null,
   });
 });
 

@@ -49,6 +49,7 @@ test('a guest is asked once it is up, and its last answer is shown until it is r
       storage: new Map(),
       guestsUpForMs: new Map(),
       peerRemarks: null,
+      witness: null,
       readinessOf: (id) => `${id} said nothing`,
       definitions: { self: 'primary', peer: 'secondary', guests },
       safeguards: [],

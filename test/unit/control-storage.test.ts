@@ -110,6 +110,7 @@ test('of a copy without its mirror the status has since when it is written to al
       guestsUpForMs: new Map([['guest:mail', 7000]]),
       peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
       readinessOf: () => null,
+      witness: null,
       definitions: { self: 'secondary', peer: 'primary', guests: [] },
       safeguards: [],
     }).groups[0];

@@ -29,6 +29,8 @@ export interface OfficeOptions {
   readonly failback?: 'manual' | 'automatic';
   /** Each host has a BMC, and the daemons know of it. */
   readonly fencing?: boolean;
+  /** What stands after `witness: `. */
+  readonly witness?: string;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -88,7 +90,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText() ?? ''}groups:
-${options.groups ?? this.groupText(options)}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}`;
   }
 
   get bmcs(): Bmcs {

@@ -84,6 +84,7 @@ const groupView = z.strictObject({
 export const statusSchema: z.ZodType<Status> = z.strictObject({
   cluster: z.string(),
   tier: z.enum(['evidence', 'fenced']),
+  tierLacks: z.null(),
   self: nodeView,
   peer: nodeView,
   verdict: z.strictObject({
@@ -99,6 +100,7 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
   attention: z.array(
     z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
   ),
+  witness: z.null(),
   timings: z.strictObject({
     keepaliveMs: z.number(),
     warntimeMs: z.number(),
