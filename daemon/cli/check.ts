@@ -13,6 +13,7 @@ import { checkGuests } from './check-guests.ts';
 import { checkMachine, searchSystemDirectories, thisMachine } from './check-machine.ts';
 import { checkStorage } from './check-storage.ts';
 import { checkUnits } from './check-units.ts';
+import { checkWatchdog } from './check-watchdog.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { countOf, type Finding, renderFindings, reporter } from './finding.ts';
@@ -60,6 +61,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const machine = thisMachine();
   const definitions = usesLibvirt(config) ? await readDefinitions(client, settings.stateDir) : noDefinitions;
   const domains = await checkDomains(config, settings.node, definitions);
+  const running = config.watchdog === null ? null : await client.status().catch(() => null);
   const all = [
     ...findings,
     ...key,
@@ -70,6 +72,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkGuestMemory(config, domains.known, settings.node)),
     ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
+    ...checkWatchdog(config, settings.node, running),
     ...(await checkDaemon(config, client)),
   ];
   if (countOf(key, 'problem') > 0) return { findings: all, exitCode: exitCodes.config };

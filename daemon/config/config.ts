@@ -121,6 +121,12 @@ export interface HeartbeatConfig {
   readonly links: readonly LinkConfig[];
 }
 
+/** What resets a host whose daemon does not feed it for `timeoutMs`. */
+export interface WatchdogConfig {
+  readonly device: string;
+  readonly timeoutMs: number;
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -129,6 +135,8 @@ export interface Config {
   readonly libvirt: { readonly uri: string };
   /** How many guests may start at once; null: by the number of cores. What is kept free of guests, MiB; null: by the host's memory. */
   readonly start: { readonly parallel: number | null; readonly memoryReserveMiB: number | null };
+  /** null: none is used. */
+  readonly watchdog: WatchdogConfig | null;
   readonly groups: readonly GroupConfig[];
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;

@@ -11,6 +11,7 @@ import { guestContent, toGuests } from './guests.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
+import { toWatchdog } from './schema-watchdog.ts';
 
 export { type ConfigProblem, formatProblem } from './problem.ts';
 
@@ -82,7 +83,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 /** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
+  const { cluster, nodes, heartbeat, connectivity, libvirt, start, watchdog, groups } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -90,6 +91,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     connectivity,
     ...(libvirt.uri !== defaultLibvirtUri && { libvirt }),
     ...((start.parallel ?? start.memoryReserveMiB) !== null && { start }),
+    ...(watchdog !== null && { watchdog }),
     groups: groups.toSorted(byName).map(withoutNews),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
@@ -137,6 +139,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
       parallel: file.start.parallel ?? null,
       memoryReserveMiB: file.start['memory-reserve'] ?? null,
     },
+    watchdog: toWatchdog(file.watchdog),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
   };
 }

@@ -18,6 +18,7 @@ import {
   text,
   wholeNumber,
 } from './schema-parts.ts';
+import { watchdog } from './schema-watchdog.ts';
 import {
   canonicalHostAddress,
   deviceExpected,
@@ -197,6 +198,9 @@ export const configSchema = mapping({
   connectivity: connectivity.prefault({}).describe('How a node tells whether it is cut off itself.'),
   libvirt: libvirt.prefault({}).describe('How guests that are libvirt domains are reached.'),
   start: start.prefault({}).describe('How many guests a node takes, and how many at once.'),
+  watchdog: watchdog
+    .optional()
+    .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

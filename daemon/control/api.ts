@@ -170,6 +170,14 @@ export interface Status {
     readonly last: string | null;
   }[];
   readonly groups: readonly GroupView[];
+  /** What resets this host when its daemon does not feed it; null: not in the configuration. */
+  readonly watchdog: {
+    readonly device: string;
+    readonly timeoutMs: number;
+    readonly armed: boolean;
+    /** Why it could not be armed; null: it was, or that was not tried. */
+    readonly lastError: string | null;
+  } | null;
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly attention: readonly Attention[];
   readonly timings: {

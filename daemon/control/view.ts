@@ -48,6 +48,10 @@ export function statusOf(source: ViewSource): Status {
         : null,
     })),
     groups: state.groups.map((group) => groupView(source, group)),
+    watchdog:
+      config.watchdog === null
+        ? null
+        : { ...config.watchdog, armed: state.watchdog.armed, lastError: state.watchdog.lastError },
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
     attention: attentionOf(state, refusedInAll(counters), storage, definitions),
     timings: {

@@ -9,7 +9,7 @@ import type { OperatorRequest, Plan, RequestAnswer } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
-import type { Effect } from '../core/events.ts';
+import type { Effect, Note } from '../core/events.ts';
 import { admission, isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
@@ -24,6 +24,7 @@ import { createDefinitions } from './definitions.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
+import { createHostWatchdog } from './host-watchdog.ts';
 import { openJournal } from './journal.ts';
 import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
@@ -163,7 +164,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
-  const safeguards = createSafeguards({ fencing: null, witness: null, watchdog: null }, post);
+  const tell = (note: Note) => {
+    const { severity, message, ...rest } = note;
+    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+    logger[level](rest, message);
+    history.add(note, monotonicMs());
+  };
+  const watchdog = await createHostWatchdog({ config, runDir: options.runDir, tell });
+  const safeguards = createSafeguards({ fencing: null, witness: null, watchdog }, post);
 
   const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
     try {
@@ -195,12 +203,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'persist-ledger':
         void persist(effect);
         return;
-      case 'note': {
-        const { severity, message, ...rest } = effect.note;
-        const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-        logger[level](rest, message);
-        return history.add(effect.note, monotonicMs());
-      }
+      case 'note':
+        return tell(effect.note);
       case 'answer-request':
         pendingAnswers.get(effect.id)?.(effect.answer);
         pendingAnswers.delete(effect.id);

@@ -7,6 +7,7 @@ import type {
   GuestConfig,
   LinkConfig,
   NodeConfig,
+  WatchdogConfig,
 } from '../config/config.ts';
 import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
@@ -94,8 +95,16 @@ export function buildPolicy(config: Config, node: string, software: string, host
     guestMemoryMiB: host.guestMemoryMiB,
     fencing: null,
     witness: null,
-    watchdog: null,
+    watchdog: config.watchdog === null ? null : { timeoutMs: resetWithinMs(config.watchdog) },
   };
+}
+
+/**
+ * How long after the last feed a host is reset at the latest. The kernel feeds the device itself when the process that
+ * has it open ends without disarming it, be it a moment before its time is up.
+ */
+function resetWithinMs({ timeoutMs }: WatchdogConfig): number {
+  return 2 * timeoutMs;
 }
 
 function buildProbes(config: Config, peer: NodeConfig): readonly ProbeTarget[] {

@@ -2,6 +2,7 @@
 // in the configuration is never asked, since the core has no policy for it.
 
 import type { Effect, LeaseAnswer, LoneMarks, Outcome } from '../core/events.ts';
+import type { Watchdog } from '../drivers/watchdog/watchdog.ts';
 import type { Untimed } from './loop.ts';
 
 export type SafeguardEffect = Extract<
@@ -30,15 +31,6 @@ export interface Witness {
   request(marks: LoneMarks, deadlineMs: number): Promise<LeaseAnswer>;
   /** As far as it can be reached; it ends by itself otherwise. */
   release(): void;
-  close(): Promise<void>;
-}
-
-/** Resets this host when it is not fed. */
-export interface Watchdog {
-  arm(): Promise<Outcome>;
-  pet(): void;
-  disarm(): void;
-  /** Leaves it as it is: a daemon that ends without having disarmed it wants to be reset. */
   close(): Promise<void>;
 }
 

@@ -87,6 +87,7 @@ test('the configuration of an office becomes these values', (t) => {
     connectivity: { ping: ['192.168.1.254'] },
     libvirt: { uri: 'qemu:///system' },
     start: { parallel: null, memoryReserveMiB: null },
+    watchdog: null,
     groups: [
       {
         name: 'office',

@@ -95,6 +95,8 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
   links: z.array(linkView),
   probes: z.array(z.strictObject({ target: z.string(), kind: z.string(), last: z.string().nullable() })),
   groups: z.array(groupView),
+  // No host of these tests has one.
+  watchdog: z.null(),
   stalls: z.strictObject({ count: z.int(), lastMs: z.number() }),
   attention: z.array(
     z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
