@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { Status } from '../control/api.ts';
 import { BattitoError } from '../errors.ts';
+import { checkGaps } from './check-gaps.ts';
 import type { ControlClient } from './client.ts';
 import { type Finding, reporter } from './finding.ts';
 
@@ -18,7 +19,12 @@ export async function checkDaemon(config: Config, client: ControlClient): Promis
     report.warning(message, error.next ?? 'systemctl status battito');
     return [...report.findings, ...checkGuarantee()];
   }
-  return [...checkAgreement(config, status), ...checkState(status), ...checkGuarantee()];
+  return [
+    ...checkAgreement(config, status),
+    ...checkState(status),
+    ...checkGaps(status),
+    ...checkGuarantee(),
+  ];
 }
 
 function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {

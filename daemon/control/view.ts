@@ -8,7 +8,7 @@ import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
-import type { GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
+import type { GapsView, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
@@ -21,6 +21,7 @@ export interface ViewSource extends OwnSights {
   readonly peerRemarks: HeardRemarks | null;
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readonly readinessOf: (resource: ResourceId) => string | null;
+  readonly gaps: GapsView;
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
 }
 
@@ -53,6 +54,7 @@ export function statusOf(source: ViewSource): Status {
         ? null
         : { ...config.watchdog, armed: state.watchdog.armed, lastError: state.watchdog.lastError },
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
+    gaps: source.gaps,
     attention: attentionOf(state, refusedInAll(counters), storage, definitions),
     timings: {
       keepaliveMs: timings.keepaliveMs,
