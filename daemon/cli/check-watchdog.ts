@@ -65,7 +65,9 @@ export function checkWatchdog(
   if (identity === null) {
     report.warning(`the kernel tells nothing of ${device} in /sys/class/watchdog`, `wdctl ${device}`);
   } else if (fits)
-    report.ok(`${name}: resets this host ${timeoutS} s after the last feed; the peer waits for that`);
+    report.ok(
+      `${name}: resets this host ${timeoutS} s after the last feed, or after its daemon was killed; the peer waits for both`,
+    );
   if (isSoftware(seen)) {
     report.info(
       'softdog is the weaker choice: the kernel itself resets the host, and one that hangs does not. A watchdog of the hardware, or of its BMC, resets that too.',
