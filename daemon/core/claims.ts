@@ -113,6 +113,7 @@ function lanLostForLong(state: State, group: GroupState): boolean {
 function failbackIsDue(state: State, group: GroupState, report: GroupReport): boolean {
   const { failback, preferred, failbackDelayMs } = group.policy;
   if (failback !== 'automatic' || preferred !== state.policy.peer || report.phase !== 'stopped') return false;
+  if (state.peer.content?.lan === false) return false;
   return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
 }
 
