@@ -1,5 +1,7 @@
 // All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
 
+import type { OfferReason } from './claims.ts';
+import { noComparison, type OutsideState } from './connectivity.ts';
 import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isPairable } from './migration.ts';
@@ -119,8 +121,6 @@ export type Phase =
     }
   | { readonly kind: 'stopping'; readonly generation: number; readonly reason: StopReason };
 
-export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk';
-
 export interface GroupState {
   readonly policy: GroupPolicy;
   readonly phase: Phase;
@@ -173,6 +173,7 @@ export interface State {
   readonly paces: readonly ProbePace[];
   /** Carrier of interfaces, as last seen and since when; absent: not seen yet. */
   readonly carriers: Readonly<Record<string, { readonly up: boolean; readonly since: MonotonicMs }>>;
+  readonly outside: OutsideState;
   readonly fence: FenceState;
   readonly lease: LeaseState;
   readonly watchdog: WatchdogState;
@@ -265,6 +266,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     })),
     paces: [],
     carriers: {},
+    outside: noComparison,
     fence: noFence,
     lease: noLease,
     watchdog: noWatchdog,
