@@ -37,6 +37,8 @@ export interface Setup {
    */
   readonly guests: 'plain' | 'ordered' | 'live';
   readonly groups: 1 | 2;
+  /** How many gateways are asked; the peers compare how many of several answer. */
+  readonly gateways: number;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
   readonly warntimeMs: number;
@@ -62,6 +64,7 @@ export const plainSetup: Setup = {
   guestsOn: 'device',
   guests: 'plain',
   groups: 1,
+  gateways: 1,
   failback: 'manual',
   keepaliveMs: 200,
   warntimeMs: 600,
@@ -157,6 +160,9 @@ export function groupsOf(setup: Setup): readonly GroupPolicy[] {
   return setup.groups === 2 ? [office, shop] : [office];
 }
 
+export const gatewaysOf = ({ gateways }: Setup): readonly string[] =>
+  Array.from({ length: gateways }, (_, index) => (index === 0 ? 'gateway' : `gateway-${index + 1}`));
+
 export function policyOf(setup: Setup, self: Side): Policy {
   const { keepaliveMs, warntimeMs, deadtimeMs, initdeadMs, guard } = setup;
   const groups = groupsOf(setup);
@@ -172,7 +178,7 @@ export function policyOf(setup: Setup, self: Side): Policy {
     timings: deriveTimings({ keepaliveMs, warntimeMs, deadtimeMs, initdeadMs }),
     links: ['eth1 broadcast', 'eth0 unicast'],
     probes: [
-      { id: 'gateway', kind: 'gateway' },
+      ...gatewaysOf(setup).map((id) => ({ id, kind: 'gateway' }) as const),
       { id: 'peer-lan', kind: 'peer' },
       { id: 'peer-heartbeat', kind: 'peer' },
       ...floating.map(({ id }) => ({ id, kind: 'floating' }) as const),
