@@ -102,7 +102,7 @@ const connectivity = mapping({
     .array(hostAddress, { error: 'a list of addresses' })
     .default([])
     .describe(
-      'Addresses beyond both nodes, such as the gateway, that tell "I am cut off" from "the peer is dead".',
+      'Addresses beyond both nodes, such as the gateway, that tell "I am cut off" from "the peer is dead"; of several, a group goes to the node that reaches more.',
     ),
 });
 

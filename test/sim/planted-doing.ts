@@ -183,16 +183,8 @@ export const connections: readonly Defect[] = [
     name: 'follows-every-gateway',
     what: 'a group is offered to a peer that reaches more gateways at this moment',
     file: 'connectivity.ts',
-    find: 'return outside.fewerSince !== null && now - outside.fewerSince >= steadyDeadtimes * policy.timings.deadtimeMs;',
-    replace: 'return outside.fewerSince !== null;',
-    variants: anywhere,
-  },
-  {
-    name: 'follows-gateways-to-and-fro',
-    what: 'a group that has just moved for the sake of its gateways moves back for the same reason',
-    file: 'claims.ts',
-    find: "if (peerReachesMore(state) && state.now - group.since >= gatewayMovePauseMs) return 'outside';",
-    replace: "if (peerReachesMore(state)) return 'outside';",
+    find: 'now - outside.fewerSince >= steadyDeadtimes * policy.timings.deadtimeMs',
+    replace: 'now >= outside.fewerSince',
     variants: anywhere,
   },
 ];
