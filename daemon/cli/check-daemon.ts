@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { Status } from '../control/api.ts';
 import type { Policy } from '../core/policy.ts';
 import { BattitoError } from '../errors.ts';
+import { checkGaps } from './check-gaps.ts';
 import { checkTier } from './check-tier.ts';
 import type { ControlClient } from './client.ts';
 import { type Finding, reporter } from './finding.ts';
@@ -26,7 +27,7 @@ export async function checkDaemon(
     report.warning(message, error.next ?? 'systemctl status battito');
     return [...report.findings, ...tier(null)];
   }
-  return [...checkAgreement(config, status), ...checkState(status), ...tier(status)];
+  return [...checkAgreement(config, status), ...checkState(status), ...checkGaps(status), ...tier(status)];
 }
 
 function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {

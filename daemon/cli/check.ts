@@ -16,6 +16,7 @@ import { checkGuests } from './check-guests.ts';
 import { checkMachine, membersOf, searchSystemDirectories, thisMachine } from './check-machine.ts';
 import { checkStorage } from './check-storage.ts';
 import { checkUnits } from './check-units.ts';
+import { checkWatchdog } from './check-watchdog.ts';
 import { checkWitness } from './check-witness.ts';
 import type { Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
@@ -64,6 +65,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const machine = thisMachine();
   const definitions = usesLibvirt(config) ? await readDefinitions(client, settings.stateDir) : noDefinitions;
   const domains = await checkDomains(config, settings.node, definitions);
+  const running = config.watchdog === null ? null : await client.status().catch(() => null);
   const all = [
     ...findings,
     ...key,
@@ -76,6 +78,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkUnits(config)),
     ...(await checkFencing(config, settings.node, client)),
     ...(await checkWitness(config, settings.node)),
+    ...checkWatchdog(config, settings.node, running),
     ...(await checkDaemon(config, policyOf(config, settings.node), client)),
   ];
   if (countOf(key, 'problem') > 0) return { findings: all, exitCode: exitCodes.config };

@@ -140,7 +140,7 @@ function markFor(mark: ResourceWords['mark'], look: Look): string {
 
 /** What is good to know and seldom matters. */
 function renderRemarks(status: Status, look: Look): string[] {
-  const { probes, stalls, daemon, self, verdict, peer, witness } = status;
+  const { probes, stalls, daemon, self, verdict, peer, witness, watchdog } = status;
   const lines: string[] = [];
   const tell = (label: string, text: string) => lines.push(...hanging(` ${label}: `, text, look.columns));
   if (verdict.signs.length > 0) tell(`life of ${peer.name}`, verdict.signs.join('; '));
@@ -149,6 +149,10 @@ function renderRemarks(status: Status, look: Look): string[] {
   if (silent.length > 0) tell('no answer from', silent.join(', '));
   if (failed.length > 0) tell('could not ask', failed.join(', '));
   if (witness !== null) tell('witness', witnessWords(witness));
+  if (watchdog !== null) {
+    const how = watchdog.armed ? 'armed' : watchdog.lastError === null ? 'not needed now' : 'cannot be armed';
+    tell('watchdog', `${watchdog.device} of ${formatSpan(watchdog.timeoutMs)}, ${how}`);
+  }
   if (stalls.count > 0) {
     const times = stalls.count === 1 ? 'once' : `${stalls.count} times`;
     tell('stalls', `this daemon did not get to run ${times}, the last time for ${formatSpan(stalls.lastMs)}`);

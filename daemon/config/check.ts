@@ -10,6 +10,7 @@ import { checkOrder } from './guest-order.ts';
 import { checkGuests } from './guest-rules.ts';
 import { defaultTimings } from './schema.ts';
 import { expectedName, expectedNodeName } from './schema-parts.ts';
+import { defaultWatchdog } from './schema-watchdog.ts';
 import { checkStorage } from './storage-rules.ts';
 import {
   canonicalHostAddress,
@@ -25,6 +26,7 @@ export function checkRules(file: unknown): Finding[] {
   const nodes = Object.keys(mappingAt(file, 'nodes'));
   return [
     ...checkTimings(file),
+    ...checkWatchdog(file),
     ...checkNodes(file),
     ...checkLinks(file, nodes),
     ...checkGroups(file, nodes),
@@ -66,6 +68,24 @@ function checkTimings(file: unknown): Finding[] {
     const message = `expected ${expected}, found ${formatDuration(self.durationMs ?? 0)}`;
     return [{ path: ['heartbeat', self.name], message, expected }];
   });
+}
+
+/** Whoever stands still for less than deadtime is not given up by the peer, and should not be reset. */
+function checkWatchdog(file: unknown): Finding[] {
+  if (at(file, 'watchdog') === undefined) return [];
+  const durationOf = (path: Path, otherwise: string) => {
+    const given = at(file, ...path) ?? otherwise;
+    return typeof given === 'string' ? parseDuration(given) : undefined;
+  };
+  const path = ['watchdog', 'timeout'];
+  const timeoutMs = durationOf(path, defaultWatchdog.timeout);
+  const deadtimeMs = durationOf(['heartbeat', 'deadtime'], defaultTimings.deadtime);
+  if (timeoutMs === undefined || deadtimeMs === undefined || timeoutMs >= deadtimeMs) return [];
+  const expected = `at least deadtime, which is ${formatDuration(deadtimeMs)}`;
+  const byDefault = at(file, ...path) === undefined ? ' by default' : '';
+  return [
+    { path, message: `expected ${expected}, found ${formatDuration(timeoutMs)}${byDefault}`, expected },
+  ];
 }
 
 function checkNames(path: Path, names: readonly string[], pattern: RegExp, expected: string): Finding[] {

@@ -144,6 +144,12 @@ export interface HeartbeatConfig {
   readonly links: readonly LinkConfig[];
 }
 
+/** What resets a host whose daemon does not feed it for `timeoutMs`. */
+export interface WatchdogConfig {
+  readonly device: string;
+  readonly timeoutMs: number;
+}
+
 /** A store beside the two nodes that lends the lease. */
 export interface WitnessConfig {
   readonly kind: 'etcd';
@@ -172,6 +178,8 @@ export interface Config {
   readonly groups: readonly GroupConfig[];
   /** null: there is none. */
   readonly witness: WitnessConfig | null;
+  /** null: none is used. */
+  readonly watchdog: WatchdogConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

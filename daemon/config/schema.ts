@@ -19,6 +19,7 @@ import {
   text,
   wholeNumber,
 } from './schema-parts.ts';
+import { watchdog } from './schema-watchdog.ts';
 import { witness } from './schema-witness.ts';
 import {
   canonicalHostAddress,
@@ -103,7 +104,7 @@ const connectivity = mapping({
     .array(hostAddress, { error: 'a list of addresses' })
     .default([])
     .describe(
-      'Addresses beyond both nodes, such as the gateway, that tell "I am cut off" from "the peer is dead".',
+      'Addresses beyond both nodes, such as the gateway, that tell "I am cut off" from "the peer is dead"; of several, a group goes to the node that reaches more.',
     ),
 });
 
@@ -205,6 +206,9 @@ export const configSchema = mapping({
   witness: witness
     .optional()
     .describe('A third party that lends one lease to one of the two nodes at a time.'),
+  watchdog: watchdog
+    .optional()
+    .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

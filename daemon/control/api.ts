@@ -133,6 +133,32 @@ export interface GroupView {
   readonly undone: string | null;
 }
 
+/** How often, and the longest of them. */
+export interface SpellView {
+  readonly count: number;
+  readonly longestMs: number;
+}
+
+/** How long the peer was silent between two heartbeats in the last days, this node's own stalls left out. */
+export interface GapsView {
+  /** Days with any, of the last seven; today among them. */
+  readonly days: number;
+  readonly links: readonly {
+    readonly name: string;
+    /** Gaps shorter than deadtime. */
+    readonly count: number;
+    readonly largestMs: number;
+    /** 999 of 1000 were no longer than about this. */
+    readonly usualMs: number;
+    /** Longer than deadtime. */
+    readonly cuts: SpellView;
+  }[];
+  /** Longer than deadtime on all links at once, although the peer went on. */
+  readonly silences: SpellView;
+  /** This daemon did not get to run. */
+  readonly stalls: SpellView;
+}
+
 /** Something that needs a person, most urgent first. */
 export interface Attention {
   readonly severity: Severity;
@@ -188,7 +214,16 @@ export interface Status {
     readonly last: string | null;
   }[];
   readonly groups: readonly GroupView[];
+  /** What resets this host when its daemon does not feed it; null: not in the configuration. */
+  readonly watchdog: {
+    readonly device: string;
+    readonly timeoutMs: number;
+    readonly armed: boolean;
+    /** Why it could not be armed; null: it was, or that was not tried. */
+    readonly lastError: string | null;
+  } | null;
   readonly stalls: { readonly count: number; readonly lastMs: number };
+  readonly gaps: GapsView;
   readonly attention: readonly Attention[];
   /** Null: there is none in the configuration. */
   readonly witness: WitnessView | null;

@@ -260,6 +260,16 @@ function ofNode(state: State): readonly Attention[] {
     list.push(
       item('alarm', 'no-lan', `${self} has no working LAN`, `check the LAN cable and the gateway of ${self}`),
     );
+  if (state.watchdog.lastError !== null) {
+    list.push(
+      item(
+        'alarm',
+        'watchdog-failed',
+        `the watchdog cannot be armed, so nothing is started here: ${state.watchdog.lastError}`,
+        'battito check says what mends it; it is tried again by itself',
+      ),
+    );
+  }
   if (state.ledgerFailing !== null) {
     list.push(
       item(

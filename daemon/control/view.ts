@@ -9,7 +9,7 @@ import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { WitnessSight } from '../drivers/witness/witness.ts';
-import type { Attention, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
+import type { Attention, GapsView, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
@@ -23,6 +23,7 @@ export interface ViewSource extends OwnSights {
   readonly peerRemarks: HeardRemarks | null;
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readonly readinessOf: (resource: ResourceId) => string | null;
+  readonly gaps: GapsView;
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
   /** What is wrong with what protects: a fencing device that does not answer. */
   readonly safeguards: readonly Attention[];
@@ -56,12 +57,17 @@ export function statusOf(source: ViewSource): Status {
         : null,
     })),
     groups: state.groups.map((group) => groupView(source, group)),
+    watchdog:
+      config.watchdog === null
+        ? null
+        : { ...config.watchdog, armed: state.watchdog.armed, lastError: state.watchdog.lastError },
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
     attention: attentionOf(state, refusedInAll(counters), storage, definitions, [
       ...safeguards,
       ...attentionOfWitness(state, witness),
     ]),
     witness: witnessView(state, witness, nowMs),
+    gaps: source.gaps,
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,

@@ -1,13 +1,17 @@
 // Agreement between two living nodes about who runs a group: a claim, and the other's grant of exactly that
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
-import { gatewayAnswers, lanUsable } from './eligibility.ts';
+import { gatewayAnswers, isPeerNoWorse, peerReachesMore } from './connectivity.ts';
+import { lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
 import { awaitsWitness } from './resumption.ts';
-import type { GroupState, OfferReason, State } from './state.ts';
+import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
 import { isUnmirrored, writesAlone } from './storage.ts';
+
+/** Why the peer is wished to take a group. */
+export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk' | 'outside';
 
 /** An operator's push or pull that was not carried out in this time is forgotten, and said so. */
 export const requestPatienceMs = 60_000;
@@ -84,6 +88,7 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   if (hasLostDisk(group)) return 'no-disk';
   if (wasUndone) return null;
   if (state.standby) return 'standby';
+  if (peerReachesMore(state) && state.now - group.since >= gatewayMovePauseMs) return 'outside';
   return failbackIsDue(state, group, report) ? 'failback' : null;
 }
 
@@ -113,6 +118,7 @@ function lanLostForLong(state: State, group: GroupState): boolean {
 function failbackIsDue(state: State, group: GroupState, report: GroupReport): boolean {
   const { failback, preferred, failbackDelayMs } = group.policy;
   if (failback !== 'automatic' || preferred !== state.policy.peer || report.phase !== 'stopped') return false;
+  if (state.peer.content?.lan === false || !isPeerNoWorse(state, failbackDelayMs)) return false;
   return state.peer.aliveSince !== null && state.now - state.peer.aliveSince >= failbackDelayMs;
 }
 

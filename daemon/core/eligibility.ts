@@ -10,25 +10,6 @@ export function lanUsable(state: State, group: GroupState): boolean {
   return hasCarrier(state, group.policy.interfaces);
 }
 
-/** Is there a gateway that answers, or none that was asked in vain? What could not be asked proves nothing. */
-export function gatewayAnswers(state: State): boolean {
-  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
-  const failed = gateways.filter(({ id }) => {
-    const probe = state.probes.find(({ target }) => target === id);
-    const silentMs = state.now - (probe?.lastAnsweredAt ?? state.startedAt);
-    const askedMs = state.now - (probe?.lastUnansweredAt ?? -Infinity);
-    const patienceMs = gatewayPatienceMs(state);
-    const stalledMs = state.now - (state.stalls.lastAt ?? -Infinity);
-    return silentMs > patienceMs && askedMs < patienceMs && stalledMs > patienceMs;
-  });
-  return gateways.length === 0 || failed.length < gateways.length;
-}
-
-/** A gateway is asked once a second while all is well; it is lost after this long without an answer. */
-function gatewayPatienceMs(state: State): number {
-  return Math.max(state.policy.timings.deadtimeMs * 2, 5000);
-}
-
 export function isEligible(state: State, group: GroupState, ifPeerWereOff = false): boolean {
   const isWilling = !state.standby && state.leavingSince === null && state.maintenanceUntil === null;
   return isWilling && canRun(state) && lanUsable(state, group) && dataUsable(state, group, ifPeerWereOff);

@@ -82,6 +82,8 @@ export interface HeartbeatContent {
   readonly maintenanceMinutes: number;
   /** Can the sender serve the LAN: carrier, and a gateway that answers. */
   readonly lan: boolean;
+  /** How many gateways answer the sender; null: there are not several, or its version does not say. */
+  readonly gateways: number | null;
   readonly groups: readonly GroupReport[];
 }
 

@@ -110,6 +110,7 @@ const offerText = {
   failback: 'the preferred node is back',
   'no-lan': 'this node has lost the LAN, the other one has not',
   'no-disk': 'the disk here has failed',
+  outside: 'the other node reaches more gateways, and has for a while',
 } as const;
 
 const rowsOf = (phase: PhaseKind) => transitions.filter(({ from }) => from === phase);

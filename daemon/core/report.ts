@@ -1,6 +1,7 @@
 // What this node says of itself in its heartbeats.
 
-import { gatewayAnswers, isEligible, lanUsable } from './eligibility.ts';
+import { gatewayAnswers, gatewaysToCompare } from './connectivity.ts';
+import { isEligible, lanUsable } from './eligibility.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { invitedTo } from './migration.ts';
 import { isStuck } from './operations.ts';
@@ -21,6 +22,7 @@ export function ownContent(state: State): HeartbeatContent {
     standby: state.standby,
     maintenanceMinutes: Math.ceil(remainingMs / 60_000),
     lan: gatewayAnswers(state) && state.groups.every((group) => lanUsable(state, group)),
+    gateways: gatewaysToCompare(state),
     groups: state.groups.map((group) => reportOf(state, group)),
   };
 }

@@ -1,18 +1,14 @@
 // All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
 
+import type { OfferReason } from './claims.ts';
+import { noComparison, type OutsideState } from './connectivity.ts';
 import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { isPairable } from './migration.ts';
 import type { GroupName, GroupPolicy, HandoverMode, MonotonicMs, Policy } from './policy.ts';
 import { freshResource, type ResourceState } from './resource.ts';
-import {
-  type FenceState,
-  type LeaseState,
-  noFence,
-  noLease,
-  noWatchdog,
-  type WatchdogState,
-} from './safeguards.ts';
+import type { FenceState, LeaseState, WatchdogState } from './safeguards.ts';
+import { noFence, noLease, noWatchdog } from './safeguards.ts';
 
 export interface LinkState {
   readonly lastHeardAt: MonotonicMs | null;
@@ -119,8 +115,6 @@ export type Phase =
     }
   | { readonly kind: 'stopping'; readonly generation: number; readonly reason: StopReason };
 
-export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk';
-
 export interface GroupState {
   readonly policy: GroupPolicy;
   readonly phase: Phase;
@@ -174,6 +168,7 @@ export interface State {
   readonly paces: readonly ProbePace[];
   /** Carrier of interfaces, as last seen and since when; absent: not seen yet. */
   readonly carriers: Readonly<Record<string, { readonly up: boolean; readonly since: MonotonicMs }>>;
+  readonly outside: OutsideState;
   readonly fence: FenceState;
   readonly lease: LeaseState;
   readonly watchdog: WatchdogState;
@@ -266,6 +261,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     })),
     paces: [],
     carriers: {},
+    outside: noComparison,
     fence: noFence,
     lease: noLease,
     watchdog: noWatchdog,

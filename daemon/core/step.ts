@@ -1,5 +1,6 @@
 // The core: one event in, the next state and what is to be done out. Nothing else decides anything.
 
+import { compareOutside } from './connectivity.ts';
 import type { Effect, Event, EventKind } from './events.ts';
 import { factsOf, isLeftAlone } from './facts.ts';
 import {
@@ -74,7 +75,7 @@ export function step(before: State, event: Event): Draft {
   const emit: Emit = (effect) => effects.push(effect);
   const at = Math.max(event.at, before.now);
   let state = handle(measureStall({ ...before, now: at }), event, emit);
-  state = noteLoneWrites(endMaintenance(judge(state), emit));
+  state = noteLoneWrites(endMaintenance(compareOutside(judge(state)), emit));
   notePeerChanges(before, state, emit);
   noteLateGuests(before, state, emit);
   state = answerOutdatings(runMachine(state, emit), emit);

@@ -20,6 +20,7 @@ import { createNetworkMonitor } from '../drivers/network.ts';
 import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
+import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
@@ -112,6 +113,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           counters: links.map((link) => link.counters()),
           peerRemarks: peerRemarks.latest(),
           safeguards: safeguards.attention(),
+          gaps: gaps.view(),
         }),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
@@ -140,6 +142,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
+  const gaps = await openGaps(stateDir, logger);
   const definitions = await createDefinitions({
     ...{ config, self, peer, stateDir, logger },
     ring: () => keys.channel,
@@ -179,7 +182,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const outdatings = createOutdatings(policy.groups, post);
   const probes = createProbes({ config, peer, logger, post });
   const safeguards = await createSafeguards({
-    ...{ config, self: self.name, peer: peer.name, logger, post, tell },
+    ...{ config, self: self.name, peer: peer.name, runDir: options.runDir, logger, post, tell },
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(closing);
 
@@ -273,6 +276,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           const { echo, content, remarks } = decoder.decode(payload);
           const packet = { link: index, incarnation, sequence };
           const isNew = admission(loop.state(), packet) === 'admitted';
+          if (isNew && content !== null) gaps.heard(packet, loop.state());
           const { peer: before } = loop.state();
           if (content === null) post({ kind: 'heartbeat-not-understood', ...packet });
           else post({ kind: 'heartbeat-received', ...packet, echo, content });
@@ -319,7 +323,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
-  await Promise.all([journal.close(), history.close()]).catch((error: unknown) => {
+  await Promise.all([journal.close(), history.close(), gaps.close()]).catch((error: unknown) => {
     logger.warn({ err: error }, 'the last records were not written');
   });
   releaseStateDir();

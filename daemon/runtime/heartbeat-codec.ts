@@ -60,6 +60,7 @@ const wireContent = z.object({
   flags: count,
   maintenance: count,
   freeze: z.number().nonnegative(),
+  gateways: count.nullable().default(null),
   groups: z.array(wireGroup),
 });
 
@@ -130,6 +131,7 @@ function packContent(content: HeartbeatContent, names: Correspondents): z.infer<
     flags: packFlags(nodeFlags, content),
     maintenance: content.maintenanceMinutes,
     freeze: content.freezeAfterMs,
+    gateways: content.gateways,
     groups: content.groups.map((group) => packGroup(group, names)),
   };
 }
@@ -142,6 +144,7 @@ function unpackContent(wire: z.infer<typeof wireContent>, names: Correspondents)
     ...unpackFlags(nodeFlags, wire.flags),
     maintenanceMinutes: wire.maintenance,
     freezeAfterMs: wire.freeze,
+    gateways: wire.gateways,
     groups: wire.groups.map((group) => unpackGroup(group, names)),
   };
 }

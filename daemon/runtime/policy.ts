@@ -7,6 +7,7 @@ import type {
   GuestConfig,
   LinkConfig,
   NodeConfig,
+  WatchdogConfig,
 } from '../config/config.ts';
 import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, GuestPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
@@ -97,8 +98,16 @@ export function buildPolicy(config: Config, node: string, software: string, host
     guestMemoryMiB: host.guestMemoryMiB,
     fencing: config.fencing && { delayMs: config.fencing.delayMs, deadlineMs: config.fencing.timeoutMs },
     witness: config.witness === null ? null : { ttlMs: config.witness.ttlMs },
-    watchdog: null,
+    watchdog: config.watchdog && { timeoutMs: resetWithinMs(config.watchdog) },
   };
+}
+
+/**
+ * How long after the last feed a host is reset at the latest. The kernel feeds the device itself when the process that
+ * has it open ends without disarming it, be it a moment before its time is up.
+ */
+function resetWithinMs({ timeoutMs }: WatchdogConfig): number {
+  return 2 * timeoutMs;
 }
 
 function buildProbes(config: Config, peer: NodeConfig): readonly ProbeTarget[] {

@@ -3,11 +3,13 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Effect, Note, Outcome } from '../core/events.ts';
 import type { Attention } from '../control/api.ts';
+import type { Effect, Note, Outcome } from '../core/events.ts';
 import { createPeerFencing } from '../drivers/fence/fence.ts';
+import type { Watchdog } from '../drivers/watchdog/watchdog.ts';
 import { createWitness, type Witness, type WitnessSight } from '../drivers/witness/witness.ts';
 import { monotonicMs } from './clock.ts';
+import { createHostWatchdog } from './host-watchdog.ts';
 import type { Untimed } from './loop.ts';
 import { type WatchedFencing, watchFencing } from './watched-fencing.ts';
 import { watchWitness } from './witness-watch.ts';
@@ -32,15 +34,6 @@ export interface Fencing {
   close(): Promise<void>;
 }
 
-/** Resets this host when it is not fed. */
-export interface Watchdog {
-  arm(): Promise<Outcome>;
-  pet(): void;
-  disarm(): void;
-  /** Leaves it as it is: a daemon that ends without having disarmed it wants to be reset. */
-  close(): Promise<void>;
-}
-
 export interface Safeguards {
   carryOut(effect: SafeguardEffect): void;
   /** From now on they are looked at also when nothing is asked of them. */
@@ -58,6 +51,7 @@ export interface SafeguardsOptions {
   readonly peer: string;
   readonly logger: Logger;
   readonly post: (event: Untimed) => void;
+  readonly runDir: string;
   /** To the log and to the history. */
   readonly tell: (note: Note) => void;
   readonly isPeerAlive: () => boolean;
@@ -70,7 +64,8 @@ interface Configured {
   readonly watchdog: Watchdog | null;
 }
 
-function configured({ config, self, peer, tell, isPeerAlive }: SafeguardsOptions): Configured {
+async function configured(options: SafeguardsOptions): Promise<Configured> {
+  const { config, self, peer, tell, isPeerAlive } = options;
   const { cluster } = config;
   return {
     fencing:
@@ -80,7 +75,7 @@ function configured({ config, self, peer, tell, isPeerAlive }: SafeguardsOptions
       config.witness === null
         ? null
         : createWitness({ config: config.witness, cluster, self, peer, nowMs: monotonicMs }),
-    watchdog: null,
+    watchdog: await createHostWatchdog(options),
   };
 }
 

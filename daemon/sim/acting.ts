@@ -60,6 +60,11 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
   gateway: (model, { condition }) => {
     model.gatewayUp = condition === 'on';
   },
+  'way-out': (model, { host, gateway, condition }) => {
+    const { shutWays } = model.hosts[host];
+    if (condition === 'shut') shutWays.add(gateway);
+    else shutWays.delete(gateway);
+  },
   witness: (model, { condition }) => {
     model.witness = condition;
   },

@@ -220,6 +220,7 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
     delayMs: named('delay', duration),
   },
   gateway: { condition: oneOf(['on', 'off']) },
+  'way-out': { host, gateway: word, condition: oneOf(['open', 'shut']) },
   witness: { condition: oneOf(['up', 'down', 'answers-lost']) },
   'fence-device': { host, condition: oneOf(['ok', 'slow', 'failing', 'lying', 'dead-with-host']) },
   'step-clock': { host, ms: signedDuration },

@@ -74,6 +74,8 @@ export type Action =
       readonly delayMs: number;
     }
   | { readonly kind: 'gateway'; readonly condition: 'on' | 'off' }
+  /** Of several gateways one that this host alone does not reach. */
+  | ({ readonly kind: 'way-out'; readonly gateway: string; readonly condition: 'open' | 'shut' } & OfHost)
   | { readonly kind: 'witness'; readonly condition: WitnessCondition }
   /** The device that powers `host` off. */
   | ({ readonly kind: 'fence-device'; readonly condition: FenceCondition } & OfHost)

@@ -84,6 +84,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
     handlers: new Map(),
     cableOut: { dedicated: true, lan: true },
     cableIn: { dedicated: true, lan: true },
+    shutWays: new Set(),
     sent: [],
     sentBefore: [],
     refusedForgeries: 0,

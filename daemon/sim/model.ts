@@ -175,6 +175,8 @@ export interface Host {
 
   readonly cableOut: Record<Segment, boolean>;
   readonly cableIn: Record<Segment, boolean>;
+  /** Gateways that do not answer this host. */
+  readonly shutWays: Set<string>;
   /** What it sent lately, oldest first; and the last packets of earlier incarnations. */
   readonly sent: Packet[];
   readonly sentBefore: Packet[];

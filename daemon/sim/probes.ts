@@ -62,12 +62,14 @@ function ask(run: ProbeRun): void {
 
 function answers({ host, target, segment }: ProbeRun): boolean {
   const { model } = host;
-  if (target.kind === 'gateway') return model.gatewayUp && host.cableOut.lan && host.cableIn.lan;
+  if (target.kind === 'gateway') return model.gatewayUp && !host.shutWays.has(target.id) && hasLan(host);
   const peer = peerOf(host);
   if (peer.pausedUntil > model.agenda.now()) return false;
   if (!reaches(host, peer, segment) || !reaches(peer, host, segment)) return false;
   return target.kind === 'peer' || thingOf(peer, target.id)?.running === 'up';
 }
+
+const hasLan = ({ cableOut, cableIn }: Host) => cableOut.lan && cableIn.lan;
 
 const answered = (run: ProbeRun) => report(run, 'answered');
 const unanswered = (run: ProbeRun) => report(run, 'unanswered');

@@ -163,8 +163,17 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
     policy.resources.every((resource) => {
       const reason = unrestOfResource(world, owned, resource);
       const isOfIt = reason === 'a disk is not mirrored' || reason === 'a resource is not up';
-      return reason === null || (isOfIt && isHeld(resource));
+      const isTriedAgain = reason === 'an operation is under way' && onlyReconnects(owned, parted);
+      return reason === null || isTriedAgain || (isOfIt && isHeld(resource));
     })
+  );
+}
+
+/** DRBD is told to connect again from time to time. */
+function onlyReconnects({ own, other }: Owned, parted: readonly ResourcePolicy[]): boolean {
+  const busy = [...own.resources, ...other.resources].filter(({ operation }) => operation !== null);
+  return busy.every(
+    ({ id, operation }) => operation?.action === 'connect' && parted.some((device) => device.id === id),
   );
 }
 

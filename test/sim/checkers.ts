@@ -7,6 +7,7 @@ import { type Side, sides } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import { addressOnce } from './addresses.ts';
 import { persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
+import { movesSeldom } from './connections.ts';
 import { newestDataOnly } from './data.ts';
 import { memoryUsedOnce, startsInOrder } from './order.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
@@ -27,6 +28,7 @@ export const rules = {
   S9: 'a guest starts after those that come before it, and only where there is memory for it',
   S10: 'a host that is well is not powered off',
   S11: 'a guest is neither moved while it runs nor saved where the operator wants it otherwise',
+  S12: 'a group follows better connections only once they have been better for a while, and not to and fro',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -93,6 +95,7 @@ const makers = [
   persistedFirst,
   replaysChangeNothing,
   stopsInOrder,
+  movesSeldom,
   memoryUsedOnce,
   startsInOrder,
   reasonsGiven,

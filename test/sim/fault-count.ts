@@ -17,6 +17,8 @@ export function isFault(action: Action): boolean {
       return action.loss > 0.1;
     case 'gateway':
       return action.condition === 'off';
+    case 'way-out':
+      return action.condition === 'shut';
     case 'witness':
       return action.condition !== 'up';
     case 'fence-device':

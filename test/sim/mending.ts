@@ -4,7 +4,7 @@ import type { GroupPolicy } from '../../daemon/core/policy.ts';
 import type { State } from '../../daemon/core/state.ts';
 import { type Action, type Side, sides } from '../../daemon/sim/action.ts';
 import type { World } from '../../daemon/sim/world.ts';
-import { groupsOf, type Setup } from './setups.ts';
+import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 
 /** As the setup says that it always is. */
 export function resetNetwork(world: World, { loss, duplicate, late, delayMs }: Setup): void {
@@ -21,6 +21,8 @@ export function heal(world: World, setup: Setup): void {
   resetNetwork(world, setup);
   for (const host of sides) {
     for (const segment of ['dedicated', 'lan'] as const) world.apply({ kind: 'mend', host, segment });
+    for (const gateway of setup.gateways > 1 ? gatewaysOf(setup) : [])
+      world.apply({ kind: 'way-out', host, gateway, condition: 'open' });
     world.apply({ kind: 'fence-device', host, condition: 'ok' });
     world.apply({ kind: 'state-disk', host, condition: 'ok' });
     world.apply({ kind: 'drivers', host, condition: 'ok' });

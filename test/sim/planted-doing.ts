@@ -178,6 +178,17 @@ export const doing: readonly Defect[] = [
   },
 ];
 
+export const connections: readonly Defect[] = [
+  {
+    name: 'follows-every-gateway',
+    what: 'a group is offered to a peer that reaches more gateways at this moment',
+    file: 'connectivity.ts',
+    find: 'now - outside.fewerSince >= steadyDeadtimes * policy.timings.deadtimeMs',
+    replace: 'now >= outside.fewerSince',
+    variants: anywhere,
+  },
+];
+
 export const data: readonly Defect[] = [
   {
     name: 'unproven-data-used',

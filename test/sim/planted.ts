@@ -2,7 +2,7 @@
 // proof, freezing and verdicts; the others are in planted-doing.ts and planted-guests.ts.
 
 import type { Defect } from './defects.ts';
-import { agreement, data, doing, packets } from './planted-doing.ts';
+import { agreement, connections, data, doing, packets } from './planted-doing.ts';
 import { guests } from './planted-guests.ts';
 import { migration } from './planted-live.ts';
 import type { Variant } from './schedule.ts';
@@ -222,6 +222,7 @@ export const plantedDefects: readonly Defect[] = [
   ...packets,
   ...agreement,
   ...doing,
+  ...connections,
   ...data,
   ...guests,
   ...migration,

@@ -5,7 +5,7 @@ import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
 import { between, cutOff, pick, segments } from './drawing.ts';
 import type { Step } from './schedule.ts';
-import { groupsOf, type Setup } from './setups.ts';
+import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 
 /** Of the schedules of the tiers with a guard. */
 const farewellShare = 0.03;
@@ -20,7 +20,28 @@ export function drawRare(seed: number, setup: Setup, fromMs: number): readonly S
   return [
     ...(hasFarewell ? drawFarewell(farewell, setup, fromMs) : []),
     ...(hasMount ? drawMount(mount, setup, fromMs) : []),
+    ...(setup.gateways > 1 ? drawWaysOut(chanceOf(seed, 'ways'), setup, fromMs) : []),
   ];
+}
+
+/**
+ * Hosts that do not reach some of the gateways, for so long that a group is moved for it, or not quite; it comes and goes,
+ * here and there.
+ */
+function drawWaysOut(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const steps: Step[] = [];
+  let atMs = fromMs + between(chance, 0, 15_000);
+  const episodes = pick(chance, [1, 2, 4]);
+  for (let episode = 0; episode < episodes; episode += 1) {
+    const lastsMs = pick(chance, [3000, 12_000, 30_000, 50_000]);
+    const host = pick(chance, sides);
+    for (const gateway of gatewaysOf(setup).filter(() => chance() < 0.5)) {
+      steps.push({ atMs, action: { kind: 'way-out', host, gateway, condition: 'shut' } });
+      steps.push({ atMs: atMs + lastsMs, action: { kind: 'way-out', host, gateway, condition: 'open' } });
+    }
+    atMs += chance() < 0.7 ? lastsMs + between(chance, 0, 3000) : between(chance, 0, lastsMs);
+  }
+  return steps;
 }
 
 /** A file system that is not mounted or let go of as it should be, for a while. */

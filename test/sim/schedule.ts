@@ -121,6 +121,14 @@ function withLiveGuests(setup: Setup, seed: number): Setup {
 
 const liveShare = 0.3;
 
+/** And from one more: several gateways, of which a host may reach some. */
+function withGateways(setup: Setup, seed: number): Setup {
+  const chance = chanceOf(seed, 'gateways');
+  return chance() < gatewaysShare ? { ...setup, gateways: pick(chance, [2, 3]) } : setup;
+}
+
+const gatewaysShare = 0.04;
+
 function drawSetup(chance: Chance, variant: Variant, guests: ReturnType<typeof drawGuests>): Setup {
   const guard = guardOf[variant];
   const [keepaliveMs, warntimeMs, deadtimeMs] = pick(chance, paces);
@@ -317,7 +325,8 @@ const comesBack = ({ steps: [lost], quietUntilMs: atMs }: QuietLoss): readonly S
 export function makeSchedule(seed: number): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
-  const setup = withLiveGuests(drawSetup(chance, variant, drawGuests(seed)), seed);
+  const plain = drawSetup(chance, variant, drawGuests(seed));
+  const setup = withGateways(withLiveGuests(plain, seed), seed);
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
   const draw: Draw = {
     chance,

@@ -39,6 +39,8 @@ export interface Setup {
   /** Of `live` guests: are they configured to go while they run, only mail, or none unless the operator wants it? */
   readonly liveBy: 'configuration' | 'both' | 'command';
   readonly groups: 1 | 2;
+  /** How many gateways are asked; the peers compare how many of several answer. */
+  readonly gateways: number;
   readonly failback: 'manual' | 'automatic';
   readonly keepaliveMs: number;
   readonly warntimeMs: number;
@@ -65,6 +67,7 @@ export const plainSetup: Setup = {
   guests: 'plain',
   liveBy: 'configuration',
   groups: 1,
+  gateways: 1,
   failback: 'manual',
   keepaliveMs: 200,
   warntimeMs: 600,
@@ -172,6 +175,9 @@ export function groupsOf(setup: Setup): readonly GroupPolicy[] {
   return setup.groups === 2 ? [office, shop] : [office];
 }
 
+export const gatewaysOf = ({ gateways }: Setup): readonly string[] =>
+  Array.from({ length: gateways }, (_, index) => (index === 0 ? 'gateway' : `gateway-${index + 1}`));
+
 export function policyOf(setup: Setup, self: Side): Policy {
   const { keepaliveMs, warntimeMs, deadtimeMs, initdeadMs, guard } = setup;
   const groups = groupsOf(setup);
@@ -187,7 +193,7 @@ export function policyOf(setup: Setup, self: Side): Policy {
     timings: deriveTimings({ keepaliveMs, warntimeMs, deadtimeMs, initdeadMs }),
     links: ['eth1 broadcast', 'eth0 unicast'],
     probes: [
-      { id: 'gateway', kind: 'gateway' },
+      ...gatewaysOf(setup).map((id) => ({ id, kind: 'gateway' }) as const),
       { id: 'peer-lan', kind: 'peer' },
       { id: 'peer-heartbeat', kind: 'peer' },
       ...floating.map(({ id }) => ({ id, kind: 'floating' }) as const),

@@ -50,6 +50,7 @@ export function tell(schedule: Schedule, { detailed = false }: StoryOptions = {}
 const routine = new Set([
   'heal',
   'gateway',
+  'way-out',
   'witness',
   'network',
   'mend',

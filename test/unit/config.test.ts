@@ -88,6 +88,7 @@ test('the configuration of an office becomes these values', (t) => {
     libvirt: { uri: 'qemu:///system' },
     start: { parallel: null, memoryReserveMiB: null },
     fencing: null,
+    watchdog: null,
     groups: [
       {
         name: 'office',

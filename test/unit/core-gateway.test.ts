@@ -95,3 +95,90 @@ test('what the addresses of the peer answer says nothing of the gateway', (t) =>
   }
   t.false(saysLan(node));
 });
+
+const several = (self: 'primary' | 'secondary' = 'primary', changes = {}) => {
+  const plain = examplePolicy(self, changes);
+  const more = ['second', 'third'].map((id) => ({ id, kind: 'gateway' }) as const);
+  return { ...plain, probes: [...plain.probes, ...more] };
+};
+
+const steadyMs = 15 * several().timings.deadtimeMs;
+const offered = (node: OneCore) => node.group().offer?.reason ?? null;
+
+/** Time passes; the gateway itself answers, and of the two others those that are named. */
+function goWith(node: OneCore, until: number, answering: readonly string[], says = {}) {
+  for (let at = node.state().now + 200; at <= until; at += 200) {
+    node.go(at, { says });
+    for (const id of ['second', 'third'])
+      node.probe(at, id, answering.includes(id) ? 'answered' : 'unanswered');
+  }
+}
+
+const saysGateways = (node: OneCore) => node.ofKind('send-heartbeat').at(-1)?.content.gateways;
+
+test('a node with several gateways says how many answer; with one there is nothing to compare', (t) => {
+  const node = owner({ policy: several() });
+  goWith(node, 10_000, ['second', 'third']);
+  t.is(saysGateways(node), 3);
+  goWith(node, 16_000, ['third']);
+  t.is(saysGateways(node), 2);
+  const one = owner();
+  one.go(10_000);
+  t.is(saysGateways(one), null);
+});
+
+test('a group goes to a peer that has reached more gateways for long enough, without a gap', (t) => {
+  const node = owner({ policy: several() });
+  goWith(node, 40_000, ['second', 'third'], { gateways: 3 });
+  goWith(node, 46_000, ['second'], { gateways: 3 });
+  const since = node.state().outside.fewerSince ?? Number.NaN;
+  t.true(since > 44_000 && since < 46_000);
+  goWith(node, since + steadyMs - 100, ['second'], { gateways: 3 });
+  t.is(offered(node), null);
+  goWith(node, since + steadyMs + 300, ['second'], { gateways: 3 });
+  t.is(offered(node), 'outside');
+  goWith(node, since + steadyMs + 800, ['second', 'third'], { gateways: 3 });
+  t.is(offered(node), null, 'as good as the peer again');
+  t.is(node.state().outside.fewerSince, null);
+});
+
+test('a peer that is better connected for a moment again and again gets nothing', (t) => {
+  const node = owner({ policy: several() });
+  goWith(node, 40_000, ['second', 'third'], { gateways: 3 });
+  for (let round = 0; round < 6; round += 1) {
+    goWith(node, node.state().now + steadyMs - 2000, ['second'], { gateways: 3 });
+    goWith(node, node.state().now + 600, ['second', 'third'], { gateways: 3 });
+    t.is(offered(node), null);
+  }
+});
+
+for (const [why, says, report] of [
+  ['reaches as many', { gateways: 2 }, {}],
+  ['reaches fewer', { gateways: 1 }, {}],
+  ['does not say', { gateways: null }, {}],
+  ['has another configuration', { gateways: 3, configDigest: 'other' }, {}],
+  ['would not take it', { gateways: 3 }, { willing: false }],
+] as const) {
+  test(`nothing moves to a peer that ${why}`, (t) => {
+    const node = owner({ policy: several() });
+    goWith(node, 40_000, ['second', 'third'], { gateways: 3 });
+    node.go(40_200, { peer: { ...ofPrimary, ...report } });
+    goWith(node, 46_000 + 2 * steadyMs, ['second'], says);
+    t.is(saysGateways(node), 2);
+    t.is(offered(node), null);
+  });
+}
+
+const failbackDelayMs = 10_000;
+
+test('an automatic failback waits until the preferred node has not been worse connected for its time', (t) => {
+  const policy = several('primary', { failback: 'automatic', preferred: 'secondary', failbackDelayMs });
+  const node = owner({ policy });
+  goWith(node, 60_000, ['second', 'third'], { gateways: 2 });
+  t.is(offered(node), null);
+  const lastAt = node.state().outside.peerFewerAt ?? Number.NaN;
+  goWith(node, lastAt + failbackDelayMs - 300, ['second', 'third'], { gateways: 3 });
+  t.is(offered(node), null);
+  goWith(node, lastAt + failbackDelayMs + 600, ['second', 'third'], { gateways: 3 });
+  t.is(offered(node), 'failback');
+});

@@ -174,6 +174,14 @@ test('there is no failback where it is manual, to a node that is not preferred, 
   t.is(offered(busy), null);
 });
 
+test('there is no failback to a node that says it has no LAN', (t) => {
+  const node = returning('automatic', 'secondary');
+  node.go(60_000, { says: { lan: false } });
+  t.is(offered(node), null);
+  node.go(60_200, { says: { lan: true } });
+  t.is(offered(node), 'failback');
+});
+
 /** An idle node whose operator wants the group, at 1 s; its peer runs it and does not answer to that. */
 function pulling() {
   const node = oneCore({ self: 'secondary', record: ofPrimary });

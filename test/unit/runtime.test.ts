@@ -272,6 +272,7 @@ test('any content survives the wire', (t) => {
     freezeAfterMs: fc.nat(),
     maintenanceMinutes: fc.nat(),
     lan: fc.boolean(),
+    gateways: fc.option(fc.nat({ max: 16 })),
     groups: fc.array(reports, { maxLength: 5 }),
   });
   fc.assert(

@@ -81,6 +81,7 @@ const groupView = z.strictObject({
   discarding: z.boolean(),
   runsOn: z.string().nullable(),
 });
+const spell = z.strictObject({ count: z.int(), longestMs: z.number() });
 export const statusSchema: z.ZodType<Status> = z.strictObject({
   cluster: z.string(),
   tier: z.enum(['evidence', 'fenced']),
@@ -96,7 +97,23 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
   links: z.array(linkView),
   probes: z.array(z.strictObject({ target: z.string(), kind: z.string(), last: z.string().nullable() })),
   groups: z.array(groupView),
+  // No host of these tests has one.
+  watchdog: z.null(),
   stalls: z.strictObject({ count: z.int(), lastMs: z.number() }),
+  gaps: z.strictObject({
+    days: z.int(),
+    links: z.array(
+      z.strictObject({
+        name: z.string(),
+        count: z.int(),
+        largestMs: z.number(),
+        usualMs: z.number(),
+        cuts: spell,
+      }),
+    ),
+    silences: spell,
+    stalls: spell,
+  }),
   attention: z.array(
     z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
   ),

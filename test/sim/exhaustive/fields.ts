@@ -37,6 +37,7 @@ const state: Fates<State> = {
   probes: 'row',
   paces: 'row',
   carriers: 'still',
+  outside: 'still',
   fence: 'row',
   lease: 'row',
   watchdog: 'row',
@@ -182,6 +183,7 @@ const content: Fates<HeartbeatContent> = {
   freezeAfterMs: 'still',
   maintenanceMinutes: 'still',
   lan: 'row',
+  gateways: 'still',
   groups: 'row',
 };
 

@@ -1,8 +1,9 @@
 // The words of the core as small numbers. Where the core learns a new word, the compiler asks for it here.
 
+import type { OfferReason } from '../../../daemon/core/claims.ts';
 import type { LeaseAnswer, ResourceAction, ResourceStatus } from '../../../daemon/core/events.ts';
 import type { ClaimReason } from '../../../daemon/core/heartbeat.ts';
-import type { Obstacle, OfferReason, Phase, StopReason, VerdictKind } from '../../../daemon/core/state.ts';
+import type { Obstacle, Phase, StopReason, VerdictKind } from '../../../daemon/core/state.ts';
 
 type Words<W extends string> = Readonly<Record<W, number>>;
 
@@ -73,6 +74,7 @@ export const offers: Words<OfferReason> = {
   failback: 3,
   'no-lan': 4,
   'no-disk': 5,
+  outside: 6,
 };
 
 export const obstacles: Words<Obstacle> = {

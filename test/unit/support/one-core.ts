@@ -64,6 +64,7 @@ export const peerContent: HeartbeatContent = {
   freezeAfterMs: 1600,
   maintenanceMinutes: 0,
   lan: true,
+  gateways: null,
   groups: [],
 };
 
