@@ -20,6 +20,7 @@ export function addressBoundMs({ timings }: Policy): number {
 interface Holders {
   readonly id: string;
   readonly guests: readonly string[];
+  readonly filesystems: readonly string[];
   readonly isSet: Record<Side, boolean>;
   /** Since when both announce it; null: they do not. */
   since: number | null;
@@ -32,7 +33,14 @@ interface Holders {
   readonly brokenSince: Record<Side, number | null>;
   /** Nothing counts before this: it can be moved again, and the daemon has had the time to try. */
   countsFrom: number;
+  /** Its group's file systems on either host, and since when one cannot be let go of. */
+  readonly stuck: Map<string, number>;
+  /** Until then guests may wait, paused, for what the other host could not let go of. */
+  heldUntil: number;
 }
+
+/** What is destroyed may take this long, and so what hangs from before it was mended. */
+const destroyMs = 10_000;
 
 /** The daemon tries again after twice as long each time, and at the latest after this. */
 const retryMsMax = 30_000;
@@ -45,12 +53,15 @@ const holdersOf = ({ groups }: Policy): readonly Holders[] =>
         id,
         stopMs,
         guests: resources.filter(({ kind }) => kind === 'guest').map((guest) => guest.id),
+        filesystems: resources.filter(({ kind }) => kind === 'filesystem').map(({ id }) => id),
         isSet: { primary: false, secondary: false },
         since: null,
         frozenSince: { primary: null, secondary: null },
         byHand: { primary: false, secondary: false },
         brokenSince: { primary: null, secondary: null },
         countsFrom: -Infinity,
+        stuck: new Map(),
+        heldUntil: -Infinity,
       })),
   );
 
@@ -61,7 +72,9 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
   const addresses = holdersOf(policy);
   const running = runningOf();
   const breach = (holders: Holders, side: Side | null, since: number, at: number, what: string) => {
-    const lastedMs = at - Math.max(since, holders.countsFrom);
+    const isHeld = side !== null && holders.stuck.size > 0;
+    const from = side === null ? since : Math.max(since, holders.heldUntil);
+    const lastedMs = isHeld ? 0 : at - Math.max(from, holders.countsFrom);
     const limitMs = side === null ? boundMs : boundMs + resumingMs;
     if (lastedMs <= limitMs || isExcused(holders)) return;
     const times = `for ${Math.round(lastedMs)} ms, the bound is ${Math.round(limitMs)} ms`;
@@ -91,6 +104,16 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
     const retryMs = Math.min(retryMsMax, at - since) + holders.stopMs;
     holders.countsFrom = Math.max(holders.countsFrom, at + retryMs);
   };
+  const holdOrLetGo = (resource: string, side: Side, at: number, isBroken: boolean) => {
+    const key = `${side} ${resource}`;
+    for (const holders of addresses.filter(({ filesystems }) => filesystems.includes(resource))) {
+      const since = holders.stuck.get(key);
+      if (isBroken) holders.stuck.set(key, since ?? at);
+      if (isBroken || since === undefined) continue;
+      holders.stuck.delete(key);
+      holders.heldUntil = at + destroyMs + Math.min(retryMsMax, at - since) + holders.stopMs;
+    }
+  };
   const isNoNews = ({ brokenSince }: Holders, action: Action) =>
     action.kind === 'break' && (action.how === 'ok') === (brokenSince[action.host] === null);
   const judgeAll = (at: number) => {
@@ -108,6 +131,7 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
     },
     action({ at, action }) {
       if (action.kind === 'start-by-hand' || action.kind === 'break') {
+        if (action.kind === 'break') holdOrLetGo(action.resource, action.host, at, action.how !== 'ok');
         const holders = addresses.find(({ id }) => id === action.resource);
         if (holders === undefined || isNoNews(holders, action)) return;
         judge(holders, at, true); // What was before is no part of it.

@@ -495,7 +495,10 @@ test('a reload takes the order of the guests, and names what their drivers were 
 
 test('what the example shows in comments is sound, and the JSON Schema accepts it', (t) => {
   const example = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');
-  const shown = example.replace(/^( *)# (?=(?:libvirt|witness|start|drbd|filesystems):|- | {2})/gm, '$1');
+  const shown = example.replace(
+    /^( *)# (?=(?:libvirt|fencing|witness|watchdog|start|drbd|filesystems):|- | {2})/gm,
+    '$1',
+  );
   const config = configOf(shown);
   t.like(config.groups[0], { drbd: ['r0'], filesystems: [{ mount: '/srv/guests' }] });
   t.deepEqual(
