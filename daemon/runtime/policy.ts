@@ -149,7 +149,8 @@ function buildGroup(group: GroupConfig, known: readonly KnownGuest[] = configure
     const alone = own.get(guest);
     return buildGuest(guest, alone ?? [...shared(onDevices, own), ...filesystems.map(({ id }) => id)], {
       isLive: alone !== undefined,
-      canSave: filesystems.length > 0,
+      // One that stands on its own devices does not wait for a file system, nor that one for it: no place for its memory.
+      canSave: filesystems.length > 0 && alone === undefined,
     });
   });
   return {

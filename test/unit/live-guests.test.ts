@@ -65,7 +65,11 @@ function standing(guests: string, devices: Readonly<Record<string, readonly stri
       .filter(({ kind }) => kind !== 'drbd')
       .map(({ id, needs, guest }) => [
         id,
-        [...needs, ...(guest?.migrateMs == null ? [] : ['live'])].join(' '),
+        [
+          ...needs,
+          ...(guest?.migrateMs == null ? [] : ['live']),
+          ...(guest?.saveMs == null ? [] : ['saved']),
+        ].join(' '),
       ]),
   );
 }
@@ -90,15 +94,19 @@ test('two that share a device, and one of which nothing is known, stay where eve
   });
   t.deepEqual(standing('[{ name: mail, handover: save }]', { mail: ['r0'] }, `, ${mounted}`), {
     'filesystem:/srv/guests': all,
-    'guest:mail': `${all} filesystem:/srv/guests`,
+    'guest:mail': `${all} filesystem:/srv/guests saved`,
   });
 });
 
 const mounted = 'filesystems: [{ device: /dev/drbd2, mount: /srv/guests }]';
 
-test('a file system beside it does not stand on its device either', (t) => {
+test('a file system beside it does not stand on its device either, and does not get its memory', (t) => {
   t.deepEqual(standing('[{ name: mail, handover: live }]', { mail: ['r0'] }, `, ${mounted}`), {
     'filesystem:/srv/guests': 'drbd:r1 drbd:r2',
     'guest:mail': 'drbd:r0 live',
+  });
+  t.deepEqual(standing('[{ name: mail, handover: live }]', { mail: [] }, `, ${mounted}`), {
+    'filesystem:/srv/guests': 'drbd:r0 drbd:r1 drbd:r2',
+    'guest:mail': 'drbd:r0 drbd:r1 drbd:r2 filesystem:/srv/guests saved',
   });
 });
