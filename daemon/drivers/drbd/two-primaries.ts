@@ -23,9 +23,12 @@ export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promi
   return await carryOut(context, twoPrimariesWords(true), signal);
 }
 
-/** DRBD refuses it as long as both are primary. */
+/**
+ * DRBD refuses it as long as both are primary. Of a resource that stands alone DRBD 8.4 has forgotten what was set; it looks
+ * for its peer again as its files say.
+ */
 export async function forbidTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
-  return await carryOut(context, twoPrimariesWords(false), signal);
+  return await carryOut(context, twoPrimariesWords(false), signal, ['already-standalone', 'not-up']);
 }
 
 /** What is left on, by a daemon that died in the midst of it. */
