@@ -344,7 +344,7 @@ test.serial('allow-two: only where what two primaries have lost each other holds
 test.serial(
   'forbid-two: where there is no connection, nothing is allowed any more; other refusals count',
   async (t) => {
-    const { fake, driver } = await drivenDrbd(t, { CONNECTION: 'StandAlone' });
+    const { fake, driver } = await drivenDrbd(t, { CONN: 'StandAlone' });
     const isNetOptions = '[[ "$tool $1" = "drbdadm net-options" ]]';
     await fake.override(
       `${isNetOptions} && { echo "r0: Failure: (162) Invalid configuration request" >&2; exit 10; }\n`,
