@@ -358,7 +358,7 @@ test.serial(
       `${isNetOptions} && { echo "r0: Failure: (162) Invalid configuration request" >&2; echo "additional info from kernel:" >&2; echo "unknown connection" >&2; exit 10; }\n`,
     );
     t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
-    },
+  },
 );
 
 test.serial('ensureUp: where both are primary a guest is on its way, and nothing is put back', async (t) => {
