@@ -41,6 +41,12 @@ test('of a second one made from it, name, device and port are others, too, and n
   ]);
 });
 
+test('on slow hosts an answer to a ping may take longer', (t) => {
+  const [pings, ...others] = changed(shipped, mirrorConfig({ slowHosts: true, asksBattito: true }));
+  t.is(pings, 'ping-timeout 5; => ping-timeout 30;');
+  t.deepEqual(others, setByHand);
+});
+
 test('where Battito is not installed its fencing is the only other change', (t) => {
   const [fencing, ...others] = changed(shipped, mirrorConfig());
   t.is(fencing, 'fencing resource-and-stonith; => fencing dont-care;');

@@ -54,6 +54,7 @@ const domainTimings = 'keepalive: 1s\n  warntime: 6s\n  deadtime: 15s\n  initdea
 /** Three domains on the file system and one on a device of its own, of which only the primary's libvirt has ever heard. */
 export const domainsInstallation: Installation = {
   timings: domainTimings,
+  slowHosts: true,
   guestMirrors: [guestMirror],
   guestsText: `    guests:
       - all
@@ -85,6 +86,7 @@ start: { memory-reserve: 384M }
 /** db alone, which counts more often and whose memory is worth moving. */
 export const dbInstallation: Installation = {
   timings: domainTimings,
+  slowHosts: true,
   guestMirrors: [guestMirror],
   guestsText: `    guests:
       - name: db

@@ -31,6 +31,8 @@ export interface InstalledGuest {
 export interface Installation {
   /** Of the configuration: those of the heartbeats. */
   readonly timings: string;
+  /** Its guests make the hosts slow: DRBD has to be patient, too. */
+  readonly slowHosts?: boolean;
   /** The group's, besides that of its file system. */
   readonly guestMirrors?: readonly Mirror[];
   /** Of the configuration: from the key `guests` of the group on, and what follows the groups. */
@@ -102,7 +104,8 @@ async function installAll(lab: Lab, deb: string, installation: Installation): Pr
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
   const example = await primary.run(`cat ${packagedResource}`);
   const mirrors = mirrorsOf(installation);
-  for (const mirror of mirrors) await createMirror(lab, { mirror, example, asksBattito: true });
+  const { slowHosts = false } = installation;
+  for (const mirror of mirrors) await createMirror(lab, { mirror, example, slowHosts, asksBattito: true });
   for (const { name } of mirrors) await primary.run(`drbdadm primary ${name}`);
   await primary.run(
     `mkfs.ext4 -q ${fileMirror.device} && mkdir -p ${mountPoint} && mount ${fileMirror.device} ${mountPoint}`,

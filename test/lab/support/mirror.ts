@@ -35,6 +35,8 @@ export interface MirrorOptions {
   readonly mirror?: Mirror;
   /** The shipped resource; the one of this checkout when left out. */
   readonly example?: string;
+  /** Hosts that are so slow that half a second of silence says nothing of a peer. */
+  readonly slowHosts?: boolean;
   /** False: IO goes on without an answer of Battito's, which need not be installed. */
   readonly asksBattito?: boolean;
 }
@@ -61,6 +63,7 @@ function swap(text: string, from: string, to: string, times: number): string {
 export function mirrorConfig({
   mirror = fileMirror,
   example = readFileSync(exampleFile, 'utf8'),
+  slowHosts = false,
   asksBattito = false,
 }: MirrorOptions = {}): string {
   const { name, device, backingDevice, port } = mirror;
@@ -77,7 +80,8 @@ export function mirrorConfig({
   );
   // With four blanks it is the one that stands, in the section that DRBD 8.4 wants, and not the one for DRBD 9.
   const fencing = '\n    fencing resource-and-stonith;';
-  return asksBattito ? addressed : swap(addressed, fencing, '\n    fencing dont-care;', 1);
+  const asking = asksBattito ? addressed : swap(addressed, fencing, '\n    fencing dont-care;', 1);
+  return slowHosts ? swap(asking, '\n    ping-timeout 5;', '\n    ping-timeout 30;', 1) : asking;
 }
 
 /** A mirror on blank disks: Connected, Secondary and UpToDate on both nodes when this returns. */
