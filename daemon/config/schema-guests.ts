@@ -92,7 +92,7 @@ const options = {
     .enum(['shutdown', 'save', 'live'], { error: 'shutdown, save or live' })
     .default('shutdown')
     .describe(
-      'What a handover does with the guest. shutdown: it boots again on the other node; save: its memory is saved on a file system of the group and restored there; live: it goes there while it runs, where it has DRBD devices of its own, and else as save or shutdown. save and live are only for driver libvirt.',
+      'What a handover does with the guest. shutdown: it boots again on the other node; save: its memory is saved on a file system of the group and restored there; live: it goes there while it runs, where it has DRBD devices of its own, else as save; where that fails, as shutdown. save and live are only for driver libvirt.',
     ),
   'agent-timeout': duration()
     .optional()

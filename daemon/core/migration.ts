@@ -128,12 +128,21 @@ export function mayStandBeside(state: State, group: GroupState, id: ResourceId, 
   );
 }
 
-/** Primary here only for a guest that has not come, or that has gone: nobody writes to it. */
-export function standsIdle(group: GroupState, { id, paired }: ResourceState): boolean {
-  if (!paired) return false;
-  const guest = liveGuestOn(group.policy, id);
-  const user = guest === null ? undefined : seen(group, guest.id);
-  return user !== undefined && isDown(user);
+/** The guest of a device that may be primary here only for it. */
+function awaitedOn(group: GroupState, { id, paired }: ResourceState): ResourceState | undefined {
+  const guest = paired ? liveGuestOn(group.policy, id) : null;
+  return guest === null ? undefined : seen(group, guest.id);
+}
+
+/** Primary here only for a guest that has not come, or that has gone: nobody has it open. */
+function standsIdle(group: GroupState, device: ResourceState): boolean {
+  const guest = awaitedOn(group, device);
+  return guest !== undefined && isDown(guest);
+}
+
+/** Nor has one written to it that stands still on its way. */
+export function isUnwritten(group: GroupState, device: ResourceState): boolean {
+  return standsIdle(group, device) || awaitedOn(group, device)?.status?.kind === 'incoming';
 }
 
 /** A guest that came while it ran goes on here, on this device; those that have not come wait for their data. */

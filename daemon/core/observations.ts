@@ -2,7 +2,7 @@
 
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
-import { standsIdle } from './migration.ts';
+import { isUnwritten } from './migration.ts';
 import { note } from './notes.ts';
 import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
@@ -42,7 +42,7 @@ export function seeStorage(state: State, event: EventOf<'storage-observed'>, emi
   if (group === undefined || resource === undefined) return state;
   const seen = putGroup(
     state,
-    putResource(group, observeStorage(resource, event.storage, state.now, standsIdle(group, resource))),
+    putResource(group, observeStorage(resource, event.storage, state.now, isUnwritten(group, resource))),
   );
   const status = storageAsResource(event.storage);
   return observeResource(seen, { ...event, kind: 'resource-observed', status }, emit);

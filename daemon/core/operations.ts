@@ -236,10 +236,12 @@ export function reconcile(
     const resource = current.resources.find(({ id }) => id === policy.id);
     if (resource === undefined) continue;
     const passing = migrationAction(next, current, resource, policy, wanted, facts);
+    const moving = actionFor(resource, policy, wanted, group);
+    const isWaiting = moving === 'stop' && !mayTakeDown(next, current, policy, moving);
     const action =
       passing !== undefined
         ? passing
-        : (actionFor(resource, policy, wanted, group) ?? storageAction(state, group, resource, facts));
+        : ((isWaiting ? null : moving) ?? storageAction(state, group, resource, facts));
     if (resource.operation !== null) {
       const { operation } = resource;
       const isOpposed = bringsUp(operation.action) && wanted !== 'up';

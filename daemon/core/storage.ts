@@ -4,7 +4,7 @@
 import type { Disk, OutdatingAnswer, ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
-import { standsIdle } from './migration.ts';
+import { isUnwritten } from './migration.ts';
 import type { GroupName, MonotonicMs } from './policy.ts';
 import type { ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
@@ -52,7 +52,7 @@ const shownAnewMs = 5000;
 function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
   const { storage } = resource;
   if (!resource.paired || storage?.role !== 'primary' || storage.connection === 'connected') return false;
-  return !standsIdle(group, resource);
+  return !isUnwritten(group, resource);
 }
 
 /** Two that hear each other and are connected know better than the witness did when it was asked last. */
@@ -248,6 +248,9 @@ export function storageAction(
     if (isUnasked && outdatingAnswer(state, group, facts.peerGone) !== null) return 'resume';
     return facts.verdict === 'alive' && status?.kind === 'up' && reconnects ? 'connect' : null;
   }
+  // What its guests wait for before they can end: a handover goes on with a mirror again.
+  if (phase.kind === 'stopping')
+    return facts.verdict === 'alive' && status?.kind === 'up' && reconnects ? 'connect' : null;
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';

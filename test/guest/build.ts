@@ -17,14 +17,28 @@ export interface CounterDisk {
   readonly format: 'raw' | 'qcow2';
 }
 
-/** The assembled boot sector; it counts at each of so many ticks, of 18.2 a second. Rejects with the assembler's own message. */
-export async function assembleCounter(ticksPerCount = 2): Promise<Buffer> {
+export interface CounterTraits {
+  /** It counts at each of so many ticks, of 18.2 a second. */
+  readonly ticksPerCount?: number;
+  /** So much of its memory holds something, so that it takes time to be moved; it must have one MiB more than that. */
+  readonly filledMebibytes?: number;
+}
+
+/** The assembled boot sector. Rejects with the assembler's own message. */
+export async function assembleCounter({
+  ticksPerCount = 2,
+  filledMebibytes,
+}: CounterTraits = {}): Promise<Buffer> {
   const source = path.join(import.meta.dirname, 'counter.s');
   const scratch = await mkdtemp(path.join(tmpdir(), 'battito-counter-'));
   try {
     const object = path.join(scratch, 'counter.o');
     const binary = path.join(scratch, 'counter.bin');
-    await run('as', ['--32', '--defsym', `ticks_per_count=${ticksPerCount}`, '-o', object, source]);
+    const symbols = [
+      ...['--defsym', `ticks_per_count=${ticksPerCount}`],
+      ...(filledMebibytes === undefined ? [] : ['--defsym', `filled_mebibytes=${filledMebibytes}`]),
+    ];
+    await run('as', ['--32', ...symbols, '-o', object, source]);
     await run('ld', ['-m', 'elf_i386', '-Ttext', '0x7c00', '--oformat', 'binary', '-o', binary, object]);
     const sector = await readFile(binary);
     if (sector.length !== sectorBytes) throw new Error(`counter.s gave ${sector.length} bytes, not 512`);
@@ -35,13 +49,11 @@ export async function assembleCounter(ticksPerCount = 2): Promise<Buffer> {
 }
 
 /** Makes (or replaces) a bootable 1 MiB disk whose count is 0. Raw is preferred; see {@link CounterDisk.format}. */
-export async function buildCounterDisk(options: {
-  readonly file: string;
-  readonly format?: 'raw' | 'qcow2';
-  readonly ticksPerCount?: number;
-}): Promise<CounterDisk> {
-  const { file, format = 'raw', ticksPerCount } = options;
-  const sector = await assembleCounter(ticksPerCount);
+export async function buildCounterDisk(
+  options: CounterTraits & { readonly file: string; readonly format?: 'raw' | 'qcow2' },
+): Promise<CounterDisk> {
+  const { file, format = 'raw' } = options;
+  const sector = await assembleCounter(options);
   const rawFile = `${file}.raw.tmp`;
   const handle = await open(rawFile, 'w');
   try {

@@ -6,7 +6,8 @@
 #   count N   N is on the disk: it is written first and shown afterwards
 #   fail N    the disk refused N; it tries again with the next tick
 #   stop N    the power button was pressed (ACPI); it switches itself off
-# Between two ticks the processor is halted. Needs a PC with PIIX4 power management where SeaBIOS puts it (0x600).
+# Assembled with filled_mebibytes, it first writes to every page of so much memory above the first MiB, which then takes
+# its time to be moved. Between two ticks the processor is halted. Needs a PC with PIIX4 power management where SeaBIOS puts it (0x600).
 #
 # Assemble: as --32 -o counter.o counter.s && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o counter.bin counter.o
 
@@ -63,6 +64,28 @@ fresh:
         xor eax, eax
 known:
         mov [count], eax
+
+        .ifdef filled_mebibytes
+        cli                             # A glance at protected mode: es keeps its limit of 4 GiB afterwards.
+        lgdt [table_pointer]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        mov bx, 8
+        mov es, bx
+        and al, 0xfe
+        mov cr0, eax
+        xor bx, bx
+        mov es, bx
+        sti
+        mov edi, 0x100000
+fill:
+        mov es:[edi], edi
+        add edi, 0x1000
+        cmp edi, 0x100000 * (1 + filled_mebibytes)
+        jb fill
+        .endif
+
         mov si, offset text_start
         call show
 
@@ -163,6 +186,14 @@ text_fail:
         .asciz "fail "
 text_stop:
         .asciz "stop "
+        .ifdef filled_mebibytes
+        .balign 4
+table:
+        .quad 0, 0x00cf92000000ffff     # nothing, and data: all of 4 GiB
+table_pointer:
+        .word . - table - 1
+        .long table
+        .endif
 drive:
         .byte 0
         .balign 4

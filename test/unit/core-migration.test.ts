@@ -168,6 +168,22 @@ test('without its mirror, or where DRBD does not allow it, the guest goes anothe
   t.deepEqual(refused.askedOf(mail), ['stop']);
 });
 
+test('where the cable was cut in the midst of it, the mirror is looked for again: the guest waits for it', (t) => {
+  const node = givenTo();
+  node.show(3000, { ...apart, role: 'primary', suspended: 'fencing' });
+  node.finish(4000, mail, failed);
+  node.seeOne(4010, mail, { kind: 'up' });
+  node.go(5000);
+  node.finish(5000, disk);
+  t.deepEqual(node.askedOf(mail), ['migrate', 'stop']);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two']);
+  node.show(6000, { ...apart, connection: 'standalone', role: 'primary', suspended: 'fencing' });
+  node.go(20_000);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two'], 'not at once');
+  node.go(27_000);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['connect']);
+});
+
 test('a guest that shares its device stays on one node', (t) => {
   const node = giving(livePolicy([{ id: web, kind: 'guest', needs: [disk], ...times }]));
   t.false(node.askedOf(disk).includes('allow-two'));
@@ -327,6 +343,13 @@ test('a copy that was idle beside the other one is not ahead of it once they hav
   t.is(node.resource(disk).aheadSince, null);
   t.false(node.report()?.alone);
   t.deepEqual(node.askedOf(disk).slice(-1), ['stop']);
+  const coming = standingBeside();
+  coming.seeOne(2550, mail, { kind: 'incoming' });
+  coming.show(2600, { ...apart, role: 'primary' });
+  t.is(coming.resource(disk).aheadSince, null, 'it stands still until it is let go of');
+  coming.seeOne(2700, mail, { kind: 'up' });
+  coming.go(2750);
+  t.is(coming.resource(disk).aheadSince, 2700);
   const used = standingBeside();
   used.seeOne(2550, mail, { kind: 'up' });
   used.show(2600, { ...apart, role: 'primary' });

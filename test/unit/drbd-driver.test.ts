@@ -343,6 +343,28 @@ test.serial('allow-two: only where what two primaries have lost each other holds
   t.deepEqual(await fake.calls(), [...calls, 'drbdadm net-options --protocol=C --allow-two-primaries=no r0']);
 });
 
+test.serial(
+  'forbid-two: where there is no connection, nothing is allowed any more; other refusals count',
+  async (t) => {
+    const { fake, driver } = await drivenDrbd(t, { CONN: 'StandAlone' });
+    const show = new URL('fixtures/drbd/show-8.4.txt', import.meta.url);
+    await writeFile(join(fake.directory, 'show'), await readFile(show));
+    const isNetOptions = '[[ "$tool $1" = "drbdadm net-options" ]]';
+    await fake.override(
+      `${isNetOptions} && { echo "r0: Failure: (162) Invalid configuration request" >&2; exit 10; }\n`,
+    );
+    t.is(
+      (await driver.perform('forbid-two', false, soon())).kind,
+      'failed',
+      'it could be another invalid request',
+    );
+    await fake.override(
+      `${isNetOptions} && { echo "r0: Failure: (162) Invalid configuration request" >&2; echo "additional info from kernel:" >&2; echo "unknown connection" >&2; exit 10; }\n`,
+    );
+    t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
+  },
+);
+
 test.serial('ensureUp: where both are primary a guest is on its way, and nothing is put back', async (t) => {
   const { fake, driver } = await drivenDrbd(t, { ROLE: 'Primary', PEERROLE: 'Primary' });
   const show = new URL('fixtures/drbd/show-8.4.txt', import.meta.url);

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { mirrorConfig } from '../lab/support/mirror.ts';
+import { guestMirror, mirrorConfig } from '../lab/support/mirror.ts';
 
 const shipped = readFileSync(new URL('../../config/drbd-r0.res', import.meta.url), 'utf8');
 
@@ -24,6 +24,27 @@ const setByHand = [
 
 test('of the shipped resource only disks and addresses are changed for the lab', (t) => {
   t.deepEqual(changed(shipped, mirrorConfig({ asksBattito: true })), setByHand);
+});
+
+test('of a second one made from it, name, device and port are others, too, and nothing else', (t) => {
+  const perNode = (address: string) => [
+    'device /dev/drbd0; => device /dev/drbd1;',
+    'disk /dev/vg0/guests; => disk /dev/vdc;',
+    address,
+  ];
+  t.deepEqual(changed(shipped, mirrorConfig({ mirror: guestMirror, asksBattito: true })), [
+    'resource r0 { => resource r1 {',
+    ...perNode(
+      'address 192.168.2.2:7789; # the dedicated segment => address 10.0.0.2:7790; # the dedicated segment',
+    ),
+    ...perNode('address 192.168.2.3:7789; => address 10.0.0.3:7790;'),
+  ]);
+});
+
+test('on slow hosts an answer to a ping may take longer', (t) => {
+  const [pings, ...others] = changed(shipped, mirrorConfig({ slowHosts: true, asksBattito: true }));
+  t.is(pings, 'ping-timeout 5; => ping-timeout 30;');
+  t.deepEqual(others, setByHand);
 });
 
 test('where Battito is not installed its fencing is the only other change', (t) => {

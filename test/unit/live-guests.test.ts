@@ -112,7 +112,11 @@ function standing(guests: string, devices: Readonly<Record<string, readonly stri
       .filter(({ kind }) => kind !== 'drbd')
       .map(({ id, needs, guest }) => [
         id,
-        [...needs, ...(guest?.migrateMs == null ? [] : ['live'])].join(' '),
+        [
+          ...needs,
+          ...(guest?.migrateMs == null ? [] : ['live']),
+          ...(guest?.saveMs == null ? [] : ['saved']),
+        ].join(' '),
       ]),
   );
 }
@@ -143,7 +147,7 @@ test('a file system beside it does not stand on its device, and is where its mem
   for (const handover of ['live', 'save', 'shutdown']) {
     t.deepEqual(standing(`[{ name: mail, handover: ${handover} }]`, { mail: ['r0'] }, `, ${mounted}`), {
       'filesystem:/srv/guests': 'drbd:r1 drbd:r2',
-      'guest:mail': 'drbd:r0 drbd:r1 drbd:r2 filesystem:/srv/guests live',
+      'guest:mail': 'drbd:r0 drbd:r1 drbd:r2 filesystem:/srv/guests live saved',
     });
   }
 });

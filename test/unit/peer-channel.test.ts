@@ -5,6 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, setDefaultCACertificates } from 'node:tls';
 import test from 'ava';
 import { pino } from 'pino';
@@ -219,6 +221,22 @@ test('A peer that never answers is not waited for', async (t) => {
   const limits = { answerMs: 200 };
   const { primary } = await openPair(t, { secondary: { routes }, primary: { limits } });
   t.like(await primary.channel.request('GET', '/never'), { ...failure, reason: 'timed-out' });
+});
+
+test('A tunnel lives on when the time for an answer is over', async (t) => {
+  const limits = { answerMs: 300, connectMs: 300 };
+  const { primary, secondary } = await openPair(t, { secondary: { limits }, primary: { limits } });
+  const [near, far] = duplexPair();
+  far.pipe(far);
+  secondary.channel.serve({ routes: {}, tunnels: { '/echo': async () => near } });
+  const tunnel = await primary.channel.tunnel('/echo', new AbortController().signal);
+  if (tunnel.kind !== 'open') throw new Error(tunnel.message);
+  const { stream } = tunnel;
+  await sleep(2 * (limits.answerMs + limits.connectMs));
+  stream.write('still there');
+  const [heard] = await once(stream, 'data');
+  t.is(String(heard), 'still there');
+  stream.destroy();
 });
 
 test('A peer that vanishes while it answers is an answer', async (t) => {

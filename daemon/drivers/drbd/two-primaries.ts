@@ -28,10 +28,13 @@ export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promi
   return await carryOut(context, twoPrimariesWords(true), signal);
 }
 
-/** DRBD refuses it as long as both are primary. Where it is not allowed, nothing of its options is touched. */
+/**
+ * DRBD refuses it as long as both are primary. Where it is not allowed, nothing of its options is touched; of a resource that
+ * stands alone DRBD 8.4 has forgotten what was set, and looks for its peer again as its files say.
+ */
 export async function forbidTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
   if ((await allowsTwo(context.resource, signal)) === false) return done;
-  return await carryOut(context, twoPrimariesWords(false), signal);
+  return await carryOut(context, twoPrimariesWords(false), signal, ['already-standalone', 'not-up']);
 }
 
 /** What is left on, by a daemon that died in the midst of it. Null: it cannot be told. */

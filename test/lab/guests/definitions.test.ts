@@ -30,7 +30,7 @@ labTest(
     for (const node of [primary, secondary]) {
       await cluster.lists(node, 'in step', 'printer', ({ definition }) => definition?.state === 'same');
     }
-    t.deepEqual(await cluster.defined(primary), ['dns', 'mail', 'printer', 'web']);
+    t.deepEqual(await cluster.defined(primary), ['db', 'dns', 'mail', 'printer', 'web']);
     t.deepEqual(await cluster.defined(secondary), []);
     const text = await secondary.run('battito guests');
     t.regex(text, /^printer +office +primary +defined +stored +the same on both nodes$/m);

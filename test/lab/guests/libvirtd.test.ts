@@ -1,5 +1,6 @@
 // libvirtd hangs, or is dead: what is not known is not touched, and what is dead is started.
 
+import { patience } from '../support/cluster.ts';
 import { useDomains } from '../support/domains.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
@@ -12,7 +13,7 @@ labTest(
     const cluster = await useDomains(lab);
     const watch = startStopwatch(t);
     const before = await cluster.held(primary);
-    t.is(before.guestPids.length, 3);
+    t.is(before.guestPids.length, cluster.guests.length);
     await primary.run('kill -STOP $(pidof libvirtd)');
     watch.restart('libvirtd stands still');
     await cluster.says(primary, 'its guests are unknown', ({ groups }) =>
@@ -70,7 +71,7 @@ labTest(
     await cluster.runsOn(secondary);
     watch.lap('all guests count on the survivor');
     t.is((await secondary.run('systemctl is-active libvirtd.service')).trim(), 'active');
-    t.deepEqual(await cluster.defined(secondary), ['dns', 'mail', 'web']);
+    t.deepEqual(await cluster.defined(secondary), ['db', 'dns', 'mail', 'web']);
     t.regex(await cluster.log(secondary), /libvirt is not there; its unit is started/);
   },
 );
@@ -86,13 +87,19 @@ labTest(
       await cluster.lists(secondary, 'stored', name, ({ definition }) => definition?.state === 'same');
     }
     const { guestPids } = await cluster.held(primary);
+    t.is(guestPids.length, cluster.guests.length);
     await primary.run('kill -STOP $(pidof libvirtd)');
+    // A copy that was marked as the older one, for a cable that was slow, is rightly not taken over.
+    await cluster.inStep('primary');
     await cluster.cutOff(primary);
     watch.restart('libvirtd stands still, and the host is cut off');
     await cluster.phaseIs(primary, 'frozen');
-    watch.lap('its guests are frozen');
-    const states = await primary.run(`ps -o stat= -p ${guestPids.join(',')}`);
-    t.regex(states, /^(T\S*\n){3}$/, 'stopped by a signal');
+    watch.lap('the group is');
+    // The phase comes first, then the half second that libvirt is given, then the signal.
+    const areStopped = /^(T\S*\n){4}$/;
+    const states = `ps -o stat= -p ${guestPids.join(',')}`;
+    await primary.until('its guests are stopped', states, (text) => areStopped.test(text), patience);
+    watch.lap('its guests are stopped by a signal');
     await cluster.runsOn(secondary);
     watch.lap('they count on the other node');
     await cluster.mend(primary);

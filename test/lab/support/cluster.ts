@@ -9,11 +9,12 @@ import {
   groupName,
   type Installation,
   type InstalledGuest,
+  mirrorsOf,
   mountPoint,
   resetToInstalled,
 } from './installed.ts';
 import type { Lab } from './lab.ts';
-import { mirrorDevice, mirrorIs } from './mirror.ts';
+import { type Mirror, mirrorDevice, mirrorIs } from './mirror.ts';
 import type { LabNode } from './node.ts';
 import { cardAddress, type NodeName, otherNode } from './plan.ts';
 
@@ -39,10 +40,11 @@ export async function useCluster(
   { start = true, installation = counterInstallation }: ClusterOptions = {},
 ): Promise<Cluster> {
   await resetToInstalled(lab, installation);
-  const cluster = new Cluster(lab, installation.guests);
+  const cluster = new Cluster(lab, installation);
   if (!start) return cluster;
   // DRBD first: a daemon whose device is not up yet is not willing, and the other node would take the group.
-  await lab.both((node) => node.run('drbdadm up r0 && drbdadm wait-connect r0'));
+  const up = cluster.mirrors.map(({ name }) => `drbdadm up ${name} && drbdadm wait-connect ${name}`);
+  await lab.both((node) => node.run(up.join(' && ')));
   await lab.both((node) => node.run('systemctl start battito'));
   await cluster.settled('primary');
   return cluster;
@@ -50,11 +52,19 @@ export async function useCluster(
 
 export class Cluster {
   readonly lab: Lab;
-  readonly guests: readonly InstalledGuest[];
+  readonly installation: Installation;
 
-  constructor(lab: Lab, guests: readonly InstalledGuest[]) {
+  constructor(lab: Lab, installation: Installation) {
     this.lab = lab;
-    this.guests = guests;
+    this.installation = installation;
+  }
+
+  get guests(): readonly InstalledGuest[] {
+    return this.installation.guests;
+  }
+
+  get mirrors(): readonly Mirror[] {
+    return mirrorsOf(this.installation);
   }
 
   /** By its name; the first one when that is left out. */
@@ -136,8 +146,9 @@ export class Cluster {
   }
 
   async inStep(active: NodeName): Promise<void> {
-    const roles = { connection: 'Connected', disks: 'UpToDate/UpToDate' };
-    await mirrorIs(this.lab.node(active), { ...roles, roles: 'Primary/Secondary' }, 'r0', patience.timeoutMs);
+    const inStep = { connection: 'Connected', disks: 'UpToDate/UpToDate', roles: 'Primary/Secondary' };
+    for (const { name } of this.mirrors)
+      await mirrorIs(this.lab.node(active), inStep, name, patience.timeoutMs);
   }
 
   /** Nothing of the group is here: address, role, mount, guest. */
@@ -152,16 +163,17 @@ export class Cluster {
       [
         `ip -o addr show | grep -c 'inet ${floatingAddress}/' || true`,
         `grep -c '^${mirrorDevice} ${mountPoint} ' /proc/mounts || true`,
-        `{ drbdadm role r0 2>/dev/null || echo none; } | cut -d/ -f1`,
+        `{ ${this.mirrors.map(({ name }) => `drbdadm role ${name} 2>/dev/null`).join('; ')}; } | grep -c ^Primary/ || true`,
         ...this.guests.map(({ process }) => `pgrep -d, -f '[q]emu-system.*${process}' || echo`),
       ].join('; '),
     );
-    const [address, mounted, role, ...guests] = text.split('\n');
+    const [address, mounted, primaries, ...guests] = text.split('\n');
     const pids = guests.flatMap((line) => line.split(',').filter(Boolean).map(Number));
     return {
       address: address !== '0',
       mounted: mounted !== '0',
-      primary: role === 'Primary',
+      /** Of any of the group's devices. */
+      primary: primaries !== '0',
       /** In the order of {@link guests}, when all run; two of one guest would be there too. */
       guestPids: pids,
       guestPid: pids[0],

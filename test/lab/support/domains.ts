@@ -5,15 +5,23 @@ import { type GuestRow, guestRows } from '../../../daemon/cli/guests-view.ts';
 import type { GuestDefinitions } from '../../../daemon/control/guests.ts';
 import { waitFor } from '../../support.ts';
 import { Cluster, patience, useCluster } from './cluster.ts';
-import { dnsAddress, domainsInstallation } from './installations.ts';
+import { dbInstallation, dnsAddress, domainsInstallation } from './installations.ts';
 import type { Lab } from './lab.ts';
+import { guestMirror } from './mirror.ts';
 import type { LabNode } from './node.ts';
 
-/** Three domains count on the primary; dns is ready, since somebody answers for it. */
+/** Four domains count on the primary; dns is ready, since somebody answers for it. */
 export async function useDomains(lab: Lab): Promise<Domains> {
   await answersAsDns(lab);
   const cluster = await useCluster(lab, { installation: domainsInstallation });
   return new Domains(cluster);
+}
+
+/** db alone counts on the primary, on its own device; the other node could start it. */
+export async function useDb(lab: Lab): Promise<Domains> {
+  const cluster = new Domains(await useCluster(lab, { installation: dbInstallation }));
+  await cluster.lists(lab.secondary, 'stored', 'db', ({ definition }) => definition?.state === 'same');
+  return cluster;
 }
 
 /** The client on the LAN has the address that dns is asked at: its cable decides whether dns is ready. */
@@ -24,8 +32,8 @@ async function answersAsDns(lab: Lab): Promise<void> {
 }
 
 export class Domains extends Cluster {
-  constructor({ lab, guests }: Cluster) {
-    super(lab, guests);
+  constructor({ lab, installation }: Cluster) {
+    super(lab, installation);
   }
 
   /** What `battito guests` shows, on any node. */
@@ -52,6 +60,17 @@ export class Domains extends Cluster {
   /** What libvirt itself has here, by name. */
   async defined(node: LabNode): Promise<readonly string[]> {
     return (await node.run('virsh --quiet list --all --name')).trim().split('\n').filter(Boolean).sort();
+  }
+
+  /** What libvirt itself has running, or paused, here. */
+  async present(node: LabNode): Promise<readonly string[]> {
+    return (await node.run('virsh --quiet list --name')).trim().split('\n').filter(Boolean).sort();
+  }
+
+  /** Does DRBD, as it runs, let db's device be primary on both nodes? */
+  async letsTwo(node: LabNode): Promise<boolean> {
+    const options = await node.run(`drbdsetup show ${guestMirror.name}`);
+    return /^\s*allow-two-primaries(\s+yes)?;/m.test(options);
   }
 
   /** When the QEMU of a guest was started, in clock ticks after the node's boot (proc(5)); null: there is none. */

@@ -3,7 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildCounterDisk } from '../../guest/build.ts';
+import { buildCounterDisk, type CounterTraits } from '../../guest/build.ts';
 import type { LabNode } from './node.ts';
 
 export interface GuestOptions {
@@ -12,6 +12,8 @@ export interface GuestOptions {
   readonly disk: string;
   /** Where the guest's console goes, inside the node. */
   readonly console?: string;
+  /** Who connects to it is shown the console as well, on whichever node the guest runs. */
+  readonly consolePort?: number;
 }
 
 const defaultName = 'counter';
@@ -21,8 +23,18 @@ const startTimeoutMs = 300_000;
 export const guestConsole = (name = defaultName) => `/var/log/libvirt/qemu/${name}.console`;
 
 /** A guest's definition for libvirt. Emulated, since a node has no hardware for it; a PC that the counter knows. */
-export function guestXml({ name = defaultName, disk, console = guestConsole(name) }: GuestOptions): string {
+export function guestXml({
+  name = defaultName,
+  disk,
+  console = guestConsole(name),
+  consolePort,
+}: GuestOptions): string {
   const [type, source] = disk.startsWith('/dev/') ? ['block', 'dev'] : ['file', 'file'];
+  const serial =
+    consolePort === undefined
+      ? `<serial type='file'><source path='${console}' append='on'/><target port='0'/></serial>`
+      : `<serial type='tcp'><source mode='bind' host='0.0.0.0' service='${consolePort}'/><protocol type='raw'/>` +
+        `<log file='${console}' append='on'/><target port='0'/></serial>`;
   return `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>32</memory>
@@ -40,7 +52,7 @@ export function guestXml({ name = defaultName, disk, console = guestConsole(name
       <target dev='hda' bus='ide'/>
     </disk>
     <controller type='usb' model='none'/>
-    <serial type='file'><source path='${console}' append='on'/><target port='0'/></serial>
+    ${serial}
     <memballoon model='none'/>
   </devices>
 </domain>
@@ -48,14 +60,10 @@ export function guestXml({ name = defaultName, disk, console = guestConsole(name
 }
 
 /** Writes the counting guest, at 0, onto a disk inside the node. Several of them are to count more slowly. */
-export async function writeGuestDisk(node: LabNode, disk: string, ticksPerCount?: number): Promise<void> {
+export async function writeGuestDisk(node: LabNode, disk: string, traits: CounterTraits = {}): Promise<void> {
   const file = join(node.machine.places.runFolder, `counter-${process.pid}-${node.name}.img`);
   try {
-    await buildCounterDisk({
-      file,
-      format: 'raw',
-      ...(ticksPerCount === undefined ? {} : { ticksPerCount }),
-    });
+    await buildCounterDisk({ ...traits, file, format: 'raw' });
     const inside = '/root/counter.img';
     await node.copyTo(file, inside);
     await node.run(`dd if=${inside} of=${disk} bs=64k conv=notrunc,fsync status=none && rm ${inside}`);

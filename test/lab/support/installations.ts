@@ -1,8 +1,10 @@
 // What tests begin with: one counting guest of the qemu driver; or domains of libvirt, made with libvirt's own tools on
 // one node as an administrator would.
 
-import { guestConsole, guestXml, writeGuestDisk } from './guest.ts';
-import { type Installation, mountPoint } from './installed.ts';
+import type { CounterTraits } from '../../guest/build.ts';
+import { defineGuest, guestConsole, guestXml, writeGuestDisk } from './guest.ts';
+import { type Installation, type InstalledGuest, mountPoint } from './installed.ts';
+import { guestMirror } from './mirror.ts';
 import type { LabNode } from './node.ts';
 
 const counterDisk = `${mountPoint}/counter.raw`;
@@ -32,13 +34,28 @@ export const domainDisk = (name: string) => `${mountPoint}/${name}.raw`;
 /** About one count a second: what several guests write makes an emulated host slow. */
 const domainTicks = 18;
 
-/** In the order in which they are to start: web is one of all, which nobody has named. */
-const domainNames = ['dns', 'mail', 'web'] as const;
+/** In the order in which they are to start; db has a device of its own, and nobody has named web. */
+const domainNames = ['dns', 'mail', 'db', 'web'] as const;
 
-/** Three domains on the file system, of which only the primary's libvirt has ever heard. */
+/** As a definition has it. */
+const dbDisk = `/dev/drbd/by-res/${guestMirror.name}/0`;
+/** Of the node where db runs: who connects to it is shown what db shows. */
+export const dbPort = 4000;
+
+const domain = (name: string): InstalledGuest => ({
+  name,
+  serial: guestConsole(name),
+  process: `guest=${name},`,
+});
+
+/** Four emulators on an emulated host: it is slower still. */
+const domainTimings = 'keepalive: 1s\n  warntime: 6s\n  deadtime: 15s\n  initdead: 60s';
+
+/** Three domains on the file system and one on a device of its own, of which only the primary's libvirt has ever heard. */
 export const domainsInstallation: Installation = {
-  // Four emulators on an emulated host: it is slower still.
-  timings: 'keepalive: 1s\n  warntime: 6s\n  deadtime: 15s\n  initdead: 60s',
+  timings: domainTimings,
+  slowHosts: true,
+  guestMirrors: [guestMirror],
   guestsText: `    guests:
       - all
       - name: dns
@@ -51,17 +68,39 @@ export const domainsInstallation: Installation = {
         priority: 5
         start-timeout: 5m
         handover: save
+      - name: db
+        priority: 2
+        start-timeout: 5m
+        handover: live
 start: { memory-reserve: 384M }
 `,
-  guests: domainNames.map((name) => ({
-    name,
-    serial: guestConsole(name),
-    process: `guest=${name},`,
-  })),
+  guests: domainNames.map(domain),
   async setUp(primary) {
-    for (const name of domainNames) await addDomain(primary, name);
+    for (const name of domainNames) {
+      if (name === 'db') await addDb(primary, { ticksPerCount: domainTicks });
+      else await addDomain(primary, name);
+    }
   },
 };
+
+/** db alone, which counts more often and whose memory is worth moving. */
+export const dbInstallation: Installation = {
+  timings: domainTimings,
+  slowHosts: true,
+  guestMirrors: [guestMirror],
+  guestsText: `    guests:
+      - name: db
+        start-timeout: 5m
+        handover: live
+`,
+  guests: [domain('db')],
+  setUp: (primary) => addDb(primary, { ticksPerCount: 6, filledMebibytes: 16 }),
+};
+
+async function addDb(node: LabNode, traits: CounterTraits): Promise<void> {
+  await writeGuestDisk(node, dbDisk, traits);
+  await defineGuest(node, { name: 'db', disk: dbDisk, consolePort: dbPort });
+}
 
 /** A counting guest on the group's file system, made known to the libvirt of the node where that is mounted. */
 export async function addDomain(
@@ -70,11 +109,11 @@ export async function addDomain(
   change: (xml: string) => string = (xml) => xml,
 ): Promise<void> {
   const disk = domainDisk(name);
-  await makeDisk(node, disk, domainTicks);
+  await makeDisk(node, disk, { ticksPerCount: domainTicks });
   await node.run('virsh --quiet define /dev/stdin', { input: change(guestXml({ name, disk })) });
 }
 
-async function makeDisk(node: LabNode, disk: string, ticksPerCount?: number): Promise<void> {
+async function makeDisk(node: LabNode, disk: string, traits: CounterTraits = {}): Promise<void> {
   await node.run(`truncate -s 1M ${disk}`);
-  await writeGuestDisk(node, disk, ticksPerCount);
+  await writeGuestDisk(node, disk, traits);
 }

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Lab } from './lab.ts';
-import { createMirror, mirrorDevice, mirrorIs } from './mirror.ts';
+import { createMirror, fileMirror, type Mirror, mirrorIs } from './mirror.ts';
 import type { LabNode } from './node.ts';
 import { packageFile } from './package.ts';
 import { keepState } from './saved-state.ts';
@@ -31,21 +31,33 @@ export interface InstalledGuest {
 export interface Installation {
   /** Of the configuration: those of the heartbeats. */
   readonly timings: string;
+  /** Its guests make the hosts slow: DRBD has to be patient, too. */
+  readonly slowHosts?: boolean;
+  /** The group's, besides that of its file system. */
+  readonly guestMirrors?: readonly Mirror[];
   /** Of the configuration: from the key `guests` of the group on, and what follows the groups. */
   readonly guestsText: string;
   /** All count once the group is active. */
   readonly guests: readonly InstalledGuest[];
-  /** On the primary, with the group's file system mounted: the guests' disks, and what belongs to them. */
+  /** On the primary, with the group's devices there and its file system mounted: the guests' disks, and what belongs to them. */
   setUp(primary: LabNode): Promise<void>;
 }
 
-const configText = ({ timings, guestsText }: Installation) => `cluster: office
+/** All mirrors of the group. */
+export const mirrorsOf = ({ guestMirrors = [] }: Installation): readonly Mirror[] => [
+  fileMirror,
+  ...guestMirrors,
+];
+
+const namesOf = (mirrors: readonly Mirror[]) => mirrors.map(({ name }) => name);
+
+const configText = (installation: Installation) => `cluster: office
 nodes:
   primary: { address: 192.168.1.2 }
   secondary: { address: 192.168.1.3 }
 heartbeat:
   key-file: /etc/battito/key
-  ${timings}
+  ${installation.timings}
   links:
     - { interface: eth1 }
     - { interface: eth0, mode: unicast }
@@ -55,9 +67,9 @@ groups:
   ${groupName}:
     preferred: primary
     addresses: [${floatingAddress}/24 dev eth0]
-    drbd: [r0]
-    filesystems: [{ device: ${mirrorDevice}, mount: ${mountPoint} }]
-${guestsText}`;
+    drbd: [${namesOf(mirrorsOf(installation)).join(', ')}]
+    filesystems: [{ device: ${fileMirror.device}, mount: ${mountPoint} }]
+${installation.guestsText}`;
 
 /** A host that is emulated on a busy processor may not run for longer than one that a person would wait for. */
 const patientService = '[Service]\nWatchdogSec=90s\n';
@@ -67,7 +79,14 @@ const packagedResource = '/usr/share/doc/battito/examples/drbd-r0.res';
 const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
 
 function installedStateFolder(lab: Lab, deb: string, installation: Installation): string {
-  const files = ['installed.ts', 'installations.ts', 'mirror.ts', 'guest.ts', '../../guest/counter.s'];
+  const files = [
+    'installed.ts',
+    'installations.ts',
+    'mirror.ts',
+    'guest.ts',
+    '../../guest/counter.s',
+    '../../guest/build.ts',
+  ];
   const recipe = files.map((name) => digest(readFileSync(join(import.meta.dirname, name))));
   const made = [basename(lab.savedState), digest(readFileSync(deb)), recipe, configText(installation)];
   const key = digest(JSON.stringify(made));
@@ -84,19 +103,24 @@ async function installAll(lab: Lab, deb: string, installation: Installation): Pr
   const key = await primary.run('cat /etc/battito/key');
   await lab.secondary.writeFile('/etc/battito/key', key, '0600');
   const example = await primary.run(`cat ${packagedResource}`);
-  await createMirror(lab, { example, asksBattito: true });
+  const mirrors = mirrorsOf(installation);
+  const { slowHosts = false } = installation;
+  for (const mirror of mirrors) await createMirror(lab, { mirror, example, slowHosts, asksBattito: true });
+  for (const { name } of mirrors) await primary.run(`drbdadm primary ${name}`);
   await primary.run(
-    `drbdadm primary r0 && mkfs.ext4 -q ${mirrorDevice} && mkdir -p ${mountPoint} && ` +
-      `mount ${mirrorDevice} ${mountPoint}`,
+    `mkfs.ext4 -q ${fileMirror.device} && mkdir -p ${mountPoint} && mount ${fileMirror.device} ${mountPoint}`,
   );
   await lab.secondary.run(`mkdir -p ${mountPoint}`);
   await installation.setUp(primary);
-  await primary.run(`umount ${mountPoint} && drbdadm secondary r0`);
-  await lab.both(async (node) => {
-    await mirrorIs(node, { connection: 'Connected', disks: 'UpToDate/UpToDate' });
-  });
+  await primary.run(`umount ${mountPoint}`);
+  for (const { name } of mirrors) {
+    await primary.run(`drbdadm secondary ${name}`);
+    const inStep = { connection: 'Connected', disks: 'UpToDate/UpToDate' };
+    await lab.both((node) => mirrorIs(node, inStep, name));
+  }
+  const down = mirrors.map(({ name }) => `drbdadm down ${name}`).join('; ');
   await lab.both((node) =>
-    node.run('drbdadm down r0; systemctl daemon-reload; systemctl enable --quiet battito; sync'),
+    node.run(`${down}; systemctl daemon-reload; systemctl enable --quiet battito; sync`),
   );
 }
 

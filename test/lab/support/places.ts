@@ -53,7 +53,8 @@ export function placesOf(name: string): LabPlaces {
   };
 }
 
-export const disks = ['root', 'data'] as const;
+/** Besides its system: for the mirror with the group's file system, and for one that a guest has to itself. */
+export const disks = ['root', 'data', 'guest'] as const;
 export type Disk = (typeof disks)[number];
 
 export const diskFile = (folder: string, node: NodeName, disk: Disk) => join(folder, `${node}.${disk}.qcow2`);

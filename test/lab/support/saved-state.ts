@@ -14,7 +14,7 @@ import { type Disk, diskFile, disks } from './places.ts';
 import type { NodeName } from './plan.ts';
 import { disconnect } from './remote.ts';
 
-const dataDiskSize = '256M';
+const blankSizes = { data: '256M', guest: '16M' } as const;
 
 export interface SaveOptions {
   readonly tell: (line: string) => void;
@@ -26,7 +26,7 @@ export async function savedStateFolder(image: Image, accelerator: Accelerator): 
   const version = await output(['qemu-system-x86_64', '--version']);
   const processor =
     accelerator === 'kvm' ? readFileSync('/proc/cpuinfo', 'utf8').match(/^flags.*$/m)?.[0] : '';
-  const key = JSON.stringify([version, processor, machineTraits({ image, accelerator }), dataDiskSize]);
+  const key = JSON.stringify([version, processor, machineTraits({ image, accelerator }), blankSizes]);
   return join(image.folder, `booted-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`);
 }
 
@@ -38,7 +38,7 @@ export async function makeSavedState(lab: Lab, { tell, signal }: SaveOptions): P
   );
   const { image } = lab;
   await lab.both(async (node) => {
-    await makeDisks(lab, node.name, (disk) => (disk === 'root' ? [image.root, 'raw'] : undefined));
+    await makeDisks(lab, node.name, (disk) => (disk === 'root' ? [image.root, 'raw'] : blankSizes[disk]));
     await node.beginBoot();
     await raceAbort(node.booted(), signal);
     // What the first who asks would wait for: libvirt looks at its QEMU for seconds, DRBD's module is loaded.
@@ -81,20 +81,21 @@ async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): 
 }
 
 type Backing = readonly [file: string, format: 'raw' | 'qcow2'];
+type BlankSize = (typeof blankSizes)[keyof typeof blankSizes];
 
 /** New disks for a node; its old ones are gone. */
 export async function makeDisks(
   { places }: Lab,
   node: NodeName,
-  backing: (disk: Disk) => Backing | undefined,
+  content: (disk: Disk) => Backing | BlankSize,
 ): Promise<void> {
   for (const disk of disks) {
     const file = diskFile(places.folder, node, disk);
-    const on = backing(disk);
+    const on = content(disk);
     await rm(file, { force: true });
     await output([
       ...['qemu-img', 'create', '-q', '-f', 'qcow2'],
-      ...(on === undefined ? [file, dataDiskSize] : ['-b', on[0], '-F', on[1], file]),
+      ...(typeof on === 'string' ? [file, on] : ['-b', on[0], '-F', on[1], file]),
     ]);
   }
 }

@@ -1,0 +1,135 @@
+// A guest on a DRBD device of its own goes to the other node while it runs; and what is left where that goes wrong.
+
+import type { ExecutionContext } from 'ava';
+import { patience } from '../support/cluster.ts';
+import { type Domains, useDb } from '../support/domains.ts';
+import { dbPort } from '../support/installations.ts';
+import type { Lab } from '../support/lab.ts';
+import type { LabNode } from '../support/node.ts';
+import { lookAtGuest } from '../support/onlooker.ts';
+import { startStopwatch } from '../support/stopwatch.ts';
+import { labTest } from '../support/use-lab.ts';
+
+const handoverTimeoutMs = 600_000;
+
+/** Whatever way it went: it is on the secondary alone, no count was made twice, and DRBD lets nobody in beside it. */
+async function hasMovedOnce(t: ExecutionContext, { primary, secondary }: Lab, cluster: Domains) {
+  t.deepEqual(await cluster.present(primary), []);
+  t.deepEqual(await cluster.present(secondary), ['db']);
+  t.true(await cluster.holdsNothing(primary));
+  for (const node of [primary, secondary]) t.false(await cluster.letsTwo(node), node.name);
+  const shown = [...(await cluster.shown(primary, 'db')), ...(await cluster.shown(secondary, 'db'))];
+  const counts = shown.filter(({ what }) => what === 'count').map(({ count }) => count);
+  const steps = counts.slice(1).map((count, index) => count - (counts[index] ?? 0));
+  const skipped = steps.filter((step) => step !== 1);
+  // Of what it was showing as it moved each node may have a part of the line.
+  t.true(skipped.length === 0 || (skipped.length === 1 && skipped[0] === 2), counts.join(' '));
+}
+
+/** What libvirt says of a migration that has begun. */
+const isJob = /^Job type: +(Unbounded|Bounded)/m;
+
+async function isMoving(node: LabNode): Promise<void> {
+  await node.until('it is moving', 'virsh domjobinfo db 2>&1 || true', (text) => isJob.test(text), {
+    ...patience,
+    intervalMs: 100,
+  });
+}
+
+async function toldOfIt(t: ExecutionContext, node: LabNode, cluster: Domains): Promise<void> {
+  const history = (await cluster.history(node)).map(({ message }) => message);
+  for (const message of history) t.log(message);
+  t.true(history.some((message) => /guest db could not be moved while it runs/.test(message)));
+  t.true(history.includes('stop guest:db'));
+}
+
+labTest(
+  'handover: a guest with `handover: live` goes on at the other node without a boot, and its device is primary there ' +
+    'alone afterwards',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const cluster = await useDb(lab);
+    const onlooker = lookAtGuest(t, lab, dbPort);
+    await onlooker.sees();
+    const watch = startStopwatch(t);
+    t.log((await primary.run('battito handover', { timeoutMs: handoverTimeoutMs })).trim());
+    watch.lap('handed over');
+    await cluster.settled('secondary');
+    watch.lap('it counts on the other node');
+    await onlooker.sees();
+    t.log(`the longest gap that a client saw: ${onlooker.longestGap().text}`);
+
+    await hasMovedOnce(t, lab, cluster);
+    const there = (await cluster.shown(primary, 'db')).map(({ what }) => what);
+    t.deepEqual(
+      there.filter((what) => what !== 'count'),
+      ['start'],
+      'it was never told to stop',
+    );
+    const here = (await cluster.shown(secondary, 'db')).map(({ what }) => what);
+    t.deepEqual(
+      here.filter((what) => what !== 'count'),
+      [],
+      'it did not boot',
+    );
+    const done = (await cluster.history(primary)).map(({ message }) => message);
+    t.true(done.includes('allow-two drbd:r1'), done.join('; '));
+    t.true(done.includes('migrate guest:db'), done.join('; '));
+  },
+);
+
+labTest(
+  'a live migration that is called off: the guest is shut down and starts on the other node, one copy at any time, and ' +
+    'its device is primary there alone',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const cluster = await useDb(lab);
+    const onlooker = lookAtGuest(t, lab, dbPort);
+    await onlooker.sees();
+    await primary.run('virsh --quiet migrate-setspeed db 1');
+    const watch = startStopwatch(t);
+    const moving = primary.tryRun('battito handover', { timeoutMs: handoverTimeoutMs });
+    await isMoving(primary);
+    await primary.run('virsh domjobabort db');
+    watch.lap('it was called off');
+    t.log((await moving).stdout.trim());
+    watch.lap('handed over');
+    await cluster.settled('secondary');
+    watch.lap('it counts on the other node');
+    t.log(`the longest gap that a client saw: ${onlooker.longestGap().text}`);
+
+    await hasMovedOnce(t, lab, cluster);
+    const { what, count } = (await cluster.shown(primary, 'db')).at(-1) ?? {};
+    t.deepEqual({ what, count }, { what: 'stop', count: await cluster.startedFrom(secondary, 'db') });
+    await toldOfIt(t, primary, cluster);
+  },
+);
+
+labTest(
+  'the cable between the hosts is cut in the midst of a live migration: one copy at any time; once it is mended the guest ' +
+    'is on the other node, and its device is primary there alone',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const cluster = await useDb(lab);
+    await primary.run('virsh --quiet migrate-setspeed db 1');
+    const watch = startStopwatch(t);
+    await primary.run('battito handover --no-wait');
+    await isMoving(primary);
+    await primary.cut('heartbeat');
+    watch.restart('it was cut');
+    await primary.until(
+      'the move has ended',
+      'virsh domjobinfo db 2>&1 || true',
+      (text) => !isJob.test(text),
+      patience,
+    );
+    watch.lap('the move has ended');
+    t.deepEqual(await cluster.present(secondary), [], 'nothing of it is there');
+    await primary.mend('heartbeat');
+    watch.restart('it was mended');
+    await cluster.settled('secondary');
+    watch.lap('it counts on the other node');
+    await hasMovedOnce(t, lab, cluster);
+    await toldOfIt(t, primary, cluster);
+  },
+);
