@@ -133,8 +133,8 @@ function isToWriteAlone({ phase, resources }: GroupState): boolean {
 function loneMarks(state: State): LoneMarks {
   const namesOf = (chosen: (group: GroupState) => boolean) =>
     state.groups.filter(chosen).map(({ policy }) => policy.name);
-  const alone = namesOf((group) => writesAlone(group) || isToWriteAlone(group));
-  return { alone, same: namesOf((group) => isMirrored(state, group)) };
+  const isAlone = (group: GroupState) => writesAlone(group) || isToWriteAlone(group);
+  return { alone: namesOf(isAlone), same: namesOf((group) => !isAlone(group) && isMirrored(state, group)) };
 }
 
 /** Both live, and the copies are the same by what both say. */
@@ -154,10 +154,12 @@ function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {
   if (state.now < lease.nextAt && !isNews) return state;
   const operation = state.nextOperation;
   emit({ kind: 'request-lease', operation, marks: asked, deadlineMs: witness.ttlMs / 3 });
+  // What is to be taken off may be gone, whether or not an answer comes.
+  const ownAlone = lease.ownAlone.filter((name) => !asked.same.includes(name));
   return {
     ...state,
     nextOperation: operation + 1,
-    lease: { ...lease, operation, askedAt: state.now, asked },
+    lease: { ...lease, operation, askedAt: state.now, asked, ownAlone },
   };
 }
 

@@ -14,15 +14,21 @@ import type { Checker, Context, TraceOf } from './checkers.ts';
 export function memoryUsedOnce({ report }: Context): Checker {
   const used = new Set<number>();
   const byHand = new Set<string>();
+  let hasLostDisk = false;
+  let isOlderUsed = false;
   return {
     rule: 'S8',
     action({ action }) {
       if (action.kind === 'start-by-hand') byHand.add(action.resource);
+      if (action.kind === 'disk-failure' || action.kind === 'replace-disk') hasLostDisk = true;
+      // With the disk that had the newer data gone, a person has older ones used, and the memory that is of them.
+      const accepts = action.kind === 'operator' && action.request.kind === 'accept-data';
+      isOlderUsed ||= hasLostDisk && accepts;
     },
     restored({ at, side, resource, image, sameDisk, lastingly, newest }) {
       if (!sameDisk && !byHand.has(resource))
         report('S8', at, side, `${resource} goes on from memory that its disk is no longer of`);
-      if (used.has(image) && newest)
+      if (used.has(image) && newest && !isOlderUsed)
         report('S8', at, side, `${resource} goes on from memory that was gone on from before`);
       if (lastingly) used.add(image);
       byHand.delete(resource);

@@ -239,6 +239,14 @@ export const data: readonly Defect[] = [
     variants: lease,
   },
   {
+    name: 'marks-alone-and-same',
+    what: 'the witness is told of a group that it writes alone and that its copies are the same',
+    file: 'fencing.ts',
+    find: '!isAlone(group) && isMirrored(state, group)',
+    replace: 'isMirrored(state, group)',
+    variants: lease,
+  },
+  {
     name: 'lone-writes-forgotten',
     what: 'a node that was promoted without its mirror does not say so',
     file: 'storage.ts',

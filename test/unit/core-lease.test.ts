@@ -5,7 +5,15 @@ import type { LeaseAnswer } from '../../daemon/core/events.ts';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
-import { activeReport, apart, type OneCore, oneCore, peerRun, stoppedReport } from './support/one-core.ts';
+import {
+  activeReport,
+  apart,
+  mirrored,
+  type OneCore,
+  oneCore,
+  peerRun,
+  stoppedReport,
+} from './support/one-core.ts';
 import { frozenAndHeardAgain, ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
@@ -568,6 +576,33 @@ test('that a group writes alone is told to the witness once at once, and then at
   node.go(askedAt + ttlMs + 100);
   t.is(asked(node), before + 3);
   t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, ['office']);
+});
+
+test('a group of which one copy may be ahead is not told to be the same for the other one', (t) => {
+  const policy = protectedPolicy('primary', { lease: true, disk: true });
+  const [office] = policy.groups;
+  if (office === undefined) throw new Error('there is no group');
+  const second = { id: 'drbd:r1', kind: 'drbd', needs: [], startMs: 5000, stopMs: 5000 } as const;
+  const both = { ...policy, groups: [{ ...office, resources: [...office.resources, second] }] };
+  const node = oneCore({ policy: withShop(both), record: { ...ofPrimary, alone: true } });
+  node.see(1, 'up');
+  seeShop(node, 1, 'up', 'up'); // For this one the lease is asked for.
+  const seen = { ...mirrored, role: 'primary' } as const;
+  node.feed(10, { kind: 'storage-observed', group: 'office', resource: second.id, storage: seen });
+  node.go(7000, { peer: ofPrimary, witness: held });
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks, { alone: ['office'], same: [] });
+});
+
+test('a mark that is to be taken off counts no longer, whether or not that is answered', (t) => {
+  const node = runningOwner({ lease: true });
+  node.go(3000, { witness: held });
+  node.show(3010, apart);
+  node.go(3500);
+  t.deepEqual(node.state().lease.ownAlone, ['office']);
+  node.show(3510, { ...mirrored, role: 'primary' });
+  node.go(12_000, { witness: null });
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.same, ['office']);
+  t.deepEqual(node.state().lease.ownAlone, []);
 });
 
 test('a group that is started with its mirror, or has none, is not to write alone', (t) => {
