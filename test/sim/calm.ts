@@ -155,6 +155,9 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
   const owned = ownedIn(world, policy);
   const parted = policy.resources.filter(({ id }) => sides.some((side) => partings.since(side, id) !== null));
   if (owned === 'a group runs without a generation') return isHalfMoved(world, policy, parted, partings);
+  const isSaid =
+    parted.length > 0 && parted.every(({ id }) => hasSaidParted(world, policy.name, id, partings));
+  if (owned === 'a group has no owner') return isSaid && hasNoWholeCopy(world, policy);
   if (typeof owned === 'string') return false;
   const isHeld = ({ id, needs }: ResourcePolicy) =>
     parted.some((device) => device.id === id || needs.includes(device.id));
@@ -167,6 +170,13 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
       return reason === null || isTriedAgain || (isOfIt && isHeld(resource));
     })
   );
+}
+
+/** Of one of its disks: one copy has failed, and the other one was being copied from it. */
+function hasNoWholeCopy(world: World, { resources }: GroupPolicy): boolean {
+  const isLost = ({ id }: ResourcePolicy) =>
+    sides.every((side) => ['inconsistent', 'diskless'].includes(world.storage(side, id)?.disk ?? ''));
+  return resources.some((resource) => resource.kind === 'drbd' && isLost(resource));
 }
 
 /** DRBD is told to connect again from time to time. */
