@@ -7,7 +7,7 @@ import { labTest } from '../support/use-lab.ts';
 
 labTest(
   'libvirtd of the active node hangs: an alarm, its guests are unknown and run on, nothing moves and nothing is started ' +
-    'twice; once it goes on all is well [ci]',
+    'twice; once it goes on all is well',
   async (t, lab) => {
     const { primary, secondary } = lab;
     const cluster = await useDomains(lab);

@@ -13,7 +13,7 @@ const resyncs = async (node: LabNode) =>
 
 labTest(
   'a handover and back: the guest is shut down, the mirror demoted, then promoted on the other node; ' +
-    'no resync is needed [ci]',
+    'no resync is needed',
   async (t, lab) => {
     const { primary, secondary } = lab;
     const cluster = await useCluster(lab);
