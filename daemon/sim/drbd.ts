@@ -125,6 +125,8 @@ export interface Drbd {
    * device open), or it is on the local disk and the peer's word is outstanding. `error`: not primary, or no data.
    */
   write(side: Side): 'written' | 'blocked' | 'error';
+  /** Is there a copy that can be read, its own or its peer's? Without one every read is an error. */
+  isReadable(side: Side): boolean;
   link(up: boolean): void;
   powerLoss(side: Side): void;
   /** drbdadm up. */
@@ -234,6 +236,10 @@ function write(mirror: Mirror, self: Replica): 'written' | 'blocked' | 'error' {
   return carryOut(self, otherOf(mirror, self), 1, isLive(mirror, self));
 }
 
+function isReadable(mirror: Mirror, self: Replica): boolean {
+  return self.powered && (takesWrites(self) || (isLive(mirror, self) && takesWrites(otherOf(mirror, self))));
+}
+
 function status({ options: { clock } }: Mirror, { shown, resync }: Replica): StorageStatus {
   if (shown.resync === null || resync === null) return shown;
   const share = (clock.now() - resync.startedAtMs) / resync.durationMs;
@@ -311,6 +317,7 @@ export function createDrbd(options: DrbdOptions): Drbd {
       if (self.openers === 0) self.waiting = 0;
     },
     write: (side) => write(mirror, replicas[side]),
+    isReadable: (side) => isReadable(mirror, replicas[side]),
     link: (up) => {
       setLink(mirror, up);
       flush(mirror);

@@ -34,6 +34,7 @@ function changeFilesystem(thing: Thing, action: ResourceAction): string | null {
   const { host, policy } = thing;
   if (action === 'start') {
     if (!disksOpen(thing)) return 'its device is not primary';
+    if (!isReadable(thing)) return unreadable;
     setRunning(thing, 'up');
     writeTo(thing);
     return null;
@@ -47,6 +48,7 @@ function changeFilesystem(thing: Thing, action: ResourceAction): string | null {
   return null;
 }
 
+const unreadable = 'its disk cannot be read: neither copy can be reached';
 const crashed = 'it is there already, and has crashed';
 
 function changeGuest(thing: Thing, action: ResourceAction): string | null {
@@ -57,6 +59,7 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
       if (running === 'failed') return crashed;
       if (running === 'incoming') return 'it is there already, and comes in';
       if (!disksOpen(thing)) return 'its disk cannot be opened: the device is not primary';
+      if (!isReadable(thing)) return unreadable;
       if (running === 'down') useMemory(thing, () => writeTo(thing));
       setRunning(thing, 'up');
       return null;
@@ -104,6 +107,10 @@ function tellResumed({ host: { model, side }, disks }: Thing): void {
 
 export function disksOpen({ host, disks }: Thing): boolean {
   return disks.every(({ device }) => device?.drbd.status(host.side).role === 'primary');
+}
+
+function isReadable({ host, disks }: Thing): boolean {
+  return disks.every(({ device }) => device?.drbd.isReadable(host.side) !== false);
 }
 
 /** The truth changes. */
