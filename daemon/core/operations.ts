@@ -237,7 +237,9 @@ export function reconcile(
     if (resource === undefined) continue;
     const passing = migrationAction(next, current, resource, policy, wanted, facts);
     const moving = actionFor(resource, policy, wanted, group);
-    const isWaiting = moving === 'stop' && !mayTakeDown(next, current, policy, moving);
+    const isWaiting =
+      (moving === 'stop' && !mayTakeDown(next, current, policy, moving)) ||
+      (moving === 'start' && policy.kind === 'drbd' && !mayBringUp(next, current, policy, facts));
     const action =
       passing !== undefined
         ? passing

@@ -243,14 +243,15 @@ export function storageAction(
   const { phase } = group;
   const isWanted = facts.report?.discarding === true || isReconnectDue(resource, state.now);
   const reconnects = storage.connection === 'standalone' && isWanted;
-  if (phase.kind === 'active') {
-    const isUnasked = storage.suspended === 'fencing' && outdatings.length === 0;
+  const mayConnect = facts.verdict === 'alive' && reconnects;
+  if (phase.kind === 'active' || phase.kind === 'starting') {
+    const isUnasked = phase.kind === 'active' && storage.suspended === 'fencing' && outdatings.length === 0;
     if (isUnasked && outdatingAnswer(state, group, facts.peerGone) !== null) return 'resume';
-    return facts.verdict === 'alive' && status?.kind === 'up' && reconnects ? 'connect' : null;
+    // Also one that cannot be promoted yet: it waits for what the peer wrote to it.
+    return mayConnect && (status?.kind === 'up' || status?.kind === 'down') ? 'connect' : null;
   }
   // What its guests wait for before they can end: a handover goes on with a mirror again.
-  if (phase.kind === 'stopping')
-    return facts.verdict === 'alive' && status?.kind === 'up' && reconnects ? 'connect' : null;
+  if (phase.kind === 'stopping') return mayConnect && status?.kind === 'up' ? 'connect' : null;
   const isIdle = phase.kind === 'stopped' || phase.kind === 'blocked' || phase.kind === 'claiming';
   if (!isIdle || status?.kind !== 'down' || facts.verdict !== 'alive') return null;
   const isUsable = storage.disk === 'up-to-date' || storage.disk === 'consistent';

@@ -55,4 +55,12 @@ export const migration: readonly Defect[] = [
     replace: 'guest.operation !== null || guest.failures > 0)',
     variants: anywhere,
   },
+  {
+    name: 'waits-unconnected',
+    what: 'a device that cannot be promoted yet is not connected again, so it never can be',
+    file: 'operations.ts',
+    find: "(moving === 'start' && policy.kind === 'drbd' && !mayBringUp(next, current, policy, facts));",
+    replace: 'false;',
+    variants: ['fenced-both'],
+  },
 ];

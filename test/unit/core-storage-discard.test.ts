@@ -264,6 +264,13 @@ test('whoever has the other copy, in use or not, connects it again for a peer th
   node.obey(2110);
   t.is(node.resource(disk).status?.kind, 'up', 'it stays promoted');
 
+  const unpromotable = runningOwner();
+  unpromotable.show(2010, { connection: 'standalone', role: 'secondary', disk: 'consistent' });
+  unpromotable.hear(2050, ofPrimary);
+  t.deepEqual(unpromotable.askedOf(disk), [], 'it cannot be promoted with what it has');
+  unpromotable.hear(2100, discarding);
+  t.deepEqual(unpromotable.askedOf(disk), ['connect']);
+
   const untold = runningOwner();
   untold.show(2010, { connection: 'standalone', role: 'unknown' });
   untold.hear(2100, discarding);
