@@ -184,8 +184,12 @@ function peerCannotWrite(state: State, group: GroupState): boolean {
   return (verdict.kind === 'fenced' || verdict.kind === 'dead') && leaseHasSettled(state);
 }
 
-/** DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. */
+/**
+ * DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. Without a
+ * disk of its own it would have nothing to go on with: the peer's copy is all there is.
+ */
 export function isHeldBack({ outdatings, storage }: ResourceState): boolean {
+  if (storage?.disk === 'diskless') return false;
   return outdatings.length > 0 || storage?.suspended === 'fencing';
 }
 

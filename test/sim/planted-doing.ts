@@ -255,6 +255,14 @@ export const data: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'last-copy-outdated',
+    what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
+    file: 'storage.ts',
+    find: "if (storage?.disk === 'diskless') return false;",
+    replace: 'if (storage === undefined) return false;',
+    variants: lease,
+  },
+  {
     name: 'outdated-without-proof',
     what: 'DRBD is told that the peer is out of the way although nothing is proven',
     file: 'storage.ts',

@@ -181,6 +181,15 @@ test('an owner whose DRBD waits asks the peer to mark its copy, and does so no m
   t.false(node.report()?.wantsOutdated);
 });
 
+test('an owner that has lost its own disk does not ask for it: the copy of the peer is all there is', (t) => {
+  const node = asking({ device: true });
+  t.true(node.report()?.wantsOutdated);
+  node.show(2050, { ...apart, disk: 'diskless', suspended: 'fencing' });
+  t.false(node.report()?.wantsOutdated);
+  node.go(4000, { peer: null });
+  t.deepEqual(node.ofKind('fence-peer'), [], 'nor is that a reason to power it off');
+});
+
 test('who wrote last and whose copy is only Consistent asks for it, too; with the mirror, or up to date, not', (t) => {
   const wants = (shown: Partial<StorageStatus>, writer: 'primary' | 'secondary' = 'secondary') =>
     idle(shown, { generation: 3, owner: 'secondary', writer }).report()?.wantsOutdated;
