@@ -290,6 +290,18 @@ test('a device that is not mirrored is not promoted beside the other one', (t) =
   t.false(node.askedOf(disk).some((action) => action === 'start' || action === 'allow-two'));
 });
 
+test('nor is one that it is not invited to any more, whatever DRBD still allows', (t) => {
+  const node = taking();
+  node.go(2300, { peer: { ...giver, inviting: [disk] } });
+  node.hear(2305, giver);
+  node.finish(2310, disk);
+  t.deepEqual(node.askedOf(disk).slice(-1), ['forbid-two']);
+  node.finish(2320, disk, failed);
+  node.go(9000, { peer: giver });
+  t.true(node.resource(disk).paired, 'it could not be forbidden');
+  t.false(node.askedOf(disk).includes('start'));
+});
+
 test('nor for a guest that there is no memory for', (t) => {
   const node = taking({ ...livePolicy(), guestMemoryMiB: 512 });
   node.go(9000, { peer: { ...giver, inviting: [disk] } });

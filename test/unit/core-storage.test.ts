@@ -225,12 +225,13 @@ test('a Consistent copy of who wrote last may be promoted under a lease that has
   const node = standby({ record, lease: true, shown: { ...apart, disk: 'consistent' } });
   const state = node.state();
   const held = { ...state.lease, validUntil: state.now + 1000, heldSince: state.now - 10_000 };
-  const may = (changes: Partial<State['lease']>, kind: 'dead' | 'isolated' = 'dead') => {
-    const given = { ...state, verdict: { kind }, lease: { ...held, ...changes } };
+  const may = (changes: Partial<State['lease']>, verdict: Verdict = { kind: 'dead' }) => {
+    const given = { ...state, verdict, lease: { ...held, ...changes } };
     return isPromotable(given, node.group(), node.resource(disk));
   };
   t.true(may({}));
-  t.false(may({}, 'isolated'));
+  t.true(may({}, { kind: 'fenced', by: 'lease' }));
+  t.false(may({}, { kind: 'isolated' }));
   t.false(may({ heldSince: state.now }), 'the peer may not have stopped yet');
   t.false(may({ validUntil: state.now }));
   t.false(may({ peerAlone: ['office'] }), 'the witness knows of later writes');
