@@ -5,6 +5,7 @@ import { lookup } from 'node:dns/promises';
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Draft, Given, Surroundings } from '../config/import/draft.ts';
+import { interfacePattern, isHostIPv4 } from '../config/values.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
@@ -110,6 +111,9 @@ function givenBy(args: Arguments): Given {
     if (node === undefined || address === undefined) {
       throw usageError(`--address takes NODE=ADDRESS, not "${word}"`, importCommand);
     }
+    if (!isHostIPv4(address)) {
+      throw usageError(`--address ${node}=... takes an IPv4 address, not "${address}"`, importCommand);
+    }
     if (addresses.has(node)) throw usageError(`--address ${node}=... is given twice`, importCommand);
     addresses.set(node, address);
   }
@@ -117,9 +121,13 @@ function givenBy(args: Arguments): Given {
   if (prefix !== undefined && !/^([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8])$/.test(prefix)) {
     throw usageError(`--prefix takes a number such as 24, not "${prefix}"`, importCommand);
   }
+  const name = text(args, 'interface');
+  if (name !== undefined && !interfacePattern.test(name)) {
+    throw usageError(`--interface takes the name of an interface such as eth0, not "${name}"`, importCommand);
+  }
   return {
     addresses,
-    interface: text(args, 'interface') ?? null,
+    interface: name ?? null,
     prefix: prefix === undefined ? null : Number(prefix),
   };
 }

@@ -55,7 +55,7 @@ function wholeAddress(
   const additions = [
     ...(written.interface === null ? ['the interface is an addition'] : []),
     ...(written.prefix === null ? ['the prefix length is an addition'] : []),
-    ...(written.label === null ? [] : [`without the alias :${written.label}`]),
+    ...(written.label === null ? [] : [`without the label ${written.label}`]),
   ];
   return { value: `${address}/${prefix} dev ${name}`, note: noteOf(place, additions.join(', ')) };
 }

@@ -13,7 +13,7 @@ export type ScriptMeaning =
 
 /** @param args of the script, before `start` */
 export function guestsOfScript(script: string, args: readonly string[]): ScriptMeaning {
-  const commands = script.split('\n').map((line) => line.replace(/(^|\s)#.*/, ''));
+  const commands = script.split('\n').map((line) => line.replace(/(^|\s)#.*/s, ''));
   const operands = commands.flatMap((line) =>
     [...line.matchAll(/\bvirsh\b[^;&|]*?\s(?:start|create)\s+(?:--\S+\s+)*("[^"]*"|'[^']*'|[^\s;&|]+)/g)].map(
       ([, operand = '']) => operand.replaceAll(/["']/g, ''),

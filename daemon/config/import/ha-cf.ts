@@ -58,8 +58,8 @@ const withoutEqual: Readonly<Record<string, string>> = {
 };
 
 const withEqual = [
-  'auto_failback bcast cluster crm deadtime initdead keepalive mcast nice_failback node ping ping_group respawn',
-  'stonith stonith_host ucast udp udpport warntime watchdog',
+  'auto_failback bcast cluster crm deadtime initdead keepalive mcast nice_failback node pacemaker ping respawn',
+  'ping_group stonith stonith_host ucast udp udpport warntime watchdog',
 ].flatMap((line) => line.split(' '));
 
 /** The rest of the line is a text of its own. */
@@ -70,8 +70,8 @@ export const whyNoEqual = (name: string): string | undefined =>
 
 export function parseHaCf(lines: readonly SourceLine[], problems: Problems): readonly Directive[] {
   return lines.flatMap(({ place, text: line }): Directive[] => {
-    const text = line.replace(/#.*/, '').trim();
-    const [, name, rest = ''] = /^(\S+)\s*(.*)$/.exec(text) ?? [];
+    const text = line.replace(/#.*/s, '').trim();
+    const [, name, rest = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
     if (name === undefined) return [];
     if (!withEqual.includes(name) && whyNoEqual(name) === undefined) {
       const near = nearest(name, [...withEqual, ...Object.keys(withoutEqual)]);

@@ -57,7 +57,7 @@ function logicalLines(lines: readonly SourceLine[], problems: Problems): readonl
   let goesOn = false;
   for (const { place, text } of lines) {
     const isComment = text.trimStart().startsWith('#');
-    const content = isComment ? '' : text.replace(/\s#.*/, '');
+    const content = isComment ? '' : text.replace(/\s#.*/s, '');
     const continued = content.endsWith('\\');
     const words = (continued ? content.slice(0, -1) : content)
       .split(/\s+/)

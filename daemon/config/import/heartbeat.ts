@@ -101,18 +101,21 @@ export async function importHeartbeat(
     ping: ping.addresses,
     watchdog: watchdogOf(directives, parseDuration(timings.deadtime.value) ?? 0),
     groups,
-    remarks: [...remarksOf(directives), ...ping.remarks].sort((a, b) => a.place.line - b.place.line),
+    remarks: [
+      ...keyRemark(files.auth),
+      ...[...remarksOf(directives), ...ping.remarks].sort((a, b) => a.place.line - b.place.line),
+    ],
   };
   return { ...draft, ...adviceOn(draft, files) };
 }
 
-/** With `crm` the resources are Pacemaker's and haresources is not read. */
+/** With `crm`, also called `pacemaker`, the resources are Pacemaker's and haresources is not read. */
 function checkManager(directives: readonly Directive[], problems: Problems): void {
-  const crm = directives.findLast(({ name }) => name === 'crm');
+  const crm = directives.findLast(({ name }) => name === 'crm' || name === 'pacemaker');
   if (crm === undefined || parseBoolean(crm.values.at(-1) ?? '') === false) return;
   problems.add(
     crm.place,
-    'with crm the resources are those of Pacemaker (crm configure show), and Heartbeat passes over haresources; take this line out if haresources has what is wanted',
+    `with ${crm.name} the resources are those of Pacemaker (crm configure show), and Heartbeat passes over haresources; take this line out if haresources has what is wanted`,
   );
 }
 
@@ -156,7 +159,13 @@ function watchdogOf(directives: readonly Directive[], deadtimeMs: number): Draft
   return { value: { device, timeout: `${seconds}s` }, note: noteOf(given.place) };
 }
 
-/** What stands in other lines is here: nothing is lost without a word. */
+function keyRemark(auth: AuthMethod | null): Remark[] {
+  if (auth === null) return [];
+  const { place, method } = auth;
+  return [{ place, text: `${method} ...`, why: 'its key is not taken over; battito keygen makes one' }];
+}
+
+/** Nothing is lost without a word. */
 function remarksOf(directives: readonly Directive[]): Remark[] {
   return directives.flatMap(({ name, values, place, text }): Remark[] => {
     const why = whyNoEqual(name);

@@ -10,7 +10,7 @@ import { parsePrefix, withoutAlias } from './words.ts';
 export interface VrrpInstance {
   readonly name: string;
   readonly place: Place;
-  readonly state: 'MASTER' | 'BACKUP' | null;
+  readonly state: Noted<'MASTER' | 'BACKUP'> | null;
   readonly priority: Noted<number>;
   readonly nopreempt: Noted<true> | null;
   readonly preemptDelayMs: Noted<number> | null;
@@ -25,12 +25,20 @@ export interface VrrpInstance {
   readonly authentication: { readonly method: string; readonly place: Place } | null;
 }
 
+/** What stands outside of an instance and counts in it. */
+export interface InstanceDefaults {
+  readonly interface: string | null;
+  /** For addresses without one; null: they stand alone. */
+  readonly prefix: number | null;
+}
+
 const taken = [
-  'state interface virtual_router_id priority advert_int nopreempt preempt preempt_delay track_interface unicast_src_ip',
-  'mcast_src_ip unicast_peer virtual_ipaddress virtual_ipaddress_excluded authentication',
+  'state interface priority advert_int nopreempt preempt preempt_delay track_interface unicast_src_ip',
+  'mcast_src_ip unicast_peer virtual_ipaddress virtual_ipaddress_excluded',
 ].flatMap((line) => line.split(' '));
 
-const why = (keyword: string): string => {
+/** Why a keyword of an instance, or of a group of them, has none. */
+export const whyNoEqual = (keyword: string): string => {
   if (/^(notify|smtp_alert)/.test(keyword)) {
     return 'no script is run at a change; put what it starts into a guest, or let systemd run it on both nodes';
   }
@@ -43,6 +51,8 @@ const why = (keyword: string): string => {
   }
   if (/vmac|ipvlan/.test(keyword))
     return 'an address is added to the interface itself, without a MAC of its own';
+  if (keyword === 'virtual_router_id') return "packets are told apart by the cluster's name and its key";
+  if (keyword === 'authentication') return 'its password is not taken over; battito keygen makes a key';
   if (keyword === 'dont_track_primary') return 'carrier of the interface is always watched';
   if (keyword === 'mcast_group' || keyword === 'version' || keyword === 'native_ipv6') {
     return 'heartbeats are packets of their own, not VRRP';
@@ -52,7 +62,7 @@ const why = (keyword: string): string => {
 
 export function readInstance(
   { words, place, block }: Statement,
-  defaultInterface: string | null,
+  defaults: InstanceDefaults,
   problems: Problems,
 ): VrrpInstance {
   const name = words[1] ?? '';
@@ -74,7 +84,7 @@ export function readInstance(
   const advert = number('advert_int', 1, 0.01, 255);
   const delay = last('preempt_delay') === undefined ? null : number('preempt_delay', 0, 0, 1000);
   const given = last('interface');
-  const device = given?.words[1] ?? defaultInterface;
+  const device = given?.words[1] ?? defaults.interface;
   if (device === null) problems.add(place, `vrrp_instance ${name} names no interface`);
   const own = (last('unicast_src_ip') ?? last('mcast_src_ip'))?.words[1] ?? null;
   return {
@@ -89,30 +99,30 @@ export function readInstance(
     preemptDelayMs: delay === null ? null : { value: delay.value * 1000, note: delay.note },
     advertMs: { value: Math.round(advert.value * 1000), note: advert.note },
     interface: { value: withoutAlias(device ?? ''), note: noteOf(given?.place ?? place) },
-    tracked: entriesOf(inner, 'track_interface').map(({ words: [tracked = ''], place: at }) => ({
+    tracked: entriesOf(inner, 'track_interface').map(({ words: [tracked = '', ...options], place: at }) => ({
       value: withoutAlias(tracked),
-      note: noteOf(at),
+      note: noteOf(at, options.includes('weight') ? 'its weight has no equal' : ''),
     })),
     own,
     peer: peerOf(name, inner, problems),
     addresses: ['virtual_ipaddress', 'virtual_ipaddress_excluded']
       .flatMap((keyword) => entriesOf(inner, keyword))
-      .flatMap((entry) => addressOf(entry, withoutAlias(device ?? ''), problems)),
+      .flatMap((entry) => addressOf(entry, withoutAlias(device ?? ''), defaults.prefix, problems)),
     authentication: authenticationOf(inner),
     remarks: inner
       .filter((statement) => !taken.includes(statement.words[0] ?? ''))
       .map((statement) => ({
         place: statement.place,
         text: statement.words.join(' '),
-        why: why(statement.words[0] ?? ''),
+        why: whyNoEqual(statement.words[0] ?? ''),
       })),
   };
 }
 
 function stateOf(found: Statement | undefined, problems: Problems): VrrpInstance['state'] {
   const state = found?.words[1];
-  if (state === 'MASTER' || state === 'BACKUP') return state;
   if (found === undefined) return null;
+  if (state === 'MASTER' || state === 'BACKUP') return { value: state, note: noteOf(found.place) };
   problems.add(found.place, `state takes MASTER or BACKUP, not "${state ?? ''}"`);
   return null;
 }
@@ -142,18 +152,25 @@ function peerOf(name: string, inner: readonly Statement[], problems: Problems): 
 }
 
 /** `192.168.1.1/24 brd 192.168.1.255 dev eth0 label eth0:vip`; without a prefix it is the address alone. */
-function addressOf({ words, place }: Statement, device: string, problems: Problems): FoundAddress[] {
+function addressOf(
+  { words, place }: Statement,
+  device: string,
+  prefixGiven: number | null,
+  problems: Problems,
+): FoundAddress[] {
   const [text = '', ...options] = words;
   const [address = '', mask, ...more] = text.split('/');
   const isSix = address.includes(':');
-  const prefix = mask === undefined ? (isSix ? 128 : 32) : parsePrefix(mask, isSix ? 128 : 32);
+  const bits = isSix ? 128 : 32;
+  const prefix = mask === undefined ? (prefixGiven ?? bits) : parsePrefix(mask, bits);
   if (prefix === undefined || more.length > 0) {
     problems.add(place, `expected an address such as 192.168.1.1/24, not "${text}"`);
     return [];
   }
   const dev = options[options.indexOf('dev') + 1];
   const name = options.includes('dev') && dev !== undefined ? withoutAlias(dev) : device;
-  return [{ place, written: { address, prefix, interface: name, broadcast: null, label: null } }];
+  const label = options.includes('label') ? (options[options.indexOf('label') + 1] ?? null) : null;
+  return [{ place, written: { address, prefix, interface: name, broadcast: null, label } }];
 }
 
 /** The password is nobody's business: it went over the wire in clear text. */

@@ -39,6 +39,10 @@ function tokensOf(
 ): Token[] {
   const next = 'name the configuration of keepalived, such as /etc/keepalived/keepalived.conf';
   return readSource(file, 'the configuration of keepalived', next).flatMap((line): Token[] => {
+    if (isQuoteOpen(line.text)) {
+      problems.add(line.place, 'a double quote is never closed in this line');
+      return [];
+    }
     const text = conditional(expanded(withoutComment(line.text), definitions), configId).trim();
     const definition = /^\$(\w+)=(.*)$/.exec(text);
     if (definition !== null) {
@@ -61,6 +65,9 @@ function tokensOf(
 /** A `#` or `!` inside of double quotes is none. */
 const withoutComment = (text: string) => /^(?:"[^"]*"|[^"#!])*/.exec(text)?.[0] ?? '';
 
+/** The first quote that no other one closes, and not in a comment. */
+const isQuoteOpen = (text: string) => text[withoutComment(text).length] === '"';
+
 const expanded = (text: string, definitions: ReadonlyMap<string, string>) =>
   /^\s*\$\w+=/.test(text)
     ? text
@@ -78,12 +85,19 @@ function conditional(text: string, configId: string | null): string {
 
 const unquoted = (text: string) => text.trim().replaceAll('"', '');
 
+/** A brace stands for itself, or hangs on a word; one inside of a word or of quotes, or in a password, is none. */
 function wordsOf(text: string, { place }: SourceLine): Token[] {
-  const words = [...text.matchAll(/[{}]|(?:"[^"]*"|[^\s{}"])+/g)].map(([word]): Token => {
-    const kind = word === '{' ? 'open' : word === '}' ? 'close' : 'word';
-    return { text: word.replaceAll('"', ''), place, kind };
+  const found = text.match(/(?:"[^"]*"|[^\s"])+/g) ?? [];
+  const tokens = found.flatMap((word, index): Token[] => {
+    const token = (part: string): Token => {
+      const kind = part === '{' ? 'open' : part === '}' ? 'close' : 'word';
+      return { text: part.replaceAll('"', ''), place, kind };
+    };
+    if (found[index - 1] === 'auth_pass') return [{ ...token(word), kind: 'word' }];
+    const [, before = '', middle = '', after = ''] = /^([{}]*)(.*?)([{}]*)$/.exec(word) ?? [];
+    return [...before, ...(middle === '' ? [] : [middle]), ...after].map(token);
   });
-  return words.length === 0 ? [] : [...words, { text: '', place, kind: 'end' }];
+  return tokens.length === 0 ? [] : [...tokens, { text: '', place, kind: 'end' }];
 }
 
 function parseStatements(tokens: readonly Token[], problems: Problems): readonly Statement[] {

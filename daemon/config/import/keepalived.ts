@@ -8,12 +8,11 @@ import {
   type DraftLink,
   type Given,
   type Noted,
-  noteOf,
   type Remark,
   unique,
 } from './draft.ts';
 import { wholeAddresses } from './floating.ts';
-import { readInstance, type VrrpInstance } from './keepalived-instance.ts';
+import { readInstance, type VrrpInstance, whyNoEqual } from './keepalived-instance.ts';
 import type { Statement } from './keepalived-text.ts';
 import type { Problems } from './source.ts';
 import { asName } from './words.ts';
@@ -36,15 +35,15 @@ export function importKeepalived(
   given: Given,
   problems: Problems,
 ): Draft {
-  const instances = instancesOf(statements, problems);
-  const others = peer === null ? [] : instancesOf(peer, problems);
+  const instances = instancesOf(statements, given, problems);
+  const others = peer === null ? [] : instancesOf(peer, given, problems);
   const [self = '', other = ''] = given.addresses.keys();
   const nodes = orderedNodes(given, instances);
   if (instances.length === 0) problems.add(null, `${path}: there is no vrrp_instance, so there is no group`);
   const whole = wholeAddresses(
     instances.flatMap(({ addresses }) => addresses),
     [],
-    { ...given, interface: null, prefix: given.prefix },
+    given,
     problems,
   );
   const units = unitsOf(statements, instances, problems);
@@ -85,13 +84,19 @@ export function importKeepalived(
   return { ...draft, ...adviceOn(draft, instances, peer !== null) };
 }
 
-function instancesOf(statements: readonly Statement[], problems: Problems): readonly VrrpInstance[] {
+function instancesOf(
+  statements: readonly Statement[],
+  { prefix }: Given,
+  problems: Problems,
+): readonly VrrpInstance[] {
   const defaults = statements
     .filter(({ words }) => words[0] === 'global_defs')
     .flatMap(({ block }) => block ?? []);
   const device = defaults.find(({ words }) => words[0] === 'default_interface')?.words[1] ?? null;
   const blocks = statements.filter(({ words }) => words[0] === 'vrrp_instance');
-  const instances = blocks.map((statement) => readInstance(statement, device, problems));
+  const instances = blocks.map((statement) =>
+    readInstance(statement, { interface: device, prefix }, problems),
+  );
   for (const [index, { name, place }] of instances.entries()) {
     if (instances.findIndex((instance) => instance.name === name) < index) {
       problems.add(place, `there are two instances with the name ${name}`);
@@ -143,15 +148,17 @@ function preferredOf(
   other: string,
 ): Noted<string> {
   if (instance === undefined) return { value: self, note: null };
-  const { priority, state, place } = instance;
+  const { priority, state } = instance;
   const there = others.find(({ name }) => name === instance.name);
   if (there !== undefined && there.priority.value !== priority.value) {
     const isSelf = priority.value > there.priority.value;
     const note = `${priority.note}: priority ${priority.value}, the other one's is ${there.priority.value}`;
     return { value: isSelf ? self : other, note };
   }
-  if (state !== null && (state === 'MASTER' || there?.state === 'MASTER')) {
-    return { value: state === 'MASTER' ? self : other, note: `${noteOf(place)}: state ${state}` };
+  const master = state?.value === 'MASTER' ? self : there?.state?.value === 'MASTER' ? other : null;
+  if (master !== null) {
+    const said = state?.value === 'MASTER' ? state : there?.state;
+    return { value: master, note: `${said?.note}: state MASTER` };
   }
   const note = `${priority.note}: priority ${priority.value}; the other one's is not known`;
   return { value: priority.value > 100 ? self : other, note };
@@ -210,11 +217,20 @@ function linksOf(
   return unique([...links, ...tracked], ({ interface: name, mode = 'broadcast' }) => `${name} ${mode}`);
 }
 
-function remarkOf({ words, place }: Statement): Remark[] {
+function remarkOf({ words, place, block }: Statement): Remark[] {
   const [keyword = ''] = words;
   const text = `${words.join(' ')} ...`;
   const remark = (why: string): Remark[] => [{ place, text, why }];
-  if (keyword === 'vrrp_instance' || keyword === 'vrrp_sync_group') return [];
+  if (keyword === 'vrrp_instance') return [];
+  if (keyword === 'vrrp_sync_group') {
+    return (block ?? [])
+      .filter((inner) => inner.words[0] !== 'group')
+      .map((inner) => ({
+        place: inner.place,
+        text: inner.words.join(' '),
+        why: whyNoEqual(inner.words[0] ?? ''),
+      }));
+  }
   if (keyword === 'global_defs') return remark('mail and names of keepalived; nothing of it is needed');
   if (/^vrrp_(script|track)/.test(keyword))
     return remark('a service is not watched by a group; a guest has readiness');
@@ -253,7 +269,7 @@ function adviceOn(
           ]),
       ...(alone.length > 0
         ? [
-            `${alone.map(({ value }) => value.split(' ')[0]).join(', ')}: keepalived takes an address without a prefix length as one of its own; that of the LAN is usual, such as /24.`,
+            `${alone.length === 1 ? 'One address has' : `${alone.length} addresses have`} no prefix length, standing alone as with keepalived; that of the LAN is usual: --prefix 24.`,
           ]
         : []),
       ...(links.length < 2 ? ['There is one path for heartbeats: add a second one that fails apart.'] : []),

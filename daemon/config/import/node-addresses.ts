@@ -20,6 +20,7 @@ export async function findNodeAddresses(
   surroundings: Surroundings,
   problems: Problems,
 ): Promise<readonly Noted<{ readonly name: string; readonly address: string }>[]> {
+  if (nodes.length !== 2) return []; // That is said already.
   const names = nodes.map(({ name }) => name);
   for (const name of given.addresses.keys()) {
     if (nodes.every((node) => node.name !== name && node.given !== name)) {

@@ -37,7 +37,7 @@ export async function readHeartbeat(
   const nodes = nodesOf(directives, haCfPath, problems);
   const names = nodes.map((node) => node.given);
   const resources = parseHaresources(haresources, names, problems);
-  if (resources.length === 0 && names.length === 2) {
+  if (haresources.every(({ text }) => /^\s*(#|$)/.test(text))) {
     problems.add(
       null,
       `${join(directory, 'haresources')}: there is no line of resources, so there is no group`,

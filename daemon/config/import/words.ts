@@ -28,7 +28,7 @@ export interface WrittenAddress {
   readonly interface: string | null;
   /** Given, and of no use here. */
   readonly broadcast: string | null;
-  /** What stood behind the interface, such as the `0` of `eth0:0`. */
+  /** Given, and left out: such as the label `eth0:0`. */
   readonly label: string | null;
 }
 
@@ -43,9 +43,15 @@ export function parseHeartbeatAddress(text: string): WrittenAddress | undefined 
   const broadcast = rest.find(isIPv4) ?? null;
   const names = rest.filter((part) => part !== '' && part !== broadcast);
   if (names.length > 1 || rest.length > 2) return undefined;
-  const [name = null, label = null] = names[0]?.split(':') ?? [];
+  const [name = null, alias] = names[0]?.split(':') ?? [];
   if (name !== null && !(interfacePattern.test(name) && /[a-z]/i.test(name))) return undefined;
-  return { address, prefix: prefix ?? null, interface: name, broadcast, label };
+  return {
+    address,
+    prefix: prefix ?? null,
+    interface: name,
+    broadcast,
+    label: alias === undefined ? null : `${name}:${alias}`,
+  };
 }
 
 /** `24` or `255.255.255.0`. */
