@@ -21,8 +21,8 @@ export const importCommand: Command = {
   name: 'import',
   summary: 'make a configuration of that of Heartbeat or keepalived',
   usage: [
-    'import heartbeat DIRECTORY [--address NODE=ADDRESS]... [--output FILE]',
-    'import keepalived FILE [FILE] --address NODE=ADDRESS --address NODE=ADDRESS [--output FILE]',
+    'import heartbeat DIRECTORY [OPTIONS]',
+    'import keepalived FILE [FILE] --address A=ADDRESS --address B=ADDRESS [OPTIONS]',
   ],
   description: [
     'Reads the files of another program and writes a configuration that does the same, with a comment for every line that has no equal. It is printed, or written to --output, never over another file. What is safer now, and what to look at, is told beside it.',
@@ -48,14 +48,12 @@ export const importCommand: Command = {
       meaning: 'on a node that runs Heartbeat',
     },
     {
-      command:
-        'battito import heartbeat ./ha.d --address primary=192.168.1.2 --address secondary=192.168.1.3 --interface br0',
-      meaning: 'elsewhere, from a copy',
+      command: 'battito import heartbeat ./ha.d --address a=192.168.1.2 --address b=192.168.1.3',
+      meaning: 'elsewhere, from a copy; the nodes are called a and b',
     },
     {
-      command:
-        'battito import keepalived /etc/keepalived/keepalived.conf --address lb1=192.168.1.2 --address lb2=192.168.1.3',
-      meaning: 'on lb1',
+      command: 'battito import keepalived k.conf --address a=10.0.0.2 --address b=10.0.0.3',
+      meaning: 'k.conf is the keepalived.conf of node a',
     },
   ],
   exitCodes: {
