@@ -22,7 +22,7 @@ export const importCommand: Command = {
   summary: 'make a configuration of that of Heartbeat or keepalived',
   usage: [
     'import heartbeat DIRECTORY [OPTIONS]',
-    'import keepalived FILE [FILE] --address A=ADDRESS --address B=ADDRESS [OPTIONS]',
+    'import keepalived FILE [FILE] --address A=IP --address B=IP [OPTIONS]',
   ],
   description: [
     'Reads the files of another program and writes a configuration that does the same, with a comment for every line that has no equal. It is printed, or written to --output, never over another file. What is safer now, and what to look at, is told beside it.',
@@ -48,7 +48,7 @@ export const importCommand: Command = {
       meaning: 'on a node that runs Heartbeat',
     },
     {
-      command: 'battito import heartbeat ./ha.d --address a=192.168.1.2 --address b=192.168.1.3',
+      command: 'battito import heartbeat ./ha.d --address a=10.0.0.2 --address b=10.0.0.3',
       meaning: 'elsewhere, from a copy; the nodes are called a and b',
     },
     {
