@@ -167,6 +167,8 @@ async function untilReady(context: Context, drill: BegunDrill, group: GroupView)
     const obstacle = obstacleTo(await context.client.status(), [group]);
     if (obstacle === null) return;
     const { message, next } = obstacle;
+    // What a person has set meanwhile does not end by itself.
+    if (obstacle.isDeliberate) throw new BattitoError('drill-not-ready', message, { next });
     if (signal.aborted || performance.now() - startedAt >= timeoutMs) {
       const why = signal.aborted ? 'no longer waiting' : `not ready after ${formatTook(timeoutMs)}`;
       throw new BattitoError('drill-not-ready', `${why}: ${message}`, { exitCode: exitCodes.timedOut, next });

@@ -133,9 +133,10 @@ async function cutAndReturn(context: Context, here: FencingHere, drill: BegunDri
     throw await failed(context, drill, 'alarm', `${peer} is not proven off: ${off.message}`, next);
   }
   const offMs = since(cutAt);
+  const offAt = performance.now();
   tell(`${peer} reads off after ${formatTook(offMs)}`);
   await until(context, drill, goneWithinMs, `to bring it back: battito fence on ${peer}`, () =>
-    notGoneYet(context, peer),
+    notGoneYet(context, drill, peer, offAt),
   );
   const goneMs = since(cutAt);
   tell(`${here.self} is sure that it is gone after ${formatTook(goneMs)}, and goes on with all that it runs`);
@@ -168,9 +169,21 @@ const since = (at: number) => Math.round(performance.now() - at);
  * Null: it is concluded to be gone, what runs here goes on, and nobody is switching it off any more. A daemon whose DRBD
  * holds writes back has the peer switched off by itself, which must be over before the peer is switched on.
  */
-async function notGoneYet({ client }: Context, peer: string): Promise<string | null> {
+async function notGoneYet(
+  context: Context,
+  drill: BegunDrill,
+  peer: string,
+  offAt: number,
+): Promise<string | null> {
+  const { client } = context;
   const status = await client.status();
-  const { verdict } = status;
+  const { verdict, timings } = status;
+  // Heard long after it read off: a packet that was under way does not take that long.
+  if ((verdict.silentMs ?? Infinity) + timings.deadtimeMs < since(offAt)) {
+    const message = `${peer} reads off, but is heard: the device has another host, or lies`;
+    const next = `find out what it has switched off, and: battito fence on ${peer}; then mend the device`;
+    throw await failed(context, drill, 'alarm', message, next);
+  }
   if (verdict.kind !== 'dead' && verdict.kind !== 'fenced') {
     const signs = verdict.signs.length === 0 ? '' : ` (${verdict.signs.join('; ')})`;
     return `for this node ${peer} is ${verdict.kind}${signs}`;
@@ -200,7 +213,7 @@ async function until(
   const startedAt = performance.now();
   for (;;) {
     const lack = await lacking().catch((error: unknown) => {
-      if (!(error instanceof BattitoError)) throw error;
+      if (!(error instanceof BattitoError) || error.code === 'drill-unfinished') throw error;
       return error.message; // The daemon may be away for a moment; the node's power is not to be forgotten for that.
     });
     if (lack === null) return;

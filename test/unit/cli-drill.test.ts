@@ -287,6 +287,17 @@ test.serial('a way back that is refused: where it runs and what brings it back, 
   t.regex(notes.at(-1)?.next ?? '', /battito takeover office$/);
 });
 
+test.serial('a node that was put into standby meanwhile is not waited for', async (t) => {
+  const put = status({ groups: [groupAtPeer()], self: { ...self, standby: true } });
+  const { exitCode, stderr, requests } = await battito(t, 'drill handover', { statuses: [here, there, put] });
+  t.is(exitCode, exitCodes.failed);
+  t.is(requests.length, 1);
+  t.regex(
+    stderr,
+    /did not come back to primary: primary is in standby; .*\nnext: battito standby off; .*: battito takeover office\n/,
+  );
+});
+
 test.serial('from the other node the way back is a handover, and that is what is said', async (t) => {
   const { stderr } = await battito(t, 'drill handover', {
     statuses: [there, here],
@@ -577,6 +588,21 @@ test.serial('it is not switched on while the daemon may still switch it off', as
   t.regex(stderr, /no longer waiting: the daemon is still switching secondary off/);
   t.regex(stderr, /next: to bring it back: battito fence on secondary/);
   t.deepEqual(agent.actions(), ['status', 'off', 'status']);
+});
+
+test.serial('a node that reads off and is heard: the device lies, and nobody waits for more', async (t) => {
+  const quick = { ...here, timings: { ...here.timings, deadtimeMs: 5 } };
+  const heard = { ...quick, verdict: { ...here.verdict, silentMs: 0 } };
+  const { exitCode, stderr, notes, agent } = await drillTakeover(t, 'secondary --yes', {
+    statuses: [here, here, heard],
+  });
+  t.is(exitCode, exitCodes.failed);
+  t.regex(
+    stderr,
+    /secondary reads off, but is heard: the device has another host, or lies\nnext: .*battito fence on/,
+  );
+  t.like(notes.at(-1), { severity: 'alarm', code: 'takeover-drill' });
+  t.is(agent.power(), 'off', 'a person is to see what it was');
 });
 
 test.serial('a node that does not come back is an alarm with what to look at', async (t) => {
