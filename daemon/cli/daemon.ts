@@ -27,13 +27,13 @@ export const daemonCommand: Command = {
   positionalsMax: 0,
   async run({ settings }) {
     const { runDaemon } = await import('../runtime/daemon.ts');
+    const configPath = resolve(settings.configPath);
+    const stateDir = resolve(settings.stateDir);
     const socketPath = resolve(settings.socketPath);
-    return runDaemon({
-      configPath: resolve(settings.configPath),
-      node: settings.node,
-      stateDir: resolve(settings.stateDir),
-      socketPath,
-      runDir: dirname(socketPath),
-    });
+    const { node } = settings;
+    const program = [process.execPath, ...process.execArgv, resolve(process.argv[1] ?? '')];
+    const named = ['--config', configPath, '--node', node, '--state-dir', stateDir, '--socket', socketPath];
+    const command = [...program, ...named];
+    return runDaemon({ configPath, node, stateDir, socketPath, runDir: dirname(socketPath), command });
   },
 };

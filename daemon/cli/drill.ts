@@ -1,94 +1,88 @@
-// `battito drill`: proves without harm that what is needed in an emergency would work. The result is kept in the history.
+// `battito drill`: proves in quiet times that what is needed in an emergency works. The result is kept in the history.
 
-import type { FenceDevice } from '../drivers/fence/device.ts';
-import { devicesOf, readTimeoutMs } from '../drivers/fence/fence.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
 import { usageError } from './arguments.ts';
-import type { Command, Context } from './command.ts';
-import { flag, jsonOption } from './command.ts';
-import { type FencingHere, levelsOf, readFencing, record } from './fence-devices.ts';
-import { powerText } from './fence-power.ts';
-import { printJson } from './output.ts';
-import { formatTook } from './time.ts';
+import type { Arguments, Command } from './command.ts';
+import { flag, jsonOption, text } from './command.ts';
+import { drillFence } from './drill-fence.ts';
+import { drillHandover } from './drill-handover.ts';
+import { drillTakeover } from './drill-takeover.ts';
+import { timeoutFrom } from './wait.ts';
 
 export const drillCommand: Command = {
   name: 'drill',
-  summary: 'prove without harm that fencing would work',
-  usage: ['drill fence [--json]'],
-  description: [
-    'Asks each device that can switch the other node off for its status, tells it to switch on what is on already, and reads it again. That proves the way to the device and the password. Most agents leave alone what is on already: whether the user may switch is proven by them only when the node is really switched off. Run it on both nodes, as each has the devices of the other. It needs no daemon; with one, the result is kept in the history.',
+  summary: 'prove that fencing, a handover, a takeover would work',
+  usage: [
+    'drill fence [--json]',
+    'drill handover [GROUP] [--dry-run | --timeout DURATION] [--json]',
+    'drill takeover [NODE] [--yes] [--timeout DURATION] [--json]',
   ],
-  options: { json: jsonOption },
-  examples: [{ command: 'battito drill fence', meaning: 'could this node switch the other one off?' }],
+  description: [
+    'fence harms nobody: it asks each device that can switch the other node off for its status, tells it to switch on what is on already, and reads it again. That proves the way to the device and the password. Most agents leave alone what is on already: whether the user may switch is proven by them only when the node is really switched off. Run it on both nodes, as each has the devices of the other. It needs no daemon; with one, the result is kept in the history.',
+    'handover hands GROUP, or every group one after the other, to the other node and brings it back, by the same requests as `battito handover` and `battito takeover`; guests stop and start, or move, as they are configured. It runs on either node, whichever has the group. It is refused, and nothing stops, unless both nodes are well and willing, no group is in doubt, and the mirror is in step. If the way back fails, the group stays where it runs, and the message says what brings it back.',
+    'takeover really cuts the power of the other node by its fencing devices, and gives it back: a node that holds nothing, while everything runs here, both nodes are well, and the mirror is in step. It is refused otherwise. You type the name of the node; then it has to read off, this node has to conclude that it is gone and to go on with what runs here, and the node has to come back and be ready to take over, for which it is given --timeout.',
+    'All times are printed and kept in the history. `drill:` in the configuration runs one of the first two by schedule.',
+  ],
+  options: {
+    'dry-run': {
+      type: 'boolean',
+      help: 'with handover: change nothing; check what it needs, print the commands that would run on this node',
+    },
+    timeout: {
+      type: 'string',
+      value: 'DURATION',
+      help: 'how long to wait for each way of a handover, default 120s; with takeover for the node to come back, default 10m',
+    },
+    yes: { type: 'boolean', help: 'with takeover NODE: do not ask for the name again' },
+    json: jsonOption,
+  },
+  examples: [
+    { command: 'battito drill fence', meaning: 'could this node switch the other one off?' },
+    { command: 'battito drill handover --dry-run', meaning: 'could everything go there and back now?' },
+    { command: 'battito drill handover office', meaning: 'there and back, with the times of each way' },
+    { command: 'battito drill takeover', meaning: 'cut the power of the idle node, and give it back' },
+  ],
   exitCodes: {
-    0: 'each device would do',
-    1: 'at least one would not; the message says why',
+    0: 'it works; the times are in the history',
+    1: 'refused or failed; the message says why and what to do',
+    3: 'handover: there and back, but a guest of the group was given up',
+    69: 'no daemon answers at the control socket',
+    75: 'not done in time, or interrupted; the message says how things stand',
+    77: 'not allowed: run it as root',
     78: 'the configuration is wrong, or names no fencing device',
   },
-  positionalsMax: 1,
+  positionalsMax: 2,
   async run(context, args) {
-    const [what] = args.positionals;
-    if (what !== 'fence') {
-      const message =
-        what === undefined ? 'say which drill: fence' : `there is no drill "${what}"; expected fence`;
-      throw usageError(message, drillCommand, 'battito drill fence');
+    const [what, name] = args.positionals;
+    checkOptions(args, what);
+    const json = flag(args, 'json');
+    const timeoutMs = timeoutFrom(args, drillCommand);
+    switch (what) {
+      case 'fence':
+        if (name !== undefined)
+          throw usageError(`drill fence takes no "${name}"`, drillCommand, 'battito drill fence');
+        return drillFence(context, json);
+      case 'handover':
+        return drillHandover(context, drillCommand, { name, json, timeoutMs, dry: flag(args, 'dry-run') });
+      case 'takeover':
+        return drillTakeover(context, args, drillCommand, { name, json, timeoutMs });
+      default: {
+        const all = 'fence, handover or takeover';
+        const message =
+          what === undefined ? `say which drill: ${all}` : `there is no drill "${what}"; expected ${all}`;
+        throw usageError(message, drillCommand, 'battito drill fence');
+      }
     }
-    return drillFence(context, flag(args, 'json'));
   },
 };
 
-interface Result {
-  readonly device: string;
-  readonly tookMs: number;
-  /** Null: it would do. */
-  readonly failure: string | null;
-}
-
-async function drillFence(context: Context, json: boolean): Promise<number> {
-  const here = await readFencing(context);
-  const { peer } = here;
-  const results = await context.interruptible((signal) => drillDevices(here, signal));
-  const failed = results.filter(({ failure }) => failure !== null);
-  const each = results.map(({ device, tookMs, failure }) =>
-    failure === null ? `${device} would do (${formatTook(tookMs)})` : `${device}: ${failure}`,
-  );
-  const message = `drill: ${failed.length === 0 ? `${peer} can be switched off from here` : `${peer} could not be switched off by every device`}: ${each.join('; ')}`;
-  const severity = failed.length === 0 ? 'info' : 'warning';
-  const unrecorded = await record(context, { code: 'fence-drill', severity, message });
-  if (json) {
-    printJson(context.output, { node: peer, done: failed.length === 0, devices: results });
-    return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
-  }
-  for (const line of each) context.output.line(line);
-  if (unrecorded !== null) context.output.problem(unrecorded);
-  if (failed.length > 0) {
-    throw new BattitoError('drill-failed', `${peer} could not be switched off by every device`, {
-      next: 'battito check says what is wrong with the options; mend it and run the drill again',
-    });
-  }
-  context.output.line(`${peer} can be switched off from here; now the same on ${peer}`);
-  return exitCodes.ok;
-}
-
-async function drillDevices(here: FencingHere, signal: AbortSignal): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  for (const device of devicesOf(levelsOf(here, here.peer))) {
-    const beganAtMs = performance.now();
-    const failure = await drillDevice(device, here.peer, signal);
-    results.push({ device: device.name, tookMs: Math.round(performance.now() - beganAtMs), failure });
-  }
-  return results;
-}
-
-async function drillDevice(device: FenceDevice, node: string, signal: AbortSignal): Promise<string | null> {
-  const patience = { timeoutMs: readTimeoutMs, signal };
-  const before = await device.status(patience);
-  // What is off stays off: a drill starts no host.
-  if (before.kind === 'off')
-    return `it says that ${node} is off: a drill proves something only while it is on`;
-  if (before.kind === 'unknown') return powerText(before);
-  const refusal = await device.turn('on', patience);
-  if (refusal !== null) return refusal;
-  const after = await device.status(patience);
-  return after.kind === 'on' ? null : `its power is ${powerText(after)} after it was told to be on`;
+/** An option of another drill would be passed over in silence. */
+function checkOptions(args: Arguments, what: string | undefined): void {
+  const refuse = (name: string, whose: string) => {
+    throw usageError(`--${name} goes with drill ${whose}, not with drill ${what}`, drillCommand);
+  };
+  if (flag(args, 'dry-run') && what !== undefined && what !== 'handover') refuse('dry-run', 'handover');
+  if (flag(args, 'yes') && what !== undefined && what !== 'takeover') refuse('yes', 'takeover');
+  if (text(args, 'timeout') !== undefined && what === 'fence') refuse('timeout', 'handover and takeover');
+  if (flag(args, 'dry-run') && text(args, 'timeout') !== undefined)
+    throw usageError('--dry-run waits for nothing: it does not go with --timeout', drillCommand);
 }

@@ -6,7 +6,7 @@ import type { HandoverMode } from '../core/policy.ts';
 import { exitCodes } from '../errors.ts';
 import type { Arguments, Context } from './command.ts';
 import { flag } from './command.ts';
-import { harmless, printJson } from './output.ts';
+import { harmless, type Output, printJson } from './output.ts';
 
 export const dryRunOption = {
   type: 'boolean',
@@ -30,6 +30,12 @@ export async function printPlan(
     printJson(output, plans);
     return exitCodes.ok;
   }
+  printPlans(output, plans);
+  for (const remark of remarks) output.line(harmless(`# ${remark}`));
+  return exitCodes.ok;
+}
+
+export function printPlans(output: Output, plans: readonly Plan[]): void {
   for (const { group, resource, action, remarks: why, needs, commands } of plans) {
     const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
     output.line(harmless(`# ${group}: ${action} ${resource}${after}`));
@@ -37,6 +43,4 @@ export async function printPlan(
     for (const command of commands) output.line(harmless(command));
   }
   if (plans.length === 0) output.line('# nothing to do on this node');
-  for (const remark of remarks) output.line(harmless(`# ${remark}`));
-  return exitCodes.ok;
 }

@@ -61,20 +61,23 @@ export async function turnOn(
 ): Promise<number> {
   const here = await readFencing(context);
   const node = checkNode(name, here.nodes, 'on', command);
-  const failures = await context.interruptible(async (signal) => {
-    const failed: string[] = [];
-    for (const device of devicesOf(levelsOf(here, node)).toReversed()) {
-      const failure = await switchOn(device, signal);
-      if (failure !== null) failed.push(`${device.name}: ${failure}`);
-    }
-    return failed;
-  });
+  const failures = await context.interruptible((signal) => powerOn(here, node, signal));
   if (failures.length === 0) return told(context, args, 'fence-on', `${node} is switched on`);
   const message = `${node} is not switched on by every device: ${failures.join('; ')}`;
   await record(context, { code: 'fence-on', severity: 'warning', message });
   throw new BattitoError('not-powered-on', message, {
     next: `mend the device, or press the power button of ${node}; then: battito fence status ${node}`,
   });
+}
+
+/** By all of its devices. @returns those that do not read on, each with why */
+export async function powerOn(here: FencingHere, node: string, signal: AbortSignal): Promise<string[]> {
+  const failed: string[] = [];
+  for (const device of devicesOf(levelsOf(here, node)).toReversed()) {
+    const failure = await switchOn(device, signal);
+    if (failure !== null) failed.push(`${device.name}: ${failure}`);
+  }
+  return failed;
 }
 
 /** Null: it reads on. */

@@ -40,13 +40,24 @@ const verbs: Readonly<Record<string, string>> = {
 /** One line of progress while the operator waits; null for what he knows already. */
 export function renderProgress(entry: HistoryEntry, look: Look, showGroup: boolean): string | null {
   if (entry.code === 'request-accepted' || entry.code === 'operator-said') return null;
-  const [action = '', resource, ...more] = entry.message.split(' ');
-  const verb = entry.code === 'operation-done' && more.length === 0 ? verbs[action] : undefined;
-  const said = verb === undefined || resource === undefined ? entry.message : `${resource} ${verb}`;
+  const said = doneText(entry) ?? entry.message;
   const group = showGroup && entry.group !== null ? `${entry.group}  ` : '';
   const took = entry.tookMs === null ? '' : `  ${formatTook(entry.tookMs)}`;
   const text = `  ${group}${oneLine(said)}${took}`;
   return paint(look, severityColours[entry.severity], text);
+}
+
+/** `guest:mail stopped`; null: it is no operation that is done. */
+function doneText({ code, message }: HistoryEntry): string | null {
+  const [action = '', resource, ...more] = message.split(' ');
+  const verb = code === 'operation-done' && more.length === 0 ? verbs[action] : undefined;
+  return verb === undefined || resource === undefined ? null : `${resource} ${verb}`;
+}
+
+/** A step of a move with its measured time; null: this is none. */
+export function stepOf(entry: HistoryEntry): { readonly what: string; readonly tookMs: number } | null {
+  if (entry.code !== 'operation-done' || entry.tookMs === null) return null;
+  return { what: oneLine(doneText(entry) ?? entry.message), tookMs: entry.tookMs };
 }
 
 function oneLine(text: string): string {

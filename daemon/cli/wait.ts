@@ -56,6 +56,15 @@ const tellEveryMs = 30_000;
 /** Looks in a row at a move that is stuck, after which it is given up. */
 const stuckLooksMax = 20;
 
+/** A move that is done. */
+export interface Moved {
+  readonly message: string;
+  readonly attention: string | null;
+  readonly tookMs: number;
+  /** What the history of this node has of it. */
+  readonly notes: readonly HistoryEntry[];
+}
+
 /** Asks the daemon for a move, waits until it is done, and prints the outcome. */
 export async function runMove(
   context: Context,
@@ -63,40 +72,59 @@ export async function runMove(
   command: Command,
   move: Move,
 ): Promise<number> {
-  const { client, output } = context;
+  const { output } = context;
   const json = flag(args, 'json');
   const timeoutMs = timeoutFrom(args, command);
   const { about = {} } = move;
+  const begun = await beginMove(context, move, json);
+  if (flag(args, 'no-wait')) {
+    if (json) printJson(output, { ...about, done: false, message: begun.accepted });
+    return exitCodes.ok;
+  }
+  const moved = await context.interruptible((signal) => begun.wait({ timeoutMs, signal }));
+  const { message, attention, tookMs } = moved;
+  if (json) printJson(output, { ...about, done: true, ...moved });
+  else output.line(`${message}; it took ${formatTook(tookMs)}`);
+  if (attention === null) return exitCodes.ok;
+  if (!json) output.problem(attention);
+  return exitCodes.degraded;
+}
+
+/** The daemon has accepted it. */
+export interface BegunMove {
+  readonly accepted: string;
+  /** Until it is done. `timeoutMs` undefined: by default. @throws BattitoError `move-stuck`, `not-done-in-time` */
+  wait(patience: { readonly timeoutMs: number | undefined; readonly signal: AbortSignal }): Promise<Moved>;
+}
+
+/** Asks the daemon for a move; `silent`: without telling how it goes on. */
+export async function beginMove(context: Context, move: Move, silent: boolean): Promise<BegunMove> {
+  const { client, output } = context;
   const fresh = newNotesFinder();
   fresh(await client.history(tailLimit));
   const startedAt = performance.now();
   let accepted = '';
   for (const request of move.requests) {
     accepted = await client.request(request, move.said);
-    if (!json) output.line(accepted);
-  }
-  if (flag(args, 'no-wait')) {
-    if (json) printJson(output, { ...about, done: false, message: accepted });
-    return exitCodes.ok;
+    if (!silent) output.line(accepted);
   }
   const notes: HistoryEntry[] = [];
   const tell = (entries: readonly HistoryEntry[], several: boolean) => {
     notes.push(...entries);
-    const lines = json ? [] : entries.map((entry) => renderProgress(entry, output.look(), several));
+    const lines = silent ? [] : entries.map((entry) => renderProgress(entry, output.look(), several));
     for (const line of lines) if (line !== null) output.line(line);
   };
   const tellProgress = newProgressTeller((line) => {
-    if (!json) output.line(`  ${line}`);
+    if (!silent) output.line(`  ${line}`);
   });
-  const { message, attention } = await context.interruptible((signal) =>
-    watch(context, move.judge, { startedAt, timeoutMs, signal, fresh, tell, tellProgress }),
-  );
-  const tookMs = Math.round(performance.now() - startedAt);
-  if (json) printJson(output, { ...about, done: true, message, attention, tookMs, notes });
-  else output.line(`${message}; it took ${formatTook(tookMs)}`);
-  if (attention === null) return exitCodes.ok;
-  if (!json) output.problem(attention);
-  return exitCodes.degraded;
+  return {
+    accepted,
+    async wait({ timeoutMs, signal }) {
+      const watched = { startedAt, timeoutMs, signal, fresh, tell, tellProgress };
+      const { message, attention } = await watch(context, move.judge, watched);
+      return { message, attention, tookMs: Math.round(performance.now() - startedAt), notes };
+    },
+  };
 }
 
 interface Watch {
@@ -165,7 +193,7 @@ export function checkWaitOptions(args: Arguments, command: Command): void {
     throw usageError('--no-wait does not wait: it does not go with --timeout', command);
 }
 
-function timeoutFrom(args: Arguments, command: Command): number | undefined {
+export function timeoutFrom(args: Arguments, command: Command): number | undefined {
   const given = text(args, 'timeout');
   if (given === undefined) return undefined;
   const timeoutMs = parseDuration(given);

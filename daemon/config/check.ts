@@ -36,6 +36,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkOrder(file),
     ...checkFencing(file, nodes),
     ...checkWitness(file),
+    ...checkDrill(file),
   ];
 }
 
@@ -86,6 +87,13 @@ function checkWatchdog(file: unknown): Finding[] {
   return [
     { path, message: `expected ${expected}, found ${formatDuration(timeoutMs)}${byDefault}`, expected },
   ];
+}
+
+/** Without a device there is nothing that a drill of fencing could ask. */
+function checkDrill(file: unknown): Finding[] {
+  if (at(file, 'drill', 'kind') !== 'fence' || at(file, 'fencing') !== undefined) return [];
+  const expected = 'handover, since no fencing device is configured';
+  return [{ path: ['drill', 'kind'], message: `expected ${expected}, found fence`, expected }];
 }
 
 function checkNames(path: Path, names: readonly string[], pattern: RegExp, expected: string): Finding[] {

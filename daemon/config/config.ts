@@ -150,6 +150,15 @@ export interface WatchdogConfig {
   readonly timeoutMs: number;
 }
 
+/** What is drilled by itself. */
+export interface DrillConfig {
+  /** As crontab(5) writes it; node-cron reads it, in the local time of the host. */
+  readonly schedule: string;
+  readonly kind: 'fence' | 'handover';
+  /** A group that has been where it is for less is left alone. */
+  readonly settledMs: number;
+}
+
 /** A store beside the two nodes that lends the lease. */
 export interface WitnessConfig {
   readonly kind: 'etcd';
@@ -180,6 +189,8 @@ export interface Config {
   readonly witness: WitnessConfig | null;
   /** null: none is used. */
   readonly watchdog: WatchdogConfig | null;
+  /** null: nothing is drilled by itself. */
+  readonly drill: DrillConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

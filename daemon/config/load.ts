@@ -12,6 +12,7 @@ import { guestContent, toGuests } from './guests.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
+import { toDrill } from './schema-drill.ts';
 import { toWatchdog } from './schema-watchdog.ts';
 import { toWitness } from './witness.ts';
 
@@ -85,8 +86,8 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 /** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const { cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, groups } =
-    config;
+  const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
+  const { fencing, witness, watchdog, drill } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -98,6 +99,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(watchdog !== null && { watchdog }),
     groups: groups.toSorted(byName).map(withoutNews),
     ...(witness !== null && { witness }),
+    ...(drill !== null && { drill }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -146,6 +148,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     },
     fencing: file.fencing === undefined ? null : toFencing(file.fencing),
     watchdog: toWatchdog(file.watchdog),
+    drill: toDrill(file.drill),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
   };

@@ -4,6 +4,7 @@
 // shown at once.
 
 import { z } from 'zod';
+import { drill } from './schema-drill.ts';
 import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';
 import {
@@ -209,6 +210,7 @@ export const configSchema = mapping({
   watchdog: watchdog
     .optional()
     .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
+  drill: drill.optional().describe('What is drilled by itself, and when. Default: nothing is.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

@@ -107,6 +107,8 @@ export interface GroupView {
   readonly generation: number;
   readonly preferred: string;
   readonly failback: 'manual' | 'automatic';
+  /** Could this node run it, or go on to, as far as it is concerned itself? */
+  readonly willing: boolean;
   /** Why it is in this phase: the reason in the transition table. */
   readonly reason: string;
   readonly resources: readonly ResourceView[];
@@ -247,9 +249,19 @@ export interface CommandNote {
   readonly code: (typeof commandNoteCodes)[number];
   readonly severity: Severity;
   readonly message: string;
+  /** As in a note; absent: null. */
+  readonly group?: string;
+  readonly next?: string;
+  readonly tookMs?: number;
 }
 
-export const commandNoteCodes = ['fence-on', 'fence-off', 'fence-drill'] as const;
+export const commandNoteCodes = [
+  'fence-on',
+  'fence-off',
+  'fence-drill',
+  'handover-drill',
+  'takeover-drill',
+] as const;
 
 export interface Plan {
   readonly group: string;

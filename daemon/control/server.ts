@@ -145,7 +145,7 @@ async function answer(
     case 'POST /v1/notes': {
       const noted = await readBody(request, response, noteSchema);
       if (noted === null) return;
-      source.note({ ...noted, group: null, next: null, tookMs: null });
+      source.note({ group: null, next: null, tookMs: null, ...noted });
       return send(response, 200, {});
     }
     default: {
@@ -223,6 +223,9 @@ const noteSchema: z.ZodType<CommandNote> = z.strictObject({
   code: z.enum(commandNoteCodes),
   severity: z.enum(['info', 'warning', 'alarm']),
   message: z.string().max(messageLengthMax),
+  group: z.string().exactOptional(),
+  next: z.string().max(messageLengthMax).exactOptional(),
+  tookMs: z.number().nonnegative().exactOptional(),
 });
 
 const keepSchema = z.strictObject({ uuid: z.string(), node: z.string() });

@@ -1,6 +1,7 @@
 // The core's state as the control API shows it.
 
 import type { Config } from '../config/config.ts';
+import { isEligible } from '../core/eligibility.ts';
 import { awaitedGuests } from '../core/guests.ts';
 import type { ResourceId } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
@@ -160,6 +161,7 @@ function groupView(source: ViewSource, group: GroupState): GroupView {
       'generation' in group.phase ? group.phase.generation : ledgerGroup(state.ledger, name).generation,
     preferred,
     failback,
+    willing: isEligible(state, group),
     reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
     resources: group.resources.map((resource) => resourceView(source, group, resource)),
     peer: report === null ? null : { ...report },

@@ -20,6 +20,7 @@ import { createNetworkMonitor } from '../drivers/network.ts';
 import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
+import { startDrills } from './drills.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
@@ -50,6 +51,8 @@ export interface DaemonOptions {
   readonly socketPath: string;
   /** For sockets and pid files that outlive the daemon, not the host. */
   readonly runDir: string;
+  /** The program that this is, with its options, as an argv: what a command of an operator begins with. */
+  readonly command: readonly string[];
 }
 
 /** The drivers watch by themselves; this is for what they may have missed. */
@@ -100,21 +103,23 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     guestsUpForMs: resources.guestsUpForMs(),
   });
 
+  const status = () =>
+    statusOf({
+      ...sights(),
+      ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
+      witness: safeguards.witness(),
+      counters: links.map((link) => link.counters()),
+      peerRemarks: peerRemarks.latest(),
+      safeguards: [...safeguards.attention(), ...drills.attention()],
+      gaps: gaps.view(),
+    });
+
   const ready = Promise.withResolvers<void>();
   const control = await startControlServer(
     options.socketPath,
     {
       ready: ready.promise,
-      status: () =>
-        statusOf({
-          ...sights(),
-          ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
-          witness: safeguards.witness(),
-          counters: links.map((link) => link.counters()),
-          peerRemarks: peerRemarks.latest(),
-          safeguards: safeguards.attention(),
-          gaps: gaps.view(),
-        }),
+      status,
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
       plan: async (action, name, guestsBy) => {
@@ -259,6 +264,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
+  const drills = startDrills({ config: config.drill, status, command: options.command, tell });
   ready.resolve();
 
   config.heartbeat.links.forEach((link, index) => {
@@ -318,6 +324,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   loop.stop();
   clearInterval(observing);
   releaseSignals();
+  await drills.close();
   await control.close();
   await tending.close();
   const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];

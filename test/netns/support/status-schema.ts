@@ -72,6 +72,7 @@ const groupView = z.strictObject({
   generation: z.int(),
   preferred: z.string(),
   failback: z.enum(['manual', 'automatic']),
+  willing: z.boolean(),
   reason: z.string().min(1),
   resources: z.array(resourceView),
   peer: peerGroupView.nullable(),
