@@ -70,7 +70,7 @@ const mistakes: readonly (readonly [line: string, message: string, next: string]
     'there is no "fence confrim"; expected status, on, off or confirm',
     'did you mean `battito fence confirm alpha`?',
   ],
-  ['drill', 'say which drill: fence', 'did you mean `battito drill fence`?'],
+  ['drill', 'say which drill: fence, handover or takeover', 'did you mean `battito drill fence`?'],
   ['status --dry-run', 'status has no option "--dry-run"', '`battito status --help` lists what is possible'],
   ['status -x', 'status has no option "-x"', '`battito status --help` lists what is possible'],
   ['--confg /c', 'there is no option "--confg"', 'did you mean `--config`?'],
