@@ -3,8 +3,9 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
+import { shellQuote } from '../drivers/shell.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
-import { type RunbookKind, renderRunbook, runbookDirectory, runbookKinds } from '../runbook/runbook.ts';
+import { renderRunbook, runbookDirectory, runbookKinds } from '../runbook/runbook.ts';
 import { definitionsDirectory, readDefinitionRecords } from '../runtime/definition-files.ts';
 import { chooseInUse, type DefinitionRecord } from '../runtime/definitions-merge.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
@@ -76,13 +77,11 @@ export const runbookCommand: Command = {
       output.raw(script);
     } else {
       output.line(`${file}: the runbook ${kind} of ${settings.node}`);
-      output.line(`next: sh ${shown(file, kind)} --dry-run`);
+      output.line(`next: sh ${shellQuote(file)} --dry-run`);
     }
     return exitCodes.ok;
   },
 };
-
-const shown = (file: string, kind: RunbookKind) => (/^[\w./-]+$/.test(file) ? file : `${kind}.sh`);
 
 /** Null: it cannot be read. */
 async function readStored(stateDir: string): Promise<readonly DefinitionRecord[] | null> {

@@ -73,8 +73,8 @@ promote_without_peer() {
   say "   daemon of Battito, which does not run. You have said that $peer is off."
   if ! agreed "   Let DRBD go on without asking, until the runbook return puts that back?"; then return 0; fi
   case $(head -n 1 /proc/drbd 2>/dev/null) in
-    'version: 8'*) section=disk-options ;;
-    *) section=net-options ;;
+    'version: 8'*) section='disk-options' ;;
+    *) section='net-options' ;;
   esac
   if run "drbdadm $section --fencing=dont-care $1" && run "drbdadm primary $1"; then promoted=yes; fi
 }

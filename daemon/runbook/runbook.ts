@@ -60,8 +60,8 @@ export function renderRunbook(kind: RunbookKind, options: RunbookOptions): strin
   const names = config.groups.map(({ name }) => name);
   const lines = [
     '#!/bin/sh',
-    '# shellcheck disable=SC2016',
-    '# (Command lines are words in quotes here: they are shown first, and then run.)',
+    '# shellcheck disable=SC2016,SC1003',
+    '# (Command lines are words in quotes here, quotes in them too: they are shown first, and then run.)',
     '#',
     comment(`${kind.toUpperCase()} by hand, cluster ${config.cluster}, for ${self.name} only.`),
     '#',
