@@ -85,7 +85,7 @@ case $tool in
       *) did "$@" ;;
     esac
     ;;
-  pgrep) has "process-$(printf '%s' "$2" | sed 's,.*/\(.*\)\\\.pid.*,\1,' | tr -d '\\')" ;;
+  pgrep) has "process-$(printf '%s' "$2" | sed 's,.*/\(.*\)\\\.pid.*,\1,' | tr -d '\134')" ;;
   qemu-system-x86_64)
     did "$@"
     for word in "$@"; do case $word in guest=*) touch "$HOST/process-$(printf '%s' "$word" | sed 's/guest=\([^,]*\).*/\1/')" ;; esac; done
