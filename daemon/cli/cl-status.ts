@@ -66,8 +66,6 @@ const unequal: Readonly<Record<string, string>> = {
   nodesite: 'nodes have no site here',
 };
 
-const known = ['hbstatus', ...Object.keys(questions), ...Object.keys(unequal)];
-
 export const clStatusCommand: Command = {
   name: 'cl-status',
   summary: "answer as Heartbeat's cl_status did",
@@ -107,7 +105,10 @@ export const clStatusCommand: Command = {
     }
     const ask = Object.hasOwn(questions, question) ? questions[question] : undefined;
     if (question !== 'hbstatus' && ask === undefined) {
-      const why = unequal[question] ?? `not a question; the questions are: ${known.join(', ')}`;
+      const known = ['hbstatus', ...Object.keys(questions)].join(', ');
+      const why = Object.hasOwn(unequal, question)
+        ? unequal[question]
+        : `not a question; the questions are: ${known}`;
       return refuse(context, `cl_status ${question}: ${why}`);
     }
     let status: Status;

@@ -4,7 +4,15 @@ import type { GroupConfig } from '../config/config.ts';
 import { demoteLibrary } from './drbd-library.ts';
 import { settleLibrary } from './library.ts';
 import type { RunbookParts, RunbookSource } from './runbook.ts';
-import { addressDown, call, filesystemDown, guestDown, inMountOrder, inStartOrder } from './steps.ts';
+import {
+  addressDown,
+  call,
+  filesystemDown,
+  guestDown,
+  guestNeeds,
+  inMountOrder,
+  inStartOrder,
+} from './steps.ts';
 
 export function standbyParts(source: RunbookSource): RunbookParts {
   const { config, peer, self } = source;
@@ -18,7 +26,11 @@ export function standbyParts(source: RunbookSource): RunbookParts {
       'while it runs: battito standby; or, if it is of no use: systemctl stop battito, then this script again',
     options: [],
     libraries: [settleLibrary, ...(hasDrbd ? [demoteLibrary] : [])],
-    before: [],
+    before: config.groups.flatMap((group) => {
+      const needs = guestsOf(group, source).flatMap((guest) => guestNeeds(guest, group, source));
+      if (needs.length === 0) return [];
+      return [`if ${call('wanted', group.name)}; then`, ...needs.map((line) => `  ${line}`), 'fi'];
+    }),
     question: (group) => `Shut group ${group.name} down on ${self.name}?`,
     group: (group) => groupDown(group, source),
     after: [
@@ -29,8 +41,10 @@ export function standbyParts(source: RunbookSource): RunbookParts {
   };
 }
 
+const guestsOf = (group: GroupConfig, { guests }: RunbookSource) => guests.get(group.name) ?? group.guests;
+
 function groupDown(group: GroupConfig, source: RunbookSource): readonly string[] {
-  const guests = inStartOrder(source.guests.get(group.name) ?? group.guests);
+  const guests = inStartOrder(guestsOf(group, source));
   return [
     ...group.addresses.flatMap(addressDown),
     ...guests.toReversed().flatMap((guest) => guestDown(guest, group, source)),

@@ -185,9 +185,7 @@ export function guestUp(
 
 export function guestDown(guest: GuestConfig, group: GroupConfig, source: RunbookSource): readonly string[] {
   const shell = shellOf(guest, group, source);
-  const needsSocat = guest.driver === 'qemu' ? [call('must_have_socat', guest.name, shell.isDown)] : [];
   return [
-    ...needsSocat,
     `${call('settle', `guest ${guest.name} shut down`, shell.isDown, ...shell.stop)} ||`,
     `  ${call('stop', `${guest.name} still runs`, `shut it down from within, or look: ${shell.look}`)}`,
   ];
@@ -197,3 +195,9 @@ export function guestDown(guest: GuestConfig, group: GroupConfig, source: Runboo
 export const runbookDirectory = (stateDir: string) => join(stateDir, 'runbook');
 
 export const runDirOf = (socketPath: string) => dirname(socketPath);
+
+/** What shutting it down needs, asked before anything is touched. */
+export function guestNeeds(guest: GuestConfig, group: GroupConfig, source: RunbookSource): readonly string[] {
+  if (guest.driver !== 'qemu') return [];
+  return [call('must_have_socat', guest.name, shellOf(guest, group, source).isDown)];
+}
