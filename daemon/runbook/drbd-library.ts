@@ -71,7 +71,7 @@ promote_without_peer() {
   drbdsetup show "$1" 2>/dev/null | grep -q 'fencing[[:space:]]*resource' || return 0
   say "   DRBD does not let $1 be used before its fence-peer handler has said that $peer is off. The handler asks the"
   say "   daemon of Battito, which does not run. You have said that $peer is off."
-  if ! agreed "   Let DRBD go on without asking, until the runbook return puts that back?"; then return 0; fi
+  if ! agreed "   Let DRBD go on without asking, until drbdadm adjust $1 puts that back?"; then return 0; fi
   case $(head -n 1 /proc/drbd 2>/dev/null) in
     'version: 8'*) section='disk-options' ;;
     *) section='net-options' ;;

@@ -17,7 +17,8 @@ export function returnParts(source: RunbookSource): RunbookParts {
       'waits until they are resynced, and gives DRBD the options of its files again. It stops and starts no guest.',
       `It may be interrupted at any time: the resync goes on by itself.`,
     ],
-    withDaemon: 'it connects the mirrors by itself; battito status shows how far the resync is',
+    withDaemon:
+      'it connects the mirrors by itself, and battito status shows how far the resync is; after it: drbdadm adjust for each resource, and battito check',
     options: [],
     libraries: hasDrbd ? [resyncLibrary] : [],
     before: [

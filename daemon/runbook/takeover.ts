@@ -60,6 +60,7 @@ export function takeoverParts(source: RunbookSource): RunbookParts {
       'say "   If Battito cannot run here: start $peer with systemd.mask=battito.service on its kernel command line,"',
       'say "   and run the runbook return here."',
       'say "2. Then power for $peer; its copies are resynced; battito status shows how far that is."',
+      ...(hasDrbd ? adjustHint(config.groups) : []),
       'if [ -n "$lost" ]; then exit 1; fi',
     ],
   };
@@ -98,6 +99,15 @@ const fenceHint = ({ config, peer }: RunbookSource) =>
   config.fencing?.nodes[peer.name] === undefined
     ? []
     : ['  say "Its power can be cut from here, if Battito\'s program is there: battito fence off $peer"'];
+
+/** What may have been set aside for a dead peer, now or in an earlier run. */
+function adjustHint(groups: readonly GroupConfig[]): readonly string[] {
+  const names = groups.flatMap(({ drbd }) => drbd).join(' ');
+  return [
+    `say "3. Once both copies are UpToDate, here: for r in ${names}; do drbdadm adjust \\$r; done; battito check"`,
+    'say "   DRBD then asks again before it goes on alone, as its files say. The runbook return does it, too."',
+  ];
+}
 
 function groupUp(group: GroupConfig, source: RunbookSource): readonly string[] {
   const guests = inStartOrder(source.guests.get(group.name) ?? group.guests);

@@ -205,6 +205,7 @@ test('where the fence-peer handler has no daemon to ask, DRBD goes on without it
   const yes = host.run('takeover', [], `${off}y\n`);
   t.is(yes.exitCode, 0, yes.said);
   t.true(host.ran().some((call) => call.includes('--fencing=dont-care')));
+  t.regex(yes.said, /3\. Once both copies are UpToDate, here: for r in r0; do drbdadm adjust \$r; done/);
   t.false(host.ran().flat().includes('--force'));
 });
 
