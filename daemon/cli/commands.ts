@@ -20,6 +20,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   fence: async () => (await import('./fence.ts')).fenceCommand,
   drill: async () => (await import('./drill.ts')).drillCommand,
   import: async () => (await import('./import.ts')).importCommand,
+  runbook: async () => (await import('./runbook.ts')).runbookCommand,
+  'cl-status': async () => (await import('./cl-status.ts')).clStatusCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,
   help: async () => (await import('./help.ts')).helpCommand,

@@ -1,8 +1,11 @@
 // Which groups a command means, and what it says of them.
 
 import type { GroupView, ResourceView, Status } from '../control/api.ts';
+import { exitCodes } from '../errors.ts';
 import { nearestWord, usageError } from './arguments.ts';
-import type { Command } from './command.ts';
+import type { Arguments, Command, Context } from './command.ts';
+import { flag, text } from './command.ts';
+import { printJson } from './output.ts';
 
 /**
  * The named groups, or all of them.
@@ -59,4 +62,34 @@ export function givenUpThere(status: Status, groups: readonly GroupView[]): stri
   const names = groups.filter(({ peer }) => (peer?.quarantined ?? 0) > 0).map(({ name }) => name);
   if (names.length === 0) return null;
   return `${status.peer.name} has given up a part of ${names.join(', ')}\nnext: run \`battito status\` on ${status.peer.name}`;
+}
+
+export const preferredOption = {
+  type: 'string',
+  value: 'here|there',
+  help: 'only groups that prefer this node, or the other one',
+} as const;
+
+/**
+ * With --preferred: the same arguments with those groups named; a sentence where there are none.
+ *
+ * @throws BattitoError `usage`
+ */
+export function withPreferred(args: Arguments, status: Status, command: Command): Arguments | string {
+  const side = text(args, 'preferred');
+  if (side === undefined) return args;
+  if (side !== 'here' && side !== 'there')
+    throw usageError(`--preferred is "here" or "there", not "${side}"`, command);
+  if (args.positionals.length > 0)
+    throw usageError('--preferred chooses groups, so none can be named beside it', command);
+  const { name } = side === 'here' ? status.self : status.peer;
+  const positionals = status.groups.filter(({ preferred }) => preferred === name).map((group) => group.name);
+  return positionals.length === 0 ? `no group prefers ${name}: nothing to do` : { ...args, positionals };
+}
+
+/** Says that there is nothing to do. */
+export function nothingToDo({ output }: Context, args: Arguments, message: string): number {
+  if (flag(args, 'json')) printJson(output, { done: true, message });
+  else output.line(message);
+  return exitCodes.ok;
 }

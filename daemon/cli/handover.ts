@@ -1,13 +1,20 @@
 // `battito handover`: gives groups to the other node, in order. Also judges the same for `standby`.
 
 import type { GroupView, Status } from '../control/api.ts';
-import { exitCodes } from '../errors.ts';
 import type { Command } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
-import { chooseGroups, givenUpThere, isHeldHere, listNames, sameGroups } from './groups.ts';
+import {
+  chooseGroups,
+  givenUpThere,
+  isHeldHere,
+  listNames,
+  nothingToDo,
+  preferredOption,
+  sameGroups,
+  withPreferred,
+} from './groups.ts';
 import { guestsFrom, guestsOption } from './guests-option.ts';
-import { printJson } from './output.ts';
 import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const handoverCommand: Command = {
@@ -16,13 +23,20 @@ export const handoverCommand: Command = {
   usage: [
     'handover [GROUP...] [--no-wait | --timeout DURATION]',
     'handover [GROUP...] --guests live|save|shutdown ...',
+    'handover --preferred here|there ...',
     'handover [GROUP...] --dry-run',
   ],
   description: [
     'Stops the named groups, or all that run here, and lets the other node start them; waits until they run there. It is refused, and nothing stops, when the other node could not run them.',
     'Each guest goes as its `handover` is configured, or as --guests says for this once: live, while it runs; save, with its memory; shutdown. A guest that cannot go that way goes by the next of these, and it is said which and why.',
   ],
-  options: { guests: guestsOption, 'dry-run': dryRunOption, ...waitOptions, json: jsonOption },
+  options: {
+    guests: guestsOption,
+    preferred: preferredOption,
+    'dry-run': dryRunOption,
+    ...waitOptions,
+    json: jsonOption,
+  },
   examples: [
     { command: 'battito handover', meaning: 'everything goes to the other node' },
     {
@@ -33,19 +47,19 @@ export const handoverCommand: Command = {
   ],
   exitCodes: waitExitCodes,
   positionalsMax: Number.POSITIVE_INFINITY,
-  async run(context, args) {
-    checkWaitOptions(args, handoverCommand);
-    const by = guestsFrom(args, handoverCommand);
-    const { client, output } = context;
+  async run(context, given) {
+    checkWaitOptions(given, handoverCommand);
+    const by = guestsFrom(given, handoverCommand);
+    const { client } = context;
     const status = await client.status();
+    const args = withPreferred(given, status, handoverCommand);
+    if (typeof args === 'string') return nothingToDo(context, given, args);
     const groups = chooseGroups(status, args.positionals, handoverCommand).filter(isHeldHere);
     if (flag(args, 'dry-run'))
       return printPlan(context, args, { action: 'stop', groups, ...by }, dryRunRemark(status, groups));
     if (groups.length === 0) {
       const message = await client.request({ kind: 'handover', groups: args.positionals, ...by });
-      if (flag(args, 'json')) printJson(output, { done: true, message });
-      else output.line(message);
-      return exitCodes.ok;
+      return nothingToDo(context, args, message);
     }
     return runMove(context, args, handoverCommand, {
       requests: [{ kind: 'handover', groups: args.positionals, ...by }],

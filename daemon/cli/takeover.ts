@@ -6,7 +6,7 @@ import { usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, jsonOption, texts } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
-import { chooseGroups } from './groups.ts';
+import { chooseGroups, nothingToDo, preferredOption, withPreferred } from './groups.ts';
 import { judgeRunningHere } from './running-here.ts';
 import { checkWaitOptions, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
@@ -17,6 +17,7 @@ export const takeoverCommand: Command = {
     'takeover [GROUP...] [--no-wait | --timeout DURATION]',
     'takeover [GROUP...] --force[=RESOURCE]',
     'takeover --accept-data GROUP',
+    'takeover --preferred here|there ...',
     'takeover [GROUP...] --dry-run',
   ],
   description: [
@@ -39,6 +40,7 @@ export const takeoverCommand: Command = {
       help: "start GROUP from this node's data, though the peer's may be newer",
     },
     yes: { type: 'boolean', help: 'do not ask for the name again' },
+    preferred: preferredOption,
     'dry-run': dryRunOption,
     ...waitOptions,
     json: jsonOption,
@@ -57,9 +59,11 @@ export const takeoverCommand: Command = {
   ],
   exitCodes: waitExitCodes,
   positionalsMax: Number.POSITIVE_INFINITY,
-  async run(context, args) {
-    checkWaitOptions(args, takeoverCommand);
+  async run(context, given) {
+    checkWaitOptions(given, takeoverCommand);
     const status = await context.client.status();
+    const args = withPreferred(given, status, takeoverCommand);
+    if (typeof args === 'string') return nothingToDo(context, given, args);
     checkNames(args, status);
     const named = [...args.positionals, ...texts(args, 'accept-data')];
     const groups = chooseGroups(status, named, takeoverCommand);

@@ -8,3 +8,8 @@ export function shellQuote(word: string): string {
 export function shellLine(argv: readonly string[]): string {
   return argv.map(shellQuote).join(' ');
 }
+
+/** A text as an extended regular expression, such as pgrep's, takes it literally. */
+export function asPattern(text: string): string {
+  return text.replaceAll(/[.[\]{}()*+?^$|\\]/g, '\\$&');
+}

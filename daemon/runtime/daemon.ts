@@ -38,6 +38,7 @@ import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { reload } from './reload.ts';
 import { createResources } from './resources.ts';
+import { createRunbooks } from './runbooks.ts';
 import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
@@ -156,6 +157,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }).catch(unusable);
   const about = { config, node: options.node, software: softwareVersion, definitions, logger };
   const guests = await createGuests(about).catch(closing);
+  const { node, socketPath } = options;
+  const runbooks = createRunbooks(config, { node, stateDir, socketPath, known: guests.known, logger });
+  definitions.onChange(() => runbooks.refresh());
   const libvirt = usesLibvirt(config) ? createLibvirt({ ...config.libvirt, node: self.name, logger }) : null;
   const encoder = createHeartbeatEncoder({ sender: self.name, receiver: peer.name });
   let finish: (exitCode: number) => void = () => {};
@@ -311,7 +315,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options.configPath, config, keys, logger);
-      if (reloaded !== null) guests.reload(reloaded);
+      if (reloaded === null) return;
+      guests.reload(reloaded);
+      runbooks.refresh(reloaded);
     },
     logger,
   });
@@ -327,7 +333,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   await drills.close();
   await control.close();
   await tending.close();
-  const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];
+  const open = [
+    ...links,
+    probes,
+    resources,
+    safeguards,
+    definitions,
+    runbooks,
+    ...(libvirt === null ? [] : [libvirt]),
+  ];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
   await Promise.all([journal.close(), history.close(), gaps.close()]).catch((error: unknown) => {

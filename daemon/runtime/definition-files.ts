@@ -42,6 +42,9 @@ const fileSchema = z.object({
   versions: z.array(versionSchema),
 });
 
+/** In the state directory. */
+export const definitionsDirectory = (stateDir: string) => join(stateDir, 'definitions');
+
 export interface DefinitionFiles {
   /** What was there at the beginning. */
   readonly records: readonly DefinitionRecord[];
@@ -98,6 +101,14 @@ export async function openDefinitionFiles(directory: string, logger: Logger): Pr
       }
     },
   };
+}
+
+/** As they are on the disk, for whoever only reads; what cannot be read is left out. Rejects when the directory cannot be read. */
+export async function readDefinitionRecords(directory: string): Promise<readonly DefinitionRecord[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.json')).sort();
+  const read = names.map(async (name) => recordFrom(name, await readFile(join(directory, name), 'utf8')));
+  const records = await Promise.allSettled(read);
+  return records.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
 function recordFrom(name: string, text: string): DefinitionRecord {

@@ -1,13 +1,12 @@
 // The guests' definitions on both nodes, put together: the store, the channel to the peer, and what a person may ask.
 // It decides nothing about who runs what, and nothing that fails here ends the daemon.
 
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, NodeConfig } from '../config/config.ts';
 import type { KeyRing } from '../config/key-file.ts';
 import type { GuestsSource } from '../control/guests.ts';
 import { type ChannelAddresses, createChannelAddresses } from './channel-addresses.ts';
-import { openDefinitionFiles } from './definition-files.ts';
+import { definitionsDirectory, openDefinitionFiles } from './definition-files.ts';
 import { createDefinitionStore, type DefinitionStore } from './definition-store.ts';
 import { definitionRoutes, startDefinitionsSync } from './definitions-sync.ts';
 import { definitionsView } from './definitions-view.ts';
@@ -47,7 +46,7 @@ export interface Definitions
 export async function createDefinitions(options: DefinitionsOptions): Promise<Definitions> {
   const { config, self, peer, ring, stateDir, activeNode, isPeerAlive, logger } = options;
   const { addresses = createChannelAddresses({ config, self, peer }) } = options;
-  const files = await openDefinitionFiles(join(stateDir, 'definitions'), logger);
+  const files = await openDefinitionFiles(definitionsDirectory(stateDir), logger);
   const names = { self: self.name, peer: peer.name };
   const store = createDefinitionStore({ files, ...names, activeNode, logger });
   let wake = () => {};

@@ -4,10 +4,10 @@ import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Replaces `path`: temporary file, fsync, rename, fsync of the directory. Rejects with the system's error. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.${process.pid}.new`;
   try {
-    const file = await open(temporary, 'w', 0o600);
+    const file = await open(temporary, 'w', mode);
     try {
       await file.writeFile(text);
       await file.sync();

@@ -7,9 +7,9 @@ import type { ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type DefinitionSource } from '../drivers/libvirt/libvirt.ts';
 import type { Passage } from '../drivers/libvirt/migrate.ts';
+import { agentCommand, agentWords } from '../drivers/libvirt/shell.ts';
 import { createQemuDriver } from '../drivers/qemu/qemu.ts';
 import { createReadinessProbe, type ReadinessProbe } from '../drivers/readiness/readiness.ts';
-import { shellLine } from '../drivers/shell.ts';
 import type { DefinitionStore } from './definition-store.ts';
 
 export interface GuestDriver extends ResourceDriver {
@@ -75,10 +75,10 @@ export function createGuestProbe(
 }
 
 function agentOf({ name }: LibvirtGuestConfig, libvirt: Libvirt) {
-  const words = ['qemu-agent-command', '--domain', name, '{"execute":"guest-ping"}'];
+  const words = agentWords(name);
   return {
     agent: async (signal: AbortSignal) =>
       (await libvirt.run(words, { timeoutMs: agentTimeoutMs, signal })).kind === 'done',
-    agentCommand: shellLine(['virsh', '-c', libvirt.uri, ...words]),
+    agentCommand: agentCommand(name, libvirt.uri),
   };
 }

@@ -25,6 +25,9 @@ export interface FilesSource {
   readonly epoch: number;
 }
 
+/** What old hands type, and the script that it is. */
+const heartbeatNames = { hb_takeover: 'takeover', hb_standby: 'standby', cl_status: 'status' };
+
 const documents = 'usr/share/doc/battito';
 
 export async function packageFiles(source: FilesSource): Promise<PackageFile[]> {
@@ -39,6 +42,11 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
   const configManual = renderConfigManual(configJsonSchema(), example, heading);
   return [
     program('usr/bin/battito', read('scripts/package/debian/battito')),
+    // In the directory of root's path: Heartbeat's package has cl_status in the other one.
+    ...Object.entries(heartbeatNames).flatMap(([name, script]) => [
+      program(`usr/sbin/${name}`, read(`scripts/${script}`)),
+      program(`usr/lib/battito/${script}`, read(`scripts/${script}`)),
+    ]),
     program('usr/lib/battito/node', { copyOf: runtime.binary }),
     text('usr/lib/battito/battito.js', bundle.code),
     program('usr/lib/battito/host/mount', read('scripts/package/debian/host-mount')),

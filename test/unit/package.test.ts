@@ -57,6 +57,12 @@ test('everything belongs to root, is written by root alone, and nothing is a con
     './usr/lib/battito/host/mount',
     './usr/lib/battito/host/umount',
     './usr/lib/battito/node',
+    './usr/lib/battito/standby',
+    './usr/lib/battito/status',
+    './usr/lib/battito/takeover',
+    './usr/sbin/cl_status',
+    './usr/sbin/hb_standby',
+    './usr/sbin/hb_takeover',
   ]);
   for (const path of [
     './etc/battito/',

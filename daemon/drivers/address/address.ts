@@ -10,6 +10,7 @@ import { type CommandResult, describeFailure, runCommand } from '../command.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { type InterfaceState, type NetworkMonitor, parseInterfaces } from '../network.ts';
 import { assertNever } from '../never.ts';
+import { shellLine } from '../shell.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 
 export interface AddressDriverOptions {
@@ -123,7 +124,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
         });
       return outcome;
     },
-    commands: (action) => commandLines(config, action),
+    commands: (action) => addressCommands(config, action),
     async close() {
       closed = true;
       unsubscribe();
@@ -252,7 +253,8 @@ function deleteArgv({ address, interface: name }: AddressConfig, prefix: number)
   return ['ip', 'address', 'del', `${address}/${prefix}`, 'dev', name];
 }
 
-function commandLines(config: AddressConfig, action: BasicAction): readonly string[] {
+/** Its actions as a person would type them. */
+export function addressCommands(config: AddressConfig, action: BasicAction): readonly string[] {
   const remove = deleteArgv(config, config.prefix);
   const keep = ['sysctl', '-q', '-w', `net/ipv4/conf/${config.interface}/promote_secondaries=1`];
   const lines: Readonly<Record<BasicAction, readonly (readonly string[])[]>> = {
@@ -262,7 +264,7 @@ function commandLines(config: AddressConfig, action: BasicAction): readonly stri
     destroy: config.family === 4 ? [keep, remove] : [remove],
     freeze: config.family === 4 ? [keep, remove] : [remove],
   };
-  return lines[action].map((argv) => argv.join(' '));
+  return lines[action].map(shellLine);
 }
 
 /** Configurations may write an IPv6 address in any of its forms; the kernel shows one. */

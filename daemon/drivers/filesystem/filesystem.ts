@@ -6,6 +6,7 @@
 import type { Logger } from 'pino';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
 import { assertNever } from '../never.ts';
+import { shellLine } from '../shell.ts';
 import { type FilesystemConfig, type Finding, judge, type Target } from './judge.ts';
 import type { MountMonitor } from './mounts.ts';
 import { type CommandRunner, createCommandRunner } from './runner.ts';
@@ -192,10 +193,4 @@ function commandLines(config: FilesystemConfig, action: BasicAction): readonly s
     default:
       return assertNever(action);
   }
-}
-
-function shellLine(argv: readonly string[]): string {
-  const quote = (word: string) =>
-    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  return argv.map(quote).join(' ');
 }

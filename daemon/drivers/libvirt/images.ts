@@ -24,7 +24,7 @@ interface DiskMark {
 }
 
 /** Null: images are not kept for this guest. */
-export function savedImages(domain: Domain): Images | null {
+export function savedImages(domain: Pick<Domain, 'config' | 'saveDirectory'>): Images | null {
   const directory = domain.saveDirectory;
   if (directory === null) return null;
   const file = (state: string) => path.join(directory, `${domain.config.name}.${state}`);

@@ -2,20 +2,26 @@
 
 import type { BasicAction } from '../driver.ts';
 import { assertNever } from '../never.ts';
-import { shellLine, shellQuote } from '../shell.ts';
+import { asPattern, shellLine, shellQuote } from '../shell.ts';
+import type { Libvirt } from './connection.ts';
 import { savedImages } from './images.ts';
 import type { Domain } from './look.ts';
 import { migrateWords } from './migrate.ts';
 
+/** What the commands of a domain depend on. */
+export type ShellDomain = Pick<Domain, 'config' | 'saveDirectory' | 'passage'> & {
+  readonly libvirt: Pick<Libvirt, 'uri'>;
+};
+
 /** Each line stands for itself; what follows `||` is done when libvirt does not do it. */
 export function describeCommands(
-  domain: Domain,
+  domain: ShellDomain,
   action: BasicAction | 'save' | 'migrate',
 ): readonly string[] {
   const { name } = domain.config;
   const virsh = (...args: readonly string[]) => shellLine(['virsh', '-c', domain.libvirt.uri, ...args]);
   const images = savedImages(domain);
-  const qemu = `"$(pgrep -f ${shellQuote(`^[^ ]*qemu[^ ]* .*guest=${pattern(name)},`)})"`;
+  const qemu = `"$(pgrep -f ${shellQuote(`^[^ ]*qemu[^ ]* .*guest=${asPattern(name)},`)})"`;
   const isOff = `[ "$(${virsh('domstate', name)})" = 'shut off' ]`;
   switch (action) {
     case 'start': {
@@ -63,7 +69,11 @@ export function describeCommands(
   }
 }
 
-/** A name as pgrep's extended regular expression takes it literally. */
-function pattern(name: string): string {
-  return name.replaceAll(/[.[\]{}()*+?^$|\\]/g, '\\$&');
+/** Asks a domain's guest agent whether it is there. */
+export function agentWords(name: string): readonly string[] {
+  return ['qemu-agent-command', '--domain', name, '{"execute":"guest-ping"}'];
+}
+
+export function agentCommand(name: string, uri: string): string {
+  return shellLine(['virsh', '-c', uri, ...agentWords(name)]);
 }

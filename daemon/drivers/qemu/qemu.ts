@@ -5,16 +5,15 @@
 import type { Logger } from 'pino';
 import type { QemuGuestConfig } from '../../config/config.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
-import { assertNever } from '../never.ts';
-import { shellLine, shellQuote } from '../shell.ts';
 import { createWatch } from '../watch.ts';
-import { buildQemuArgv, buildTapArgv, guestPaths, qmpShellLine } from './command.ts';
+import { guestPaths } from './command.ts';
 import { type Guest, lookAtGuest } from './guest.ts';
 import { createGuestMonitor } from './monitor.ts';
 import { processAgeMs } from './process.ts';
+import { describeCommands } from './shell.ts';
 import { startGuest } from './start.ts';
 import { destroyGuest, freezeGuest, resumeGuest, stopGuest } from './stop.ts';
-import { buildUnitArgv, guestUnit, systemdRuns } from './unit.ts';
+import { guestUnit, systemdRuns } from './unit.ts';
 
 export interface QemuDriver extends ResourceDriver {
   /** Since its QEMU was started, as last seen; null: there is none. */
@@ -96,33 +95,4 @@ export function createQemuDriver(config: QemuGuestConfig, options: QemuDriverOpt
       monitor.close();
     },
   };
-}
-
-function describeCommands({ config, paths, unit }: Guest, action: BasicAction): readonly string[] {
-  const pid = `"$(cat ${shellQuote(paths.pidFile)})"`;
-  switch (action) {
-    case 'start': {
-      const tap = buildTapArgv(config, paths);
-      const qemu = buildQemuArgv(config, paths);
-      return [
-        shellLine(['mkdir', '-p', '-m', '700', paths.directory]),
-        shellLine(unit === null ? qemu : buildUnitArgv(unit, config.name, qemu)),
-        ...(tap === undefined ? [] : [shellLine(tap)]),
-        qmpShellLine(paths, ['cont']),
-      ];
-    }
-    case 'stop': {
-      const seconds = Math.ceil(config.shutdownTimeoutMs / 1000);
-      const gone = `timeout ${seconds} tail --pid=${pid} -f /dev/null`;
-      return [qmpShellLine(paths, ['system_powerdown']), `${gone} || ${qmpShellLine(paths, ['quit'])}`];
-    }
-    case 'destroy':
-      return [`${qmpShellLine(paths, ['quit'])} || kill -KILL ${pid}`];
-    case 'freeze':
-      return [`${qmpShellLine(paths, ['stop'])} || kill -STOP ${pid}`];
-    case 'resume':
-      return [`kill -CONT ${pid}`, qmpShellLine(paths, ['cont'])];
-    default:
-      return assertNever(action);
-  }
 }

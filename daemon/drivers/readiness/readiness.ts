@@ -44,7 +44,7 @@ export function createReadinessProbe(readiness: Readiness, options: ReadinessPro
       const answer = signal.aborted ? undefined : await ask(readiness, options, signal);
       return signal.aborted || answer === undefined ? { ready: false, why: 'it is asked no more' } : answer;
     },
-    commands: () => waitingLines(readiness, options),
+    commands: () => waitingLines(readiness, options.agentCommand),
   };
 }
 
@@ -97,8 +97,8 @@ async function askAgent(options: ReadinessProbeOptions, signal: AbortSignal): Pr
   }
 }
 
-/** bash opens `/dev/tcp/HOST/PORT` by itself, so that no other program is needed. */
-function waitingLines(readiness: Readiness, { agentCommand }: ReadinessProbeOptions): readonly string[] {
+/** Waiting until it is ready, as shell commands. bash opens `/dev/tcp/HOST/PORT` by itself, so that no other program is needed. */
+export function waitingLines(readiness: Readiness, agentCommand: string | undefined): readonly string[] {
   switch (readiness.kind) {
     case 'none':
       return [];

@@ -1,0 +1,95 @@
+#!/bin/sh
+# The tools that a runbook calls, over a host that is a directory ($HOST): files there say what is so, and `ran` keeps
+# every call that changes something, a word a line. Called under the name of the tool.
+tool=$(basename "$0")
+did() { printf '%s\n' "$tool" "$@" '' >>"$HOST/ran"; }
+has() { [ -e "$HOST/$1" ]; }
+printf '%s\n' "$tool $*" >>"$HOST/calls"
+
+case $tool in
+  sleep | logger | flock | awk | id | systemctl)
+    case $tool in
+      id) echo 0 ;;
+      awk) has daemon ;;
+      systemctl) if has unit; then echo active; else echo inactive; fi ;;
+      sleep) echo . >>"$HOST/slept" ;;
+    esac
+    ;;
+  ip)
+    case "$*" in
+      '-o address show'*) cat "$HOST/addresses" ;;
+      *' add '*) did "$@"; printf '2: %s inet %s scope global\n' "$5" "$3" >>"$HOST/addresses" ;;
+      *' del '*) did "$@"; grep -vF " $3 " "$HOST/addresses" >"$HOST/new"; mv "$HOST/new" "$HOST/addresses" ;;
+      *) did "$@" ;;
+    esac
+    ;;
+  ping) has peer-lives ;;
+  arping)
+    case "$*" in
+      *-D*) ! has address-elsewhere ;;
+      *-U* | *-A*) did "$@" ;;
+      *) has peer-lives ;;
+    esac
+    ;;
+  findmnt)
+    case "$*" in
+      *--source*) grep -qxF "$2 $4" "$HOST/mounts" ;;
+      *) grep -F " $2" "$HOST/mounts" ;;
+    esac
+    ;;
+  mount)
+    did "$@"
+    for word in "$@"; do before=${last-} last=$word; done
+    printf '%s %s\n' "$before" "$last" >>"$HOST/mounts"
+    ;;
+  umount) did "$@"; if has busy; then exit 32; fi; : >"$HOST/mounts" ;;
+  drbdsetup) echo '    fencing         	resource-and-stonith;' ;;
+  drbdadm)
+    case $1 in
+      role) cat "$HOST/role" ;;
+      dstate) cat "$HOST/dstate" ;;
+      cstate) cat "$HOST/cstate" ;;
+      status) echo '  peer replication:SyncSource peer-disk:Inconsistent done:41.7' ; echo UpToDate/UpToDate >"$HOST/dstate" ;;
+      *)
+        did "$@"
+        case "$*" in
+          'disconnect '*) echo StandAlone >"$HOST/cstate" ;;
+          'connect '*) if has split; then echo StandAlone; elif has peer-lives; then echo Connected; else echo Connecting; fi >"$HOST/cstate" ;;
+          'secondary '*) if has busy; then exit 11; fi; echo Secondary/Unknown >"$HOST/role" ;;
+          'primary --force '*) echo Primary/Unknown >"$HOST/role" ;;
+          'primary '*)
+            case $(cat "$HOST/dstate") in Outdated* | Inconsistent*) echo 'State change failed: (-2) Need access to UpToDate data' >&2; exit 17 ;; esac
+            if has fencing; then echo 'State change failed: (-7) Refusing to be Primary while peer is not outdated' >&2; exit 17; fi
+            echo Primary/Unknown >"$HOST/role"
+            ;;
+          *--fencing=dont-care*) rm -f "$HOST/fencing" ;;
+        esac
+        ;;
+    esac
+    ;;
+  virsh)
+    while [ "$1" = -c ]; do shift 2; done
+    has libvirt || exit 1
+    case $1 in
+      domstate) [ -e "$HOST/domain-$2" ] && cat "$HOST/domain-$2" ;;
+      dumpxml) for word in "$@"; do last=$word; done; cat "$HOST/xml-$last" 2>/dev/null ;;
+      list) ;;
+      dominfo) has "domain-$2" ;;
+      define) did "$@"; name=$(basename "$2" .xml); cp "$2" "$HOST/xml-$name"; [ -e "$HOST/domain-$name" ] || echo 'shut off' >"$HOST/domain-$name" ;;
+      start) did "$@"; if has "broken-$2"; then exit 1; fi; echo running >"$HOST/domain-$2" ;;
+      shutdown)
+        did "$@"
+        if [ "$4" = agent ]; then exit 1; fi
+        echo 'shut off' >"$HOST/domain-$2"
+        ;;
+      *) did "$@" ;;
+    esac
+    ;;
+  pgrep) has "process-$(printf '%s' "$2" | sed 's,.*/\(.*\)\\\.pid.*,\1,' | tr -d '\134')" ;;
+  qemu-system-x86_64)
+    did "$@"
+    for word in "$@"; do case $word in guest=*) touch "$HOST/process-$(printf '%s' "$word" | sed 's/guest=\([^,]*\).*/\1/')" ;; esac; done
+    ;;
+  socat) cat >>"$HOST/qmp"; rm -f "$HOST"/process-* ;;
+  *) did "$@" ;;
+esac
