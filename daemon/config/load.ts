@@ -9,6 +9,7 @@ import type { Config, GroupConfig, LinkConfig, NodeConfig } from './config.ts';
 import { readDocument } from './document.ts';
 import { toFencing } from './fencing.ts';
 import { guestContent, toGuests } from './guests.ts';
+import { toNotify } from './notify.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
@@ -85,8 +86,8 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 /** Hex SHA-256 that does not depend on comments, on the order of keys, or on how a value was spelt. */
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const { cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, groups } =
-    config;
+  const { cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog } = config;
+  const { groups, notify } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -98,6 +99,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(watchdog !== null && { watchdog }),
     groups: groups.toSorted(byName).map(withoutNews),
     ...(witness !== null && { witness }),
+    ...(notify !== null && { notify }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -148,6 +150,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     watchdog: toWatchdog(file.watchdog),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
+    notify: toNotify(file.notify),
   };
 }
 

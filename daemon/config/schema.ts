@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';
+import { notify } from './schema-notify.ts';
 import {
   absolutePath,
   duration,
@@ -209,6 +210,9 @@ export const configSchema = mapping({
   watchdog: watchdog
     .optional()
     .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
+  notify: notify
+    .optional()
+    .describe('Who is told what went wrong, what was done and what is to do. Default: nobody.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

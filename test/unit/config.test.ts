@@ -89,6 +89,7 @@ test('the configuration of an office becomes these values', (t) => {
     start: { parallel: null, memoryReserveMiB: null },
     fencing: null,
     watchdog: null,
+    notify: null,
     groups: [
       {
         name: 'office',
