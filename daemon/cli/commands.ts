@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   drbd: async () => (await import('./drbd.ts')).drbdCommand,
   fence: async () => (await import('./fence.ts')).fenceCommand,
   drill: async () => (await import('./drill.ts')).drillCommand,
+  notify: async () => (await import('./notify.ts')).notifyCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,
   help: async () => (await import('./help.ts')).helpCommand,

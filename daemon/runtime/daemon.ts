@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
+import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -29,6 +29,7 @@ import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
+import { openNotifications } from './notifications.ts';
 import { createOutdatings } from './outdatings.ts';
 import { createPeerRemarks } from './peer-remarks.ts';
 import { plansOf } from './plans.ts';
@@ -100,21 +101,23 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     guestsUpForMs: resources.guestsUpForMs(),
   });
 
+  const status = (notices: readonly Attention[]) =>
+    statusOf({
+      ...sights(),
+      ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
+      witness: safeguards.witness(),
+      counters: links.map((link) => link.counters()),
+      peerRemarks: peerRemarks.latest(),
+      safeguards: [...safeguards.attention(), ...notices],
+      gaps: gaps.view(),
+    });
+
   const ready = Promise.withResolvers<void>();
   const control = await startControlServer(
     options.socketPath,
     {
       ready: ready.promise,
-      status: () =>
-        statusOf({
-          ...sights(),
-          ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
-          witness: safeguards.witness(),
-          counters: links.map((link) => link.counters()),
-          peerRemarks: peerRemarks.latest(),
-          safeguards: safeguards.attention(),
-          gaps: gaps.view(),
-        }),
+      status: () => status(notifications.attention()),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
       plan: async (action, name, guestsBy) => {
@@ -123,7 +126,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
       },
       request,
-      note: (note) => history.add(note, monotonicMs()),
+      note(note) {
+        history.add(note, monotonicMs());
+        notifications.note(note);
+      },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
     },
@@ -143,6 +149,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
   const gaps = await openGaps(stateDir, logger);
+  const notifications = await openNotifications({
+    ...{ config, self: self.name, stateDir, configPath: options.configPath, logger },
+    needs: () => status([]).attention,
+  });
   const definitions = await createDefinitions({
     ...{ config, self, peer, stateDir, logger },
     ring: () => keys.channel,
@@ -163,6 +173,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
     logger[level](rest, message);
     history.add(note, monotonicMs());
+    notifications.note(note);
   };
 
   const network = createNetworkMonitor({
@@ -249,6 +260,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       const refusal = refusalOf(state, event);
       if (refusal === null || isEchoed(state, refusal)) journal.record(event, state);
       else if ('link' in event) journal.countRefusal(event.link, refusal);
+      if (refusal === null) notifications.event(event, state);
     },
     recordEffects: (effects) => journal.recordEffects(effects),
     carryOut,
@@ -305,7 +317,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options.configPath, config, keys, logger);
-      if (reloaded !== null) guests.reload(reloaded);
+      if (reloaded === null) return;
+      guests.reload(reloaded);
+      notifications.reload(reloaded.notify);
     },
     logger,
   });
@@ -323,9 +337,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const open = [...links, probes, resources, safeguards, definitions, ...(libvirt === null ? [] : [libvirt])];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
-  await Promise.all([journal.close(), history.close(), gaps.close()]).catch((error: unknown) => {
-    logger.warn({ err: error }, 'the last records were not written');
-  });
+  await Promise.all([journal.close(), history.close(), gaps.close(), notifications.close()]).catch(
+    (error: unknown) => {
+      logger.warn({ err: error }, 'the last records were not written');
+    },
+  );
   releaseStateDir();
   logger.info('ended');
   flush();

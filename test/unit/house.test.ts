@@ -11,7 +11,18 @@ const files = readdirSync(daemon, { recursive: true, encoding: 'utf8' })
   .map((name) => ({ name, text: readFileSync(join(daemon, name), 'utf8') }));
 
 /** From the top to the bottom of the house: a floor may import itself and what is below it. */
-const floors = ['cli', 'whatif', 'runtime', 'notify', 'control', 'drivers', 'config', 'incident', 'sim', 'core'];
+const floors = [
+  'cli',
+  'whatif',
+  'runtime',
+  'notify',
+  'control',
+  'drivers',
+  'config',
+  'incident',
+  'sim',
+  'core',
+];
 
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:^|\n)(?:import|export)[^;]*?from '([^']+)'|import\('([^']+)'\)/g)].map(
