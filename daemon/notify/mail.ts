@@ -123,6 +123,11 @@ function failureOf(
     const next = `correct user and password in notify.channels.${channel}.secrets`;
     return { kind: isTemporary ? 'later' : 'refused', message: `${server} refuses the login: ${said}`, next };
   }
+  const isTls = code === 'ETLS' || (responseCode === 0 && /certificate|SSL|TLS|altname/i.test(error.message));
+  if (isTls) {
+    const next = `openssl s_client -connect ${server}${tls === 'starttls' ? ' -starttls smtp' : ''}   # then correct tls, or ca, in notify.channels.${channel}`;
+    return { kind: 'later', message: `no encryption with ${server}: ${said}`, next };
+  }
   if (responseCode >= 500) {
     const next = `see whether ${server} takes mails from here for ${to.join(', ')}`;
     return { kind: 'refused', message: `${server} refuses the mail: ${said}`, next };
@@ -136,11 +141,6 @@ function failureOf(
   if (code === 'EDNS') {
     const next = `getent hosts ${host}   # then correct notify.channels.${channel}.smtp.host, or the resolver`;
     return { kind: 'later', message: `the address of ${host} is not found: ${said}`, next };
-  }
-  const isTls = code === 'ETLS' || /certificate|self-signed|SSL|TLS|altnames/i.test(error.message);
-  if (isTls) {
-    const next = `openssl s_client -connect ${server}${tls === 'starttls' ? ' -starttls smtp' : ''}   # then correct tls, or ca, in notify.channels.${channel}`;
-    return { kind: 'later', message: `no encryption with ${server}: ${said}`, next };
   }
   return {
     kind: 'later',

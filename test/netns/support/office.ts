@@ -31,6 +31,8 @@ export interface OfficeOptions {
   readonly fencing?: boolean;
   /** What stands after `witness: `. */
   readonly witness?: string;
+  /** What stands under `notify:`, indented. */
+  readonly notify?: string;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -90,7 +92,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText() ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}`;
   }
 
   get bmcs(): Bmcs {
