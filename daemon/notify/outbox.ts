@@ -155,8 +155,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   const begin = () =>
-    void work().catch((error: unknown) => logger.warn({ err: error }, 'notifications failed'));
-  if (waiting.length > 0) begin();
+    void work().catch((error: unknown) => {
+      logger.warn({ err: error }, 'notifications failed');
+      timer = setTimeout(begin, againMsMax);
+      timer.unref();
+    });
+  // Not before whoever makes this has it.
+  if (waiting.length > 0) setImmediate(begin);
 
   return {
     put(message) {

@@ -58,7 +58,7 @@ export function tellIncident(
         ([group, phase]) => [`group`, `${group} is ${phase} here`] as const,
       ),
     ]),
-    ...section('What happened', lines.filter((line) => !isStep(line)).map(lineText)),
+    ...section('What happened', folded(lines.filter((line) => !isStep(line))).map(lineText)),
     ...section('What was done, and how long it took', lines.filter(isStep).map(lineText)),
     ...whatNow(attention),
     ...readOn(teller),
@@ -87,6 +87,18 @@ const blankLine = {
 } as const;
 
 const isStep = ({ code, tookMs }: MessageLine) => tookMs !== null || code.startsWith('operation-');
+
+/** A busy host says it many times a minute, between what matters. */
+const foldedCode = 'stalled';
+
+function folded(lines: readonly MessageLine[]): readonly MessageLine[] {
+  const count = lines.filter(({ code }) => code === foldedCode).length;
+  const first = lines.findIndex(({ code }) => code === foldedCode);
+  return lines.flatMap((line, index): readonly MessageLine[] => {
+    if (line.code !== foldedCode || count === 1) return [line];
+    return index === first ? [{ ...line, text: `${line.text} (so ${count} times in all)` }] : [];
+  });
+}
 
 function lineText({ atMs, severity, group, ...line }: MessageLine): string {
   return `${relative(atMs).padStart(10)}  ${marks[severity]} ${group === null ? '' : `${group}: `}${storyOf(line)}`;

@@ -69,6 +69,7 @@ const deliberate: readonly string[] = [
   'peer-maintenance',
   'notify-failed',
 ];
+const standstill: readonly string[] = ['blocked', 'frozen'];
 const inTransit: readonly string[] = ['observing', 'claiming', 'starting', 'stopping'];
 
 export function createIncidentWatch(options: WatchOptions): IncidentWatch {
@@ -169,8 +170,10 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
     const now = monotonicMs();
     const moves = state.groups.some(({ phase }) => inTransit.includes(phase.kind));
     const isQuiet = now - open.span.end > Math.max(quietMsMin, 2 * timings.deadtimeMs);
-    if (moves ? now - open.span.start > config().collectMs : isQuiet) finder.cut(moves);
-    else if (now - open.span.start > config().collectMs) finder.cut(false);
+    // One that has settled is ended by the finder's own rule.
+    const isStuck = !moves && state.groups.some(({ phase }) => standstill.includes(phase.kind));
+    const isTooLong = now - open.span.start > config().collectMs;
+    if (isTooLong || (isStuck && isQuiet)) finder.cut(moves);
   };
 
   const lookAtAttention = () => {

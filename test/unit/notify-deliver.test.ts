@@ -84,7 +84,7 @@ test('what a mail server says no to is told apart, and no password is in it', as
   t.is(untrusted.kind, 'later');
   t.regex(untrusted.message, /^no encryption with 127\.0\.0\.1:\d+: /);
 
-  const plain = await startMailServer(certificates, { hideSTARTTLS: true, authOptional: true });
+  const plain = await startMailServer(certificates, { disabledCommands: ['STARTTLS'], authOptional: true });
   const insists = await deliver(message, channel(smtp(plain), { caFile }), never);
   t.is(insists.kind, 'later', 'without STARTTLS nothing is sent');
   t.deepEqual(plain.mails, []);

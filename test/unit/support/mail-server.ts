@@ -35,7 +35,7 @@ export interface Mail {
   readonly subject: string;
   readonly messageId: string;
   readonly headers: string;
-  /** As a person reads it: long lines joined again (format=flowed). */
+  /** As a person reads it: long lines joined again. */
   readonly text: string;
 }
 
@@ -105,8 +105,18 @@ export function parse(raw: string): Pick<Mail, 'subject' | 'messageId' | 'header
   const [, head = '', body = ''] = /^([\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(raw) ?? [];
   const headers = head.replaceAll(/\r?\n[ \t]+/g, ' ');
   const header = (name: string) => new RegExp(`^${name}: (.*)$`, 'im').exec(headers)?.[1]?.trim() ?? '';
-  const flowed = /format=flowed/i.test(header('content-type')) ? body.replaceAll(/ \r?\n/g, ' ') : body;
-  return { headers, subject: header('subject'), messageId: header('message-id'), text: flowed };
+  const isFlowed = /format=flowed/i.test(header('content-type'));
+  const isQuoted = /quoted-printable/i.test(header('content-transfer-encoding'));
+  const whole = isQuoted ? unquoted(body) : body;
+  const text = (isFlowed ? whole.replaceAll(/ \r?\n/g, ' ') : whole).replaceAll('\r\n', '\n');
+  return { headers, subject: header('subject'), messageId: header('message-id'), text };
+}
+
+/** RFC 2045, 6.7; of texts without anything beyond ASCII. */
+function unquoted(body: string): string {
+  return body
+    .replaceAll(/=\r?\n/g, '')
+    .replaceAll(/=([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 export function temporaryFolder(t: { teardown(fn: () => void): void }): string {
