@@ -71,7 +71,7 @@ async function checkDevice(
     if (isUsedHere) report.problem(message, secrets.mend);
     return false;
   }
-  if (kind === 'script') return checkScript(report, name, program);
+  if (kind === 'script') return checkScript(report, name, program, `fencing.devices.${name}.script`);
   const description = await describeAgent(device);
   if (description.kind === 'missing') {
     report.problem(`${name}: ${description.message}`, `apt-get install ${agentsPackage}`);
@@ -110,12 +110,12 @@ async function checkDevice(
 }
 
 /** It runs as root, so nobody else may write it. */
-function checkScript(report: Reporter, name: string, path: string): boolean {
+export function checkScript(report: Reporter, name: string, path: string, where: string): boolean {
   let stats: Stats;
   try {
     stats = statSync(path);
   } catch {
-    report.problem(`${name}: there is no ${path}`, `write it, or correct fencing.devices.${name}.script`);
+    report.problem(`${name}: there is no ${path}`, `write it, or correct ${where}`);
     return false;
   }
   const quoted = shellQuote(path);

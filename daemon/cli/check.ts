@@ -14,6 +14,7 @@ import { checkFencing } from './check-fencing.ts';
 import { checkGuestMemory } from './check-guest-memory.ts';
 import { checkGuests } from './check-guests.ts';
 import { checkMachine, membersOf, searchSystemDirectories, thisMachine } from './check-machine.ts';
+import { checkNotify } from './check-notify.ts';
 import { checkStorage } from './check-storage.ts';
 import { checkUnits } from './check-units.ts';
 import { checkWatchdog } from './check-watchdog.ts';
@@ -28,7 +29,7 @@ export const checkCommand: Command = {
   summary: 'is this node ready, and do both nodes agree?',
   usage: ['check'],
   description: [
-    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, and asks the running daemon whether both nodes agree. A witness is asked to lend a lease of its own to this check, which is given back. Each finding comes with the command that mends it. Nothing is changed.',
+    'Looks at the configuration, the key, the interfaces, the programs, the disks, the guests and libvirt of this node, who is told what went wrong, and asks the running daemon whether both nodes agree. A witness is asked to lend a lease of its own to this check, which is given back. Each finding comes with the command that mends it. Nothing is changed.',
   ],
   options: { json: jsonOption },
   examples: [
@@ -78,6 +79,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkUnits(config)),
     ...(await checkFencing(config, settings.node, client)),
     ...(await checkWitness(config, settings.node)),
+    ...(await checkNotify(config)),
     ...checkWatchdog(config, settings.node, running),
     ...(await checkDaemon(config, policyOf(config, settings.node), client)),
   ];

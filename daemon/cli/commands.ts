@@ -22,6 +22,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import('./import.ts')).importCommand,
   runbook: async () => (await import('./runbook.ts')).runbookCommand,
   'cl-status': async () => (await import('./cl-status.ts')).clStatusCommand,
+  notify: async () => (await import('./notify.ts')).notifyCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,
   help: async () => (await import('./help.ts')).helpCommand,

@@ -3,12 +3,11 @@
 import type { Incident } from '../incident/list.ts';
 import type { Reading } from '../incident/read.ts';
 import type { ReplayResult } from '../incident/replay.ts';
-import type { Clocks, Timeline, TimelineEntry } from '../incident/timeline.ts';
+import type { Clocks, Timeline } from '../incident/timeline.ts';
+import { lengthOf, marks, oneLine, relative, storyOf } from '../incident/words.ts';
 import { severityColours } from './notes.ts';
-import { harmless, type Look, padTo, paint } from './output.ts';
-import { formatTime, formatTook } from './time.ts';
-
-const marks = { info: '  ', warning: '! ', alarm: '!!' } as const;
+import { type Look, padTo, paint } from './output.ts';
+import { formatTime } from './time.ts';
 
 /** One line each: number, local time, mark, kind, how long, what it was. */
 export function renderIncidents(incidents: readonly Incident[], look: Look): readonly string[] {
@@ -22,11 +21,6 @@ export function renderIncidents(incidents: readonly Incident[], look: Look): rea
     const story = paint(look, severityColours[severity], `${what}  ${oneLine(summary)}`);
     return `${String(number).padStart(numbers)}  ${formatTime(startedAt)} ${story}`;
   });
-}
-
-function lengthOf({ outcome, durationMs }: Incident): string {
-  if (outcome === 'open') return `${formatTook(durationMs)} so far`;
-  return outcome === 'cut-short' ? 'cut short' : formatTook(durationMs);
 }
 
 /** What of the journal is behind a listing, and what of it could not be read. */
@@ -67,16 +61,6 @@ export function renderTimeline(timeline: Timeline, count: number, look: Look): r
       return `${time}  ${who} ${paint(look, severityColours[entry.severity], text)}`;
     }),
   ];
-}
-
-function storyOf({ text, tookMs, next }: TimelineEntry): string {
-  const took = tookMs === null ? '' : ` (took ${formatTook(tookMs)})`;
-  return `${oneLine(text)}${took}${next === null ? '' : `; next: ${oneLine(next)}`}`;
-}
-
-function relative(ms: number): string {
-  const rounded = Math.round(ms);
-  return `${rounded < 0 ? '-' : '+'}${(Math.abs(rounded) / 1000).toFixed(3)} s`;
 }
 
 function clocksLine(clocks: Clocks, node: string, peer: string): string {
@@ -140,8 +124,4 @@ function renderDifference(difference: ReplayResult['difference'], skipped: numbe
     `  expected  ${oneLine(expected)}`,
     `  got       ${oneLine(got)}`,
   ];
-}
-
-function oneLine(text: string): string {
-  return harmless(text).replaceAll(/\s*\n\s*/g, '; ');
 }

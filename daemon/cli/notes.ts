@@ -1,8 +1,9 @@
 // History notes as lines of text, and the finding of those that are new. Pure.
 
 import type { HistoryEntry, Severity } from '../control/api.ts';
+import { marks, oneLine, storyOf } from '../incident/words.ts';
 import type { Colour, Look } from './output.ts';
-import { harmless, paint } from './output.ts';
+import { paint } from './output.ts';
 import { formatTime, formatTook } from './time.ts';
 
 export const severityColours: Readonly<Record<Severity, Colour | null>> = {
@@ -11,17 +12,14 @@ export const severityColours: Readonly<Record<Severity, Colour | null>> = {
   alarm: 'red',
 };
 
-const marks: Readonly<Record<Severity, string>> = { info: '  ', warning: '! ', alarm: '!!' };
-
 /** Notes asked for at once when looking for new ones. */
 export const tailLimit = 500;
 
 /** One line for one note: local time, mark, group, message, what it took, what to do. */
 export function renderNote(entry: HistoryEntry, groupColumns: number, look: Look): string {
   const { severity, group, message, tookMs, next } = entry;
-  const took = tookMs === null ? '' : ` (took ${formatTook(tookMs)})`;
-  const advice = next === null ? '' : `; next: ${oneLine(next)}`;
-  const text = `${marks[severity]} ${(group ?? '-').padEnd(groupColumns)}  ${oneLine(message)}${took}${advice}`;
+  const story = storyOf({ text: message, tookMs, next });
+  const text = `${marks[severity]} ${(group ?? '-').padEnd(groupColumns)}  ${story}`;
   return `${formatTime(entry.time)} ${paint(look, severityColours[severity], text)}`;
 }
 
@@ -58,10 +56,6 @@ function doneText({ code, message }: HistoryEntry): string | null {
 export function stepOf(entry: HistoryEntry): { readonly what: string; readonly tookMs: number } | null {
   if (entry.code !== 'operation-done' || entry.tookMs === null) return null;
   return { what: oneLine(doneText(entry) ?? entry.message), tookMs: entry.tookMs };
-}
-
-function oneLine(text: string): string {
-  return harmless(text).replaceAll(/\s*\n\s*/g, '; ');
 }
 
 /** Gives, of each listing, the notes that the listing before did not have. Survives a restarted daemon. */

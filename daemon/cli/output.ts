@@ -70,14 +70,7 @@ function chunks(word: string, columns: number): string[] {
   return Array.from({ length: count }, (_, index) => word.slice(index * columns, (index + 1) * columns));
 }
 
-/**
- * Terminal control characters have no business in what another program or host said.
- * @returns the text with each of them replaced by `?`; line ends stay.
- */
-export function harmless(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
-  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
-}
+export { harmless } from '../incident/words.ts';
 
 export function printJson(output: Output, value: unknown): void {
   output.line(JSON.stringify(value, null, 2));

@@ -8,6 +8,7 @@ import { formatDuration, parseDuration } from './duration.ts';
 import { checkFencing } from './fencing-rules.ts';
 import { checkOrder } from './guest-order.ts';
 import { checkGuests } from './guest-rules.ts';
+import { checkNotify } from './notify-rules.ts';
 import { defaultTimings } from './schema.ts';
 import { expectedName, expectedNodeName } from './schema-parts.ts';
 import { defaultWatchdog } from './schema-watchdog.ts';
@@ -37,6 +38,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkFencing(file, nodes),
     ...checkWitness(file),
     ...checkDrill(file),
+    ...checkNotify(file),
   ];
 }
 

@@ -174,6 +174,43 @@ export interface WitnessConfig {
   readonly prefix: string;
 }
 
+/** How one channel tells something. */
+export type NotifyWay =
+  | {
+      readonly kind: 'smtp';
+      readonly to: readonly string[];
+      /** null: battito at the name of the host. */
+      readonly from: string | null;
+      readonly host: string;
+      readonly port: number;
+      readonly tls: 'starttls' | 'implicit' | 'none';
+    }
+  | {
+      readonly kind: 'sendmail';
+      readonly to: readonly string[];
+      readonly from: string | null;
+      readonly program: string;
+    }
+  | { readonly kind: 'webhook'; readonly url: string }
+  | { readonly kind: 'hook'; readonly program: string };
+
+export interface NotifyChannelConfig {
+  readonly name: string;
+  readonly way: NotifyWay;
+  /** The least that is told on it. */
+  readonly severity: 'warning' | 'alarm';
+  readonly timeoutMs: number;
+  /** File with lines name=value: the login, or headers; null: none. */
+  readonly secrets: string | null;
+  readonly caFile: string | null;
+}
+
+export interface NotifyConfig {
+  readonly repeatAfterMs: number;
+  readonly collectMs: number;
+  readonly channels: readonly NotifyChannelConfig[];
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -191,6 +228,8 @@ export interface Config {
   readonly watchdog: WatchdogConfig | null;
   /** null: nothing is drilled by itself. */
   readonly drill: DrillConfig | null;
+  /** null: nobody is told. */
+  readonly notify: NotifyConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

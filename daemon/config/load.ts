@@ -9,6 +9,7 @@ import type { Config, GroupConfig, LinkConfig, NodeConfig } from './config.ts';
 import { readDocument } from './document.ts';
 import { toFencing } from './fencing.ts';
 import { guestContent, toGuests } from './guests.ts';
+import { toNotify } from './notify.ts';
 import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
@@ -87,7 +88,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill } = config;
+  const { fencing, witness, watchdog, drill, notify } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -100,6 +101,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     groups: groups.toSorted(byName).map(withoutNews),
     ...(witness !== null && { witness }),
     ...(drill !== null && { drill }),
+    ...(notify !== null && { notify }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -151,6 +153,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     drill: toDrill(file.drill),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
+    notify: toNotify(file.notify),
   };
 }
 

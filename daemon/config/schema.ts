@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { drill } from './schema-drill.ts';
 import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';
+import { notify } from './schema-notify.ts';
 import {
   absolutePath,
   duration,
@@ -211,6 +212,9 @@ export const configSchema = mapping({
     .optional()
     .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
   drill: drill.optional().describe('What is drilled by itself, and when. Default: nothing is.'),
+  notify: notify
+    .optional()
+    .describe('Who is told what went wrong, what was done and what is to do. Default: nobody.'),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

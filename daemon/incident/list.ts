@@ -56,6 +56,12 @@ export interface Incident {
 
 export interface IncidentFinder extends Visitor {
   readonly incidents: () => readonly Incident[];
+  /** The one that goes on; null: none does. */
+  readonly open: () => Incident | null;
+  /** Ends the one that goes on as `open`. `continues`: whatever is noted next is told as another one. */
+  readonly cut: (continues: boolean) => void;
+  /** The incidents found so far, which are forgotten. */
+  readonly take: () => readonly Incident[];
 }
 
 interface Draft {
@@ -80,7 +86,9 @@ export const endedAbruptly = 'ended-abruptly';
 
 /** Ask it for its incidents after the reading. */
 export function createIncidentFinder(): IncidentFinder {
-  const found: Incident[] = [];
+  let found: Incident[] = [];
+  let count = 0;
+  let continued = false;
   let open: Draft | null = null;
   let phases = new Map<string, PhaseKind>();
   let run: number | null = null;
@@ -90,12 +98,13 @@ export function createIncidentFinder(): IncidentFinder {
   let lastHeardAt: number | null = null;
 
   const close = (outcome: Incident['outcome']) => {
-    if (open !== null) found.push(finish(open, found.length + 1, outcome));
+    if (open !== null) found.push(finish(open, ++count, outcome));
     open = null;
   };
 
   const take = (note: Note, at: number, place: Place) => {
-    if (open === null && note.severity === 'info') return;
+    if (open === null && note.severity === 'info' && !continued) return;
+    continued = false;
     open ??= beginDraft(place, at, lastHeardAt);
     addNote(open, { note, at, time: new Date(wallMs(place, at)).toISOString() }, phases, lastHeardAt);
   };
@@ -145,6 +154,16 @@ export function createIncidentFinder(): IncidentFinder {
       close(exited ? 'cut-short' : 'open');
     },
     incidents: () => found,
+    open: () => (open === null ? null : finish(open, count + 1, 'open')),
+    cut(continues) {
+      continued = continues;
+      close('open');
+    },
+    take() {
+      const taken = found;
+      found = [];
+      return taken;
+    },
   };
 }
 
@@ -242,10 +261,15 @@ function kindOf(notes: readonly TimedNote[]): IncidentKind {
   return kinds.find(([, fits]) => notes.some(({ note }) => fits(note)))?.[0] ?? 'warning';
 }
 
-/** One line: the first note that made it what it is, and what came of it. */
-function summarise(kind: IncidentKind, { notes, touched, outageMs }: Draft): string {
+/** The first note that made it what it is. */
+export function tellingNote({ kind, notes }: Pick<Incident, 'kind' | 'notes'>): Note | undefined {
   const fits = kinds.find(([name]) => name === kind)?.[1] ?? (({ severity }) => severity !== 'info');
-  const telling = notes.find(({ note }) => fits(note))?.note ?? notes[0]?.note;
+  return notes.find(({ note }) => fits(note))?.note ?? notes[0]?.note;
+}
+
+/** One line: what made it what it is, and what came of it. */
+function summarise(kind: IncidentKind, { notes, touched, outageMs }: Draft): string {
+  const telling = tellingNote({ kind, notes });
   const message = telling?.message ?? '';
   const ends = [...touched].map(([group, phase]) => `${group} is ${phase} here`).join(', ');
   if (kind === 'takeover') {

@@ -4,6 +4,7 @@ import type { Effect, Event, Severity } from '../core/events.ts';
 import type { HeartbeatContent } from '../core/heartbeat.ts';
 import type { PeerState } from '../core/state.ts';
 import type { Place, Visitor } from './read.ts';
+import { textOfNote } from './words.ts';
 
 /** One line of the story. */
 export interface Told {
@@ -214,8 +215,8 @@ const silentEffects: readonly string[] = [
 
 function lineOfEffect(effect: Effect): Line | null {
   if (effect.kind === 'note') {
-    const { message, ...rest } = effect.note;
-    return { ...rest, text: rest.code === 'operation-done' ? `${message}: done` : message };
+    const { message: _, ...rest } = effect.note;
+    return { ...rest, text: textOfNote(effect.note) };
   }
   if (effect.kind === 'start-operation') {
     return { text: `${effect.action} ${effect.resource} begins`, group: effect.group };

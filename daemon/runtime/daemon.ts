@@ -4,18 +4,16 @@ import type { Logger } from 'pino';
 import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
+import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
 import type { Effect } from '../core/events.ts';
-import { admission, isEchoed } from '../core/membership.ts';
+import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
 import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
-import { openLink } from '../drivers/link/link.ts';
-import { createIdentity } from '../drivers/link/wire.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
 import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
@@ -23,13 +21,15 @@ import { createDefinitions } from './definitions.ts';
 import { startDrills } from './drills.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
-import { createHeartbeatDecoder, createHeartbeatEncoder } from './heartbeat-codec.ts';
+import { createHeartbeatEncoder } from './heartbeat-codec.ts';
 import { openHistory } from './history.ts';
 import { openJournal } from './journal.ts';
 import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
+import { openLinks } from './links.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
+import { openNotifications } from './notifications.ts';
 import { createOutdatings } from './outdatings.ts';
 import { createPeerRemarks } from './peer-remarks.ts';
 import { plansOf } from './plans.ts';
@@ -77,7 +77,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const keys = loadKeys(config);
   assertHostFits(config);
   const { self, peer } = selfAndPeer(config, options.node);
-  const identity = createIdentity({ cluster: config.cluster, self: self.name, peer: peer.name });
   const { logger, flush } = createLogger(self.name);
   const serviceManager = await connectServiceManager(logger);
 
@@ -104,14 +103,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     guestsUpForMs: resources.guestsUpForMs(),
   });
 
-  const status = () =>
+  const status = (notices: readonly Attention[]) =>
     statusOf({
       ...sights(),
       ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [...safeguards.attention(), ...drills.attention()],
+      safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
       gaps: gaps.view(),
     });
 
@@ -120,7 +119,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     options.socketPath,
     {
       ready: ready.promise,
-      status,
+      status: () => status(notifications.attention()),
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
       plan: async (action, name, guestsBy) => {
@@ -129,7 +128,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
       },
       request,
-      note: (note) => history.add(note, monotonicMs()),
+      note(note) {
+        history.add(note, monotonicMs());
+        notifications.note(note);
+      },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
     },
@@ -149,6 +151,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
   const gaps = await openGaps(stateDir, logger);
+  const notifications = await openNotifications({
+    ...{ config, self: self.name, stateDir, configPath: options.configPath, logger },
+    needs: () => status([]).attention,
+  });
   const definitions = await createDefinitions({
     ...{ config, self, peer, stateDir, logger },
     ring: () => keys.channel,
@@ -172,6 +178,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
     logger[level](rest, message);
     history.add(note, monotonicMs());
+    notifications.note(note);
   };
 
   const network = createNetworkMonitor({
@@ -258,6 +265,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       const refusal = refusalOf(state, event);
       if (refusal === null || isEchoed(state, refusal)) journal.record(event, state);
       else if ('link' in event) journal.countRefusal(event.link, refusal);
+      if (refusal === null) notifications.event(event, state);
     },
     recordEffects: (effects) => journal.recordEffects(effects),
     carryOut,
@@ -268,40 +276,32 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
-  const drills = startDrills({ config: config.drill, status, command: options.command, tell });
+  const drills = startDrills({
+    config: config.drill,
+    status: () => status([]),
+    command: options.command,
+    tell,
+  });
   ready.resolve();
 
-  config.heartbeat.links.forEach((link, index) => {
-    const decoder = createHeartbeatDecoder({ sender: peer.name, receiver: self.name });
-    links.push(
-      openLink({
-        index,
-        config: link,
-        self,
-        peer,
-        identity,
-        ring: () => keys.ring,
-        logger,
-        onPacket: ({ incarnation, sequence, payload, from }) => {
-          const { echo, content, remarks } = decoder.decode(payload);
-          const packet = { link: index, incarnation, sequence };
-          const isNew = admission(loop.state(), packet) === 'admitted';
-          if (isNew && content !== null) gaps.heard(packet, loop.state());
-          const { peer: before } = loop.state();
-          if (content === null) post({ kind: 'heartbeat-not-understood', ...packet });
-          else post({ kind: 'heartbeat-received', ...packet, echo, content });
-          const { peer: known } = loop.state();
-          peerRemarks.learn(packet, remarks, before, known);
-          // A replay comes from whoever plays it: only a sender that reads us shows where the peer is.
-          if (!isNew || !known.proven || known.incarnation !== incarnation) return;
-          probes.learn(index, from);
-          definitions.learn(index, from);
-        },
-        onStatus: (status) =>
-          post({ kind: 'link-observed', link: index, down: status.kind === 'up' ? null : status.reason }),
-      }),
-    );
+  const opened = openLinks({
+    ...{
+      config,
+      self,
+      peer,
+      ring: () => keys.ring,
+      state: () => loop.state(),
+      post,
+      gaps,
+      peerRemarks,
+      logger,
+    },
+    learn: (index, from) => {
+      probes.learn(index, from);
+      definitions.learn(index, from);
+    },
   });
+  links.push(...opened);
 
   const tending = guests.tend({ libvirt, resources, state: () => loop.state(), post });
   safeguards.watch();
@@ -318,6 +318,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       if (reloaded === null) return;
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
+      notifications.reload(reloaded.notify);
     },
     logger,
   });
@@ -344,9 +345,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   ];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
-  await Promise.all([journal.close(), history.close(), gaps.close()]).catch((error: unknown) => {
-    logger.warn({ err: error }, 'the last records were not written');
-  });
+  await Promise.all([journal.close(), history.close(), gaps.close(), notifications.close()]).catch(
+    (error: unknown) => {
+      logger.warn({ err: error }, 'the last records were not written');
+    },
+  );
   releaseStateDir();
   logger.info('ended');
   flush();

@@ -90,6 +90,7 @@ test('the configuration of an office becomes these values', (t) => {
     fencing: null,
     watchdog: null,
     drill: null,
+    notify: null,
     groups: [
       {
         name: 'office',

@@ -15,6 +15,7 @@ const floors = [
   'cli',
   'whatif',
   'runtime',
+  'notify',
   'control',
   'runbook',
   'drivers',

@@ -23,6 +23,8 @@ export interface AgentRun {
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** What it has started may go on when it has ended by itself. */
+  readonly leavesChildren?: boolean;
 }
 
 const outputCharactersMax = 256 * 1024;
@@ -39,6 +41,7 @@ export function runAgentProcess({
   env = {},
   timeoutMs,
   signal,
+  leavesChildren = false,
 }: AgentRun): Promise<AgentEnd> {
   const said = { stdout: '', stderr: '' };
   let cutOff: AgentEnd['cutOff'] = null;
@@ -95,7 +98,7 @@ export function runAgentProcess({
     });
     // What it has left behind must not switch anything later, nor keep us waiting for the end of its output.
     child.on('exit', () => {
-      killGroup(child);
+      if (!leavesChildren) killGroup(child);
       giveUp ??= setTimeout(() => finish(ended(child.exitCode)), goneWithinMs);
     });
     child.on('close', (exitCode) => finish(ended(exitCode)));

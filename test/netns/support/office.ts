@@ -33,6 +33,8 @@ export interface OfficeOptions {
   readonly witness?: string;
   /** What stands after `drill: `. */
   readonly drill?: string;
+  /** What stands under `notify:`, indented. */
+  readonly notify?: string;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -92,7 +94,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText() ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}`;
   }
 
   get bmcs(): Bmcs {

@@ -1,0 +1,197 @@
+// Messages on their way: kept until each channel has taken them, over restarts and while the network is down. Bounded;
+// one attempt at a time; a channel that fails is tried again later and later, and said to fail once.
+// Guarantees: nothing here is waited for by whoever puts a message in; never throws.
+
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { NotifyChannelConfig } from '../config/config.ts';
+import type { Attention } from '../control/api.ts';
+import { type Delivery, type Message, messageSchema } from './message.ts';
+import type { Send } from './sender.ts';
+
+const waitingSchema = z.object({
+  message: messageSchema,
+  channels: z.array(z.string()),
+  sinceMs: z.number(),
+});
+export const outboxSchema = z.object({ waiting: z.array(waitingSchema), dropped: z.number() });
+
+export type OutboxRecord = z.output<typeof outboxSchema>;
+type Waiting = OutboxRecord['waiting'][number];
+
+export interface Outbox {
+  put(message: Message): void;
+  /** The network may be back: what failed is tried again now. */
+  hurry(): void;
+  configure(channels: readonly NotifyChannelConfig[]): void;
+  record(): OutboxRecord;
+  attention(): readonly Attention[];
+  close(): void;
+}
+
+export interface OutboxOptions {
+  readonly known: OutboxRecord | null;
+  readonly channels: readonly NotifyChannelConfig[];
+  readonly send: Send;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+  /** Something is to be kept: before an attempt it is awaited. */
+  readonly save: () => Promise<void>;
+  /** The first wait after a failure; then twice that, and so on. */
+  readonly againMs?: number;
+}
+
+const waitingMax = 100;
+const ageMsMax = 7 * 24 * 3_600_000;
+const againMsMax = 5 * 60_000;
+/** Nobody mends a password within minutes, and a server locks out whoever asks too often. */
+const afterRefusalMs = 30 * 60_000;
+
+interface Trouble {
+  readonly failures: number;
+  readonly nextAtMs: number;
+  readonly delivery: Exclude<Delivery, { kind: 'sent' }>;
+}
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { send, logger, nowMs, save, againMs = 5000 } = options;
+  let { channels } = options;
+  let waiting: Waiting[] = [...(options.known?.waiting ?? [])];
+  let dropped = options.known?.dropped ?? 0;
+  const troubles = new Map<string, Trouble>();
+  let timer: NodeJS.Timeout | undefined;
+  let busy = false;
+  let closed = false;
+
+  const wants = ({ severity }: NotifyChannelConfig, { rank }: Message) =>
+    severity === 'warning' || rank === 'alarm';
+
+  const bound = () => {
+    const known = new Set(channels.map(({ name }) => name));
+    const oldest = nowMs() - ageMsMax;
+    waiting = waiting
+      .map((one) => ({ ...one, channels: one.channels.filter((name) => known.has(name)) }))
+      .filter((one) => one.channels.length > 0);
+    const isLate = ({ sinceMs }: Waiting) => sinceMs < oldest;
+    const before = waiting.length;
+    waiting = waiting.filter((one) => !isLate(one));
+    // Of too many the oldest of those go that are the least urgent.
+    while (waiting.length > waitingMax) {
+      const index = waiting.findIndex(({ message }) => message.rank === 'warning');
+      waiting.splice(Math.max(0, index), 1);
+    }
+    const gone = before - waiting.length;
+    if (gone > 0 && dropped === 0)
+      logger.warn({ gone }, 'notifications are dropped: they are too many, or a week old');
+    dropped += gone;
+  };
+
+  const settle = (one: Waiting, name: string, delivery: Delivery) => {
+    const isOver = delivery.kind === 'sent' || delivery.kind === 'failed';
+    if (isOver) {
+      waiting = waiting
+        .map((other) =>
+          other.message.id === one.message.id
+            ? { ...other, channels: other.channels.filter((channel) => channel !== name) }
+            : other,
+        )
+        .filter((other) => other.channels.length > 0);
+    }
+    const trouble = troubles.get(name);
+    if (delivery.kind === 'sent') {
+      logger.info({ channel: name, subject: one.message.subject }, `notified: ${delivery.message}`);
+      if (trouble !== undefined) logger.info({ channel: name }, 'notifications get through again');
+      troubles.delete(name);
+      return;
+    }
+    const { message, next } = delivery;
+    if (trouble === undefined || trouble.delivery.message !== message)
+      logger.warn({ channel: name, next }, `a notification did not get through: ${message}`);
+    const failures = (trouble?.failures ?? 0) + 1;
+    const waitMs =
+      delivery.kind === 'refused' ? afterRefusalMs : Math.min(againMsMax, againMs * 2 ** (failures - 1));
+    troubles.set(name, { failures, nextAtMs: isOver ? 0 : nowMs() + waitMs, delivery });
+  };
+
+  /** The oldest message of a channel that may be tried; and when the next one may, milliseconds from now. */
+  const nextAttempt = () => {
+    const now = nowMs();
+    let waitMs = Number.POSITIVE_INFINITY;
+    for (const one of waiting) {
+      for (const name of one.channels) {
+        const channel = channels.find((known) => known.name === name);
+        // A clock that was set back must not make it wait for longer than it was to.
+        const leftMs = Math.min(afterRefusalMs, (troubles.get(name)?.nextAtMs ?? 0) - now);
+        if (channel !== undefined && leftMs <= 0) return { one, channel, waitMs: 0 };
+        waitMs = Math.min(waitMs, leftMs);
+      }
+    }
+    return { one: null, channel: null, waitMs };
+  };
+
+  const work = async () => {
+    if (busy || closed) return;
+    busy = true;
+    clearTimeout(timer);
+    try {
+      for (;;) {
+        bound();
+        const { one, channel, waitMs } = nextAttempt();
+        if (closed) return;
+        if (one === null) {
+          if (Number.isFinite(waitMs)) timer = setTimeout(() => void work(), waitMs);
+          timer?.unref();
+          return;
+        }
+        await save(); // Whoever is ended now sends it the next time.
+        const delivery = await send(one.message, channel.name, channel.timeoutMs);
+        if (closed) return; // It may have been cut off by that: the next run tries again.
+        settle(one, channel.name, delivery);
+        await save();
+      }
+    } finally {
+      busy = false;
+    }
+  };
+
+  const begin = () =>
+    void work().catch((error: unknown) => {
+      logger.warn({ err: error }, 'notifications failed');
+      timer = setTimeout(begin, againMsMax);
+      timer.unref();
+    });
+  // Not before whoever makes this has it.
+  if (waiting.length > 0) setImmediate(begin);
+
+  return {
+    put(message) {
+      const names = channels.filter((channel) => wants(channel, message)).map(({ name }) => name);
+      if (names.length > 0) waiting = [...waiting, { message, channels: names, sinceMs: nowMs() }];
+      bound();
+      begin();
+    },
+    hurry() {
+      for (const [name, trouble] of troubles) {
+        if (trouble.delivery.kind === 'later') troubles.set(name, { ...trouble, failures: 0, nextAtMs: 0 });
+      }
+      begin();
+    },
+    configure(next) {
+      channels = next;
+      troubles.clear();
+      begin();
+    },
+    record: () => ({ waiting, dropped }),
+    attention: () =>
+      [...troubles].map(([name, { delivery }]): Attention => {
+        const count = waiting.filter((one) => one.channels.includes(name)).length;
+        const wait = count === 0 ? '' : `; ${count} ${count === 1 ? 'message waits' : 'messages wait'}`;
+        const message = `notifications by ${name} do not get through: ${delivery.message}${wait}`;
+        return { severity: 'warning', code: 'notify-failed', message, next: delivery.next };
+      }),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// Messages on their way: kept, bounded, tried again, and never twice at a time.
+
+import test from 'ava';
+import { pino } from 'pino';
+import type { NotifyChannelConfig } from '../../daemon/config/config.ts';
+import type { Delivery, Message } from '../../daemon/notify/message.ts';
+import { createOutbox, type OutboxRecord } from '../../daemon/notify/outbox.ts';
+import { tellTest } from '../../daemon/notify/story.ts';
+import { waitFor } from '../support.ts';
+
+const channel = (name: string, severity: 'warning' | 'alarm' = 'warning'): NotifyChannelConfig => ({
+  ...{ name, severity, timeoutMs: 1000, secrets: null, caFile: null },
+  way: { kind: 'hook', program: '/bin/true' },
+});
+const message = (id: string, rank: Message['rank'] = 'alarm'): Message => ({
+  ...tellTest({ cluster: 'office', node: 'primary' }, id, 0),
+  rank,
+});
+
+const later: Delivery = { kind: 'later', message: 'no route', next: 'mend the network' };
+const sent: Delivery = { kind: 'sent', message: 'taken' };
+
+function box(answer: (channel: string, id: string) => Delivery, known: OutboxRecord | null = null) {
+  const tried: string[] = [];
+  const lines: string[] = [];
+  const kept: string[] = [];
+  const time = { ms: 1_000_000 };
+  const begunAt = Date.now();
+  let underWay = 0;
+  const outbox = createOutbox({
+    known,
+    channels: [channel('admin'), channel('pager', 'alarm')],
+    async send({ id }, name) {
+      underWay += 1;
+      if (underWay > 1) throw new Error('two at once');
+      await Promise.resolve();
+      underWay -= 1;
+      tried.push(`${name} ${id}`);
+      return answer(name, id);
+    },
+    logger: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
+    nowMs: () => time.ms + Date.now() - begunAt,
+    save: async () => void kept.push(JSON.stringify(outbox.record())),
+    againMs: 20,
+  });
+  return { outbox, tried, lines, kept, time };
+}
+
+const idle = (tried: readonly string[], count: number) =>
+  waitFor(`${count} attempts`, () => tried.length >= count);
+
+test('each channel gets what it wants, once, and nothing is kept then', async (t) => {
+  const { outbox, tried, kept } = box(() => sent);
+  outbox.put(message('a'));
+  outbox.put(message('b', 'warning'));
+  await waitFor('all is sent', () => outbox.record().waiting.length === 0);
+  t.deepEqual(tried.toSorted(), ['admin a', 'admin b', 'pager a']);
+  t.true(kept[0]?.includes('"id":"a"'), 'it is kept before the first attempt');
+});
+
+test('what fails is tried again, said once, kept for the next run, and sent when the network is back', async (t) => {
+  let answer: Delivery = later;
+  const { outbox, tried, lines, time } = box((name) => (name === 'admin' ? answer : sent));
+  outbox.put(message('a'));
+  await idle(tried, 2);
+  await waitFor('it waits', () => outbox.attention().length === 1);
+  t.like(outbox.attention()[0], {
+    code: 'notify-failed',
+    message: 'notifications by admin do not get through: no route; 1 message waits',
+    next: 'mend the network',
+  });
+  for (let time_ = 0; time_ < 3; time_ += 1) {
+    const before = tried.length;
+    time.ms += 600_000;
+    outbox.put(message(`later-${time_}`, 'warning'));
+    await idle(tried, before + 1);
+  }
+  const failures = lines.filter((line) => line.startsWith('a notification did not get through'));
+  t.deepEqual(failures, ['a notification did not get through: no route']);
+
+  const next = box(() => sent, JSON.parse(JSON.stringify(outbox.record())) as OutboxRecord);
+  await waitFor('the next run has sent it', () => next.outbox.record().waiting.length === 0);
+  t.deepEqual(next.tried, ['admin a', 'admin later-0', 'admin later-1', 'admin later-2']);
+
+  answer = sent;
+  outbox.hurry();
+  await waitFor('all is sent', () => outbox.record().waiting.length === 0);
+  t.deepEqual(outbox.attention(), []);
+  t.true(lines.includes('notifications get through again'));
+  outbox.close();
+});
+
+test('of too many the least urgent and the oldest go; what is a week old is of no use', async (t) => {
+  const { outbox, time, tried } = box(() => later);
+  outbox.put(message('warning', 'warning'));
+  await idle(tried, 1);
+  for (let index = 0; index < 120; index += 1) outbox.put(message(`alarm-${index}`));
+  const { waiting, dropped } = outbox.record();
+  t.is(waiting.length, 100);
+  t.is(dropped, 21);
+  t.is(waiting[0]?.message.id, 'alarm-20');
+  time.ms += 8 * 24 * 3_600_000;
+  outbox.put(message('new'));
+  t.deepEqual(
+    outbox.record().waiting.map(({ message: { id } }) => id),
+    ['new'],
+  );
+  outbox.close();
+});
+
+test('a hook that failed is not run again, and a channel that is gone is waited for no more', async (t) => {
+  const { outbox, tried } = box((name) => (name === 'pager' ? { ...later, kind: 'failed' } : later));
+  outbox.put(message('a'));
+  await idle(tried, 2);
+  await waitFor('the hook is over', () => outbox.record().waiting[0]?.channels.join() === 'admin');
+  outbox.configure([channel('pager', 'alarm')]);
+  t.deepEqual(outbox.record().waiting, []);
+  outbox.close();
+});
