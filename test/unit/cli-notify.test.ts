@@ -101,7 +101,11 @@ test('check finds files that others may read, a sendmail that is missing, and a 
         'chat: chat.example.org has no address here',
         'getent hosts chat.example.org   # then correct notify.channels.chat.webhook, or /etc/resolv.conf',
       ],
-      ['problem', `page: others than root may change ${program}`, `chown root: '${program}' && chmod go-w '${program}'`],
+      [
+        'problem',
+        `page: others than root may change ${program}`,
+        `chown root: '${program}' && chmod go-w '${program}'`,
+      ],
       ['ok', 'well: posts to https://192.168.1.9', null],
       ['info', 'nothing was sent; to see whether it arrives: battito notify test', null],
     ].map(([level, message, mend]) => [level, message, mend?.replaceAll(/'(\/[\w/.-]+)'/g, '$1') ?? null]),
@@ -111,9 +115,15 @@ test('check finds files that others may read, a sendmail that is missing, and a 
 for (const [channel, said] of [
   ['{ severity: alarm }', 'neither mail, webhook nor hook; expected one of them'],
   ['{ mail: [a@b.c], hook: /bin/true }', 'mail and hook in one channel; expected a channel for each'],
-  ['{ hook: /bin/true, secrets: /etc/x }', 'a channel with hook does not take this; expected mail or webhook'],
+  [
+    '{ hook: /bin/true, secrets: /etc/x }',
+    'a channel with hook does not take this; expected mail or webhook',
+  ],
   ['{ mail: [a@b.c], secrets: /etc/x }', 'sendmail needs none; expected smtp beside it'],
-  ['{ mail: [a@b.c], smtp: { host: m.c }, sendmail: /bin/x }', 'both smtp and sendmail; expected one of the two'],
+  [
+    '{ mail: [a@b.c], smtp: { host: m.c }, sendmail: /bin/x }',
+    'both smtp and sendmail; expected one of the two',
+  ],
   [
     '{ mail: [a@b.c], smtp: { host: m.c, tls: none }, secrets: /etc/x }',
     'secrets would be sent for all to read; expected tls: starttls or implicit',

@@ -296,7 +296,8 @@ test('what only follows from an error in the YAML is not told', (t) => {
 
 test('a file without content, of the wrong shape or without groups is told at its place', (t) => {
   const only = (text: string) => problemsAfter([[sound, text]]).map(formatProblem);
-  const keys = 'cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, notify, groups';
+  const keys =
+    'cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, notify, groups';
   const empty =
     'battito.yaml:1:1: the file is empty; expected a configuration, such as the example battito.yaml';
   t.deepEqual(only(''), [empty]);

@@ -9,9 +9,20 @@ import test, { type ExecutionContext } from 'ava';
 import type { NotifyChannelConfig, NotifyWay } from '../../daemon/config/config.ts';
 import { deliver } from '../../daemon/notify/deliver.ts';
 import { tellTest } from '../../daemon/notify/story.ts';
-import { login, type MailServer, makeCertificates, parse, startMailServer, temporaryFolder } from './support/mail-server.ts';
+import {
+  login,
+  type MailServer,
+  makeCertificates,
+  parse,
+  startMailServer,
+  temporaryFolder,
+} from './support/mail-server.ts';
 
-const message = tellTest({ cluster: 'office', node: 'secondary' }, 'id-1', Date.parse('2026-03-01T03:12:44Z'));
+const message = tellTest(
+  { cluster: 'office', node: 'secondary' },
+  'id-1',
+  Date.parse('2026-03-01T03:12:44Z'),
+);
 const never = new AbortController().signal;
 
 const channel = (way: NotifyWay, more: Partial<NotifyChannelConfig> = {}): NotifyChannelConfig => ({
@@ -25,7 +36,10 @@ function secretsFile(folder: string, text: string): string {
   return file;
 }
 
-function smtp(server: Pick<MailServer, 'port'>, more: Partial<Extract<NotifyWay, { kind: 'smtp' }>> = {}): NotifyWay {
+function smtp(
+  server: Pick<MailServer, 'port'>,
+  more: Partial<Extract<NotifyWay, { kind: 'smtp' }>> = {},
+): NotifyWay {
   return {
     ...{ kind: 'smtp', to: ['admin@example.org', 'boss@example.org'], from: 'battito@example.org' },
     ...{ host: '127.0.0.1', port: server.port, tls: 'starttls', ...more },
@@ -115,7 +129,10 @@ test('the sendmail of the host gets sender, recipients and the whole mail', asyn
   t.is(parse(readFileSync(join(folder, 'mail'), 'utf8')).subject, message.subject);
 
   const missing = { ...way, program: join(folder, 'missing') };
-  t.like(await deliver(message, channel(missing), never), { kind: 'refused', message: `there is no ${missing.program}` });
+  t.like(await deliver(message, channel(missing), never), {
+    kind: 'refused',
+    message: `there is no ${missing.program}`,
+  });
   const failing = { ...way, program: script(t, 'echo "queue is full" >&2; exit 75').program };
   const failed = await deliver(message, channel(failing), never);
   t.is(failed.kind, 'later');
@@ -143,12 +160,18 @@ test('a hook gets the message as JSON and in its environment; one that hangs is 
   ]);
 
   const hanging = script(t, 'mkfifo wall; sleep 1000 & echo $! > child; echo $$ > self; cat wall');
-  const cut = await deliver(message, channel({ kind: 'hook', program: hanging.program }, { timeoutMs: 8000 }), never);
+  const cut = await deliver(
+    message,
+    channel({ kind: 'hook', program: hanging.program }, { timeoutMs: 8000 }),
+    never,
+  );
   t.is(cut.kind, 'failed');
   t.regex(cut.message, /was killed after 8 s, with all that it had started/);
   for (const name of ['child', 'self']) {
     const pid = readFileSync(join(hanging.folder, name), 'utf8').trim();
-    const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2] : 'gone';
+    const state = existsSync(`/proc/${pid}/stat`)
+      ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]
+      : 'gone';
     t.true(['Z', 'gone'].includes(state ?? ''), `${name} is ${state}`);
   }
 

@@ -46,7 +46,8 @@ function box(answer: (channel: string, id: string) => Delivery, known: OutboxRec
   return { outbox, tried, lines, kept, time };
 }
 
-const idle = (tried: readonly string[], count: number) => waitFor(`${count} attempts`, () => tried.length >= count);
+const idle = (tried: readonly string[], count: number) =>
+  waitFor(`${count} attempts`, () => tried.length >= count);
 
 test('each channel gets what it wants, once, and nothing is kept then', async (t) => {
   const { outbox, tried, kept } = box(() => sent);

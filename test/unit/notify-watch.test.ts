@@ -11,7 +11,13 @@ import { examplePolicy } from '../sim/example.ts';
 
 const started = Date.parse('2026-03-01T03:00:00Z');
 
-function watched({ known = null, repeatAfterMs = 3_600_000 }: { known?: WatchRecord | null; repeatAfterMs?: number } = {}) {
+function watched({
+  known = null,
+  repeatAfterMs = 3_600_000,
+}: {
+  known?: WatchRecord | null;
+  repeatAfterMs?: number;
+} = {}) {
   const time = { ms: 1000 };
   const told: Message[] = [];
   const attention: Attention[] = [];
@@ -30,7 +36,10 @@ function watched({ known = null, repeatAfterMs = 3_600_000 }: { known?: WatchRec
   const event = (more: Partial<Event> = {}) =>
     watch.event({ kind: 'time-passed', at: time.ms, ...more } as Event, state);
   const phase = (kind: string) => {
-    const groups = state.groups.map((group) => ({ ...group, phase: { kind, generation: 1, obstacle: 'isolated' } }));
+    const groups = state.groups.map((group) => ({
+      ...group,
+      phase: { kind, generation: 1, obstacle: 'isolated' },
+    }));
     state = { ...state, groups } as unknown as State;
   };
   phase('active');
@@ -45,7 +54,15 @@ function watched({ known = null, repeatAfterMs = 3_600_000 }: { known?: WatchRec
       state = change(state);
     },
     note(severity: Note['severity'], code: string, more: Partial<Note> = {}) {
-      watch.note({ severity, code, group: null, message: `${code} happened`, next: null, tookMs: null, ...more });
+      watch.note({
+        severity,
+        code,
+        group: null,
+        message: `${code} happened`,
+        next: null,
+        tookMs: null,
+        ...more,
+      });
     },
     /** Second by second. */
     pass(ms: number) {
@@ -129,7 +146,9 @@ test('the same alarm is counted, and its number told at the end of the time, als
   next.pass(60_000);
   t.deepEqual(next.told, []);
   next.pass(3_600_000);
-  t.like(next.told, [{ kind: 'repeated', repeats: 3, subject: '[battito office] stall: stalled on primary' }]);
+  t.like(next.told, [
+    { kind: 'repeated', repeats: 3, subject: '[battito office] stall: stalled on primary' },
+  ]);
   const each = watched({ repeatAfterMs: 0 });
   for (let time = 0; time < 2; time += 1) {
     each.note('warning', 'stalled');

@@ -19,12 +19,35 @@ export function makeCertificates(directory: string): Certificates {
   const at = (name: string) => join(directory, name);
   const openssl = (...words: string[]) => execFileSync('openssl', words, { stdio: 'pipe' });
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  openssl('req', '-x509', ...ec, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=test authority');
-  openssl('req', ...ec.slice(0, -2), '-keyout', at('key.pem'), '-out', at('csr.pem'), '-subj', '/CN=localhost');
+  openssl(
+    'req',
+    '-x509',
+    ...ec,
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-subj',
+    '/CN=test authority',
+  );
+  openssl(
+    'req',
+    ...ec.slice(0, -2),
+    '-keyout',
+    at('key.pem'),
+    '-out',
+    at('csr.pem'),
+    '-subj',
+    '/CN=localhost',
+  );
   writeFileSync(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:192.168.1.254\n');
   const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
   openssl('x509', '-req', '-in', at('csr.pem'), ...sign, '-extfile', at('names'), '-out', at('cert.pem'));
-  return { caFile: at('ca.pem'), key: readFileSync(at('key.pem'), 'utf8'), cert: readFileSync(at('cert.pem'), 'utf8') };
+  return {
+    caFile: at('ca.pem'),
+    key: readFileSync(at('key.pem'), 'utf8'),
+    cert: readFileSync(at('cert.pem'), 'utf8'),
+  };
 }
 
 export interface Mail {
