@@ -46,6 +46,7 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     ...Object.entries(heartbeatNames).flatMap(([name, script]) => [
       program(`usr/sbin/${name}`, read(`scripts/${script}`)),
       program(`usr/lib/battito/${script}`, read(`scripts/${script}`)),
+      packed(`usr/share/man/man8/${name}.8.gz`, '.so man8/battito.8\n'),
     ]),
     program('usr/lib/battito/node', { copyOf: runtime.binary }),
     text('usr/lib/battito/battito.js', bundle.code),
