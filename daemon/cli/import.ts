@@ -22,7 +22,7 @@ export const importCommand: Command = {
   summary: 'make a configuration of that of Heartbeat or keepalived',
   usage: [
     'import heartbeat DIRECTORY [OPTIONS]',
-    'import keepalived FILE [FILE] --address A=IP --address B=IP [OPTIONS]',
+    'import keepalived FILE [FILE] --address A=IP --address B=IP',
   ],
   description: [
     'Reads the files of another program and writes a configuration that does the same, with a comment for every line that has no equal. It is printed, or written to --output, never over another file. What is safer now, and what to look at, is told beside it.',

@@ -280,8 +280,9 @@ test('What is no part of a group is a comment with the reason', async (t) => {
     resources.split(' '),
   );
   const why = (start: string) => remarks.find(({ text }) => text.startsWith(start))?.why ?? '';
-  t.regex(why('apache'), /put apache into a guest/);
+  t.regex(why('apache'), /put it into a guest/);
   t.regex(why('Filesystem::nas'), /fstab/);
+  t.true(draft.check.some((text) => text.startsWith('Nothing starts apache, mysqld-3306 at a takeover')));
   t.regex(why('kvm-mail'), /name them under guests/);
   t.regex(why('runqemu'), /driver: qemu/);
   for (const { text } of remarks) t.true(yaml.includes(`# haresources:1: ${text}`), text);

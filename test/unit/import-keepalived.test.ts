@@ -252,6 +252,11 @@ const refused: readonly (readonly [what: string, text: string, problems: readonl
     [/^keepalived\.conf:5: priority takes a number from 1/],
   ],
   [
+    'lines for others',
+    instance(`@high priority 9\n@low priority 8\n${address}`),
+    [/^keepalived\.conf:5: lines are for @high, @low, and none is for the node alpha; /],
+  ],
+  [
     'no interface',
     `vrrp_instance a {\n${address}\n}`,
     [/^keepalived\.conf:1: vrrp_instance a names no interface$/],

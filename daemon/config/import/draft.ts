@@ -15,6 +15,8 @@ export interface Remark {
   /** As it stands there, without what is secret. */
   readonly text: string;
   readonly why: string;
+  /** A service that moved with its group, and does not any more. */
+  readonly service?: string;
 }
 
 export type DraftLink =

@@ -50,12 +50,18 @@ function checksOf(draft: Omit<Draft, 'safer' | 'check'>, has: (name: string) => 
     ({ drbd, filesystems }) =>
       drbd.length === 0 && filesystems.some(({ value }) => value.device.startsWith('/dev/drbd')),
   );
+  const services = groups.flatMap(({ remarks }) => remarks.flatMap(({ service }) => service ?? []));
   const guests = groups.flatMap((group) => group.guests);
   const open = [draft.remarks, ...groups.map(({ remarks }) => remarks)].flat().length;
   const noted = groups.flatMap((group) => group.addresses).some(({ note }) => note?.includes('an addition'));
   return [
     `The nodes' own addresses, ${nodes.map(({ value }) => `${value.name} ${value.address}`).join(' and ')}: Heartbeat did without them.`,
     ...(noted ? ['The interface and prefix length of the addresses that named none.'] : []),
+    ...(services.length > 0
+      ? [
+          `Nothing starts ${[...new Set(services)].join(', ')} at a takeover any more: a group moves addresses, disks and guests.`,
+        ]
+      : []),
     ...(links.length < 2 ? ['There is one path for heartbeats: add a second one that fails apart.'] : []),
     ...(ping.length === 0
       ? ['connectivity.ping is empty: name the gateway, so that a node can tell that it is cut off itself.']

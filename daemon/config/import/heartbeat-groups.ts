@@ -87,7 +87,10 @@ function partsOf(lines: readonly ResourceLine[], { readScript }: HeartbeatFiles,
       const { place, text } = resource;
       const meaning = meaningOf(resource, readScript);
       if (meaning.kind === 'problem') problems.add(place, meaning.message);
-      if (meaning.kind === 'no-equal') remarks.push({ place, text, why: meaning.why });
+      if (meaning.kind === 'no-equal') {
+        const { why, service } = meaning;
+        remarks.push({ place, text, why, ...(service === undefined ? {} : { service }) });
+      }
       if (meaning.kind === 'address') addresses.push({ place, written: meaning.written });
       if (meaning.kind === 'drbd') drbd.push({ value: meaning.name, note: noteOf(place) });
       if (meaning.kind === 'filesystem') {

@@ -170,7 +170,7 @@ function remarksOf(directives: readonly Directive[]): Remark[] {
   return directives.flatMap(({ name, values, place, text }): Remark[] => {
     const why = whyNoEqual(name);
     if (name === 'autojoin' && values.at(-1) === 'none') return [];
-    if (why !== undefined) return [{ place, text: name === 'quorum_server' ? name : text, why }];
+    if (why !== undefined) return [{ place, text, why }];
     if (name === 'stonith' || name === 'stonith_host') return [stonith({ name, values, place, text })];
     return name === 'respawn' ? [respawn({ name, values, place, text })] : [];
   });

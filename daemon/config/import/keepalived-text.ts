@@ -26,23 +26,35 @@ export function readKeepalivedFile(
   configId: string | null,
   problems: Problems,
 ): readonly Statement[] {
-  const tokens = tokensOf(file, configId, new Map(), problems, 0);
+  const reading: Reading = { configId, definitions: new Map(), ids: new Map(), problems };
+  const tokens = tokensOf(file, reading, 0);
+  const [id, place] = [...reading.ids][0] ?? [];
+  if (id !== undefined && place !== undefined && configId !== null && !reading.ids.has(configId)) {
+    const ids = [...reading.ids.keys()].map((name) => `@${name}`).join(', ');
+    const message = `lines are for ${ids}, and none is for the node ${configId}; write its name instead in a copy`;
+    problems.add(place, message);
+  }
   return parseStatements(tokens, problems);
 }
 
-function tokensOf(
-  file: string,
-  configId: string | null,
-  definitions: Map<string, string>,
-  problems: Problems,
-  depth: number,
-): Token[] {
+interface Reading {
+  readonly configId: string | null;
+  readonly definitions: Map<string, string>;
+  /** What stood behind an `@`, with its first place. */
+  readonly ids: Map<string, Place>;
+  readonly problems: Problems;
+}
+
+function tokensOf(file: string, reading: Reading, depth: number): Token[] {
+  const { configId, definitions, ids, problems } = reading;
   const next = 'name the configuration of keepalived, such as /etc/keepalived/keepalived.conf';
   return readSource(file, 'the configuration of keepalived', next).flatMap((line): Token[] => {
     if (isQuoteOpen(line.text)) {
       problems.add(line.place, 'a double quote is never closed in this line');
       return [];
     }
+    const id = /^\s*@\^?(\S+)/.exec(line.text)?.[1];
+    if (id !== undefined && !ids.has(id)) ids.set(id, line.place);
     const text = conditional(expanded(withoutComment(line.text), definitions), configId).trim();
     const definition = /^\$(\w+)=(.*)$/.exec(text);
     if (definition !== null) {
@@ -58,7 +70,7 @@ function tokensOf(
     if (included === undefined) return wordsOf(text, line);
     const files = depth >= includeDepthMax ? [] : globSync(resolve(dirname(file), unquoted(included)));
     if (files.length === 0) problems.add(line.place, `there is no file ${included} to include`);
-    return files.sort().flatMap((inner) => tokensOf(inner, configId, definitions, problems, depth + 1));
+    return files.sort().flatMap((inner) => tokensOf(inner, reading, depth + 1));
   });
 }
 

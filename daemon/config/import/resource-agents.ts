@@ -15,7 +15,8 @@ export type Meaning =
   | { readonly kind: 'filesystem'; readonly filesystem: DraftFilesystem }
   /** `note`: what to say beside them. */
   | { readonly kind: 'guests'; readonly guests: StartedGuests; readonly note: string }
-  | { readonly kind: 'no-equal'; readonly why: string }
+  /** `service`: what nobody starts at a takeover any more. */
+  | { readonly kind: 'no-equal'; readonly why: string; readonly service?: string }
   | { readonly kind: 'problem'; readonly message: string };
 
 const noEqual = (why: string): Meaning => ({ kind: 'no-equal', why });
@@ -57,13 +58,17 @@ export function meaningOf(resource: Resource, readScript: ReadScript): Meaning {
   const { agent } = resource;
   const name = agent.toLowerCase();
   if (Object.hasOwn(agents, name)) return agents[name]?.(resource) ?? noEqual('');
-  return guestsOf(resource, readScript) ?? noEqual(serviceWhy(agent));
+  return guestsOf(resource, readScript) ?? service(agent);
 }
 
-const serviceWhy = (agent: string) =>
-  /kvm|virt|qemu|guest|vm/i.test(agent)
-    ? 'which guests it starts is not known: name them under guests'
-    : `a service of the host is not part of a group: put ${agent} into a guest, or let systemd run it on both nodes`;
+function service(agent: string): Meaning {
+  if (/kvm|virt|qemu|guest|vm/i.test(agent)) {
+    return noEqual('which guests it starts is not known: name them under guests');
+  }
+  const why =
+    'a service of the host does not move with a group: put it into a guest, or, if it needs nothing of the group, let systemd run it on both nodes';
+  return { kind: 'no-equal', why, service: agent };
+}
 
 function address({ args, agent }: Resource): Meaning {
   const [text = '', ...more] = args;
