@@ -55,12 +55,7 @@ labTest(
     await cluster.says(secondary, 'isolated', ({ verdict }) => verdict.kind === 'isolated');
     await primary.run('virsh --quiet setvcpus web 2 --maximum --config');
     await secondary.run('virsh --quiet setmaxmem web 48M --config');
-    for (const node of [primary, secondary]) {
-      await node.until('the edit is stored', 'battito guests history web --json', (text) => {
-        const [{ versions }] = JSON.parse(text) as [{ versions: { node: string }[] }];
-        return versions.length > 1 && versions[0]?.node === node.name;
-      });
-    }
+    for (const node of [primary, secondary]) await cluster.storesEdit(node, 'web');
     watch.lap('web was edited on both');
     await cluster.mend(secondary);
     for (const node of [primary, secondary]) {
