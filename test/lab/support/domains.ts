@@ -5,7 +5,7 @@ import { type GuestRow, guestRows } from '../../../daemon/cli/guests-view.ts';
 import type { GuestDefinitions, GuestVersion } from '../../../daemon/control/guests.ts';
 import { waitFor } from '../../support.ts';
 import { Cluster, patience, useCluster } from './cluster.ts';
-import { dbInstallation, dnsAddress, domainsInstallation } from './installations.ts';
+import { dbInstallation, dnsAddress, domainsInstallation, webInstallation } from './installations.ts';
 import type { Lab } from './lab.ts';
 import { guestMirror } from './mirror.ts';
 import type { LabNode } from './node.ts';
@@ -15,6 +15,11 @@ export async function useDomains(lab: Lab): Promise<Domains> {
   await answersAsDns(lab);
   const cluster = await useCluster(lab, { installation: domainsInstallation });
   return new Domains(cluster);
+}
+
+/** web alone counts on the primary; whatever else is defined on the group's file system belongs to it. */
+export async function useWeb(lab: Lab): Promise<Domains> {
+  return new Domains(await useCluster(lab, { installation: webInstallation }));
 }
 
 /** db alone counts on the primary, on its own device; the other node could start it. */
