@@ -9,6 +9,8 @@ import { createFake, patienceMs, until, useFakeVirsh } from './support/fake-libv
 useFakeVirsh();
 
 const done: Outcome = { kind: 'done' };
+/** As the core gives it. */
+const destroyDeadlineMs = 10_000;
 
 function failed(t: ExecutionContext, outcome: Outcome, code: string, message: RegExp): void {
   t.like(outcome, { kind: 'failed', code });
@@ -160,7 +162,33 @@ test('while libvirt hangs its QEMU is known, frozen, resumed and killed by its p
   t.deepEqual(await daemon.observe(), { kind: 'paused' });
   unknown(t, await daemon.perform('resume'), /libvirtd does not answer/);
   unknown(t, await daemon.perform('start'), /nothing was started/);
+  t.deepEqual(await daemon.performUntil('destroy', AbortSignal.timeout(destroyDeadlineMs)), done);
+  t.deepEqual(await daemon.observe(), { kind: 'down' }, 'it was seen to end');
+  unknown(t, await daemon.perform('start'), /nothing was started/);
+  t.deepEqual(await daemon.observe(), { kind: 'down' });
+});
+
+test('of a guest that was killed without libvirt, libvirt tells again once it answers', async (t) => {
+  const fake = await createFake(t, 'running (booted)');
+  const daemon = fake.createDaemon();
+  await fake.startProcess();
+  await daemon.observe();
+  await fake.write('hangs', '');
   t.deepEqual(await daemon.perform('destroy'), done);
+  t.deepEqual(await daemon.observe(), { kind: 'down' });
+  await rm(fake.file('hangs'));
+  // It has not noticed yet.
+  await until('an answer', async () => (await daemon.observe()).kind === 'up');
+  await fake.write('hangs', '');
+  unknown(t, await daemon.observe(), /no QEMU of it is seen/);
+});
+
+test('one that is not seen, and was not killed here, is unknown while libvirt hangs', async (t) => {
+  const fake = await createFake(t, 'running (booted)');
+  const daemon = fake.createDaemon();
+  await daemon.observe();
+  await fake.write('hangs', '');
+  unknown(t, await daemon.performUntil('destroy', AbortSignal.timeout(destroyDeadlineMs)), /does not answer/);
   unknown(t, await daemon.observe(), /no QEMU of it is seen/);
 });
 

@@ -98,6 +98,7 @@ export function createLibvirtDriver(
     arrivalFile: path.join(path.resolve(options.runDir, 'guests'), `${config.name}.arrival`),
     definitions: options.definitions ?? { adopt: async () => 'none' },
     startUnderWay: false,
+    killed: null,
     uuidKnown: false,
   };
   let seen: Look | undefined;
@@ -108,7 +109,11 @@ export function createLibvirtDriver(
 
   async function see(scan: boolean, signal: AbortSignal): Promise<ResourceStatus> {
     seen = await lookAtDomain(domain, { scan, signal });
-    return seen.status;
+    const isOther = seen.process !== undefined && seen.process.startTicks !== domain.killed?.startTicks;
+    if (isOther || seen.failure?.code !== 'libvirt-silent') domain.killed = null;
+    // Operations still ask libvirt: where it is silent nothing is started, nor comes in.
+    const hasEnded = domain.killed !== null && seen.process === undefined && !domain.startUnderWay;
+    return hasEnded ? { kind: 'down' } : seen.status;
   }
   const watch = createWatch(
     (status) => {

@@ -39,6 +39,8 @@ export interface Domain {
   readonly arrivalFile: string;
   /** A start was asked for and its end was not seen: libvirt may still be at it. */
   startUnderWay: boolean;
+  /** What was killed of it since libvirt did not answer, and libvirt has not been heard since. */
+  killed: GuestProcess | null;
   uuidKnown: boolean;
 }
 

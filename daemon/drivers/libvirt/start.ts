@@ -27,6 +27,7 @@ export async function startDomain(domain: Domain, signal: AbortSignal): Promise<
   if (refused !== null) return refused;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(domain.config.startTimeoutMs)]);
   domain.startUnderWay = true;
+  domain.killed = null;
   const outcome = (await restore(domain, deadline)) ?? (await boot(domain, deadline));
   if (!deadline.aborted && outcome.kind !== 'unknown') {
     domain.startUnderWay = false;

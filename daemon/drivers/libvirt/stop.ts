@@ -16,6 +16,8 @@ const lookAgainMs = 1000;
 /** libvirt itself waits up to 10 s for QEMU to end after SIGTERM, and as long again after SIGKILL. */
 const destroyTimeoutMs = 25_000;
 const killTimeoutMs = 5000;
+/** A libvirt that hangs is not waited for so long that no time is left to kill the guest without it. */
+const destroyAnswerMs = 4000;
 /** In which a start that was broken off may still reach libvirt. */
 const lateStartMs = 2000;
 
@@ -54,7 +56,8 @@ export async function stopDomain(domain: Domain, signal: AbortSignal): Promise<O
  * may have changed the disk since, and QEMU must not write to it any more. So is one whose libvirt does not answer.
  */
 export async function destroyDomain(domain: Domain, signal: AbortSignal): Promise<Outcome> {
-  const look = await lookAtDomain(domain, { scan: true, direct: true, signal });
+  const asked = { scan: true, direct: true, timeoutMs: destroyAnswerMs, signal };
+  const look = await lookAtDomain(domain, asked);
   if (isOff(look)) return await finished(domain, signal);
   if (look.said === null) return await destroyWithoutLibvirt(domain, look, signal);
   // What comes in has not been anybody's yet.
@@ -96,6 +99,7 @@ async function destroyWithoutLibvirt(domain: Domain, look: Look, signal: AbortSi
   if (process === undefined) return { kind: 'unknown', message: `guest ${name}: ${said}` };
   domain.logger.warn({ pid: process.pid, reason: said }, 'libvirt does not answer; QEMU is killed');
   const sent = await domain.process.signal('SIGKILL');
+  if (sent) domain.killed = process;
   if (!(await waitForState(process, 'gone', sent ? killTimeoutMs : 0, signal))) {
     const what = sent ? 'was killed but is not gone' : 'could not be told to be its own and was not killed';
     return { kind: 'unknown', message: `guest ${name}: ${said}; QEMU (pid ${process.pid}) ${what}` };

@@ -102,6 +102,10 @@ labTest(
     watch.lap('its guests are stopped by a signal');
     await cluster.runsOn(secondary);
     watch.lap('they count on the other node');
+    for (const node of [primary, secondary]) {
+      const said = (await cluster.log(node)).split('\n');
+      for (const line of said.filter((one) => /frozen by SIGSTOP|"msg":"start guest/.test(one))) t.log(line);
+    }
     await cluster.mend(primary);
     watch.restart('the cables are mended');
     await cluster.settled('secondary');

@@ -2,10 +2,10 @@
 // libvirt of a node.
 
 import { type GuestRow, guestRows } from '../../../daemon/cli/guests-view.ts';
-import type { GuestDefinitions } from '../../../daemon/control/guests.ts';
+import type { GuestDefinitions, GuestVersion } from '../../../daemon/control/guests.ts';
 import { waitFor } from '../../support.ts';
 import { Cluster, patience, useCluster } from './cluster.ts';
-import { dbInstallation, dnsAddress, domainsInstallation } from './installations.ts';
+import { dbInstallation, dnsAddress, domainsInstallation, webInstallation } from './installations.ts';
 import type { Lab } from './lab.ts';
 import { guestMirror } from './mirror.ts';
 import type { LabNode } from './node.ts';
@@ -15,6 +15,11 @@ export async function useDomains(lab: Lab): Promise<Domains> {
   await answersAsDns(lab);
   const cluster = await useCluster(lab, { installation: domainsInstallation });
   return new Domains(cluster);
+}
+
+/** web alone counts on the primary; whatever else is defined on the group's file system belongs to it. */
+export async function useWeb(lab: Lab): Promise<Domains> {
+  return new Domains(await useCluster(lab, { installation: webInstallation }));
 }
 
 /** db alone counts on the primary, on its own device; the other node could start it. */
@@ -52,6 +57,20 @@ export class Domains extends Cluster {
         const seen = row === undefined ? undefined : look(row);
         if (!seen) throw new Error(JSON.stringify(row ?? rows.map((one) => one.name)));
         return seen;
+      },
+      patience,
+    );
+  }
+
+  /** Waits until the definition of a guest that was edited on a node is in the node's own store. */
+  async storesEdit(node: LabNode, name: string): Promise<void> {
+    const uuid = await this.lists(node, 'listed', name, ({ definition }) => definition?.uuid);
+    await waitFor(
+      `${node.name}: the edit of ${name} is stored`,
+      async () => {
+        const versions = (await node.ask(`/v1/guests/history?uuid=${uuid}`)) as readonly GuestVersion[];
+        if (versions.length > 1 && versions[0]?.node === node.name) return true;
+        throw new Error(JSON.stringify(versions));
       },
       patience,
     );

@@ -83,6 +83,16 @@ start: { memory-reserve: 384M }
   },
 };
 
+/** web alone, and whatever else is defined on the file system later: for tests of what is defined, not of what runs. */
+export const webInstallation: Installation = {
+  timings: domainTimings,
+  slowHosts: true,
+  guestsText: `    guests: all
+`,
+  guests: [domain('web')],
+  setUp: (primary) => addDomain(primary, 'web'),
+};
+
 /** db alone, which counts more often and whose memory is worth moving. */
 export const dbInstallation: Installation = {
   timings: domainTimings,
