@@ -1,7 +1,5 @@
 // The daemon: puts configuration, drivers, core and control together, and takes them down again.
 
-import type { Logger } from 'pino';
-import { pino } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
 import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
@@ -27,6 +25,7 @@ import { openJournal } from './journal.ts';
 import { loadKeys } from './keys.ts';
 import { usesLibvirt } from './known-guests.ts';
 import { openLinks } from './links.ts';
+import { createLogger } from './logger.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
 import { openNotifications } from './notifications.ts';
@@ -60,15 +59,6 @@ export interface DaemonOptions {
 const observeEveryMs = 60_000;
 
 const softwareVersion = manifest.version;
-
-function createLogger(node: string): { readonly logger: Logger; readonly flush: () => void } {
-  // Asynchronous and bounded: a stdout that blocks costs log lines, not heartbeats.
-  const destination = pino.destination({ dest: 1, sync: false, maxLength: 1024 * 1024 });
-  destination.on('error', () => {}); // Nobody reads us any more; the history and the journal go on.
-  const level = process.env['BATTITO_LOG_LEVEL'] ?? 'info';
-  const logger = pino({ level, base: { node }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  return { logger, flush: () => destination.flushSync() };
-}
 
 /** Runs until it is told to stop, or its invariants break. Returns the exit code. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
