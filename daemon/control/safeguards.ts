@@ -2,7 +2,7 @@
 
 import type { Tier } from '../core/policy.ts';
 import { tierOf } from '../core/policy.ts';
-import { leaseIsValid } from '../core/safeguards.ts';
+import { leaseIsValid, peerWatchdogMs } from '../core/safeguards.ts';
 import type { State } from '../core/state.ts';
 import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { Attention, WitnessView } from './api.ts';
@@ -20,6 +20,9 @@ export function tierInForce(
   const device = policy.fencing === null || fence.lastError === null ? null : `fencing: ${fence.lastError}`;
   const lease = [
     policy.watchdog === null || watchdog.lastError === null ? null : `watchdog: ${watchdog.lastError}`,
+    policy.watchdog === null || peerWatchdogMs(state) !== null
+      ? null
+      : `watchdog: ${policy.peer} says of none`,
     sight === null || sight.trouble === null ? null : `witness: ${sight.trouble.message}`,
   ].filter((why) => why !== null);
   // Each is a way of its own.

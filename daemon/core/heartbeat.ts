@@ -78,6 +78,8 @@ export interface HeartbeatContent {
   readonly standby: boolean;
   /** After how much silence the sender freezes when it is cut off, milliseconds. */
   readonly freezeAfterMs: number;
+  /** What a receiver may count on having reset the sender, milliseconds; null: nothing, or its version does not say. */
+  readonly watchdogMs: number | null;
   /** Minutes of maintenance left, rounded up; 0: none. */
   readonly maintenanceMinutes: number;
   /** Can the sender serve the LAN: carrier, and a gateway that answers. */

@@ -2,6 +2,7 @@
 
 import { gatewayAnswers, gatewaysToCompare } from './connectivity.ts';
 import { isEligible, lanUsable } from './eligibility.ts';
+import { reliesOnWatchdog } from './fencing.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { invitedTo } from './migration.ts';
 import { isStuck } from './operations.ts';
@@ -18,6 +19,7 @@ export function ownContent(state: State): HeartbeatContent {
     configDigest: state.policy.configDigest,
     hears: state.links.map(({ fresh }) => fresh),
     freezeAfterMs: state.policy.timings.freezeAfterMs,
+    watchdogMs: reliesOnWatchdog(state) ? (state.policy.watchdog?.timeoutMs ?? null) : null,
     leaving: saysGoodbye(state),
     standby: state.standby,
     maintenanceMinutes: Math.ceil(remainingMs / 60_000),

@@ -126,9 +126,21 @@ export function leaseProvesAt(state: State): MonotonicMs | null {
   const { heldSince } = state.lease;
   if (witness === null || watchdog === null || heldSince === null || !leaseIsValid(state)) return null;
   if ((state.peer.content?.maintenanceMinutes ?? 0) > 0 || isLeftToPeer(state)) return null;
+  const peerMs = peerWatchdogMs(state);
+  if (peerMs === null) return null;
   const freezeAfterMs = Math.max(timings.freezeAfterMs, state.peer.content?.freezeAfterMs ?? 0);
   const contactEnds = (state.peer.lastHeardAt ?? state.startedAt) + freezeAfterMs;
-  return Math.max(contactEnds, heldSince) + watchdog.timeoutMs * watchdogShare + pausingMs(state.policy);
+  const watchdogMs = Math.max(watchdog.timeoutMs, peerMs);
+  return Math.max(contactEnds, heldSince) + watchdogMs * watchdogShare + pausingMs(state.policy);
+}
+
+/**
+ * The time of the peer's watchdog, as it says itself; null: it has none, or its version does not say. One that has not
+ * been heard in this run is taken to have what this node has.
+ */
+export function peerWatchdogMs({ peer, policy }: State): number | null {
+  const { content } = peer;
+  return content === null ? (policy.watchdog?.timeoutMs ?? null) : (content.watchdogMs ?? null);
 }
 
 /** Has the lease been ours for long enough that a peer without watchdog has paused its guests? */

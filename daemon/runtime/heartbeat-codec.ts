@@ -61,6 +61,7 @@ const wireContent = z.object({
   maintenance: count,
   freeze: z.number().nonnegative(),
   gateways: count.nullable().default(null),
+  watchdog: z.number().nonnegative().nullable().default(null),
   groups: z.array(wireGroup),
 });
 
@@ -132,6 +133,7 @@ function packContent(content: HeartbeatContent, names: Correspondents): z.infer<
     maintenance: content.maintenanceMinutes,
     freeze: content.freezeAfterMs,
     gateways: content.gateways,
+    watchdog: content.watchdogMs,
     groups: content.groups.map((group) => packGroup(group, names)),
   };
 }
@@ -145,6 +147,7 @@ function unpackContent(wire: z.infer<typeof wireContent>, names: Correspondents)
     maintenanceMinutes: wire.maintenance,
     freezeAfterMs: wire.freeze,
     gateways: wire.gateways,
+    watchdogMs: wire.watchdog,
     groups: wire.groups.map((group) => unpackGroup(group, names)),
   };
 }

@@ -131,7 +131,12 @@ const trouble = { message: 'http://192.0.2.9:2379: no answer in time', next: 'se
 
 test('what does not work now is said at the tier, as long as no other way is left', (t) => {
   const state = running();
-  const withWitness = { ...state, policy: { ...state.policy, witness: { ttlMs: 9000 }, watchdog } };
+  const mute = { ...state, policy: { ...state.policy, witness: { ttlMs: 9000 }, watchdog } };
+  t.is(tierInForce(mute, seen).lacks, 'watchdog: secondary says of none');
+  const { content } = mute.peer;
+  if (content === null) throw new Error('the peer was heard');
+  const peer = { ...mute.peer, content: { ...content, watchdogMs: watchdog.timeoutMs } };
+  const withWitness = { ...mute, peer };
   t.deepEqual(tierInForce(withWitness, seen), { tier: 'fenced', lacks: null });
   const lacks = `witness: ${trouble.message}`;
   t.deepEqual(tierInForce(withWitness, { ...seen, trouble }), { tier: 'fenced', lacks });

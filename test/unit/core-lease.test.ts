@@ -302,6 +302,30 @@ test('that time is counted from the end of contact when the lease was ours befor
   }
 });
 
+test('a peer that has no watchdog, or does not say so, is not proven off by the lease; one with a longer time later', (t) => {
+  const node = heldLongBefore({ watchdogMs: null });
+  node.go(2500 + freezeAfterMs + 2 * provenAfterMs);
+  t.is(node.state().verdict.kind, 'dead');
+  const ownMs = watchdog?.timeoutMs ?? 0;
+  for (const [peerMs, countedMs] of [
+    [ownMs + 3000, ownMs + 3000],
+    [ownMs - 1000, ownMs],
+  ] as const) {
+    const slow = heldLongBefore({ watchdogMs: peerMs });
+    const provenAt = 2500 + freezeAfterMs + countedMs * 1.05 + pausingMs;
+    slow.go(provenAt - 1);
+    t.not(slow.state().verdict.kind, 'fenced');
+    slow.feed(provenAt, { kind: 'time-passed' });
+    t.deepEqual(slow.state().verdict, { kind: 'fenced', by: 'lease' });
+  }
+});
+
+test('a node tells its peer of its watchdog where it may be counted on, and not where nothing feeds it', (t) => {
+  const says = (policy: Policy) => owner(held, policy).ofKind('send-heartbeat').at(-1)?.content.watchdogMs;
+  t.is(says(policyOf('primary')), watchdog?.timeoutMs);
+  t.is(says({ ...policyOf('primary'), watchdog: null }), null);
+});
+
 test('a peer whose last word was maintenance feeds no watchdog, so the lease proves nothing about it', (t) => {
   const node = heldLongBefore({ maintenanceMinutes: 1 });
   node.go(120_000);

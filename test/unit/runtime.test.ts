@@ -270,6 +270,7 @@ test('any content survives the wire', (t) => {
     leaving: fc.boolean(),
     standby: fc.boolean(),
     freezeAfterMs: fc.nat(),
+    watchdogMs: fc.option(fc.nat()),
     maintenanceMinutes: fc.nat(),
     lan: fc.boolean(),
     gateways: fc.option(fc.nat({ max: 16 })),

@@ -181,6 +181,7 @@ const content: Fates<HeartbeatContent> = {
   leaving: 'row',
   standby: 'still',
   freezeAfterMs: 'still',
+  watchdogMs: 'still',
   maintenanceMinutes: 'still',
   lan: 'row',
   gateways: 'still',

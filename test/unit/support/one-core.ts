@@ -62,6 +62,7 @@ export const peerContent: HeartbeatContent = {
   leaving: false,
   standby: false,
   freezeAfterMs: 1600,
+  watchdogMs: null,
   maintenanceMinutes: 0,
   lan: true,
   gateways: null,
@@ -198,6 +199,7 @@ export function oneCore(options: OneCoreOptions = {}) {
     const content: HeartbeatContent = {
       ...peerContent,
       freezeAfterMs: policy.timings.freezeAfterMs,
+      watchdogMs: policy.witness === null ? null : (policy.watchdog?.timeoutMs ?? null),
       groups: report === null ? [] : [{ ...stoppedReport, ...report }],
       ...how.says,
     };
