@@ -1,5 +1,5 @@
 // A BMC for each node (fence_ipmilan in the nodes, ipmi_sim outside) that pulls the plug of its virtual machine: a silent
-// node is off before anything of it is started elsewhere, and of two that do not hear each other one goes on.
+// node is off before anything of it is started elsewhere; with a device that is away nothing is.
 
 import type { ExecutionContext } from 'ava';
 import type { Bmcs } from '../../netns/support/bmc.ts';
@@ -65,6 +65,33 @@ labTest('freeze and thaw: the frozen node never writes again', async (t, lab) =>
   watch.lap('the guest counts on the other node');
   t.is((await cluster.shown(secondary)).filter(({ what }) => what === 'start').length, 1);
 });
+
+labTest(
+  'fence device unreachable: nothing is started, there is an alarm, and fence confirm releases it',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const { cluster, bmcs } = await usePower(t, lab);
+    const watch = startStopwatch(t);
+    const counted = await cluster.counts(primary);
+    await bmcs.unplug('primary');
+    await primary.powerOff();
+    watch.restart('the active node has no power, nor has its device');
+    t.regex(await noted(secondary, 'fence-failed'), /^primary could not be powered off: bmc-primary: /);
+    watch.lap('it could not be switched off');
+    await cluster.phaseIs(secondary, 'blocked');
+    t.regex((await cluster.complaints(secondary)).join('\n'), /battito fence confirm primary/);
+    t.true(await cluster.holdsNothing(secondary), 'it waits');
+    const told = await secondary.run('battito fence confirm primary --yes --timeout 6m', {
+      timeoutMs: 400_000,
+    });
+    t.log(told.trim());
+    t.regex(told, /because the operator says so/);
+    await cluster.runsOn(secondary);
+    watch.lap('confirmed by a person: the guest counts on the other node');
+    t.true((await cluster.startedFrom(secondary)) >= counted);
+    t.deepEqual(bmcs.told, []);
+  },
+);
 
 labTest('both nodes try to fence each other: one wins, no loop', async (t, lab) => {
   const { primary, secondary } = lab;
