@@ -116,10 +116,27 @@ export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State
 
 /** An idle node asks once the peer is silent and a group waits for nothing else. */
 function wantsLease(state: State, factsOf: FactsOf): boolean {
-  const silent = isSilent(state) || state.verdict.kind === 'isolated' || state.verdict.kind === 'fenced';
+  const { lease } = state;
+  const silent = isSilent(state) || state.verdict.kind === 'fenced';
   return state.groups.some((group) => {
     if (holdingPhases.has(group.phase.kind)) return true;
-    return silent && state.verdict.kind !== 'isolated' && awaitsProof(state, group, factsOf(group));
+    if (!silent) return false;
+    const facts = factsOf(group);
+    const allDown = facts.allDown || (lease.validUntil !== null && isDownAsLastRead(state, group));
+    return awaitsProof(state, group, { ...facts, allDown });
+  });
+}
+
+/**
+ * All of it is down but for what cannot be read for a moment. To give the lease back for that would begin the proof anew
+ * each time; to keep it for long would keep the peer from running what this node does not.
+ */
+function isDownAsLastRead({ now, policy }: State, { resources }: GroupState): boolean {
+  return resources.every((resource) => {
+    const { status, statusSince, inDoubt } = resource;
+    if (isDown(resource)) return true;
+    const isUnread = status?.kind === 'unknown' && !inDoubt && !isComingUp(resource);
+    return isUnread && now - statusSince < policy.timings.deadtimeMs;
   });
 }
 

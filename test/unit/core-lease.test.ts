@@ -283,6 +283,34 @@ test('the lease proves the peer stopped after its time to freeze, the time of it
   t.is(node.phase()?.kind, 'starting');
 });
 
+const unread = { kind: 'unknown', message: 'the network interfaces cannot be read' } as const;
+
+test('what an idle node cannot read for a moment does not cost it the lease, nor begin the proof anew', (t) => {
+  const node = left();
+  node.go(4000);
+  const { heldSince } = node.state().lease;
+  const provenAt = (heldSince ?? 0) + provenAfterMs;
+  const first = node.group().resources[0]?.id ?? '';
+  node.seeOne(4010, first, unread);
+  node.go(4010 + deadtimeMs - 1);
+  node.seeOne(4010 + deadtimeMs - 1, first, { kind: 'down' });
+  node.go(provenAt - 1);
+  t.is(node.ofKind('release-lease').length, 0);
+  t.is(node.state().lease.heldSince, heldSince);
+  node.feed(provenAt, { kind: 'time-passed' });
+  t.deepEqual(node.state().verdict, { kind: 'fenced', by: 'lease' });
+  t.is(node.phase()?.kind, 'starting');
+});
+
+test('what it cannot read for long does: the peer may need the lease', (t) => {
+  const node = left();
+  node.go(4000);
+  node.seeOne(4010, node.group().resources[0]?.id ?? '', unread);
+  node.go(4010 + deadtimeMs + ttlMs);
+  t.is(node.ofKind('release-lease').length, 1);
+  t.is(node.state().lease.validUntil, null);
+});
+
 /** An owner that held the lease long before its peer fell silent: what counts from then is the end of contact. */
 function heldLongBefore(says: Partial<HeartbeatContent>) {
   const node = owner();

@@ -1,45 +1,17 @@
 // softdog in both nodes and a witness outside: a daemon that hangs has its host reset, one that is stopped has not.
 
 import type { ExecutionContext } from 'ava';
-import { type Cluster, useCluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
+import { notes, useWatchdogs, watchdogTimeoutS } from '../support/fenced.ts';
 import type { Lab } from '../support/lab.ts';
 import type { LabNode } from '../support/node.ts';
-import { outsiderAddresses } from '../support/plan.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
 
-/** An emulated host on a busy processor may stand still for some seconds without anything being wrong. */
-const timeoutS = 20;
-/** One member of etcd, on the gateway. */
-const client = `http://${outsiderAddresses.gateway}:2379`;
-const moreConfig = `watchdog: { timeout: ${timeoutS}s }
-witness: { endpoints: ["${client}"], ttl: 20s }
-`;
-
-async function startWitness(t: ExecutionContext, lab: Lab): Promise<void> {
-  const start = `ip link set lo up; folder=$(mktemp -d); setsid etcd --data-dir "$folder/data" \
-    --listen-client-urls ${client} --advertise-client-urls ${client} >"$folder/log" 2>&1 & echo "$! $folder"`;
-  const { stdout } = await lab.outside('gateway', ['sh', '-c', start]);
-  const [pid = '', folder = ''] = stdout.trim().split(' ');
-  t.regex(pid, /^[0-9]+$/);
-  t.teardown(async () => void (await lab.outside('gateway', ['sh', '-c', `kill ${pid}; rm -rf ${folder}`])));
-}
-
 /** The group runs on the primary, whose watchdog is armed. */
-async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<Cluster> {
-  await startWitness(t, lab);
-  const cluster = await useCluster(lab, { start: false });
-  await lab.both((node) =>
-    node.run(
-      `modprobe softdog && echo softdog >/etc/modules-load.d/battito.conf && cat >>/etc/battito/battito.yaml`,
-      { input: moreConfig },
-    ),
-  );
-  await lab.both((node) => node.run('drbdadm up r0 && drbdadm wait-connect r0'));
-  await lab.both((node) => node.run('systemctl start battito'));
-  await cluster.settled('primary');
-  await cluster.says(lab.primary, 'armed', ({ watchdog }) => watchdog?.armed === true);
-  t.is(await kernelSays(lab.primary), `active ${timeoutS}`);
+async function useArmed(t: ExecutionContext, lab: Lab): Promise<Cluster> {
+  const { cluster } = await useWatchdogs(t, lab);
+  t.is(await kernelSays(lab.primary), `active ${watchdogTimeoutS}`);
   t.is((await cluster.status(lab.secondary)).watchdog?.armed, false, 'who holds nothing needs none');
   return cluster;
 }
@@ -51,7 +23,7 @@ const bootOf = async (node: LabNode) => (await node.run('cat /proc/sys/kernel/ra
 
 labTest('daemon hung (SIGSTOP) with the watchdog armed: node resets, peer takes over', async (t, lab) => {
   const { primary, secondary } = lab;
-  const cluster = await useWatchdogs(t, lab);
+  const cluster = await useArmed(t, lab);
   const watch = startStopwatch(t);
   await cluster.counts(primary);
   await primary.rebooting(async () => {
@@ -62,7 +34,7 @@ labTest('daemon hung (SIGSTOP) with the watchdog armed: node resets, peer takes 
   await cluster.runsOn(secondary);
   watch.lap('the guest counts on the other node');
   t.true((await cluster.startedFrom(secondary)) >= (await cluster.lastCount(primary)), 'no copy ran on');
-  const codes = (await cluster.history(secondary)).map(({ code }) => code);
+  const codes = (await notes(secondary)).map(({ code }) => code);
   t.true(codes.includes('peer-fenced'), codes.join(' '));
   await cluster.settled('secondary');
   t.true(await cluster.holdsNothing(primary));
@@ -71,19 +43,19 @@ labTest('daemon hung (SIGSTOP) with the watchdog armed: node resets, peer takes 
 
 labTest('daemon stopped cleanly: no reset', async (t, lab) => {
   const { primary, secondary } = lab;
-  const cluster = await useWatchdogs(t, lab);
+  const cluster = await useArmed(t, lab);
   const boot = await bootOf(primary);
   await primary.run('systemctl stop battito');
   await cluster.runsOn(secondary);
-  t.is(await kernelSays(primary), `inactive ${timeoutS}`);
+  t.is(await kernelSays(primary), `inactive ${watchdogTimeoutS}`);
   // What is not to happen can only be waited for.
-  await primary.run(`sleep ${2 * timeoutS}`, { timeoutMs: 200_000 });
+  await primary.run(`sleep ${2 * watchdogTimeoutS}`, { timeoutMs: 200_000 });
   t.is(await bootOf(primary), boot);
 });
 
 labTest('daemon killed with the watchdog armed: the next one feeds it, no reset', async (t, lab) => {
   const { primary } = lab;
-  const cluster = await useWatchdogs(t, lab);
+  const cluster = await useArmed(t, lab);
   const boot = await bootOf(primary);
   const { daemon } = await cluster.status(primary);
   await primary.run('systemctl kill --kill-whom=main --signal=KILL battito');
@@ -92,7 +64,7 @@ labTest('daemon killed with the watchdog armed: the next one feeds it, no reset'
     'another daemon is active and has armed it',
     (status) => status.daemon.pid !== daemon.pid && status.watchdog?.armed === true,
   );
-  await primary.run(`sleep ${2 * timeoutS}`, { timeoutMs: 200_000 });
+  await primary.run(`sleep ${2 * watchdogTimeoutS}`, { timeoutMs: 200_000 });
   t.is(await bootOf(primary), boot);
   await cluster.settled('primary');
 });

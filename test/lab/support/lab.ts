@@ -9,7 +9,7 @@ import type { Owner } from './owner.ts';
 import { diskFile, type LabPlaces } from './places.ts';
 import type { NodeName, Outsider } from './plan.ts';
 import { makeDisks, stateFile } from './saved-state.ts';
-import { mendAll, setOutsider } from './wiring.ts';
+import { mendAll, setOutsider, setParted } from './wiring.ts';
 
 /** What is written down of a lab that is up. */
 export interface LabRecord {
@@ -65,6 +65,17 @@ export class Lab {
 
   mendOutsider(who: Outsider): Promise<void> {
     return setOutsider(this.places, who, true);
+  }
+
+  /** Every way between the nodes is cut, while both go on reaching everybody else. */
+  async part(): Promise<void> {
+    await this.primary.cut('heartbeat', 'silent');
+    await setParted(this.places, true);
+  }
+
+  async unite(): Promise<void> {
+    await this.primary.mend('heartbeat');
+    await setParted(this.places, false);
   }
 
   /**

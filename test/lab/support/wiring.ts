@@ -83,6 +83,17 @@ export async function setOutsider(places: LabPlaces, outsider: Outsider, up: boo
   await ipBatch(places.namespace, [`link set ${outsider} ${up ? 'up' : 'down'}`]);
 }
 
+/** Whether the nodes' ports on the LAN's switch let anything through to each other; all else on the LAN they reach. */
+export async function setParted({ namespace }: LabPlaces, parted: boolean): Promise<void> {
+  await ipBatch(namespace, partingLines(parted));
+}
+
+/** Ports of a bridge that are isolated reach the others, and not each other (ip-link(8), bridge_slave). */
+const partingLines = (parted: boolean) =>
+  nodeNames.map(
+    (node) => `link set dev ${tapName('lan', node)} type bridge_slave isolated ${parted ? 'on' : 'off'}`,
+  );
+
 /** The cables of a node that are cut now. */
 export async function cutCables({ namespace }: LabPlaces, node: NodeName): Promise<Cable[]> {
   const text = await output(['ip', '-n', namespace, '-j', 'link', 'show']);
@@ -94,8 +105,5 @@ export async function cutCables({ namespace }: LabPlaces, node: NodeName): Promi
 /** Everything as after {@link layCables}. */
 export async function mendAll(places: LabPlaces): Promise<void> {
   const ports = [...cables.flatMap((cable) => nodeNames.map((node) => tapName(cable, node))), ...outsiders];
-  await ipBatch(
-    places.namespace,
-    ports.map((port) => `link set ${port} up`),
-  );
+  await ipBatch(places.namespace, [...ports.map((port) => `link set ${port} up`), ...partingLines(false)]);
 }

@@ -1,8 +1,9 @@
-// The BMCs of two hosts: two of OpenIPMI's ipmi_sim at the gateway's address, so that a host without power does not take
+// The BMCs of two hosts: two of OpenIPMI's ipmi_sim at an address of neither, so that a host without power does not take
 // its BMC with it. What a chassis is told comes to the test, which pulls the plug of that host or gives it power.
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CommandResult } from '../../../daemon/drivers/command.ts';
 import { waitFor } from '../../support.ts';
 import { gatewayAddress, type HostName, hostNames } from './hosts.ts';
 import type { TestNetwork } from './network.ts';
@@ -14,29 +15,68 @@ export type BmcMode = 'obeys' | 'ignores' | 'lies';
 const ports: Readonly<Record<HostName, number>> = { primary: 9621, secondary: 9622 };
 const password = 'hunter2-is-secret';
 
+/** Where the BMCs are, and what they switch. */
+export interface BmcSite {
+  /** Theirs alone; removed by whoever made it. */
+  readonly folder: string;
+  readonly logFolder: string;
+  /** The hosts reach them there. */
+  readonly address: string;
+  /** At that address. */
+  spawn(argv: readonly string[], logFile: string): HostProcess;
+  run(argv: readonly string[]): Promise<CommandResult>;
+  /** Return when it is so. */
+  powerOff(host: HostName): Promise<void>;
+  powerOn(host: HostName): Promise<void>;
+}
+
+/** With the gateway of a test network, on its LAN. */
+export function siteIn(network: TestNetwork): BmcSite {
+  return {
+    folder: network.root,
+    logFolder: join(network.root, 'logs'),
+    address: gatewayAddress,
+    spawn: (argv, logFile) => network.spawnOn('lan', argv, { logFile }),
+    run: (argv) => network.run('lan', argv),
+    powerOff: (host) => network.powerLoss(host),
+    powerOn: (host) => network.powerOn(host),
+  };
+}
+
+export interface FencingTimes {
+  readonly delay: string;
+  readonly timeout: string;
+  /** Of the agent's own waiting, seconds. */
+  readonly powerTimeout: number;
+}
+
 /** Two machine's-eye views of one thing: `power` is what the BMC says, `wanted` what it was told. */
 export class Bmcs {
-  readonly #network: TestNetwork;
+  readonly #site: BmcSite;
   readonly #sims = new Map<HostName, HostProcess>();
   /** What each was told, in order. */
   readonly told: { readonly host: HostName; readonly to: 'on' | 'off' }[] = [];
   /** What went wrong while a plug was pulled: the test is to fail with it. */
   failure: unknown = null;
 
-  private constructor(network: TestNetwork) {
-    this.#network = network;
+  private constructor(site: BmcSite) {
+    this.#site = site;
   }
 
-  static async start(network: TestNetwork): Promise<Bmcs> {
-    const bmcs = new Bmcs(network);
-    writeFileSync(bmcs.secretsFile, `username=battito\npassword=${password}\n`, { mode: 0o600 });
+  static async start(site: BmcSite): Promise<Bmcs> {
+    const bmcs = new Bmcs(site);
+    writeFileSync(bmcs.secretsFile, bmcs.secretsText, { mode: 0o600 });
     for (const host of hostNames) bmcs.#prepare(host);
     await Promise.all(hostNames.map((host) => bmcs.plugIn(host)));
     return bmcs;
   }
 
   get secretsFile(): string {
-    return join(this.#network.root, 'fence-secrets');
+    return join(this.#site.folder, 'fence-secrets');
+  }
+
+  get secretsText(): string {
+    return `username=battito\npassword=${password}\n`;
   }
 
   get password(): string {
@@ -44,16 +84,16 @@ export class Bmcs {
   }
 
   directory(host: HostName): string {
-    return join(this.#network.root, `bmc-${host}`);
+    return join(this.#site.folder, `bmc-${host}`);
   }
 
-  /** The part `fencing:` of the configuration. */
-  configText(): string {
+  /** The part `fencing:` of the configuration. @param secretsFile where a host has what {@link secretsText} says */
+  configText({ delay, timeout, powerTimeout }: FencingTimes, secretsFile: string = this.secretsFile): string {
     const device = (host: HostName) =>
-      `    bmc-${host}: { agent: fence_ipmilan, secrets: ${this.secretsFile}, options: { ip: ${gatewayAddress}, ipport: ${ports[host]}, lanplus: true, cipher: 3, power_wait: 0, power_timeout: 3 } }`;
+      `    bmc-${host}: { agent: fence_ipmilan, secrets: ${secretsFile}, options: { ip: ${this.#site.address}, ipport: ${ports[host]}, lanplus: true, cipher: 3, power_wait: 0, power_timeout: ${powerTimeout} } }`;
     return `fencing:
-  delay: 2s
-  timeout: 30s
+  delay: ${delay}
+  timeout: ${timeout}
   devices:
 ${hostNames.map(device).join('\n')}
   nodes:
@@ -69,22 +109,31 @@ ${hostNames.map((host) => `    ${host}: [[bmc-${host}]]`).join('\n')}
     return readFileSync(join(this.directory(host), 'power'), 'utf8').trim() === '1' ? 'on' : 'off';
   }
 
+  /** Its host has lost its power, or got it, by other hands. */
+  sees(host: HostName, power: 'on' | 'off'): void {
+    writeFileSync(join(this.directory(host), 'power'), power === 'on' ? '1\n' : '0\n');
+  }
+
   /** The BMC gets power itself, and answers. */
   async plugIn(host: HostName): Promise<void> {
     const directory = this.directory(host);
     const argv = ['ipmi_sim', '-n', '-c', join(directory, 'lan.conf'), '-f', join(directory, 'commands')];
-    const logFile = join(this.#network.root, 'logs', `bmc-${host}.log`);
-    const sim = this.#network.spawnOn('lan', [...argv, '-s', join(directory, 'state')], { logFile });
+    const logFile = join(this.#site.logFolder, `bmc-${host}.log`);
+    const sim = this.#site.spawn([...argv, '-s', join(directory, 'state')], logFile);
     this.#sims.set(host, sim);
     await waitFor(`the BMC of ${host} answers`, async () => {
-      const ask = ['ipmitool', '-I', 'lanplus', '-C', '3', '-N', '1', '-R', '1', '-H', gatewayAddress];
+      const ask = ['ipmitool', '-I', 'lanplus', '-C', '3', '-N', '1', '-R', '1', '-H', this.#site.address];
       const whom = ['-p', String(ports[host]), '-U', 'battito', '-P', password, 'chassis', 'power', 'status'];
-      return (await this.#network.run('lan', [...ask, ...whom])).exitCode === 0;
+      return (await this.#site.run([...ask, ...whom])).exitCode === 0;
     });
   }
 
   async unplug(host: HostName): Promise<void> {
     await this.#sims.get(host)?.stop();
+  }
+
+  async close(): Promise<void> {
+    for (const sim of this.#sims.values()) await sim.stop();
   }
 
   #prepare(host: HostName): void {
@@ -116,7 +165,7 @@ esac
       `name "${host}"
 set_working_mc 0x20
   startlan 1
-    addr ${gatewayAddress} ${ports[host]}
+    addr ${this.#site.address} ${ports[host]}
     priv_limit admin
     allowed_auths_admin none md2 md5 straight
     guid a123456789abcdefa123456789abcdef
@@ -145,7 +194,7 @@ set_working_mc 0x20
       if (wanted === '' || this.says(host) === to) return;
       this.told.push({ host, to });
       try {
-        await (to === 'on' ? this.#network.powerOn(host) : this.#network.powerLoss(host));
+        await (to === 'on' ? this.#site.powerOn(host) : this.#site.powerOff(host));
         writeFileSync(join(this.directory(host), 'power'), `${wanted}\n`);
       } catch (error) {
         this.failure = error;

@@ -12,7 +12,7 @@ import { guestPaths } from '../../../daemon/drivers/qemu/command.ts';
 import { findGuestProcess } from '../../../daemon/drivers/qemu/process.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { waitFor } from '../../support.ts';
-import { Bmcs } from './bmc.ts';
+import { Bmcs, siteIn } from './bmc.ts';
 import { createNetwork } from './cluster.ts';
 import { GapClient, startEcho } from './gap.ts';
 import { floatingAddress, type HostName, hostNames } from './hosts.ts';
@@ -65,7 +65,7 @@ export class Office {
       await mkdir(office.guestDir);
       for (const guest of guests) await buildCounterDisk({ file: office.disk(guest) });
       generateKeyFile(office.keyFile);
-      if (options.fencing === true) office.#bmcs = await Bmcs.start(network);
+      if (options.fencing === true) office.#bmcs = await Bmcs.start(siteIn(network));
       await writeFile(office.configFile, office.configText(options));
       if (options.idle !== true) {
         for (const host of hostNames) await office.startDaemon(host);
@@ -93,7 +93,7 @@ heartbeat:
     - { interface: eth0, mode: unicast }
 connectivity:
   ping: [192.168.1.254]
-${this.#bmcs?.configText() ?? ''}groups:
+${this.#bmcs?.configText({ delay: '2s', timeout: '30s', powerTimeout: 3 }) ?? ''}groups:
 ${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}`;
   }
 
