@@ -74,7 +74,7 @@ const proof: readonly Defect[] = [
     name: 'watchdog-not-waited-for',
     what: "a taker with the lease does not wait for the peer's watchdog",
     file: 'safeguards.ts',
-    find: 'return Math.max(contactEnds, heldSince) + watchdog.timeoutMs * watchdogShare + pausingMs(state.policy);',
+    find: 'return Math.max(contactEnds, heldSince) + watchdogMs * watchdogShare + pausingMs(state.policy);',
     replace: 'return Math.max(contactEnds, heldSince);',
     variants: lease,
   },

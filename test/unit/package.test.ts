@@ -113,7 +113,9 @@ test('the runtime has no library that is not depended on', (t) => {
 
 test('the manuals name every command and every key', (t) => {
   const commands = manual('usr/share/man/man8/battito.8.gz');
-  for (const name of commandNames) t.regex(commands, new RegExp(`^\\.SS "${name}"$`, 'm'), name);
+  for (const name of commandNames) {
+    t.regex(commands, new RegExp(`^\\.SS "${name.replaceAll('-', '\\\\-')}"$`, 'm'), name);
+  }
   for (const path of ['/usr/lib/battito', '/usr/lib/sysctl.d/60\\-battito.conf'])
     t.true(commands.includes(path), path);
   t.notRegex(commands, /virsh/);

@@ -39,6 +39,14 @@ for place in /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; 
   mkdir -p "$place" && mount -t tmpfs none "$place"
 done
 cp "$1/qemu.conf" /etc/libvirt/qemu.conf
+# Debian's libvirtd wants these by name, whatever its configuration says; libvirt-daemon-system would make them.
+for file in passwd group; do
+  grep -q '^libvirt-qemu:' "/etc/$file" && continue
+  cp "/etc/$file" "$1/$file"
+  mount --bind "$1/$file" "/etc/$file"
+done
+grep -q '^libvirt-qemu:' /etc/group || echo 'libvirt-qemu:x:64055:' >>/etc/group
+grep -q '^libvirt-qemu:' /etc/passwd || echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>/etc/passwd
 exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
 `;
 
