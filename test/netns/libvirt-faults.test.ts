@@ -79,10 +79,13 @@ test.serial('a guest is destroyed while libvirtd hangs', async (t) => {
   host.signalLibvirtd('SIGSTOP');
   t.deepEqual(await daemon.perform('destroy'), done);
   t.deepEqual(await host.pids(), []);
-  // Nothing is left, but libvirtd has not said so.
-  t.like(await daemon.observe(), { kind: 'unknown' });
+  t.like(await daemon.observe(), { kind: 'down' }, 'nothing of it is left, and who hangs starts nothing');
   host.signalLibvirtd('SIGCONT');
-  await until('down', async () => (await daemon.observe()).kind === 'down');
+  await until('libvirtd says so', async () => {
+    await daemon.observe();
+    return daemon.detail()?.said?.startsWith('shut off') === true;
+  });
+  t.like(await daemon.observe(), { kind: 'down' });
 });
 
 test.serial(
