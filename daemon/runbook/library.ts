@@ -175,11 +175,11 @@ must_have_socat() {
 
 /** For an address that is to come up here. */
 export const addressLibrary = `
-# must_be_free ADDRESS IS-HERE IS-ELSEWHERE
+# must_be_free ADDRESS IS-HERE IS-ELSEWHERE SHOW
 must_be_free() {
   if holds "$2"; then return 0; fi
   if holds "$3"; then
-    stop "another host answers for $1" "find it by: ip neigh show $1; if it is $peer, cut its power, then run this script again"
+    stop "another host answers for $1" "find it by its MAC address: $4; if it is $peer, cut its power, then run this script again"
   fi
 }
 `;

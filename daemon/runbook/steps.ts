@@ -32,16 +32,22 @@ const hasAddress = (config: AddressConfig) =>
 /** Ends with 0 when another host answers for the address. */
 function isElsewhere(config: AddressConfig): string {
   if (config.family === 6) return shellLine(pingOnce(config.address, 2));
-  const ask = shellLine(arpingDuplicates(config.address, config.interface));
-  return `[ "$(${ask} >/dev/null 2>&1; echo $?)" = 1 ]`; // 2: it could not ask.
+  // Its exit code says so too of an announcement, which may be on its way from a daemon that was ended a moment ago.
+  return `${shellLine(arpingDuplicates(config.address, config.interface))} | grep -q ' reply from '`;
 }
+
+/** Shows who that is. */
+const whoElse = ({ family, address, interface: networkInterface }: AddressConfig) =>
+  shellLine(
+    family === 6 ? ['ip', 'neighbour', 'show', address] : arpingDuplicates(address, networkInterface),
+  );
 
 export function addressUp(config: AddressConfig): readonly string[] {
   const [add = '', ...announce] = addressCommands(config, 'start');
   const text = addressText(config);
   const held = hasAddress(config);
   return [
-    `${call('must_be_free', text, held, isElsewhere(config))}`,
+    call('must_be_free', text, held, isElsewhere(config), whoElse(config)),
     `${call('step', `address ${text} on ${config.interface}`, held, add)} ||`,
     `  ${call('stop', `${text} is not on ${config.interface}`, `ip address show dev ${config.interface}`)}`,
     // Also where it was there before: a switch may have forgotten.

@@ -238,8 +238,19 @@ test('an old copy, or half of one, wants its word, and is told what is lost', (t
 test('an address that another host answers for is not brought up beside it', (t) => {
   const host = createRunbookHost(t, configOf(addressOnly));
   host.set('address-elsewhere');
-  assertStopped(t, host.run('takeover', [], off), /another host answers for 192.168.1.1/);
+  assertStopped(
+    t,
+    host.run('takeover', [], off),
+    /another host answers for 192.168.1.1.*\nnext: find it by its MAC address: arping -D/,
+  );
   t.deepEqual(host.ran(), []);
+});
+
+test('an announcement that was still on its way is no answer', (t) => {
+  const host = createRunbookHost(t, configOf(addressOnly));
+  host.set('announced');
+  const { exitCode, said } = host.run('takeover', [], off);
+  t.is(exitCode, 0, said);
 });
 
 test('what is mounted where the file system should be stops it, and it goes on from there', (t) => {

@@ -26,7 +26,11 @@ case $tool in
   ping) has peer-lives ;;
   arping)
     case "$*" in
-      *-D*) ! has address-elsewhere ;;
+      *-D*)
+        has announced && echo 'Broadcast request from 192.168.1.1 [02:00:00:00:00:01] for 192.168.1.1 [FF:FF:FF:FF:FF:FF] 707.441ms'
+        has address-elsewhere && echo 'Unicast reply from 192.168.1.1 [02:00:00:00:00:01]  0.628ms'
+        ! { has announced || has address-elsewhere; }
+        ;;
       *-U* | *-A*) did "$@" ;;
       *) has peer-lives ;;
     esac
