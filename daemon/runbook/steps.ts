@@ -33,7 +33,7 @@ const hasAddress = (config: AddressConfig) =>
 function isElsewhere(config: AddressConfig): string {
   if (config.family === 6) return shellLine(pingOnce(config.address, 2));
   // Its exit code says so too of an announcement, which may be on its way from a daemon that was ended a moment ago.
-  return `${shellLine(arpingDuplicates(config.address, config.interface))} | grep -q ' reply from '`;
+  return `${shellLine(arpingDuplicates(config.address, config.interface))} | grep -q '^Unicast reply from '`;
 }
 
 /** Shows who that is. */

@@ -28,6 +28,7 @@ case $tool in
     case "$*" in
       *-D*)
         has announced && echo 'Broadcast request from 192.168.1.1 [02:00:00:00:00:01] for 192.168.1.1 [FF:FF:FF:FF:FF:FF] 707.441ms'
+        has announced && echo 'Broadcast reply from 192.168.1.1 [02:00:00:00:00:01]  708.012ms'
         has address-elsewhere && echo 'Unicast reply from 192.168.1.1 [02:00:00:00:00:01]  0.628ms'
         ! { has announced || has address-elsewhere; }
         ;;
