@@ -14,7 +14,7 @@ import {
   sameGroups,
   withPreferred,
 } from './groups.ts';
-import { guestsFrom, guestsOption } from './guests-option.ts';
+import { guestsFrom, guestsOption } from './guests/option.ts';
 import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const handoverCommand: Command = {

@@ -6,7 +6,7 @@ import type { Command } from './command.ts';
 import { flag, jsonOption } from './command.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { isHeldHere } from './groups.ts';
-import { guestsFrom, guestsOption } from './guests-option.ts';
+import { guestsFrom, guestsOption } from './guests/option.ts';
 import { dryRunRemark, judgeGivenAway } from './handover.ts';
 import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 

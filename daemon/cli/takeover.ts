@@ -1,10 +1,10 @@
 // `battito takeover`: brings groups to this node; orderly from a living peer, at once from one that is gone.
 
 import type { GroupView, OperatorRequest, Status } from '../control/api.ts';
-import { acceptedGroups, forcedDisks, hopelessDisk, isDisk } from './accept-data.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, jsonOption, texts } from './command.ts';
+import { acceptedGroups, forcedDisks, hopelessDisk, isDisk } from './drbd/accept-data.ts';
 import { dryRunOption, printPlan } from './dry-run.ts';
 import { chooseGroups, nothingToDo, preferredOption, withPreferred } from './groups.ts';
 import { judgeRunningHere } from './running-here.ts';

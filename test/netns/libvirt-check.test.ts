@@ -1,8 +1,8 @@
 // `battito check` against a real libvirtd: what it says keeps a guest from being started is what libvirt itself says.
 
 import test from 'ava';
-import { noDefinitions, type StoredDefinition } from '../../daemon/cli/check-definitions.ts';
-import { checkDomains } from '../../daemon/cli/check-domains.ts';
+import { noDefinitions, type StoredDefinition } from '../../daemon/cli/check/definitions.ts';
+import { checkDomains } from '../../daemon/cli/check/domains.ts';
 import { configOf } from '../unit/support/check-host.ts';
 import { createLibvirtHost, type LibvirtHost } from './support/libvirt-host.ts';
 

@@ -4,7 +4,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Finding } from '../../daemon/cli/finding.ts';
+import type { Finding } from '../../daemon/cli/check/finding.ts';
 import { waitFor } from '../support.ts';
 import { Etcd } from './support/etcd.ts';
 import { clientAddress } from './support/hosts.ts';

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import { checkAgreement, noDefinitions, readDefinitions } from '../../daemon/cli/check-definitions.ts';
+import { checkAgreement, noDefinitions, readDefinitions } from '../../daemon/cli/check/definitions.ts';
 import type { ControlClient } from '../../daemon/cli/client.ts';
 import { controlClient } from '../../daemon/cli/client.ts';
 import type { GuestDefinition, GuestDefinitions } from '../../daemon/control/guests.ts';

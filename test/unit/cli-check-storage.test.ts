@@ -4,9 +4,9 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkGuests } from '../../daemon/cli/check-guests.ts';
-import type { Machine } from '../../daemon/cli/check-machine.ts';
-import { checkStorage } from '../../daemon/cli/check-storage.ts';
+import { checkGuests } from '../../daemon/cli/check/guests.ts';
+import type { Machine } from '../../daemon/cli/check/machine.ts';
+import { checkStorage } from '../../daemon/cli/check/storage.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { type FakeDrbd, type FakeState, fakeDrbd } from './support/drbd-tools.ts';
 

@@ -3,7 +3,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { askSystemctl, checkUnits } from '../../daemon/cli/check-units.ts';
+import { askSystemctl, checkUnits } from '../../daemon/cli/check/units.ts';
 import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 import { configOf } from './support/check-host.ts';
 

@@ -3,8 +3,8 @@
 import { appendFileSync, chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkMachine, type Machine } from '../../daemon/cli/check-machine.ts';
-import type { Finding } from '../../daemon/cli/finding.ts';
+import type { Finding } from '../../daemon/cli/check/finding.ts';
+import { checkMachine, type Machine } from '../../daemon/cli/check/machine.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { textDigest } from '../../daemon/runtime/definition-content.ts';

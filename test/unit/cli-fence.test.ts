@@ -3,7 +3,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkFencing } from '../../daemon/cli/check-fencing.ts';
+import { checkFencing } from '../../daemon/cli/check/fencing.ts';
 import { whoTyped } from '../../daemon/cli/who.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Status } from '../../daemon/control/api.ts';

@@ -3,7 +3,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkNotify } from '../../daemon/cli/check-notify.ts';
+import { checkNotify } from '../../daemon/cli/check/notify.ts';
 import { formatProblem, parseConfig } from '../../daemon/config/load.ts';
 import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
 

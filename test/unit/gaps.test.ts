@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import { checkGaps } from '../../daemon/cli/check-gaps.ts';
+import { checkGaps } from '../../daemon/cli/check/gaps.ts';
 import type { GapsView } from '../../daemon/control/api.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';

@@ -3,7 +3,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkWatchdog } from '../../daemon/cli/check-watchdog.ts';
+import { checkWatchdog } from '../../daemon/cli/check/watchdog.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Note } from '../../daemon/core/events.ts';
 import { loadOpener } from '../../daemon/drivers/watchdog/device.ts';

@@ -1,6 +1,6 @@
 // What a person has to put right: a split brain, a device that somebody holds open.
 
-import type { ResolveFacts } from '../../../daemon/cli/resolve-facts.ts';
+import type { ResolveFacts } from '../../../daemon/cli/drbd/resolve-facts.ts';
 import { type Cluster, mountPoint, useCluster } from '../support/cluster.ts';
 import { mirrorDevice, mirrorIs } from '../support/mirror.ts';
 import type { LabNode } from '../support/node.ts';

@@ -1,7 +1,7 @@
 // A cluster whose guests are libvirt domains, as a test has it: their order, their definitions on both nodes, and the
 // libvirt of a node.
 
-import { type GuestRow, guestRows } from '../../../daemon/cli/guests-view.ts';
+import { type GuestRow, guestRows } from '../../../daemon/cli/guests/view.ts';
 import type { GuestDefinitions, GuestVersion } from '../../../daemon/control/guests.ts';
 import { waitFor } from '../../support.ts';
 import { Cluster, patience, useCluster } from './cluster.ts';

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { renderDraft } from '../../../daemon/cli/import-yaml.ts';
+import { renderDraft } from '../../../daemon/cli/import/yaml.ts';
 import type { Config } from '../../../daemon/config/config.ts';
 import type { Draft, Given, Surroundings } from '../../../daemon/config/import/draft.ts';
 import { readHeartbeat } from '../../../daemon/config/import/read-heartbeat.ts';

@@ -1,0 +1,162 @@
+// Could this node switch the other one off? Asks each device for its status, with its real password, and changes nothing;
+// the options are held against what the agent says of itself, here for the devices of both nodes.
+
+import { existsSync, type Stats, statSync } from 'node:fs';
+import type { Config, FenceDeviceConfig } from '../../config/config.ts';
+import { formatDuration } from '../../config/duration.ts';
+import { levelsFor } from '../../config/fencing.ts';
+import type { Status } from '../../control/api.ts';
+import { agentsPackage } from '../../drivers/fence/device.ts';
+import { devicesOf, fenceLevels, readDevices } from '../../drivers/fence/fence.ts';
+import { describeAgent, helperPrograms, optionProblems } from '../../drivers/fence/metadata.ts';
+import { readSecrets } from '../../drivers/fence/secrets.ts';
+import { shellQuote } from '../../drivers/shell.ts';
+import { BattitoError } from '../../errors.ts';
+import { nearestWord } from '../arguments.ts';
+import type { ControlClient } from '../client.ts';
+import { formatTook } from '../time.ts';
+import { type Finding, type Reporter, reporter } from './finding.ts';
+import { membersOf } from './machine.ts';
+
+export async function checkFencing(
+  config: Config,
+  node: string,
+  client: Pick<ControlClient, 'status'>,
+): Promise<readonly Finding[]> {
+  const { fencing } = config;
+  const members = membersOf(config, node);
+  if (fencing === null || members === undefined) return [];
+  const peer = members.peer.name;
+  const report = reporter('fencing');
+  const ofPeer = new Set(levelsFor(fencing, peer).flat());
+  const sound = new Set<string>();
+  for (const device of fencing.devices) {
+    const isSound = await checkDevice(report, device, ofPeer.has(device));
+    if (isSound) sound.add(device.name);
+  }
+  const isHeard = await hears(client);
+  const devices = devicesOf(fenceLevels(fencing, peer)).filter(({ name }) => sound.has(name));
+  const readings = await readDevices(devices, new AbortController().signal);
+  for (const { device, state, tookMs } of readings) {
+    if (state.kind === 'unknown') {
+      const mend = `battito fence status ${peer}   # until it tells`;
+      report.problem(`${device} does not tell the power of ${peer}: ${state.message}`, mend);
+    } else if (state.kind === 'off' && isHeard) {
+      const message = `${device} says that ${peer} is off, but ${peer} is heard: the device has another host`;
+      report.problem(message, `correct fencing.devices.${device}: its address, or its outlet`);
+    } else {
+      report.ok(`${device}: ${peer} is ${state.kind} (${formatTook(Math.round(tookMs))})`);
+    }
+  }
+  checkDelay(
+    report,
+    fencing.delayMs,
+    readings.filter(({ state }) => state.kind !== 'unknown'),
+  );
+  report.info(`what ${peer} has against this node is seen from there: battito check on ${peer}`);
+  return report.findings;
+}
+
+/** Whatever can be told without the device. @returns whether it can be asked at all */
+async function checkDevice(
+  report: Reporter,
+  device: FenceDeviceConfig,
+  isUsedHere: boolean,
+): Promise<boolean> {
+  const { name, program, kind } = device;
+  const secrets = readSecrets(device.secrets);
+  if (secrets.kind === 'unusable') {
+    const message = `${name}: ${secrets.message}`;
+    // The file for this node's own devices is needed on the other one.
+    if (isUsedHere) report.problem(message, secrets.mend);
+    return false;
+  }
+  if (kind === 'script') return checkScript(report, name, program, `fencing.devices.${name}.script`);
+  const description = await describeAgent(device);
+  if (description.kind === 'missing') {
+    report.problem(`${name}: ${description.message}`, `apt-get install ${agentsPackage}`);
+    return false;
+  }
+  if (description.kind === 'unreadable') {
+    report.problem(
+      `${name}: ${description.message}`,
+      `${program} -o metadata   # shows what is wrong with it`,
+    );
+    return false;
+  }
+  const { metadata } = description;
+  const plug = Object.values(device.plugs)[0];
+  const given = { ...device.options, ...secrets.options, ...(plug === undefined ? {} : { plug }) };
+  const problems = optionProblems(metadata, given, (option) => Object.hasOwn(secrets.options, option));
+  for (const problem of problems) {
+    const meant = nearestWord(problem.name, problem.known);
+    const where = Object.hasOwn(secrets.options, problem.name)
+      ? (device.secrets ?? '')
+      : `fencing.devices.${name}.options`;
+    const hint =
+      meant === undefined
+        ? `man ${program}   # its options; then correct ${where}`
+        : `${meant}   # instead, in ${where}`;
+    report.problem(`${name}: ${problem.message} (${program})`, hint);
+  }
+  for (const helper of helperPrograms(metadata, given)) {
+    if (existsSync(helper.program)) continue;
+    report.problem(
+      `${name}: ${helper.program}, which ${program} needs, is missing`,
+      `apt-get install ${helper.debianPackage}`,
+    );
+  }
+  return problems.length === 0;
+}
+
+/** It runs as root, so nobody else may write it. */
+export function checkScript(report: Reporter, name: string, path: string, where: string): boolean {
+  let stats: Stats;
+  try {
+    stats = statSync(path);
+  } catch {
+    report.problem(`${name}: there is no ${path}`, `write it, or correct ${where}`);
+    return false;
+  }
+  const quoted = shellQuote(path);
+  if (!stats.isFile() || (stats.mode & 0o111) === 0) {
+    report.problem(`${name}: ${path} is not a program`, `chmod 0755 ${quoted}`);
+    return false;
+  }
+  if (stats.uid !== 0 || (stats.mode & 0o022) !== 0) {
+    report.problem(
+      `${name}: others than root may change ${path}`,
+      `chown root: ${quoted} && chmod go-w ${quoted}`,
+    );
+    return false;
+  }
+  return true;
+}
+
+async function hears(client: Pick<ControlClient, 'status'>): Promise<boolean> {
+  let status: Status;
+  try {
+    status = await client.status();
+  } catch (error) {
+    if (!(error instanceof BattitoError)) throw error;
+    return false;
+  }
+  return status.verdict.kind === 'alive';
+}
+
+/** An agent reads the power, then cuts it: about two of the times that a reading takes. */
+const readingsUntilOff = 2;
+
+function checkDelay(
+  report: Reporter,
+  delayMs: number,
+  readings: readonly { readonly tookMs: number }[],
+): void {
+  const slowestMs = Math.max(0, ...readings.map(({ tookMs }) => tookMs)) * readingsUntilOff;
+  if (slowestMs <= delayMs) return;
+  const whole = Math.ceil((slowestMs * 1.5) / 1000) * 1000;
+  report.warning(
+    `the devices need about ${formatTook(Math.round(slowestMs))} to cut the power, but the delay is ${formatDuration(delayMs)}: when all cables are cut, both nodes could switch each other off`,
+    `delay: ${formatDuration(whole)}   # under fencing`,
+  );
+}

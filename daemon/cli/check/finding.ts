@@ -1,0 +1,77 @@
+// What `battito check` finds, and how it is shown. Pure.
+
+import { harmless, type Look, paint } from '../output.ts';
+import { hanging } from '../status/picture.ts';
+
+export type Level = 'ok' | 'info' | 'warning' | 'problem';
+
+export interface Finding {
+  /** Heading that it stands under. */
+  readonly area: string;
+  readonly level: Level;
+  readonly message: string;
+  /** The command, or the sentence, that mends it. */
+  readonly mend: string | null;
+}
+
+/** Makes findings of one area. */
+export interface Reporter {
+  readonly ok: (message: string) => void;
+  /** To be known, with nothing to mend. */
+  readonly info: (message: string) => void;
+  readonly warning: (message: string, mend: string) => void;
+  readonly problem: (message: string, mend: string) => void;
+  readonly findings: readonly Finding[];
+}
+
+export function reporter(area: string): Reporter {
+  const findings: Finding[] = [];
+  // A message may hold what a definition, or a program, says.
+  const add = (level: Level, message: string, mend: string | null) =>
+    void findings.push({
+      area,
+      level,
+      message: harmless(message),
+      mend: mend === null ? null : harmless(mend).replaceAll('\n', ' '),
+    });
+  return {
+    findings,
+    ok: (message) => add('ok', message, null),
+    info: (message) => add('info', message, null),
+    warning: (message, mend) => add('warning', message, mend),
+    problem: (message, mend) => add('problem', message, mend),
+  };
+}
+
+const labels = { ok: 'ok       ', info: 'note     ', warning: 'warning  ', problem: 'PROBLEM  ' } as const;
+const colours = { ok: 'green', info: 'cyan', warning: 'yellow', problem: 'red' } as const;
+const columnsMax = 100;
+
+/** Under their headings in the order of their coming; ends with the count. */
+export function renderFindings(findings: readonly Finding[], look: Look): string {
+  const columns = Math.min(columnsMax, look.columns);
+  const areas = [...new Set(findings.map(({ area }) => area))];
+  const sections = areas.map((area) => {
+    const lines = findings
+      .filter((finding) => finding.area === area)
+      .flatMap(({ level, message, mend }) => [
+        ...hanging(`  ${labels[level]}`, message, columns).map((line) => paint(look, colours[level], line)),
+        // A command is never broken over lines: it is to be copied.
+        ...(mend === null ? [] : [`             mend: ${mend}`]),
+      ]);
+    return [paint(look, 'bold', area), ...lines].join('\n');
+  });
+  return [...sections, summaryOf(findings)].join('\n\n');
+}
+
+export function countOf(findings: readonly Finding[], level: Level): number {
+  return findings.filter((finding) => finding.level === level).length;
+}
+
+function summaryOf(findings: readonly Finding[]): string {
+  const counted = (level: Level) => {
+    const count = countOf(findings, level);
+    return `${count} ${level}${count === 1 ? '' : 's'}`;
+  };
+  return `${counted('problem')}, ${counted('warning')}`;
+}

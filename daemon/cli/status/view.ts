@@ -1,0 +1,163 @@
+// The whole of `battito status` as text: what needs a person, the two nodes, the groups. Pure: the same status,
+// width and look always give the same text, and no line is wider than asked for (50 columns at the least).
+
+import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
+import type { Colour, Look } from '../output.ts';
+import { harmless, padTo, paint, width } from '../output.ts';
+import { formatSpan } from '../time.ts';
+import { hanging, renderPicture } from './picture.ts';
+import {
+  groupWords,
+  overallColours,
+  overallOf,
+  type ResourceWords,
+  resourceWords,
+  witnessWords,
+} from './words.ts';
+
+const columnsMin = 50;
+const columnsMax = 100;
+
+const unicodeMarks: Readonly<Record<ResourceWords['mark'], string>> = {
+  up: '●',
+  moving: '◐',
+  paused: '‖',
+  down: '○',
+  'given-up': '✗',
+  unknown: '?',
+};
+
+const asciiMarks: Readonly<Record<ResourceWords['mark'], string>> = {
+  up: '+',
+  moving: '~',
+  paused: '=',
+  down: '-',
+  'given-up': 'x',
+  unknown: '?',
+};
+
+const attentionColours: Readonly<Record<Severity, Colour>> = {
+  info: 'cyan',
+  warning: 'yellow',
+  alarm: 'red',
+};
+const attentionLabels: Readonly<Record<Severity, string>> = {
+  info: 'NOTE',
+  warning: 'WARNING',
+  alarm: 'ALARM',
+};
+
+/** The picture that an operator sees; without a newline at its end. */
+export function renderStatus(given: Status, wanted: Look): string {
+  const look = { ...wanted, columns: Math.min(columnsMax, Math.max(columnsMin, wanted.columns)) };
+  const status = harmlessStatus(given);
+  const sections = [
+    [renderHeader(status, look)],
+    status.attention.flatMap((item) => renderAttention(item, look)),
+    renderPicture(status, look),
+    ...status.groups.map((group) => renderGroup(group, status, look)),
+    renderRemarks(status, look),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
+
+/** Texts in it come from the other host and from outside programs. */
+function harmlessStatus(status: Status): Status {
+  return JSON.parse(JSON.stringify(status), (_key, value: unknown) =>
+    typeof value === 'string' ? harmless(value).replaceAll('\n', '; ') : value,
+  ) as Status;
+}
+
+function renderHeader(status: Status, look: Look): string {
+  const overall = overallOf(status);
+  const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
+  const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
+  return padTo(title, look.columns - width(word)) + word;
+}
+
+function renderAttention({ severity, message, next }: Attention, look: Look): string[] {
+  const label = ` ${attentionLabels[severity]} `;
+  const colour = attentionColours[severity];
+  const lines = hanging(label, message, look.columns);
+  return [
+    ...lines.map((line) => paint(look, colour, line)),
+    ...hanging(`${' '.repeat(label.length)}next: `, next, look.columns),
+  ];
+}
+
+function renderGroup(group: GroupView, status: Status, look: Look): string[] {
+  const { text, colour } = groupWords(group, status);
+  const elsewhere = group.runsOn !== null && group.runsOn !== status.self.name;
+  const away = group.preferred === (group.runsOn ?? group.preferred) ? '' : `, prefers ${group.preferred}`;
+  const heading = hanging(` ${group.name}  `, text + away, look.columns).map((line, index) =>
+    index === 0
+      ? ` ${paint(look, 'bold', group.name)}  ${paint(look, colour, line.slice(group.name.length + 3))}`
+      : paint(look, colour, line),
+  );
+  const settled = group.phase === 'active' || (elsewhere && group.phase === 'stopped');
+  const reason = settled || group.reason === '' ? [] : hanging('   why: ', group.reason, look.columns);
+  return [
+    ...heading,
+    ...reason,
+    ...renderPeerReport(group, status, elsewhere, look),
+    ...renderResources(group, elsewhere, look),
+  ];
+}
+
+/** What the peer says of a group that it runs. */
+function renderPeerReport(group: GroupView, status: Status, elsewhere: boolean, look: Look): string[] {
+  const { peer } = group;
+  if (!elsewhere || peer === null) return [];
+  const mark = markFor(peer.quarantined > 0 ? 'given-up' : peer.up === peer.total ? 'up' : 'moving', look);
+  const lost = peer.quarantined === 0 ? '' : `, ${peer.quarantined} given up`;
+  const ready = peer.willing ? '' : `, ${status.peer.name} would not take it now`;
+  const colour = peer.quarantined > 0 ? 'red' : peer.up === peer.total ? 'green' : 'yellow';
+  const unwilling = group.runsOn === status.peer.name ? '' : ready;
+  const text = `${peer.up} of ${peer.total} up on ${group.runsOn}${lost}${unwilling}`;
+  return hanging(`   ${mark} `, text, look.columns).map((line) => paint(look, colour, line));
+}
+
+/** Of a group that runs elsewhere, only what is not simply down here is worth a line. */
+function renderResources(group: GroupView, elsewhere: boolean, look: Look): string[] {
+  const shown = group.resources.filter(
+    ({ status, operation, quarantined }) =>
+      !elsewhere || status !== 'down' || operation !== null || quarantined !== null,
+  );
+  const columns = Math.max(0, ...shown.map(({ id }) => id.length));
+  return shown.flatMap((resource) => {
+    const words = resourceWords(resource);
+    const label = `   ${markFor(words.mark, look)} ${resource.id.padEnd(columns)}  `;
+    return hanging(label, words.text, look.columns).map((line) => paint(look, words.colour, line));
+  });
+}
+
+function markFor(mark: ResourceWords['mark'], look: Look): string {
+  return (look.unicode ? unicodeMarks : asciiMarks)[mark];
+}
+
+/** What is good to know and seldom matters. */
+function renderRemarks(status: Status, look: Look): string[] {
+  const { probes, stalls, daemon, self, verdict, peer, witness, watchdog } = status;
+  const lines: string[] = [];
+  const tell = (label: string, text: string) => lines.push(...hanging(` ${label}: `, text, look.columns));
+  if (verdict.signs.length > 0) tell(`life of ${peer.name}`, verdict.signs.join('; '));
+  const silent = probes.filter(({ last }) => last === 'unanswered').map(({ target }) => target);
+  const failed = probes.filter(({ last }) => last === 'failed').map(({ target }) => target);
+  if (silent.length > 0) tell('no answer from', silent.join(', '));
+  if (failed.length > 0) tell('could not ask', failed.join(', '));
+  if (witness !== null) tell('witness', witnessWords(witness));
+  if (watchdog !== null) {
+    const how = watchdog.armed ? 'armed' : watchdog.lastError === null ? 'not needed now' : 'cannot be armed';
+    tell('watchdog', `${watchdog.device} of ${formatSpan(watchdog.timeoutMs)}, ${how}`);
+  }
+  if (stalls.count > 0) {
+    const times = stalls.count === 1 ? 'once' : `${stalls.count} times`;
+    tell('stalls', `this daemon did not get to run ${times}, the last time for ${formatSpan(stalls.lastMs)}`);
+  }
+  const software = self.software === null ? '' : `battito ${self.software}, `;
+  tell('daemon', `${software}process ${daemon.pid}, up for ${formatSpan(daemon.uptimeMs)}`);
+  return lines.map((line) => paint(look, 'dim', line));
+}
