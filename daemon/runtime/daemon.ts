@@ -2,11 +2,9 @@
 
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
-import { ownRemarks } from '../control/remarks.ts';
+import type { Attention, OperatorRequest } from '../control/api.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
-import type { Effect } from '../core/events.ts';
 import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
@@ -17,6 +15,7 @@ import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
 import { startDrills } from './drills.ts';
+import { createEffects, createRequests, createTell } from './effects.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatEncoder } from './heartbeat-codec.ts';
@@ -73,16 +72,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
   const links: Link[] = [];
-  const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
-  let nextRequest = 1;
+  const requests = createRequests(post);
 
   const request = async (wish: OperatorRequest) => {
     if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await tending.prepare();
-    return new Promise<RequestAnswer>((resolve) => {
-      const id = nextRequest++;
-      pendingAnswers.set(id, resolve);
-      post({ kind: 'operator-requested', id, request: wish });
-    });
+    return requests.ask(wish);
   };
 
   const peerRemarks = createPeerRemarks();
@@ -163,14 +157,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     finish = resolve;
   });
 
-  const tell = (note: Note) => {
-    const { severity, message, ...rest } = note;
-    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-    logger[level](rest, message);
-    history.add(note, monotonicMs());
-    notifications.note(note);
-  };
-
+  const tell = createTell(logger, history, notifications);
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -192,57 +179,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(closing);
 
-  const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
-    try {
-      await stateFile.save(ledger);
-      post({ kind: 'ledger-persisted', revision });
-    } catch (error) {
-      post({
-        kind: 'ledger-not-persisted',
-        revision,
-        message: error instanceof Error ? error.message : String(error),
-      });
-    }
-  };
-
-  const carryOut = (effect: Effect) => {
-    switch (effect.kind) {
-      case 'send-heartbeat': {
-        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(loop.state(), sights));
-        const { incarnation } = stateFile;
-        for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
-        return;
-      }
-      case 'pace-probes':
-        return probes.pace(effect.paces);
-      case 'start-operation':
-        return resources.begin(effect);
-      case 'cancel-operation':
-        return resources.cancel(effect.operation);
-      case 'persist-ledger':
-        void persist(effect);
-        return;
-      case 'note':
-        return tell(effect.note);
-      case 'answer-request':
-        pendingAnswers.get(effect.id)?.(effect.answer);
-        pendingAnswers.delete(effect.id);
-        return;
-      case 'answer-outdating':
-        return outdatings.answer(effect.id, effect.answer);
-      case 'exit':
-        return finish(exitCodes.ok);
-      case 'fence-peer':
-      case 'request-lease':
-      case 'release-lease':
-      case 'arm-watchdog':
-      case 'pet-watchdog':
-      case 'disarm-watchdog':
-        return safeguards.carryOut(effect);
-      default:
-        throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
-    }
-  };
+  const carryOut = createEffects({
+    ...{ post, tell, requests, links, encoder, stateFile, probes, resources, outdatings, safeguards, sights },
+    state: () => loop.state(),
+    finish: (exitCode) => finish(exitCode),
+  });
 
   const loop = startLoop({
     initial: initialState({
