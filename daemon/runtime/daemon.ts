@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Attention, OperatorRequest } from '../control/api.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
+import type { OpenWebPage, WebSource } from '../control/web.ts';
 import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
@@ -41,6 +42,7 @@ import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
+import { openWeb } from './web.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -52,6 +54,8 @@ export interface DaemonOptions {
   readonly runDir: string;
   /** The program that this is, with its options, as an argv: what a command of an operator begins with. */
   readonly command: readonly string[];
+  /** Brings the program of the web page, which most daemons never need. */
+  readonly loadWebPage: () => Promise<OpenWebPage>;
 }
 
 /** The drivers watch by themselves; this is for what they may have missed. */
@@ -99,23 +103,27 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     });
 
   const ready = Promise.withResolvers<void>();
+  const surface: WebSource = {
+    status: () => status([...notifications.attention(), ...web.attention()]),
+    history: (limit) => history.latest(limit),
+    plan: async (action, name, guestsBy) => {
+      if (action === 'stop') await tending.prepare();
+      const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
+      return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
+    },
+    request,
+    note(note) {
+      history.add(note, monotonicMs());
+      notifications.note(note);
+    },
+    minutes: () => gaps.minutes(),
+  };
   const control = await startControlServer(
     options.socketPath,
     {
+      ...surface,
       ready: ready.promise,
-      status: () => status(notifications.attention()),
       state: () => loop.state(),
-      history: (limit) => history.latest(limit),
-      plan: async (action, name, guestsBy) => {
-        if (action === 'stop') await tending.prepare();
-        const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
-        return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
-      },
-      request,
-      note(note) {
-        history.add(note, monotonicMs());
-        notifications.note(note);
-      },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
     },
@@ -213,6 +221,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     command: options.command,
     tell,
   });
+  const web = openWeb(options.loadWebPage, {
+    ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
+    ...{ command: options.command, logger },
+  });
   ready.resolve();
 
   const opened = openLinks({
@@ -246,6 +258,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options.configPath, config, keys, logger);
+      web.reload(reloaded?.web);
       if (reloaded === null) return;
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
@@ -263,6 +276,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   clearInterval(observing);
   releaseSignals();
   await drills.close();
+  await web.close();
   await control.close();
   await tending.close();
   const open = [
