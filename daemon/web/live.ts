@@ -36,6 +36,9 @@ interface Watcher {
   wroteAtMs: number;
 }
 
+const contentOf = (fragments: readonly Fragment[]) =>
+  new Map(fragments.map(({ id, markup }) => [id, markup]));
+
 export function createLive(options: LiveOptions): Live {
   const { render, onError, everyMs = 500, watchersMax = 16 } = options;
   const { silentMsMax = 15_000, unreadBytesMax = 256 * 1024 } = options;
@@ -66,7 +69,7 @@ export function createLive(options: LiveOptions): Live {
     try {
       const fragments = render();
       const changed = fragments.filter(({ id, markup }) => last.get(id) !== markup);
-      last = new Map(fragments.map(({ id, markup }) => [id, markup]));
+      last = contentOf(fragments);
       for (const watcher of watchers) {
         const isStuck = watcher.response.writableLength > unreadBytesMax;
         if (isStuck || watcher.mayAct() !== watcher.acts) letGo(watcher);
@@ -88,7 +91,9 @@ export function createLive(options: LiveOptions): Live {
       watchers.add(watcher);
       write(watcher, 'retry: 2000\n\n');
       try {
-        tell(watcher, render());
+        const fragments = render();
+        if (timer === null) last = contentOf(fragments);
+        tell(watcher, fragments);
       } catch (error) {
         onError(error);
       }

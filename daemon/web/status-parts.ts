@@ -8,6 +8,7 @@ import {
   groupWords,
   linkWords,
   nodeFlags,
+  type Overall,
   overallOf,
   type ResourceWords,
   refusedWords,
@@ -49,12 +50,6 @@ const marks: Readonly<Record<ResourceWords['mark'], string>> = {
 export const severityTones = { info: 'info', warning: 'warn', alarm: 'bad' } as const;
 const severityWords = { info: 'note', warning: 'warning', alarm: 'alarm' } as const;
 const overallTones = { OK: 'good', DEGRADED: 'warn', DOWN: 'bad' } as const;
-const overallSentences = {
-  OK: 'Everything runs, and a failure would be made good.',
-  DEGRADED: 'Everything that can run does; something needs a person.',
-  DOWN: 'A group runs nowhere.',
-} as const;
-
 export function statusParts(source: PartsSource): readonly Fragment[] {
   const { status, minutes, history } = source;
   const part = (id: string, content: Html): Fragment => ({ id, markup: content.markup });
@@ -73,13 +68,19 @@ export function statusParts(source: PartsSource): readonly Fragment[] {
 /** In a sentence, as it is read out when it changes. */
 function headline(status: Status): Html {
   const overall = overallOf(status);
-  const { length } = status.attention.filter(({ severity }) => severity !== 'info');
-  const open =
-    length === 0 ? '' : length === 1 ? ' One thing needs a person.' : ` ${length} things need a person.`;
   const running = status.groups.map((group) => `${group.name} ${groupBrief(group, status)}`).join(', ');
-  const sentence =
-    overall === 'DEGRADED' ? `It runs, but not as it should.${open}` : overallSentences[overall];
-  return html`<span class="badge ${overallTones[overall]}">${overall}</span> <span>${sentence}</span> <span class="dim">${running}</span>`;
+  return html`<span class="badge ${overallTones[overall]}">${overall}</span> <span>${overallSentence(overall, status)}</span> <span class="dim">${running}; tier ${status.tier}</span>`;
+}
+
+function overallSentence(overall: Overall, status: Status): string {
+  if (overall === 'DOWN') return 'A group runs nowhere.';
+  if (overall === 'DEGRADED') {
+    const { length } = status.attention.filter(({ severity }) => severity !== 'info');
+    const open = length === 1 ? ' One thing needs a person.' : ` ${length} things need a person.`;
+    return `It runs, but not as it should.${length === 0 ? '' : open}`;
+  }
+  const isProtected = protectionGaps(status).length === 0;
+  return isProtected ? 'Everything runs, and a failure would be made good.' : 'Everything runs.';
 }
 
 function groupBrief({ phase, runsOn }: GroupView, { self }: Status): string {

@@ -57,7 +57,7 @@ ul, ol { margin: 0; padding: 0; list-style: none; }
 .items p { margin: 0; }
 .tag { font-size: .75rem; font-weight: 700; text-transform: uppercase; letter-spacing: .05em; align-self: start; padding-top: .2rem; }
 .warn .tag { color: var(--warn); } .bad .tag { color: var(--bad); } .info .tag { color: var(--info); }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.7fr) minmax(0, 1fr); gap: .75rem; align-items: stretch; }
+.pair { margin-top: 1rem; display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.7fr) minmax(0, 1fr); gap: .75rem; align-items: stretch; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .8rem; padding: .9rem 1.1rem; }
 .node h3 { display: flex; align-items: center; gap: .55rem; }
 .dot { width: .7rem; height: .7rem; border-radius: 50%; background: currentColor; flex: none; }
@@ -84,6 +84,7 @@ dt { color: var(--soft); } dd { margin: 0; }
 .buttons { display: flex; flex-wrap: wrap; gap: .6rem; }
 .button, button { display: inline-block; font: inherit; font-weight: 600; padding: .5rem 1rem; min-height: 2.75rem; border-radius: .6rem; border: 1px solid var(--line); background: var(--card); color: var(--ink); text-decoration: none; cursor: pointer; }
 .button:hover, button:hover { border-color: var(--soft); }
+form .buttons { margin-top: 1.25rem; }
 form .buttons button, .login button { background: var(--good); border-color: var(--good); color: var(--card); }
 .quiet { font-weight: 400; background: none; padding: .3rem .7rem; min-height: 2.2rem; }
 .buttons .quiet { padding: .5rem 1rem; min-height: 2.75rem; }
@@ -114,10 +115,8 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .5r
   nav { order: 3; flex-basis: 100%; }
   .brand { flex: 1 1 auto; }
   .pair { grid-template-columns: minmax(0, 1fr); }
-  .resources li { grid-template-columns: 1.4rem 1fr; }
-  .resources .kind { grid-column: 2; font-size: .8rem; line-height: 1.2; }
-  .resources .name, .resources .state { grid-column: 2; }
-  .resources .mark { grid-row: 1 / 4; }
+  .resources li { grid-template-columns: 1.4rem minmax(0, 1fr) auto; }
+  .resources .name { order: 1; } .resources .kind { order: 2; } .resources .state { order: 3; grid-column: 2 / -1; }
   .items li { grid-template-columns: minmax(0, 1fr); }
   .events li { grid-template-columns: 1fr auto; }
   .events li > :nth-child(2) { grid-column: 1 / -1; grid-row: 2; }
