@@ -5,7 +5,7 @@ import type { Finding } from '../../daemon/cli/check/finding.ts';
 import { checkTier } from '../../daemon/cli/check/tier.ts';
 import { checkWitness } from '../../daemon/cli/check/witness.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
-import { witnessWords } from '../../daemon/cli/status/words.ts';
+import { witnessWords } from '../../daemon/control/words.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { attentionOfWitness, tierInForce, witnessView } from '../../daemon/control/safeguards.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
