@@ -3,6 +3,7 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
 import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
+import { attentionOfLibvirt } from '../control/attention-libvirt.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -100,7 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
+      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), drills.attention(), notices].flat(),
       gaps: gaps.view(),
     });
 

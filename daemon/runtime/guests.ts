@@ -149,6 +149,8 @@ export async function createGuests(options: GuestsOptions): Promise<Guests> {
       const { devicesOf } = resources;
       const domains =
         libvirt === null ? null : watchDomains({ config, libvirt, definitions, devicesOf, runsHere, logger });
+      // Whose a domain is may only be seen now.
+      resources.onStorageUp(() => domains?.lookAtAll());
       return {
         refresh() {
           refresh();

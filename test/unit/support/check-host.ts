@@ -85,7 +85,9 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
   await write('names', domains.map(([name]) => `${uuidOf(name)} ${name}\n`).join(''));
   await write('autostart', uuids(({ autostart = false }) => autostart).join('\n'));
   await write('persistent', uuids(({ transient = false }) => !transient).join('\n'));
-  for (const [name, { xml }] of domains) await write(`xml-${uuidOf(name)}`, xml);
+  for (const [name, { xml }] of domains) {
+    for (const known of [name, uuidOf(name)]) await write(`xml-${known}`, xml);
+  }
   await write(
     'list.sh',
     'cat "$dir/autostart"; echo; printf lasting:; cat "$dir/persistent"; echo; printf names:; cat "$dir/names"; exit 0',
