@@ -114,6 +114,7 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
     'echo "<pool><target><path>/$(expr "$2" : "--pool=\\(.*\\)")</path></target></pool>"; exit 0',
   );
   const { capabilities = 'error: this function is not supported by the connection driver' } = host;
+  await write('events', '');
   await write('capabilities', capabilities);
   await write(
     'domcapabilities.sh',
