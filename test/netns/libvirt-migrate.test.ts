@@ -129,14 +129,17 @@ test.serial(
     const there = createLibvirt({ uri: taker.uri, logger });
     t.teardown(() => there.close());
     const xml = giver.virsh('dumpxml', '--migratable', name);
-    t.is(await whyUnfit(there, xml, () => false, soon()), null);
+    t.is(await whyUnfit(there, { xml: xml, processor: null }, () => false, soon()), null);
     const needy = xml.replace(
       '</devices>',
       "<interface type='bridge'><source bridge='br77'/></interface></devices>",
     );
-    t.is(await whyUnfit(there, needy, () => false, soon()), 'no bridge br77');
+    t.is(await whyUnfit(there, { xml: needy, processor: null }, () => false, soon()), 'no bridge br77');
     const newer = xml.replace(/machine='[^']*'/, "machine='pc-q35-99.0'");
-    t.regex((await whyUnfit(there, newer, () => false, soon())) ?? '', /pc-q35-99\.0/);
+    t.regex(
+      (await whyUnfit(there, { xml: newer, processor: null }, () => false, soon())) ?? '',
+      /pc-q35-99\.0/,
+    );
     const config = configOf('drbd: [r0], guests: [{ name: mail, handover: shutdown }]');
     const [mail] = config.groups[0]?.guests ?? [];
     if (mail === undefined) throw new Error('no guest is configured');

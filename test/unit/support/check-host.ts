@@ -23,6 +23,8 @@ export interface FakeHost {
   readonly pools?: readonly string[];
   /** What `domcapabilities` says, or, with `error:` before it, why it does not. */
   readonly capabilities?: string;
+  /** What `capabilities` has of the host's processor. */
+  readonly processor?: string;
   /** Does the host's processor lack something? */
   readonly lacksCpu?: boolean;
   /** Its configuration, under `groups: { office: { preferred: primary, ... } }`. */
@@ -125,6 +127,16 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
     host.lacksCpu === true
       ? 'echo "CPU described in $2 is incompatible with the CPU provided by hypervisor on the host"; exit 1'
       : 'exit 0',
+  );
+  await write(
+    'cpu-compare.sh',
+    host.lacksCpu === true
+      ? 'echo "CPU described in $2 is incompatible with host CPU"; exit 1'
+      : 'grep -q "^<cpu>.*</cpu>$" "$2" && exit 0',
+  );
+  await write(
+    'capabilities.sh',
+    `echo "<capabilities><host>${host.processor ?? ''}</host><guest/></capabilities>"; exit 0`,
   );
   if (host.hangs === true) await write('hangs', '');
   if (host.down === true) {
