@@ -3,6 +3,7 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
 import type { Attention, OperatorRequest } from '../control/api.ts';
+import { attentionOfLibvirt } from '../control/attention-libvirt.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
 import type { OpenWebPage, WebSource } from '../control/web.ts';
@@ -98,7 +99,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
+      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), drills.attention(), notices].flat(),
       gaps: gaps.view(),
     });
 
