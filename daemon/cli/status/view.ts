@@ -2,6 +2,7 @@
 // width and look always give the same text, and no line is wider than asked for (50 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
+import { readinessWords, scheduleWords } from './schedule.ts';
 import {
   groupWords,
   overallColours,
@@ -157,6 +158,14 @@ function renderRemarks(status: Status, look: Look): string[] {
     const times = stalls.count === 1 ? 'once' : `${stalls.count} times`;
     tell('stalls', `this daemon did not get to run ${times}, the last time for ${formatSpan(stalls.lastMs)}`);
   }
+  const ready = readinessWords(status);
+  if (ready !== null) tell('readiness', ready);
+  const scheduled = scheduleWords(status);
+  if (scheduled !== null) tell('schedule', scheduled);
+  tell(
+    'what if',
+    'battito explain   # what this node would do if the other one, a cable or a disk failed now',
+  );
   const software = self.software === null ? '' : `battito ${self.software}, `;
   tell('daemon', `${software}process ${daemon.pid}, up for ${formatSpan(daemon.uptimeMs)}`);
   return lines.map((line) => paint(look, 'dim', line));
