@@ -162,10 +162,7 @@ function renderRemarks(status: Status, look: Look): string[] {
   if (ready !== null) tell('readiness', ready);
   const scheduled = scheduleWords(status);
   if (scheduled !== null) tell('schedule', scheduled);
-  tell(
-    'what if',
-    'battito explain   # what this node would do if the other one, a cable or a disk failed now',
-  );
+  tell('what if', 'battito explain');
   const software = self.software === null ? '' : `battito ${self.software}, `;
   tell('daemon', `${software}process ${daemon.pid}, up for ${formatSpan(daemon.uptimeMs)}`);
   return lines.map((line) => paint(look, 'dim', line));
