@@ -82,6 +82,7 @@ export interface PruneTaskOptions {
 }
 
 const dayMs = 24 * 3_600_000;
+const countOf = (count: number, one: string, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
 
 export function pruneTask({ schedule, keepDays, wallMs, history, journal }: PruneTaskOptions): Task {
   return {
@@ -91,8 +92,11 @@ export function pruneTask({ schedule, keepDays, wallMs, history, journal }: Prun
       const before = wallMs() - keepDays * dayMs;
       try {
         const [entries, files] = [await history(before), await journal(before)];
-        const gone =
-          entries + files === 0 ? 'nothing is' : `${entries} notes and ${files} files of the journal were`;
+        const what = [
+          countOf(entries, 'note'),
+          countOf(files, 'file of the journal', 'files of the journal'),
+        ];
+        const gone = entries + files === 0 ? 'nothing is' : `gone: ${what.join(' and ')}`;
         return { kind: 'done', message: `${gone} older than ${keepDays} days` };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);

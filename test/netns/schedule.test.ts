@@ -1,7 +1,7 @@
 // With real daemons: both nodes are checked by one command on either, the readiness is in the status of both, and what is
 // done by schedule is done, refused with the reason, and remembered over a restart.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
@@ -152,7 +152,7 @@ test('it is checked by schedule by the node that runs the group; each is run on 
   t.is(pruned.exitCode, 0, pruned.stdout);
   t.like(JSON.parse(pruned.stdout), {
     ...{ task: 'prune', result: 'done' },
-    message: '1 notes and 0 files of the journal were older than 30 days',
+    message: 'gone: 1 note and 0 files of the journal older than 30 days',
   });
   const left = readFileSync(file, 'utf8');
   t.false(left.includes('"long ago"'));
@@ -180,5 +180,50 @@ test('it is checked by schedule by the node that runs the group; each is run on 
   t.not(after.readiness, null);
   const { stdout } = await office.battito('primary', 'schedule');
   t.regex(stdout, /^readiness +next \d{4}-\d\d-\d\d \d\d:\d\d +\(\*\/10 \* \* \* \* \*\)\n/);
-  t.regex(stdout, /\nprune +next .*\n +\d{4}-.* done, took .*: 1 notes and 0 files/);
+  t.regex(stdout, /\nprune +next .*\n +\d{4}-.* done, took .*: gone: 1 note and 0 files/);
+});
+
+test('the summary of the week is handed to who is notified, with the uptime, the takeovers and the readiness', async (t) => {
+  const office = await Office.open({ idle: true });
+  t.teardown(() => office.close());
+  const told = join(office.network.root, 'told.jsonl');
+  const hook = join(office.network.root, 'hook');
+  writeFileSync(hook, `#!/bin/sh\ntr -d '\\n' >>${told}\necho >>${told}\n`, { mode: 0o755 });
+  const notify = `  channels:\n    file: { hook: ${hook} }\n`;
+  writeFileSync(office.configFile, office.configText({ notify }));
+  const took = entry(
+    new Date(Date.now() - 3_600_000).toISOString(),
+    'the peer is gone, nobody runs the group',
+  );
+  writeHistory(office, 'primary', [{ ...took, severity: 'warning', code: 'take-over' }]);
+  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.settled('primary');
+  await office.battito('primary', 'check');
+  const run = await office.battito('primary', 'schedule', 'run', 'summary');
+  t.is(run.exitCode, 0, run.stderr);
+  const summary = await waitFor(
+    'it is told',
+    () => {
+      const text = existsSync(told) ? readFileSync(told, 'utf8') : '';
+      const lines = text.split('\n').slice(0, -1);
+      const messages = lines.map(
+        (line) => JSON.parse(line) as { kind: string; subject: string; text: string },
+      );
+      return messages.find(({ kind }) => kind === 'summary');
+    },
+    patience,
+  );
+  t.log(summary.text);
+  t.is(summary.subject, '[battito office] summary: primary');
+  t.regex(
+    summary.text,
+    /^the week: office [\d.]+ %; 1 takeover, \d+ alarms?; (NOT READY|ready) for a takeover, \d+ of 100\n/,
+  );
+  t.regex(
+    summary.text,
+    /\nGroups:\n {2}office: up [\d.]+ % of the .* that were watched; .*; on primary now\n/,
+  );
+  t.regex(summary.text, /\nTakeovers by primary: 1:\n {2}\d{4}-.* ! {2}office: the peer is gone/);
+  t.regex(summary.text, /\nReadiness: (NOT READY|ready) for a takeover, \d+ of 100:\n/);
+  t.regex(summary.text, /\nDeadtime:\n/);
 });

@@ -55,6 +55,7 @@ export async function verifyResource(resource: string, options: VerifyOptions): 
     }
     // From the beginning: DRBD would go on where the last one was stopped. drbdadm of 8.4 takes such options before the word.
     const argv = ['drbdadm', '--', '--start=0', 'verify', resource];
+    follow.begins();
     const begun = await runTool(argv, AbortSignal.timeout(toolMs));
     if (begun.exitCode !== 0) return { kind: 'failed', trouble: notBegun(resource, argv, begun) };
     follow.begun();
@@ -82,6 +83,8 @@ const volumesOf = (state: DrbdState, resource: string) =>
 function followVerify(resource: string, logger: Logger) {
   let latest: DrbdState | null = null;
   let wasSeen = false;
+  /** It was asked for, and DRBD has taken it. */
+  let isAsked = false;
   let hasBegun = false;
   let wasLost = false;
   const waiting = new Set<() => void>();
@@ -92,7 +95,7 @@ function followVerify(resource: string, logger: Logger) {
       if (latest === null && hasBegun) wasSeen = true;
       latest = state;
       if (isVerifying(state, resource)) wasSeen = true;
-      if (hasBegun && !isConnected(state)) wasLost = true;
+      if (isAsked && !isConnected(state)) wasLost = true;
       for (const look of [...waiting]) look();
     },
     onLost() {
@@ -125,6 +128,9 @@ function followVerify(resource: string, logger: Logger) {
     /** The stream has been read, and the resource is in it and connected. */
     readable: async (signal: AbortSignal) =>
       (await until(() => (latest !== null && isConnected(latest) ? true : undefined), signal)) === true,
+    begins: () => {
+      isAsked = true;
+    },
     begun: () => {
       hasBegun = true;
     },
