@@ -53,16 +53,17 @@ export function tellSummary(teller: Teller, id: string, week: WeekFacts): Messag
     ...facts(teller, [
       ['from', formatTime(since)],
       ['to', formatTime(new Date(week.nowMs).toISOString())],
+      ['warnings', String(warnings)],
       ...(isWhole
         ? []
         : ([['notes', `only since ${formatTime(oldest.time)}: there were too many`]] as const)),
     ]),
-    ...section('Groups', week.groups.map(groupLine)),
-    ...section(`Takeovers by ${teller.node}: ${moved.length}`, listed(moved)),
-    ...section(`Alarms: ${alarms.length}; warnings: ${warnings}`, listed(alarms)),
-    ...section('Tested', week.tasks.map(taskLine)),
-    ...section(`Readiness: ${ready}`, lossLines(week.readiness)),
-    ...section('Deadtime', gapLines(week)),
+    ...indented('Groups', week.groups.map(groupLine)),
+    ...indented(`Takeovers by ${teller.node} (${moved.length})`, listed(moved)),
+    ...indented(`Alarms (${alarms.length})`, listed(alarms)),
+    ...indented('Tested', week.tasks.map(taskLine)),
+    ...indented(`Readiness (${ready})`, lossLines(week.readiness)),
+    ...indented('Deadtime', gapLines(week)),
     ...whatNow(week.attention),
     '',
     `On ${teller.node}: battito status; battito schedule`,
@@ -77,6 +78,12 @@ export function tellSummary(teller: Teller, id: string, week: WeekFacts): Messag
     attention: [...week.attention],
   };
 }
+
+const indented = (title: string, lines: readonly string[]) =>
+  section(
+    title,
+    lines.map((line) => `  ${line}`),
+  );
 
 const countOf = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 

@@ -223,7 +223,7 @@ test('the summary of the week is handed to who is notified, with the uptime, the
     summary.text,
     /\nGroups:\n {2}office: up [\d.]+ % of the .* that were watched; .*; on primary now\n/,
   );
-  t.regex(summary.text, /\nTakeovers by primary: 1:\n {2}\d{4}-.* ! {2}office: the peer is gone/);
-  t.regex(summary.text, /\nReadiness: (NOT READY|ready) for a takeover, \d+ of 100:\n/);
+  t.regex(summary.text, /\nTakeovers by primary \(1\):\n {2}\d{4}-.* ! {2}office: the peer is gone/);
+  t.regex(summary.text, /\nReadiness \((NOT READY|ready) for a takeover, \d+ of 100\):\n/);
   t.regex(summary.text, /\nDeadtime:\n/);
 });
