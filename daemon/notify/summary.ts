@@ -99,10 +99,10 @@ function groupLine(group: WeekFacts['groups'][number]): string {
   const { name, runsOn, upMs, downMs, outages, longestMs } = group;
   const where = runsOn === null ? 'runs nowhere now' : `on ${runsOn} now`;
   const seen = formatSpan(upMs + downMs);
-  const down =
-    downMs === 0
-      ? 'never down'
-      : `down for ${formatSpan(downMs)} in all, ${countOf(outages, 'time')} in these days, the longest ${formatSpan(longestMs)}`;
+  const spells = `down for ${formatSpan(downMs)} in all, ${countOf(outages, 'time')}, the longest ${formatSpan(longestMs)}`;
+  // A host that boots finds its group down: that is no outage that anybody saw begin.
+  const atStart = `not up for ${formatSpan(downMs)} when its daemon had started`;
+  const down = downMs === 0 ? 'never down' : outages === 0 ? atStart : spells;
   return `${name}: up ${percentOf(group)} of the ${seen} that were watched; ${down}; ${where}`;
 }
 
