@@ -2,16 +2,17 @@
 
 import test from 'ava';
 import type { GroupView } from '../../daemon/control/api.ts';
+import type { StorageStatus } from '../../daemon/core/events.ts';
 import type { VerifyEnd } from '../../daemon/drivers/drbd/verify.ts';
 import { outcomeOf, resourcesHere, verifyTask, verifyTurn } from '../../daemon/schedule/verify.ts';
 import { group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
 import { drivenScheduler, settled } from './support/schedule.ts';
 
-const inStep = {
-  ...{ role: 'primary', disk: 'up-to-date', connection: 'connected', peerRole: 'secondary' },
-  ...{ peerDisk: 'up-to-date', suspended: 'no', resync: null },
-} as const;
-const disk = (name: string, changes: Partial<typeof inStep> | object = {}) =>
+const inStep: StorageStatus = {
+  ...{ role: 'primary', disk: 'up-to-date', connection: 'connected' },
+  ...{ peerRole: 'secondary', peerDisk: 'up-to-date', suspended: 'no', resync: null },
+};
+const disk = (name: string, changes: Partial<StorageStatus> = {}) =>
   resource(`drbd:${name}`, { kind: 'drbd', storage: { ...inStep, ...changes } });
 const mirrored = (changes: Partial<GroupView> = {}) =>
   group({ resources: [disk('r0'), disk('r1')], ...changes });

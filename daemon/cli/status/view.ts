@@ -2,7 +2,6 @@
 // width and look always give the same text, and no line is wider than asked for (50 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
-import { readinessWords, scheduleWords } from './schedule.ts';
 import {
   groupWords,
   overallColours,
@@ -15,6 +14,7 @@ import type { Colour, Look } from '../output.ts';
 import { harmless, padTo, paint, width } from '../output.ts';
 import { formatSpan } from '../time.ts';
 import { hanging, renderPicture } from './picture.ts';
+import { readinessWords, scheduleWords } from './schedule.ts';
 
 const columnsMin = 50;
 const columnsMax = 100;
