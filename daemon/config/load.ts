@@ -14,6 +14,7 @@ import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
 import { toDrill } from './schema-drill.ts';
+import { isDefaultSchedule, toSchedule } from './schema-schedule.ts';
 import { toWatchdog } from './schema-watchdog.ts';
 import { toWeb } from './schema-web.ts';
 import { toWitness } from './witness.ts';
@@ -89,7 +90,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill, notify, web } = config;
+  const { fencing, witness, watchdog, drill, schedule, notify, web } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -102,6 +103,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     groups: groups.toSorted(byName).map(withoutNews),
     ...(witness !== null && { witness }),
     ...(drill !== null && { drill }),
+    ...(!isDefaultSchedule(schedule) && { schedule }),
     ...(notify !== null && { notify }),
     ...(web !== null && { web }),
   };
@@ -153,6 +155,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     fencing: file.fencing === undefined ? null : toFencing(file.fencing),
     watchdog: toWatchdog(file.watchdog),
     drill: toDrill(file.drill),
+    schedule: toSchedule(file.schedule),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
     notify: toNotify(file.notify),

@@ -90,6 +90,14 @@ test('the configuration of an office becomes these values', (t) => {
     fencing: null,
     watchdog: null,
     drill: null,
+    schedule: {
+      readiness: '17 */6 * * *',
+      definitions: '43 5 * * *',
+      verify: '0 1 * * 6',
+      summary: '0 7 * * 1',
+      prune: '23 5 * * *',
+      keepDays: 400,
+    },
     notify: null,
     web: null,
     groups: [

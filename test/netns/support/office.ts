@@ -33,6 +33,8 @@ export interface OfficeOptions {
   readonly witness?: string;
   /** What stands after `drill: `. */
   readonly drill?: string;
+  /** What stands after `schedule: `. */
+  readonly schedule?: string;
   /** What stands under `notify:`, indented. */
   readonly notify?: string;
   /** What stands after `web: `. */
@@ -96,7 +98,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText({ delay: '2s', timeout: '30s', powerTimeout: 3 }) ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.schedule === undefined ? '' : `schedule: ${options.schedule}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
   }
 
   get bmcs(): Bmcs {

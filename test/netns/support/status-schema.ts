@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { HistoryEntry, Status } from '../../../daemon/control/api.ts';
+import { readinessSchema, taskNames, taskRunSchema } from '../../../daemon/control/schedule.ts';
 import { phaseKinds } from '../../../daemon/core/heartbeat.ts';
 
 const severity = z.enum(['info', 'warning', 'alarm']);
@@ -82,6 +83,16 @@ const groupView = z.strictObject({
   discarding: z.boolean(),
   runsOn: z.string().nullable(),
 });
+const taskView = z.strictObject({
+  name: z.enum(taskNames),
+  schedule: z.string().nullable(),
+  next: z.iso.datetime().nullable(),
+  running: z
+    .strictObject({ at: z.iso.datetime(), forMs: z.number().nonnegative(), progress: z.string().nullable() })
+    .nullable(),
+  last: taskRunSchema.strict().nullable(),
+  made: taskRunSchema.strict().nullable(),
+});
 const spell = z.strictObject({ count: z.int(), longestMs: z.number() });
 export const statusSchema: z.ZodType<Status> = z.strictObject({
   cluster: z.string(),
@@ -118,6 +129,8 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
   attention: z.array(
     z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
   ),
+  schedule: z.array(taskView),
+  readiness: readinessSchema.strict().nullable(),
   witness: z.null(),
   timings: z.strictObject({
     keepaliveMs: z.number(),
