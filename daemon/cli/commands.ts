@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   drbd: async () => (await import('./drbd/drbd.ts')).drbdCommand,
   fence: async () => (await import('./fence/fence.ts')).fenceCommand,
   drill: async () => (await import('./drill/drill.ts')).drillCommand,
+  init: async () => (await import('./init/init.ts')).initCommand,
   import: async () => (await import('./import/import.ts')).importCommand,
   runbook: async () => (await import('./runbook.ts')).runbookCommand,
   'cl-status': async () => (await import('./status/cl-status.ts')).clStatusCommand,
