@@ -213,7 +213,7 @@ test('it is installed, upgraded, removed and purged, and nothing is left', (t) =
     stdout.split(/^== [a-z]+\n/m);
   t.regex(
     install,
-    /nothing was enabled or started\. Next:[\s\S]*battito keygen[\s\S]*systemctl enable --now/,
+    /nothing was enabled or started\. Next:[\s\S]*battito init[\s\S]*systemctl enable --now/,
   );
   t.regex(install, new RegExp(`^battito ${version.replaceAll('.', '\\.')}$`, 'm'));
   t.regex(install, /^battito check: /m);

@@ -81,17 +81,18 @@ function addressNotes({ addresses }: Plan, facts: Facts, answering: readonly str
   });
 }
 
-function storageNotes({ drbd, fileSystems, guests, guestFacts, peer }: Plan, facts: Facts): readonly Note[] {
+function storageNotes(plan: Plan, facts: Facts): readonly Note[] {
+  const { drbd, fileSystems, peer } = plan;
   const notes: Note[] = [];
+  const movesGuests = movingGuests(plan).length > 0;
   for (const { name, endpoints, devices } of facts.resources.filter((each) => drbd.includes(each.name))) {
     const hosts = endpoints.map(({ host }) => shortName(host));
     if (hosts.length > 0 && !hosts.includes(peer.name)) {
       const what = `${name} is between ${hosts.join(' and ')}, and not with ${peer.name}`;
       notes.push({ what, next: `correct the names after \`on\` in /etc/drbd.d/${name}.res, on both hosts` });
     }
-    const used = guests !== 'all' && guests.length === 0 && guestFacts !== null;
     for (const { device } of devices) {
-      if (fileSystems.some((each) => each.device === device) || !used) continue;
+      if (movesGuests || fileSystems.some((each) => each.device === device)) continue;
       const what = `nothing is known to use ${device}: no file system was found on it, and no guest is in the group`;
       notes.push({
         what,
@@ -108,11 +109,12 @@ function storageNotes({ drbd, fileSystems, guests, guestFacts, peer }: Plan, fac
   return notes;
 }
 
-function guestNotes({ guests, guestFacts }: Plan): readonly Note[] {
-  const moving = (guestFacts ?? []).filter(({ name, stays }) =>
-    guests === 'all' ? stays === null : guests.includes(name),
-  );
-  const left = (guestFacts ?? []).filter((guest) => !moving.includes(guest));
+const movingGuests = ({ guests, guestFacts }: Plan) =>
+  (guestFacts ?? []).filter(({ name, stays }) => (guests === 'all' ? stays === null : guests.includes(name)));
+
+function guestNotes(plan: Plan): readonly Note[] {
+  const moving = movingGuests(plan);
+  const left = (plan.guestFacts ?? []).filter((guest) => !moving.includes(guest));
   return [
     ...moving
       .filter(({ autostart }) => autostart)

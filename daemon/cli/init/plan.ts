@@ -101,7 +101,7 @@ export async function makePlan(facts: Facts, asked: Asked): Promise<Plan> {
       read: floatingAddresses(
         own,
         lan.name,
-        new Map([...fixed, ...ping.map((each) => [each, 'pinged as a gateway'] as const)]),
+        new Map([...ping.map((each) => [each, 'pinged as a gateway'] as const), ...fixed]),
       ),
     },
     [],

@@ -10,6 +10,7 @@ import type { Note } from './notes.ts';
 import type { Plan } from './plan.ts';
 
 const columnsMax = 100;
+const usualConfig = '/etc/battito/battito.yaml';
 
 export interface Step {
   readonly why: string;
@@ -19,6 +20,8 @@ export interface Step {
 /** From two files on this host to two hosts that guard each other. */
 export function stepsOf({ peer }: Plan, configPath: string, keyFile: string): readonly Step[] {
   const there = `root@${peer.address}`;
+  const check =
+    configPath === usualConfig ? 'battito check' : shellLine(['battito', '--config', configPath, 'check']);
   const directory = `${configPath.replace(/[^/]*$/, '')}`;
   const alongside = keyFile.startsWith(directory) && !keyFile.slice(directory.length).includes('/');
   const copy = alongside
@@ -27,9 +30,9 @@ export function stepsOf({ peer }: Plan, configPath: string, keyFile: string): re
   return [
     {
       why: `both files to ${peer.name}, and a look whether it is ready`,
-      command: `${copy} && ssh ${there} battito check`,
+      command: `${copy} && ssh ${there} ${check}`,
     },
-    { why: 'here, too: what would make a takeover fail, each with what mends it', command: 'battito check' },
+    { why: 'here, too: what would make a takeover fail, each with what mends it', command: check },
     { why: 'on both hosts', command: 'systemctl enable --now battito' },
     { why: 'how it is, and what would happen if', command: 'battito status && battito explain' },
   ];

@@ -14,6 +14,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -44,6 +45,7 @@ export function checkPlaces({ configPath, keyFile }: Places, force: boolean): vo
     let directory = dirname(path);
     while (!existsSync(directory) && directory !== dirname(directory)) directory = dirname(directory);
     try {
+      if (!statSync(directory).isDirectory()) throw Object.assign(new Error(directory), { code: 'ENOTDIR' });
       accessSync(directory, constants.W_OK);
     } catch (cause) {
       throw unwritable(path, cause);
@@ -78,7 +80,7 @@ export function writeFiles(
       ? exists(configPath)
       : unwritable(configPath, error);
   } finally {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) unlinkSync(temporary);
   }
 }
 
