@@ -17,7 +17,7 @@ export interface GuestFact {
 }
 
 /** A cold libvirtd takes seconds for its first answer. */
-const timeoutMs = 20_000;
+const timeoutMs = 30_000;
 
 /** @returns null where no libvirt answers */
 export async function findGuests(
