@@ -157,8 +157,8 @@ const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] =
   [['--lan', 'eth7'], /^--lan: there is no interface with an IPv4 address "eth7"/],
   [['--dedicated', 'br0'], /^--dedicated: there is no interface/],
   [
-    ['--ping', '192.168.1.2'],
-    /^--ping: 192\.168\.1\.2 is this host's own address; it must be beyond both nodes/,
+    ['--gateway', '192.168.1.2'],
+    /^--gateway: 192\.168\.1\.2 is this host's own address; it must be beyond both nodes/,
   ],
   [['--drbd', 'r1'], /^--drbd: there is no DRBD resource "r1"; did you mean r0\?$/],
   [['--mount', '/srv/guests'], /^--mount takes DEVICE=DIRECTORY/],
@@ -305,6 +305,23 @@ test('A configuration that is there is kept unless --force says otherwise, and t
   t.is(readdirSync(directory).length, 3, 'no temporary file is left');
 });
 
+test('Where the old configuration goes can be said; a file that is there is not overwritten by it either', async (t) => {
+  const { directory, config, words } = placesIn(t);
+  mkdirSync(directory);
+  writeFileSync(config, 'mine\n');
+  const old = join(directory, 'old.yaml');
+  const forced = await typeInit(hostOf(mirrored), [...words, ...yes, `--force=${old}`]);
+  t.is(forced.exitCode, 0, forced.error?.message);
+  t.is(readFileSync(old, 'utf8'), 'mine\n');
+  const written = readFileSync(config, 'utf8');
+  const again = await typeInit(hostOf(mirrored), [...words, ...yes, '--cluster', 'other', `--force=${old}`]);
+  t.is(again.error?.code, 'init-exists');
+  t.true(again.error?.message.startsWith(`${old} is there already`));
+  t.is(readFileSync(old, 'utf8'), 'mine\n');
+  t.is(readFileSync(config, 'utf8'), written);
+  t.deepEqual(readdirSync(directory).sort(), ['battito.yaml', 'key', 'old.yaml']);
+});
+
 test('A key that is there and is none is told before anything is asked', async (t) => {
   const { directory, config, key, words } = placesIn(t);
   mkdirSync(directory);
@@ -360,7 +377,7 @@ test('Flags change what is settled by default', async (t) => {
     'shop',
     '--dedicated',
     'none',
-    '--ping',
+    '--gateway',
     'none',
   ];
   const { config, stderr } = await configOf(t, {}, [...peer, '--address', '192.168.1.1', ...words]);

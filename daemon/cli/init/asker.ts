@@ -7,6 +7,7 @@ import type { Arguments, Command } from '../command.ts';
 import { text, texts } from '../command.ts';
 import type { Output } from '../output.ts';
 import type { Answer, Reader } from './answer.ts';
+import type { Host } from './host.ts';
 
 export interface Question<Value> {
   readonly flag: string;
@@ -25,6 +26,14 @@ export interface Asker {
   ask<Value>(question: Question<Value>, blank: Value): Promise<Value>;
   /** @throws BattitoError `usage`, naming the flag of every question that has no answer */
   finish(): void;
+}
+
+/** What a plan is made with. */
+export interface Asked {
+  readonly command: Command;
+  readonly args: Arguments;
+  readonly asker: Asker;
+  readonly host: Pick<Host, 'resolve' | 'guests'>;
 }
 
 export interface AskerOptions {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import { usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
-import { flag, jsonOption, text } from '../command.ts';
+import { flag, jsonOption, text, texts } from '../command.ts';
 import { printJson } from '../output.ts';
 import { createAsker, stopped } from './asker.ts';
 import { type Facts, type Host, lookAtHost, thisHost } from './host.ts';
@@ -30,14 +30,17 @@ export const initCommand: Command = {
   options: {
     yes: { type: 'boolean', help: 'ask nothing; take what is suggested' },
     'dry-run': { type: 'boolean', help: 'print what it would write, and write nothing' },
-    force: { type: 'boolean', help: 'replace the configuration; the old one is kept beside it' },
+    force: {
+      ...several('FILE', 'replace the configuration; the old one is kept beside it, or as FILE'),
+      valueOptional: true,
+    },
     address: several('ADDRESS', 'floating address, such as 192.168.1.1 or 192.168.1.1/24 dev br0; or none'),
     peer: value('NAME', 'the other host; by default from DRBD or /etc/hosts'),
     'peer-address': value('ADDRESS', 'its own address on the LAN'),
     lan: value('INTERFACE', 'where clients are; by default that of the default route'),
     'own-address': value('ADDRESS', "this host's own address there"),
     dedicated: value('INTERFACE', 'the segment between the hosts, or none'),
-    ping: several('ADDRESS', 'what answers beyond both hosts; by default the gateway; or none'),
+    gateway: several('ADDRESS', 'what answers beyond both hosts; by default the gateway; or none'),
     drbd: several('RESOURCE', 'DRBD resources that move; by default all; or none'),
     mount: several('DEVICE=DIRECTORY', 'where a device of these is mounted; or none instead of a directory'),
     guests: value('NAMES', 'libvirt domains that move: all, none, or names with commas'),
@@ -78,7 +81,8 @@ export async function runInit(context: Context, args: Arguments, host: Host): Pr
   const places: Places = { configPath, keyFile };
   const ask = yes || json ? undefined : context.ask;
   if (ask === undefined && !yes) throw nobodyToAsk(json);
-  if (!dryRun) checkPlaces(places, flag(args, 'force'));
+  const force = texts(args, 'force');
+  if (!dryRun) checkPlaces(places, force.length > 0);
 
   const facts = await lookAtHost(host, settings.node);
   const before = notesOnHost(facts);
@@ -102,7 +106,7 @@ export async function runInit(context: Context, args: Arguments, host: Host): Pr
     tell(renderNotes(notes, output.look()));
     if (!dryRun) await confirm(ask, places);
   }
-  const written = dryRun ? null : writeFiles(places, yaml, flag(args, 'force'), new Date());
+  const written = dryRun ? null : writeFiles(places, yaml, backupFor(configPath, force));
   const steps = stepsOf(plan, configPath, keyFile);
   if (json) {
     const found = Object.fromEntries(foundRows(facts));
@@ -127,6 +131,13 @@ export async function runInit(context: Context, args: Arguments, host: Host): Pr
   tellWritten(context, places, written, ask === undefined ? notes : []);
   output.line(`\n${renderSteps(steps, output.look())}`);
   return exitCodes.ok;
+}
+
+/** Where the configuration of before is kept; null: it may not be replaced. */
+function backupFor(configPath: string, force: readonly string[]): string | null {
+  const [last] = force.slice(-1);
+  if (last === undefined || last !== '') return last === undefined ? null : resolve(last);
+  return `${configPath}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
 }
 
 function tellWritten(

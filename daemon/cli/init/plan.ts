@@ -2,44 +2,24 @@
 // can only be looked for once the storage of the group is known.
 
 import { formatDuration } from '../../config/duration.ts';
-import { namePattern, nodeNamePattern } from '../../config/values.ts';
-import { usageError } from '../arguments.ts';
-import type { Arguments, Command } from '../command.ts';
-import { text, texts } from '../command.ts';
+import { namePattern } from '../../config/values.ts';
+import { text } from '../command.ts';
 import {
   deadtime,
   floatingAddresses,
   type GuestWish,
-  guestWish,
   listOf,
   matching,
-  mountPoint,
-  noneWord,
   oneOf,
-  peerAddress,
   pingTarget,
-  type Taken,
 } from './answer.ts';
-import type { Asker } from './asker.ts';
-import { type HostAddress, type HostInterface, shortName } from './facts.ts';
-import {
-  type Dedicated,
-  dedicatedCandidates,
-  guessDedicated,
-  guessLan,
-  guessOwnAddress,
-  guessPeerAddress,
-  guessPeerName,
-  lanCandidates,
-} from './guess.ts';
+import type { Asked } from './asker.ts';
+import type { HostInterface } from './facts.ts';
+import type { Dedicated } from './guess.ts';
 import type { GuestFact } from './guests.ts';
-import type { Facts, Host } from './host.ts';
-
-export interface PlannedFileSystem {
-  readonly device: string;
-  readonly mount: string;
-  readonly type: string;
-}
+import type { Facts } from './host.ts';
+import { planNetwork } from './plan-network.ts';
+import { type PlannedFileSystem, planGuests, planStorage } from './plan-storage.ts';
 
 export interface Plan {
   readonly cluster: string;
@@ -61,23 +41,6 @@ export interface Plan {
   readonly timings: Readonly<Record<'keepalive' | 'warntime' | 'deadtime' | 'initdead', string>>;
 }
 
-export interface Asked {
-  readonly command: Command;
-  readonly args: Arguments;
-  readonly asker: Asker;
-  readonly host: Pick<Host, 'resolve' | 'guests'>;
-}
-
-const blankAddress: HostAddress = { address: '0.0.0.0', prefix: 32 };
-const blankInterface: HostInterface = {
-  name: '',
-  kind: null,
-  master: null,
-  carrier: false,
-  speedMbit: null,
-  addresses: [],
-};
-
 /** @throws BattitoError `usage` for a flag that is wrong, or answers that are missing */
 export async function makePlan(facts: Facts, asked: Asked): Promise<Plan> {
   const { asker } = asked;
@@ -85,7 +48,7 @@ export async function makePlan(facts: Facts, asked: Asked): Promise<Plan> {
   const { self, peer, lan, own, fixed } = network;
   const ping = await asker.ask(
     {
-      flag: 'ping',
+      flag: 'gateway',
       prompt: 'What answers as long as a host is not cut off, such as the gateway',
       otherwise: facts.routes[0]?.gateway ?? null,
       sure: facts.routes.length > 0,
@@ -133,192 +96,6 @@ export async function makePlan(facts: Facts, asked: Asked): Promise<Plan> {
     guestFacts,
     preferred,
   };
-}
-
-async function planNetwork(facts: Facts, { asker, host }: Asked) {
-  const lanGuess = guessLan(facts);
-  const candidates = lanCandidates(facts);
-  const interfaceNamed = (name: string) => candidates.find((one) => one.name === name) ?? blankInterface;
-  const names = candidates.map(({ name }) => name);
-  const lan = interfaceNamed(
-    await asker.ask(
-      {
-        flag: 'lan',
-        prompt: `Interface of the LAN, where clients are (${names.join(', ')})`,
-        otherwise: lanGuess?.value.name ?? null,
-        sure: lanGuess?.sure === true,
-        read: oneOf(names, 'interface with an IPv4 address'),
-      },
-      '',
-    ),
-  );
-  const ownGuess = guessOwnAddress(facts, lan);
-  const ownText =
-    lan === blankInterface
-      ? ''
-      : await asker.ask(
-          {
-            flag: 'own-address',
-            prompt: `This host's own address on ${lan.name}`,
-            otherwise: ownGuess?.value.address ?? null,
-            sure: ownGuess?.sure === true,
-            read: oneOf(
-              lan.addresses.map(({ address }) => address),
-              `address on ${lan.name}`,
-            ),
-          },
-          '',
-        );
-  const own = lan.addresses.find(({ address }) => address === ownText) ?? blankAddress;
-  const found = await planDedicated(facts, asker, lan);
-  const name = shortName(facts.node);
-  const peerGuess = guessPeerName(facts, own === blankAddress ? null : own, found?.interface ?? null);
-  const peerName = await asker.ask(
-    {
-      flag: 'peer',
-      prompt: 'Name of the other host, as `hostname -s` says there',
-      otherwise: peerGuess?.value ?? null,
-      sure: peerGuess?.sure === true,
-      read: (word) =>
-        word === name
-          ? { problem: `${word} is this host` }
-          : matching(nodeNamePattern, 'the name of a host')(word),
-    },
-    '',
-  );
-  const taken: Taken = new Map([
-    ...facts.routes.map(({ gateway }) => [gateway, 'the gateway'] as const),
-    ...facts.interfaces.flatMap((one) =>
-      one.addresses.map(({ address }) => [address, `this host's own, on ${one.name}`] as const),
-    ),
-  ]);
-  const resolved = peerName === '' ? [] : await host.resolve(peerName);
-  const address = await asker.ask(
-    {
-      flag: 'peer-address',
-      prompt: `Address of ${peerName === '' ? 'the other host' : peerName} on the LAN`,
-      otherwise: guessPeerAddress(facts, peerName, own, resolved)?.value ?? null,
-      read: own === blankAddress ? matching(/^/, '') : peerAddress(own, lan.name, taken),
-    },
-    '',
-  );
-  const dedicated = found === null ? null : { ...found, peerAddress: mirrorAddress(facts, found) };
-  // Other addresses that this host has may well be what is to float: it is told, and left to the operator.
-  const fixed: Taken = new Map([
-    ...facts.routes.map(({ gateway }) => [gateway, 'the gateway'] as const),
-    ...(dedicated === null ? [] : [[dedicated.address.address, 'on the dedicated segment'] as const]),
-    [own.address, "this host's own address"],
-    [address, `the address of ${peerName}`],
-  ]);
-  return {
-    self: { name, address: own.address },
-    peer: { name: peerName, address },
-    lan,
-    own,
-    dedicated,
-    fixed,
-  };
-}
-
-async function planDedicated(facts: Facts, asker: Asker, lan: HostInterface): Promise<Dedicated | null> {
-  const guess = guessDedicated(facts, lan);
-  const found = dedicatedCandidates(facts, lan);
-  const names = found.map((one) => one.interface.name);
-  const answer = await asker.ask(
-    {
-      flag: 'dedicated',
-      prompt: `Interface of the dedicated segment, from host to host (${[...names, noneWord].join(', ')})`,
-      otherwise: guess?.value.interface.name ?? noneWord,
-      sure: guess === null || guess.sure,
-      read: oneOf([...names, noneWord], 'interface of its own with an IPv4 address'),
-    },
-    noneWord,
-  );
-  return found.find((one) => one.interface.name === answer) ?? null;
-}
-
-/** The other end of the segment, as DRBD knows it. */
-function mirrorAddress(facts: Facts, { address }: Dedicated): string | null {
-  const mirrored = facts.resources.find(({ endpoints }) =>
-    endpoints.some((end) => end.address === address.address),
-  );
-  return mirrored?.endpoints.find((end) => end.address !== address.address)?.address ?? null;
-}
-
-async function planStorage(facts: Facts, { command, args, asker }: Asked) {
-  const names = facts.resources.map(({ name }) => name);
-  const drbd = await asker.ask(
-    {
-      flag: 'drbd',
-      prompt: `DRBD resources that move with it (${names.join(', ')})`,
-      otherwise: names.length === 0 ? noneWord : names.join(','),
-      sure: names.length < 2,
-      read: listOf(oneOf(names, 'DRBD resource')),
-    },
-    [],
-  );
-  const devices = facts.resources
-    .filter(({ name }) => drbd.includes(name))
-    .flatMap((resource) => resource.devices.map(({ device }) => ({ device, resource: resource.name })));
-  const given = new Map<string, string>();
-  for (const word of texts(args, 'mount')) {
-    const [, device = '', place = ''] = /^(\/[^=]+)=(.+)$/.exec(word) ?? [];
-    const problem = oneOf(
-      devices.map((each) => each.device),
-      'device of these resources',
-    )(device);
-    if (place === '') throw usageError(`--mount takes DEVICE=DIRECTORY, not "${word}"`, command);
-    if ('problem' in problem) throw usageError(`--mount: ${problem.problem}`, command);
-    if (given.has(device)) throw usageError(`--mount ${device}=... is given twice`, command);
-    given.set(device, place);
-  }
-  const fileSystems: PlannedFileSystem[] = [];
-  for (const { device, resource } of devices) {
-    const found = facts.fileSystems.find((each) => each.device === device);
-    if (found === undefined && !given.has(device)) continue;
-    const type = found?.type ?? 'ext4';
-    const mount = await asker.ask(
-      {
-        flag: 'mount',
-        given: given.get(device),
-        prompt: `Where ${device} (${type}) is mounted`,
-        otherwise: found?.mount ?? (devices.length === 1 ? '/srv/guests' : `/srv/${resource}`),
-        sure: typeof found?.mount === 'string',
-        read: mountPoint,
-      },
-      null,
-    );
-    if (mount !== null) fileSystems.push({ device, mount, type });
-  }
-  // One under another comes after it.
-  return { drbd, fileSystems: fileSystems.sort((one, other) => (one.mount < other.mount ? -1 : 1)) };
-}
-
-async function planGuests(
-  facts: Facts,
-  { asker, host }: Asked,
-  drbd: readonly string[],
-  fileSystems: readonly PlannedFileSystem[],
-) {
-  const devices = facts.resources.filter(({ name }) => drbd.includes(name)).flatMap((each) => each.devices);
-  const guestFacts = await host.guests({
-    devices: devices.map(({ device }) => device),
-    mounts: fileSystems.map(({ mount }) => mount),
-  });
-  const movable = (guestFacts ?? []).filter(({ stays }) => stays === null).map(({ name }) => name);
-  const stays = guestFacts === null ? null : new Map(guestFacts.map((each) => [each.name, each.stays]));
-  const hasStorage = devices.length > 0;
-  const guests = await asker.ask<GuestWish>(
-    {
-      flag: 'guests',
-      prompt: `Guests that move with it: all on its storage (now ${movable.join(', ') || noneWord}), names, or ${noneWord}`,
-      otherwise: hasStorage && guestFacts !== null ? 'all' : noneWord,
-      sure: guestFacts === null || guestFacts.length === 0,
-      read: guestWish(stays, hasStorage),
-    },
-    [],
-  );
-  return { guests, guestFacts };
 }
 
 /** What has a default that fits nearly everybody: only flags change it. */

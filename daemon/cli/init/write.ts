@@ -53,13 +53,12 @@ export function checkPlaces({ configPath, keyFile }: Places, force: boolean): vo
   }
 }
 
-/** @throws BattitoError; nothing has been changed then */
-export function writeFiles(
-  { configPath, keyFile }: Places,
-  yaml: string,
-  force: boolean,
-  now: Date,
-): Written {
+/**
+ * `keepAs`: where a configuration that is there is kept; null: it may not be replaced.
+ *
+ * @throws BattitoError; nothing has been changed then
+ */
+export function writeFiles({ configPath, keyFile }: Places, yaml: string, keepAs: string | null): Written {
   const temporary = `${configPath}.${randomBytes(6).toString('hex')}.new`;
   let keyIsNew = false;
   try {
@@ -70,31 +69,30 @@ export function writeFiles(
       generateKeyFile(keyFile);
       keyIsNew = true;
     }
-    const backup = putInPlace(temporary, configPath, force, now);
+    const backup = putInPlace(temporary, configPath, keepAs);
     syncDirectory(configPath);
     return { backup, keyIsNew };
   } catch (error) {
     if (keyIsNew) rmSync(keyFile, { force: true });
     if (error instanceof BattitoError) throw error;
-    throw (error as NodeJS.ErrnoException).code === 'EEXIST'
-      ? exists(configPath)
-      : unwritable(configPath, error);
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') throw unwritable(configPath, error);
+    throw exists(syscall === 'copyfile' && keepAs !== null ? keepAs : configPath);
   } finally {
     if (existsSync(temporary)) unlinkSync(temporary);
   }
 }
 
 /** link(2) fails when the name is taken, whoever took it meanwhile; rename(2) does not. */
-function putInPlace(temporary: string, configPath: string, force: boolean, now: Date): string | null {
-  if (!force || !existsSync(configPath)) {
+function putInPlace(temporary: string, configPath: string, keepAs: string | null): string | null {
+  if (keepAs === null || !existsSync(configPath)) {
     linkSync(temporary, configPath);
     unlinkSync(temporary);
     return null;
   }
-  const backup = `${configPath}.${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
-  copyFileSync(configPath, backup, constants.COPYFILE_EXCL);
+  copyFileSync(configPath, keepAs, constants.COPYFILE_EXCL);
   renameSync(temporary, configPath);
-  return backup;
+  return keepAs;
 }
 
 function syncDirectory(path: string): void {
