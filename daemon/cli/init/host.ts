@@ -176,6 +176,8 @@ async function findBmc(host: Host, said: (...argv: string[]) => Promise<string>)
 export async function thisHost(): Promise<Host> {
   const { runCommand } = await import('../../drivers/command.ts');
   const { findGuests } = await import('./guests.ts');
+  const { searchSystemDirectories } = await import('../check/machine.ts');
+  searchSystemDirectories();
   const quietly = <T>(look: () => T): T | undefined => {
     try {
       return look();
