@@ -299,6 +299,25 @@ test('A BMC, watchdogs, and other programs that do the same are found; DRBD that
   t.is(speeds.get('br0'), null);
 });
 
+test('A list of interfaces that the kernel has broken off is asked for again', async (t) => {
+  const host = hostOf();
+  let asked = 0;
+  const facts = await lookAtHost(
+    {
+      ...host,
+      run: async (argv) => {
+        const result = await host.run(argv);
+        if (argv.join(' ') !== 'ip -j -d addr show') return result;
+        asked += 1;
+        return asked === 1 ? { ...result, stdout: '[]', stderr: 'Dump terminated\n' } : result;
+      },
+    },
+    'primary',
+  );
+  t.is(asked, 2);
+  t.is(guessLan(facts)?.value.name, 'br0');
+});
+
 test('A host without DRBD, libvirt, BMC or even ip is a host of which little is known, and no error', async (t) => {
   const host = hostOf({ said: {} });
   const facts = await lookAtHost(host, 'primary');

@@ -72,17 +72,21 @@ export async function lookAtHost(host: Host, node: string): Promise<Facts> {
     const { exitCode, stdout } = await host.run(argv);
     return exitCode === 0 ? stdout : '';
   };
-  const [addresses, routes, neighbours] = await Promise.all([
-    said('ip', '-j', '-d', 'addr', 'show'),
+  const interfacesNow = async () =>
+    readInterfaces(await said('ip', '-j', '-d', 'addr', 'show'), (name) => speedOf(host, name));
+  const [first, routes, neighbours] = await Promise.all([
+    interfacesNow(),
     said('ip', '-j', '-4', 'route', 'show', 'default'),
     said('ip', '-j', '-4', 'neigh', 'show'),
   ]);
+  // Every host has lo: where there is nothing, the kernel has broken its answer off.
+  const interfaces = first.length > 0 ? first : await interfacesNow();
   const dump = await host.run(['drbdadm', 'dump']);
   const resources = readResources(dump.stdout, node);
   const fstab = host.read('/etc/fstab') ?? '';
   return {
     node,
-    interfaces: readInterfaces(addresses, (name) => speedOf(host, name)),
+    interfaces,
     routes: readDefaultRoutes(routes),
     neighbours: readNeighbours(neighbours),
     hosts: readHosts(host.read('/etc/hosts') ?? ''),
