@@ -54,7 +54,7 @@ function readConfigFile(path: string): string {
     const [reason, next] = {
       ENOENT: [
         'there is no such file',
-        `Write ${path} after the example battito.yaml, or name another file with --config.`,
+        '`battito init` makes it on the first host; copy it to the other one, or name another file with --config.',
       ],
       EACCES: ['permission denied', `Run the command as root, or make ${path} readable.`],
       EISDIR: ['it is a directory', 'Name the file itself with --config.'],
