@@ -22,6 +22,7 @@ import { checkNotify } from './notify.ts';
 import { checkStorage } from './storage.ts';
 import { checkUnits } from './units.ts';
 import { checkWatchdog } from './watchdog.ts';
+import { checkWeb } from './web.ts';
 import { checkWitness } from './witness.ts';
 
 export const checkCommand: Command = {
@@ -80,6 +81,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkFencing(config, settings.node, client)),
     ...(await checkWitness(config, settings.node)),
     ...(await checkNotify(config)),
+    ...checkWeb(config),
     ...checkWatchdog(config, settings.node, running),
     ...(await checkDaemon(config, policyOf(config, settings.node), client)),
   ];
