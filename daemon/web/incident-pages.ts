@@ -45,8 +45,12 @@ export function renderIncident(said: Said<IncidentTimeline>): Html {
 const beganAt = ({ atMs, tookMs }: TimelineEntry) => atMs - (tookMs ?? 0);
 
 /** What matters on one scale of time: what took long as a bar, warnings and alarms as a mark. */
-function picture(entries: readonly TimelineEntry[], { durationMs }: Told): Html {
-  const shown = entries.filter(({ tookMs, severity }) => tookMs !== null || severity !== 'info');
+function picture(entries: readonly TimelineEntry[], { durationMs, kind }: Told): Html {
+  // Short stalls come by the dozen where a host is busy.
+  const isNoise = ({ code }: TimelineEntry) => code === 'stalled' && kind !== 'stall';
+  const shown = entries.filter(
+    (entry) => (entry.tookMs !== null || entry.severity !== 'info') && !isNoise(entry),
+  );
   if (shown.length === 0) return html``;
   const from = Math.min(0, ...shown.map(beganAt));
   const to = Math.max(durationMs, ...shown.map(({ atMs }) => atMs), from + 1);

@@ -77,10 +77,32 @@ ul, ol { margin: 0; padding: 0; list-style: none; }
 progress { display: block; width: 100%; max-width: 22rem; height: .5rem; margin: .35rem 0; accent-color: var(--warn); }
 .events li { display: grid; grid-template-columns: 5.2rem 1fr auto; gap: 0 .8rem; padding: .35rem 0; border-top: 1px solid var(--line); }
 .events time, .events .at, .took { color: var(--soft); white-space: nowrap; }
-.events li.warn, .events li.bad, .incidents li, .timeline li { display: grid; grid-template-columns: minmax(0, 1fr) 5rem minmax(0, 1.2fr); gap: 0 1rem; padding: .4rem 0; border-top: 1px solid var(--line); align-items: center; }
+.events li.warn, .events li.bad, .incidents li, .timeline li { color: var(--ink); }
+dl { margin: 0; display: grid; gap: 0; }
+dl div { display: grid; grid-template-columns: minmax(8rem, 14rem) 1fr; gap: 0 1rem; padding: .3rem 0; border-top: 1px solid var(--line); }
+dt { color: var(--soft); } dd { margin: 0; }
+.buttons { display: flex; flex-wrap: wrap; gap: .6rem; }
+.button, button { display: inline-block; font: inherit; font-weight: 600; padding: .5rem 1rem; min-height: 2.75rem; border-radius: .6rem; border: 1px solid var(--line); background: var(--card); color: var(--ink); text-decoration: none; cursor: pointer; }
+.button:hover, button:hover { border-color: var(--soft); }
+form .buttons { margin-top: 1.25rem; }
+form .buttons button, .login button { background: var(--good); border-color: var(--good); color: var(--card); }
+.quiet { font-weight: 400; background: none; padding: .3rem .7rem; min-height: 2.2rem; }
+.buttons .quiet { padding: .5rem 1rem; min-height: 2.75rem; }
+input, select { font: inherit; padding: .5rem .7rem; min-height: 2.75rem; border-radius: .6rem; border: 1px solid var(--soft); background: var(--card); color: var(--ink); max-width: 100%; }
+.login label { display: block; font-weight: 600; margin-bottom: .25rem; }
+.login input { width: 24rem; }
+details { margin: .75rem 0; }
+details h2 { margin: .8rem 0 .3rem; font-size: .95rem; }
+summary { cursor: pointer; padding: .3rem 0; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; margin: 0; white-space: pre-wrap; font-size: .85rem; }
+.incidents li { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; padding: .7rem 1rem; background: var(--card); border: 1px solid var(--line); border-left: .25rem solid var(--line); border-radius: .6rem; margin-bottom: .5rem; }
+.incidents li.bad { border-left-color: var(--bad); } .incidents li.warn { border-left-color: var(--warn); }
+.incidents p { grid-column: 1 / -1; margin: .2rem 0 0; }
+.facts { margin: 1rem 0; }
+.timeline li { display: grid; grid-template-columns: minmax(0, 1fr) 5.5rem minmax(0, 1.2fr); gap: 0 1rem; padding: .4rem 0; border-top: 1px solid var(--line); align-items: center; }
 .timeline .took { text-align: right; }
 .timeline .bar { width: 100%; height: 1rem; }
-.scale { display: flex; justify-content: space-between; margin: 0 0 .2rem; padding-left: calc((100% - 7rem) / 2.2 + 7rem); color: var(--soft); font-size: .875rem; }
+.scale { display: flex; justify-content: space-between; margin: 0 0 .2rem; padding-left: calc((100% - 7.5rem) / 2.2 + 7.5rem); color: var(--soft); font-size: .875rem; }
 .moments li { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr) auto; gap: 0 .8rem; padding: .3rem 0; border-top: 1px solid var(--line); font-size: .9375rem; color: var(--ink); }
 .moments .at { color: var(--soft); text-align: right; white-space: nowrap; }
 .bar rect { fill: var(--soft); } .bar rect.span { fill: var(--good); }
