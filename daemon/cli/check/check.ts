@@ -25,6 +25,7 @@ import { readinessOf, renderReadiness } from './readiness.ts';
 import { checkStorage } from './storage.ts';
 import { checkUnits } from './units.ts';
 import { checkWatchdog } from './watchdog.ts';
+import { checkWeb } from './web.ts';
 import { checkWitness } from './witness.ts';
 
 export const checkCommand: Command = {
@@ -127,6 +128,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkFencing(config, settings.node, client)),
     ...(await checkWitness(config, settings.node)),
     ...(await checkNotify(config)),
+    ...checkWeb(config),
     ...checkWatchdog(config, settings.node, running),
     ...(await checkDaemon(config, policyOf(config, settings.node), client)),
   ];
