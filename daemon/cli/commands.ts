@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   standby: async () => (await import('./standby.ts')).standbyCommand,
   maintenance: async () => (await import('./maintenance.ts')).maintenanceCommand,
   retry: async () => (await import('./retry.ts')).retryCommand,
+  why: async () => (await import('./why.ts')).whyCommand,
   history: async () => (await import('./history.ts')).historyCommand,
   explain: async () => (await import('./what-if/explain.ts')).explainCommand,
   simulate: async () => (await import('./what-if/simulate.ts')).simulateCommand,

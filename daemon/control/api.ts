@@ -15,6 +15,7 @@ import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } fr
 import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
+import type { Code } from '../why/explanations.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 
@@ -74,7 +75,7 @@ export interface ResourceView {
   /** Of a guest: since its process was started; null: there is none. */
   readonly upForMs: number | null;
   /** Why nothing, or nothing good, is seen of a DRBD resource; null: it is seen. */
-  readonly trouble: { readonly code: string; readonly what: string; readonly next: string } | null;
+  readonly trouble: { readonly code: Code; readonly what: string; readonly next: string } | null;
 }
 
 /** What a node says of its own copy of a DRBD resource that is not connected to its mirror. */
@@ -261,7 +262,7 @@ export const commandNoteCodes = [
   'fence-drill',
   'handover-drill',
   'takeover-drill',
-] as const;
+] as const satisfies readonly Code[];
 
 export interface Plan {
   readonly group: string;

@@ -71,7 +71,7 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
       return [
         item(
           'warning',
-          `peer-${verdict.kind}`,
+          verdict.kind === 'dead' ? 'peer-dead' : 'peer-fenced',
           `${peer} is ${verdict.kind}: nothing protects ${self} until it is back`,
           `find out why ${peer} went down and start it; it comes back as standby by itself`,
         ),

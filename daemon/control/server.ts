@@ -8,7 +8,8 @@ import { z } from 'zod';
 import type { OutdatingAnswer } from '../core/events.ts';
 import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
-import { BattitoError, exitCodes } from '../errors.ts';
+import { BattitoError, type ErrorCode, exitCodes } from '../errors.ts';
+import type { Code, CodedNote } from '../why/explanations.ts';
 import {
   type CommandNote,
   commandNoteCodes,
@@ -167,7 +168,7 @@ async function readBody<T>(
   response: ServerResponse,
   schema: z.ZodType<T>,
 ): Promise<T | null> {
-  const refuse = (status: number, code: string, message: string, next: string | null = null) => {
+  const refuse = (status: number, code: Code, message: string, next: string | null = null) => {
     fail(response, status, code, message, next);
     return null;
   };
@@ -214,7 +215,7 @@ function saidIn({ headers }: IncomingMessage): string | null {
   }
 }
 
-function saidNote({ kind }: OperatorRequest, said: string): Note {
+function saidNote({ kind }: OperatorRequest, said: string): CodedNote {
   const message = `operator: ${kind} was asked for by: ${said}`;
   return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
 }
@@ -296,7 +297,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 function fail(
   response: ServerResponse,
   status: number,
-  code: string,
+  code: ErrorCode,
   message: string,
   next: string | null,
 ): void {

@@ -10,6 +10,7 @@ import type { Attention, Note, Status } from '../control/api.ts';
 import { item } from '../control/attention-item.ts';
 import { handoverObstacle, pairObstacle } from '../control/drill.ts';
 import { describeFailure, runCommand } from '../drivers/command.ts';
+import type { Code, CodedNote } from '../why/explanations.ts';
 
 export interface Drills {
   /** The last one that failed, while none has succeeded since. */
@@ -23,7 +24,7 @@ export interface DrillsOptions {
   /** `battito` with the options that name this daemon. */
   readonly command: readonly string[];
   /** To the log and to the history. */
-  readonly tell: (note: Note) => void;
+  readonly tell: (note: CodedNote) => void;
   /** Runs a command to its end; a test gives its own. */
   readonly run?: typeof runCommand;
   /** Calls `due` by the schedule; a test gives its own. */
@@ -75,7 +76,7 @@ export function startDrills(options: DrillsOptions): Drills {
   const closing = new AbortController();
   let failure: Attention | null = null;
   let running: Promise<void> | null = null;
-  const note = (severity: Note['severity'], code: string, message: string, next: string | null = null) =>
+  const note = (severity: Note['severity'], code: Code, message: string, next: string | null = null) =>
     tell({ severity, code, message, next, group: null, tookMs: null });
 
   const drill = async (): Promise<void> => {

@@ -22,6 +22,7 @@ const floors = [
   'config',
   'incident',
   'sim',
+  'why',
   'core',
 ];
 
