@@ -6,7 +6,7 @@ import type {
   ApiError,
   CommandNote,
   HistoryEntry,
-  OperatorRequest,
+  OperatorWish,
   Plan,
   RequestAnswer,
   Status,
@@ -26,7 +26,7 @@ export interface ControlClient {
   /** Oldest first. */
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
   /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
-  readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
+  readonly request: (request: OperatorWish, said?: string) => Promise<string>;
   readonly plan: (action: 'start' | 'stop', group: string, guests?: HandoverMode) => Promise<readonly Plan[]>;
   /** What a command did by itself, for the history. */
   readonly note: (note: CommandNote) => Promise<void>;

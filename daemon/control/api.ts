@@ -3,7 +3,7 @@
 //   GET  /v1/status            Status
 //   GET  /v1/history?limit=N   HistoryEntry[]  oldest first
 //   GET  /v1/state             the core's State as it is, for `battito explain`
-//   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
+//   POST /v1/requests          OperatorWish -> RequestAnswer  (409 when refused); the header `battito-said` holds
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
 //                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
@@ -16,6 +16,7 @@ import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
 import type { Code } from '../why/explanations.ts';
+import type { Lack } from './protection.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 
@@ -175,6 +176,8 @@ export interface NodeView {
   readonly address: string;
   readonly standby: boolean;
   readonly leaving: boolean;
+  /** Milliseconds until standby ends by itself; null: it is not on, has no end, or is the other node's. */
+  readonly standbyMs: number | null;
   /** Milliseconds of maintenance left; 0: none. */
   readonly maintenanceMs: number;
   readonly lan: boolean | null;
@@ -228,6 +231,8 @@ export interface Status {
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly gaps: GapsView;
   readonly attention: readonly Attention[];
+  /** Why the work would not go on if the node that has it were lost now; empty: it is protected. */
+  readonly unprotected: readonly Lack[];
   /** Null: there is none in the configuration. */
   readonly witness: WitnessView | null;
   readonly timings: {
@@ -280,4 +285,11 @@ export interface ApiError {
   readonly error: { readonly code: string; readonly message: string; readonly next: string | null };
 }
 
-export type PostRequest = (request: OperatorRequest) => Promise<RequestAnswer>;
+type StandbyRequest = Extract<OperatorRequest, { kind: 'standby' }>;
+
+/** What a person may ask for: standby also for a limited time, which the daemon ends by itself. */
+export type OperatorWish =
+  | Exclude<OperatorRequest, StandbyRequest>
+  | (StandbyRequest & { readonly forMs?: number });
+
+export type PostRequest = (wish: OperatorWish) => Promise<RequestAnswer>;

@@ -13,6 +13,7 @@ import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { Attention, GapsView, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
+import { lacksOf } from './protection.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
 import { attentionOfWitness, tierInForce, witnessView } from './safeguards.ts';
 
@@ -28,6 +29,8 @@ export interface ViewSource extends OwnSights {
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
   /** What is wrong with what protects: a fencing device that does not answer. */
   readonly safeguards: readonly Attention[];
+  /** Until standby ends by itself; null: it has no end. */
+  readonly standbyLeftMs: number | null;
   /** Null: there is none in the configuration. */
   readonly witness: WitnessSight | null;
 }
@@ -37,11 +40,11 @@ export function statusOf(source: ViewSource): Status {
   const { verdict, policy } = state;
   const { timings } = policy;
   const { tier, lacks } = tierInForce(state, witness);
-  return {
+  const status: Omit<Status, 'unprotected'> = {
     cluster: config.cluster,
     tier,
     tierLacks: lacks,
-    self: selfView(config, state, nowMs),
+    self: selfView(source),
     peer: peerView(config, state, nowMs),
     verdict: {
       kind: verdict.kind,
@@ -63,10 +66,14 @@ export function statusOf(source: ViewSource): Status {
         ? null
         : { ...config.watchdog, armed: state.watchdog.armed, lastError: state.watchdog.lastError },
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage, definitions, [
-      ...safeguards,
-      ...attentionOfWitness(state, witness),
-    ]),
+    attention: attentionOf(
+      state,
+      refusedInAll(counters),
+      storage,
+      definitions,
+      [...safeguards, ...attentionOfWitness(state, witness)],
+      source.standbyLeftMs,
+    ),
     witness: witnessView(state, witness, nowMs),
     gaps: source.gaps,
     timings: {
@@ -77,6 +84,7 @@ export function statusOf(source: ViewSource): Status {
     },
     daemon: { pid: process.pid, uptimeMs: nowMs - state.startedAt, incarnation: state.incarnation },
   };
+  return { ...status, unprotected: lacksOf(status) };
 }
 
 /** Only what is asked now; an old answer would mislead. */
@@ -84,12 +92,13 @@ function isProbed(state: State, id: string): boolean {
   return state.paces.some(({ target }) => target === id);
 }
 
-function selfView(config: Config, state: State, nowMs: number): NodeView {
+function selfView({ config, state, nowMs, standbyLeftMs }: ViewSource): NodeView {
   const { self, software, configDigest } = state.policy;
   return {
     name: self,
     address: addressOf(config, self),
     standby: state.standby,
+    standbyMs: state.standby ? standbyLeftMs : null,
     leaving: state.leavingSince !== null,
     maintenanceMs: state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - nowMs),
     lan: state.sentContent?.lan ?? null,
@@ -104,6 +113,7 @@ function peerView(config: Config, state: State, nowMs: number): NodeView {
     name: state.policy.peer,
     address: addressOf(config, state.policy.peer),
     standby: content?.standby ?? false,
+    standbyMs: null,
     leaving: content?.leaving ?? false,
     maintenanceMs: state.peerMaintenanceUntil === null ? 0 : Math.max(0, state.peerMaintenanceUntil - nowMs),
     lan: content?.lan ?? null,

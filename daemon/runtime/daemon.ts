@@ -2,7 +2,7 @@
 
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
+import type { Attention, Note } from '../control/api.ts';
 import { ownRemarks } from '../control/remarks.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -36,10 +36,12 @@ import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { reload } from './reload.ts';
+import { createRequests } from './requests.ts';
 import { createResources } from './resources.ts';
 import { createRunbooks } from './runbooks.ts';
 import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
+import { openStandbyEnd } from './standby-end.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
 
@@ -73,17 +75,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
   const links: Link[] = [];
-  const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
-  let nextRequest = 1;
-
-  const request = async (wish: OperatorRequest) => {
-    if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await tending.prepare();
-    return new Promise<RequestAnswer>((resolve) => {
-      const id = nextRequest++;
-      pendingAnswers.set(id, resolve);
-      post({ kind: 'operator-requested', id, request: wish });
-    });
-  };
+  const requests = createRequests({
+    post,
+    prepare: () => tending.prepare(),
+    isStandby: () => loop.state().standby,
+    standbyEnd: () => standbyEnd,
+    tell: (note) => tell(note),
+  });
 
   const peerRemarks = createPeerRemarks();
   const sights = () => ({
@@ -102,6 +100,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       peerRemarks: peerRemarks.latest(),
       safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
       gaps: gaps.view(),
+      standbyLeftMs: standbyEnd.leftMs(),
     });
 
   const ready = Promise.withResolvers<void>();
@@ -117,7 +116,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
         return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
       },
-      request,
+      request: requests.ask,
       note(note) {
         history.add(note, monotonicMs());
         notifications.note(note);
@@ -138,6 +137,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const own = { stateDir, cluster: config.cluster, node: self.name };
   const stateFile = await openStateFile(own).catch(closing);
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
+  const standbyEnd = await openStandbyEnd(stateDir).catch(unusable);
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
   const gaps = await openGaps(stateDir, logger);
@@ -225,9 +225,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       case 'note':
         return tell(effect.note);
       case 'answer-request':
-        pendingAnswers.get(effect.id)?.(effect.answer);
-        pendingAnswers.delete(effect.id);
-        return;
+        return requests.answered(effect.id, effect.answer);
       case 'answer-outdating':
         return outdatings.answer(effect.id, effect.answer);
       case 'exit':
@@ -266,6 +264,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
+  requests.watchStandby();
   const drills = startDrills({
     config: config.drill,
     status: () => status([]),
@@ -320,6 +319,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   serviceManager.stopping();
   loop.stop();
   clearInterval(observing);
+  standbyEnd.close();
   releaseSignals();
   await drills.close();
   await control.close();

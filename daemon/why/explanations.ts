@@ -5,6 +5,7 @@ import type { NoteCode, RefusalCode } from '../core/codes.ts';
 import type { Note } from '../core/events.ts';
 import { ofConfig } from './config.ts';
 import { ofErrors } from './errors.ts';
+import { ofFiles } from './errors-files.ts';
 import type { Explanation } from './explanation.ts';
 import { ofGroups } from './groups.ts';
 import { ofMirror } from './mirror.ts';
@@ -22,6 +23,7 @@ export const chapters = {
   'Fencing, witness, watchdog, drills, messages': ofSafeguards,
   'What was asked for is refused': ofRefusals,
   'Commands, and a daemon that does not start': ofErrors,
+  'Keys, journals, imports, devices': ofFiles,
   'The configuration': ofConfig,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Explanation>>>>;
 
@@ -33,6 +35,7 @@ const all = {
   ...ofSafeguards,
   ...ofRefusals,
   ...ofErrors,
+  ...ofFiles,
   ...ofConfig,
 } as const satisfies Readonly<Record<NoteCode | RefusalCode, Explanation>>;
 

@@ -52,7 +52,7 @@ export function extract(daemon: string): Extracted {
       if (node.type === 'TemplateElement') literals.add(node.value.cooked ?? '');
       if (node.type === 'VariableDeclarator' && node.id.type === 'Identifier' && node.init)
         constants.set(node.id.name, node.init);
-      if (node.type === 'ArrayExpression' && !name.startsWith('core/')) return;
+      if (node.type === 'ArrayExpression' && name !== 'core/requests.ts') return;
       for (const [code, said] of saidBy(node, constants)) if (isCode(code)) add(code, said);
     });
   }
@@ -117,7 +117,7 @@ function saidBy(node: Node, constants: ReadonlyMap<string, Expression>): Said {
 /** `{ code, message }`, and a row of the transition table. */
 function ofObject(node: ObjectExpression, constants: ReadonlyMap<string, Expression>): Said {
   const [code, said] = [
-    propertyOf(node, 'code') ?? propertyOf(node, 'id'),
+    propertyOf(node, 'code') ?? (propertyOf(node, 'from') && propertyOf(node, 'id')),
     propertyOf(node, 'message') ?? propertyOf(node, 'what') ?? propertyOf(node, 'reason'),
   ];
   if (code === undefined || said === undefined) return [];

@@ -118,6 +118,7 @@ shows(
  WARNING primary is dead: nothing protects secondary until it is back
          next: find out why primary went down and start it; it comes back as
                standby by itself
+ why: battito why peer-dead
 
  ┌─ secondary ────────────┐                          ┌─ primary ──────────────┐
  │ 192.168.1.3            │╌╌ eth1  silent 3 min ╌╌╌╌│ 192.168.1.2            │
@@ -170,6 +171,7 @@ shows(
        heard
        next: mend the network; or, if secondary is powered off: battito fence
              confirm secondary
+ why: battito why frozen
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╳ eth1  down           ╳╌│ 192.168.1.3            │
@@ -259,6 +261,7 @@ shows(
 
  ALARM office is not started here: secondary may still run it
        next: power secondary off, then: battito fence confirm secondary
+ why: battito why blocked-peer-unresponsive
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╌ eth1  silent 3 min ╌╌╌╌│ 192.168.1.3            │
@@ -307,6 +310,7 @@ shows(
 
  ALARM guest:web is given up
        next: mend the cause, then: battito retry office
+ why: battito why quarantined
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -507,3 +511,31 @@ test('It is DOWN when a group runs nowhere and nobody is about to start it, or w
   t.is(overallOf(status({ groups: [group({ phase: 'blocked', runsOn: null })] })), 'DOWN');
   t.is(overallOf(status({ groups: [group({ phase: 'frozen', runsOn: null })] })), 'DOWN');
 });
+
+shows(
+  'A cluster that nothing protects says so first, for all reasons at once',
+  status({
+    self: { ...status().self, standby: true, standbyMs: 1_500_000 },
+    unprotected: [
+      { code: 'standby', message: 'primary is in standby' },
+      { code: 'resync', message: 'drbd:r0 is being copied, 12 % done' },
+    ],
+  }),
+  { columns: 60, colour: false, unicode: false },
+  `
+ office   tier: evidence                                  OK
+ NOT PROTECTED: primary is in standby; drbd:r0 is being
+                copied, 12 % done
+
+ primary  192.168.1.2  this node  standby, 25 min left
+   | eth1  0.1 s
+   | eth0  0.0 s
+ secondary  192.168.1.3  alive
+
+ office  runs on primary for 3 min, generation 4
+   + address:192.168.1.1/24  up
+   + guest:mail              up
+
+ daemon: battito 0.1.0, process 4242, up for 2 h 5 min
+`,
+);

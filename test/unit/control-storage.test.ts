@@ -108,6 +108,7 @@ test('of a copy without its mirror the status has since when it is written to al
         [disk, { trouble: null, resync: null, changedKib: 20, standsAlone: 'split-brain' as const }],
       ]),
       guestsUpForMs: new Map([['guest:mail', 7000]]),
+      standbyLeftMs: null,
       gaps: { days: 0, links: [], silences: { count: 0, longestMs: 0 }, stalls: { count: 0, longestMs: 0 } },
       peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
       readinessOf: () => null,

@@ -66,7 +66,7 @@ test('No code is explained twice, and every explanation says something', (t) => 
 test('The commands that an explanation names exist, with their options', async (t) => {
   for (const code of codes) {
     const text = Object.values(explanations[code]).join(' ');
-    for (const [, line = ''] of text.matchAll(/`battito ([^`]+)`/g)) {
+    for (const [, line = ''] of text.matchAll(/`battito ([a-z][^`]*)`/g)) {
       const words =
         line
           .split(';')[0]
