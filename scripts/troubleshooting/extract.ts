@@ -21,9 +21,10 @@ const calls: Readonly<Record<string, readonly [code: number, message: number]>> 
   refused: [1, 2],
   refuse: [1, 2],
   fail: [2, 3],
-  add: [1, 2],
-  problem: [0, 1],
 };
+
+/** Of the checks of DRBD, under names that others have for something else. */
+const drbdCalls: typeof calls = { add: [1, 2], problem: [0, 1] };
 
 /** Functions that make the error of one code of their arguments. */
 const makers: Readonly<Record<string, string>> = {
@@ -44,16 +45,16 @@ export function extract(daemon: string): Extracted {
     const { program } = parse(text, { sourceType: 'module', plugins: ['typescript', 'importAttributes'] });
     const constants = new Map<string, Expression>();
     const add = (code: string, said: readonly string[]) => {
-      const known = messages.get(code) ?? [];
-      messages.set(code, [...new Set([...known, ...said])]);
+      messages.set(code, [...new Set([...(messages.get(code) ?? []), ...said])]);
     };
+    const known = name.startsWith('drivers/drbd/') ? { ...calls, ...drbdCalls } : calls;
     walk(program, (node) => {
       if (node.type === 'StringLiteral') literals.add(node.value);
       if (node.type === 'TemplateElement') literals.add(node.value.cooked ?? '');
       if (node.type === 'VariableDeclarator' && node.id.type === 'Identifier' && node.init)
         constants.set(node.id.name, node.init);
       if (node.type === 'ArrayExpression' && name !== 'core/requests.ts') return;
-      for (const [code, said] of saidBy(node, constants)) if (isCode(code)) add(code, said);
+      for (const [code, said] of saidBy(node, constants, known)) if (isCode(code)) add(code, said);
     });
   }
   return { messages, literals };
@@ -63,7 +64,7 @@ const isCode = (text: string) => /^[a-z]+(-[a-z0-9]+)*$/.test(text);
 
 type Said = readonly (readonly [code: string, messages: readonly string[]])[];
 
-function saidBy(node: Node, constants: ReadonlyMap<string, Expression>): Said {
+function saidBy(node: Node, constants: ReadonlyMap<string, Expression>, known: typeof calls): Said {
   const both = (codes: readonly string[], said: readonly string[]): Said => codes.map((code) => [code, said]);
   switch (node.type) {
     case 'CallExpression':
@@ -75,8 +76,8 @@ function saidBy(node: Node, constants: ReadonlyMap<string, Expression>): Said {
           [own],
           node.arguments.flatMap((one) => textsOf(one, constants)),
         );
-      const [code, message] = Object.hasOwn(calls, name) ? (calls[name] ?? []) : [];
-      if (code === undefined || message === undefined) return [];
+      const [code, message] = Object.hasOwn(known, name) ? (known[name] ?? []) : [];
+      if (code === undefined || message === undefined || node.arguments.length <= message) return [];
       return both(textsOf(node.arguments[code], constants), textsOf(node.arguments[message], constants));
     }
     case 'ArrayExpression': {

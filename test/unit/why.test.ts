@@ -20,7 +20,8 @@ test('Every code that the sources print has an explanation', (t) => {
   // Codes of operations' failures stand in no message of their own: the note about the operation has one.
   const isOfOperation = (code: string) => ofDrivers.has(code);
   for (const code of extracted.messages.keys()) {
-    if (isOfOperation(code)) continue;
+    // A single word may be anything; that a code of one word is explained the compiler sees.
+    if (isOfOperation(code) || !code.includes('-')) continue;
     t.true(Object.hasOwn(explanations, code), `${code} has none`);
   }
   t.true(extracted.messages.size > 150);

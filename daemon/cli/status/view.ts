@@ -84,7 +84,7 @@ function renderBanner({ unprotected }: Status, look: Look): string[] {
   const reasons = (unprotected ?? []).map(({ message }) => message);
   if (reasons.length === 0) return [];
   return hanging(' NOT PROTECTED: ', reasons.join('; '), look.columns).map((line) =>
-    paint(look, 'alarm', look.colour ? padTo(line, look.columns) : line),
+    paint(look, 'alarm', line),
   );
 }
 
