@@ -72,8 +72,11 @@ test('everything belongs to root, is written by root alone, and nothing is a con
     './usr/share/bash-completion/completions/battito',
     './usr/share/doc/battito/examples/battito.yaml',
     './usr/share/doc/battito/examples/drbd-r0.res',
+    './usr/share/doc/battito/troubleshooting.md.gz',
+    './usr/share/fish/vendor_completions.d/battito.fish',
     './usr/share/man/man5/battito.yaml.5.gz',
     './usr/share/man/man8/battito.8.gz',
+    './usr/share/zsh/vendor-completions/_battito',
   ]) {
     t.true(
       rows.some((row) => row.endsWith(` ${path}`)),
