@@ -2,26 +2,39 @@
 // without one, of the configuration.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { commandNames } from '../../daemon/cli/commands.ts';
 import { exitCodes } from '../../daemon/errors.ts';
+import { makeBundle } from '../../scripts/package/bundle.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
 import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
 
-const main = resolve(import.meta.dirname, '../../daemon/main.ts');
 const example = resolve(import.meta.dirname, '../../config/battito.yaml');
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
+const work = mkdtempSync(join(tmpdir(), 'battito-completion-'));
+const bundle = join(work, 'battito.mjs');
+
+/** The program as it is installed: a shell asks it while somebody types. */
+test.before(async () => {
+  writeFileSync(bundle, (await makeBundle(resolve(import.meta.dirname, '../..'))).code);
+});
+test.after.always(() => rmSync(work, { recursive: true, force: true }));
+
 /** A directory with a `battito` that knows some names, and the completions. */
 function host(t: ExecutionContext): string {
   const directory = temporaryDirectory(t);
   const options = `--config ${example} --socket ${directory}/none`;
-  writeFileSync(join(directory, 'battito'), `#!/bin/sh\nexec ${process.execPath} ${main} ${options} "$@"\n`);
+  writeFileSync(
+    join(directory, 'battito'),
+    `#!/bin/sh\nexec ${process.execPath} ${bundle} ${options} "$@"\n`,
+  );
   chmodSync(join(directory, 'battito'), 0o755);
   mkdirSync(join(directory, 'functions'));
   for (const [shell, file] of [
@@ -29,7 +42,7 @@ function host(t: ExecutionContext): string {
     ['zsh', 'functions/_battito'],
     ['fish', 'battito.fish'],
   ] as const) {
-    writeFileSync(join(directory, file), execFileSync(process.execPath, [main, 'completion', shell]));
+    writeFileSync(join(directory, file), execFileSync(process.execPath, [bundle, 'completion', shell]));
   }
   return directory;
 }
@@ -95,7 +108,7 @@ for (const shell of shells) {
     t.true(complete('battito takeover --accept-data ').includes('office'), 'a group as a value');
     const node = complete('battito fence confirm ');
     t.true(node.includes('primary') && node.includes('secondary'), 'nodes');
-    t.true(complete('battito drbd resolve ').includes('r0'), 'a mirrored disk');
+    t.true(complete('battito guests diff ').includes('mail'), 'a guest');
     t.deepEqual(complete('battito handover --guests s').toSorted(), ['save', 'shutdown']);
     t.true(complete('battito why peer-unres').includes('peer-unresponsive'));
     t.false(complete('battito status of').includes('office'), 'no name where none belongs');
