@@ -211,6 +211,18 @@ export interface NotifyConfig {
   readonly channels: readonly NotifyChannelConfig[];
 }
 
+/** The web page. */
+export interface WebConfig {
+  /** Null: the node's own. */
+  readonly address: string | null;
+  readonly port: number;
+  /** Lower case; besides addresses, localhost and the names of the nodes. */
+  readonly names: readonly string[];
+  /** Lines name=token; null: nobody may act. */
+  readonly tokenFile: string | null;
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -230,6 +242,8 @@ export interface Config {
   readonly drill: DrillConfig | null;
   /** null: nobody is told. */
   readonly notify: NotifyConfig | null;
+  /** null: there is no web page. */
+  readonly web: WebConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

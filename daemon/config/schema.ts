@@ -22,6 +22,7 @@ import {
   wholeNumber,
 } from './schema-parts.ts';
 import { watchdog } from './schema-watchdog.ts';
+import { web } from './schema-web.ts';
 import { witness } from './schema-witness.ts';
 import {
   canonicalHostAddress,
@@ -215,6 +216,11 @@ export const configSchema = mapping({
   notify: notify
     .optional()
     .describe('Who is told what went wrong, what was done and what is to do. Default: nobody.'),
+  web: web
+    .optional()
+    .describe(
+      'The web page of each node: its status, live, and actions after a login. Default: there is none.',
+    ),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

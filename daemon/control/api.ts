@@ -16,7 +16,6 @@ import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
 import type { Code } from '../why/explanations.ts';
-import type { Lack } from './protection.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 
@@ -231,8 +230,6 @@ export interface Status {
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly gaps: GapsView;
   readonly attention: readonly Attention[];
-  /** Why the work would not go on if the node that has it were lost now; empty: it is protected. */
-  readonly unprotected: readonly Lack[];
   /** Null: there is none in the configuration. */
   readonly witness: WitnessView | null;
   readonly timings: {

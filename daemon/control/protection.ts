@@ -1,90 +1,65 @@
-// Would the work go on if the node that has it were lost now? The one place that says so, for status, page, metrics and
-// messages alike. Pure.
+// Why nothing would be taken over if a node failed now, whatever the reason: each with what mends it. Pure.
 
-import type { Code } from '../why/explanations.ts';
-import type { GroupView, NodeView, ResourceView, Status } from './api.ts';
+import { drbdNameOf } from '../core/resource.ts';
+import type { GroupView, ResourceView, Status } from './api.ts';
+import { disksInTheWay } from './storage.ts';
+import { verdictWords } from './words.ts';
 
-export interface Lack {
-  /** `battito why CODE` explains it. */
-  readonly code: Code;
+export interface ProtectionGap {
   readonly message: string;
+  readonly next: string;
 }
 
-/** Everything that stands in the way of a takeover, the peer's absence first; none: the groups are protected. */
-export function lacksOf(status: Omit<Status, 'unprotected'>): readonly Lack[] {
-  const { self, peer, groups, tierLacks } = status;
-  const gone = ofVerdict(status);
-  return [
-    ...gone,
-    ...ofNode(self, '', status),
-    // What a node said before it fell silent does not count any more.
-    ...(gone.length > 0 ? [] : ofNode(peer, 'peer-', status)),
-    ...groups.flatMap((group) => ofGroup(group, status)),
-    ...(tierLacks === null || gone.length > 0
-      ? []
-      : [{ code: 'block', message: `nothing would be taken over now: ${tierLacks}` } as const]),
-  ];
-}
-
-function ofVerdict({ verdict, peer, self }: Omit<Status, 'unprotected'>): readonly Lack[] {
-  switch (verdict.kind) {
-    case 'alive':
-    case 'late':
-      return [];
-    case 'listening':
-      return [{ code: 'peer-listening', message: `${peer.name} has not been heard yet` }];
-    case 'isolated':
-      return [{ code: 'isolated', message: `${self.name} is cut off` }];
-    case 'departed':
-      return [{ code: 'peer-departed', message: `the daemon of ${peer.name} is stopped` }];
-    case 'unresponsive':
-      return [{ code: 'peer-unresponsive', message: `${peer.name} does not respond` }];
-    case 'dead':
-    case 'fenced':
-      return [{ code: `peer-${verdict.kind}`, message: `${peer.name} is ${verdict.kind}` }];
+/** Empty: a failure of either node would be made good. */
+export function protectionGaps(status: Status): readonly ProtectionGap[] {
+  const { self, peer, verdict, tierLacks } = status;
+  if (verdict.kind !== 'alive' && verdict.kind !== 'late') {
+    const message = `${peer.name} is ${verdictWords(status).text}, so nobody takes over if ${self.name} fails`;
+    return [{ message, next: `find out what happened to ${peer.name}; there: battito status` }];
   }
+  const gaps: ProtectionGap[] = [self, peer].flatMap((node) => ofNode(node, node === self));
+  const isDeliberate = gaps.length > 0;
+  if (tierLacks !== null)
+    gaps.push({ message: `a dead node could not be proved off: ${tierLacks}`, next: 'battito check' });
+  return [...gaps, ...status.groups.flatMap((group) => ofGroup(group, status, isDeliberate))];
 }
 
-function ofNode(node: NodeView, prefix: '' | 'peer-', { groups }: Pick<Status, 'groups'>): readonly Lack[] {
-  if (groups.length === 0) return [];
-  const { name } = node;
-  return [
-    ...(node.maintenanceMs > 0
-      ? [{ code: `${prefix}maintenance`, message: `${name} is in maintenance` } as const]
-      : []),
-    ...(node.standby ? [{ code: `${prefix}standby`, message: `${name} is in standby` } as const] : []),
-    ...(node.lan === false
-      ? [{ code: `${prefix}no-lan`, message: `${name} has no working LAN` } as const]
-      : []),
-  ];
+function ofNode(
+  { name, standby, maintenanceMs, leaving }: Status['self'],
+  isSelf: boolean,
+): readonly ProtectionGap[] {
+  const on = isSelf ? '' : `on ${name}: `;
+  if (maintenanceMs > 0)
+    return [
+      { message: `${name} is in maintenance and looks after nothing`, next: `${on}battito maintenance off` },
+    ];
+  if (standby)
+    return [{ message: `${name} is in standby and takes nothing over`, next: `${on}battito standby off` }];
+  if (!leaving) return [];
+  return [{ message: `the daemon of ${name} is stopping`, next: `${on}systemctl start battito` }];
 }
 
-function ofGroup(group: GroupView, { self, peer, verdict }: Omit<Status, 'unprotected'>): readonly Lack[] {
-  const disks = group.resources.flatMap(ofDisk);
-  if (group.runsOn === null && group.phase !== 'starting')
-    return [...disks, { code: 'nobody-runs-it', message: `${group.name} does not run` }];
-  // Whether the other node would take it: what it says itself, or what this one knows.
-  const other = group.runsOn === peer.name ? self : peer;
-  const willing = other === self ? group.willing : group.peer?.willing;
-  const isKnown = disks.length > 0 || other.standby || other.maintenanceMs > 0 || other.lan === false;
-  return willing === false && !isKnown && (verdict.kind === 'alive' || verdict.kind === 'late')
-    ? [...disks, { code: 'peer-unwilling', message: `${other.name} could not run ${group.name} now` }]
-    : disks;
-}
-
-function ofDisk({ id, kind, storage, trouble, resync }: ResourceView): readonly Lack[] {
-  if (kind !== 'drbd') return [];
-  if (trouble !== null && storage === null)
-    return [{ code: 'storage-not-seen', message: `${id} is not seen` }];
-  if (storage === null || storage.connection === 'unknown') return [];
-  if (storage.connection === 'standalone')
-    return [{ code: 'storage-standalone', message: `the copies of ${id} are apart` }];
-  if (storage.connection !== 'connected') return [{ code: 'unmirrored', message: `${id} is not mirrored` }];
-  if (storage.resync !== null) {
-    const percent = resync?.percent ?? storage.resync.percent;
-    return [{ code: 'resync', message: `${id} is being copied, ${percent} % done` }];
+/** `isDeliberate`: that a node takes nothing over is said already. */
+function ofGroup(group: GroupView, status: Status, isDeliberate: boolean): readonly ProtectionGap[] {
+  const { self, peer } = status;
+  if (group.runsOn === null) return [];
+  const spare = group.runsOn === self.name ? peer.name : self.name;
+  const mirrors = group.resources.filter(isApart);
+  if (mirrors.length > 0) {
+    const names = mirrors.map(({ id }) => drbdNameOf(id)).join(', ');
+    const state = disksInTheWay([{ ...group, resources: mirrors }]);
+    const message = `${group.name} has no second copy that is up to date of ${names} (${state})`;
+    return [{ message, next: `drbdadm status ${names}` }];
   }
-  return storage.disk === 'up-to-date' && storage.peerDisk === 'up-to-date'
-    ? []
-    : [{ code: 'unmirrored', message: `a copy of ${id} is not up to date` }];
+  const isWilling = spare === self.name ? group.willing : (group.peer?.willing ?? true);
+  if (isWilling || isDeliberate) return [];
+  const message = `${spare} would not take ${group.name} over now`;
+  return [{ message, next: `on ${spare}: battito check` }];
+}
+
+function isApart({ kind, storage }: ResourceView): boolean {
+  if (kind !== 'drbd' || storage === null) return false;
+  return (
+    storage.connection !== 'connected' || storage.disk !== 'up-to-date' || storage.peerDisk !== 'up-to-date'
+  );
 }

@@ -9,13 +9,12 @@ import type { OutdatingAnswer } from '../core/events.ts';
 import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, type ErrorCode, exitCodes } from '../errors.ts';
-import type { Code, CodedNote } from '../why/explanations.ts';
+import type { Code } from '../why/explanations.ts';
 import {
   type CommandNote,
   commandNoteCodes,
   type HistoryEntry,
   type Note,
-  type OperatorRequest,
   type OperatorWish,
   type Plan,
   type PostRequest,
@@ -24,7 +23,7 @@ import {
 import { restartInPlace } from './attention-item.ts';
 import type { GuestsSource } from './guests.ts';
 import { listenAlone } from './lone-socket.ts';
-import { withDisks } from './storage.ts';
+import { askFor } from './web.ts';
 
 export interface ControlSource {
   /** Questions that come earlier wait for it. */
@@ -202,9 +201,7 @@ async function takeRequest(
 ): Promise<void> {
   const wish = await readBody(request, response, requestSchema);
   if (wish === null) return;
-  const said = saidIn(request);
-  if (said !== null) source.note(saidNote(wish, said));
-  const result = withDisks(await source.request(wish), wish, () => source.status());
+  const result = await askFor(source, wish, saidIn(request));
   return send(response, result.kind === 'refused' ? 409 : 200, result);
 }
 
@@ -217,11 +214,6 @@ function saidIn({ headers }: IncomingMessage): string | null {
   } catch {
     return null;
   }
-}
-
-function saidNote({ kind }: OperatorRequest, said: string): CodedNote {
-  const message = `operator: ${kind} was asked for by: ${said}`;
-  return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
 }
 
 const noteSchema: z.ZodType<CommandNote> = z.strictObject({

@@ -13,7 +13,6 @@ import type { WitnessSight } from '../drivers/witness/witness.ts';
 import type { Attention, GapsView, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
-import { lacksOf } from './protection.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
 import { attentionOfWitness, tierInForce, witnessView } from './safeguards.ts';
 
@@ -40,7 +39,7 @@ export function statusOf(source: ViewSource): Status {
   const { verdict, policy } = state;
   const { timings } = policy;
   const { tier, lacks } = tierInForce(state, witness);
-  const status: Omit<Status, 'unprotected'> = {
+  return {
     cluster: config.cluster,
     tier,
     tierLacks: lacks,
@@ -84,7 +83,6 @@ export function statusOf(source: ViewSource): Status {
     },
     daemon: { pid: process.pid, uptimeMs: nowMs - state.startedAt, incarnation: state.incarnation },
   };
-  return { ...status, unprotected: lacksOf(status) };
 }
 
 /** Only what is asked now; an old answer would mislead. */

@@ -2,11 +2,11 @@
 
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Attention, Note } from '../control/api.ts';
-import { ownRemarks } from '../control/remarks.ts';
+import type { Attention } from '../control/api.ts';
+import { attentionOfLibvirt } from '../control/attention-libvirt.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
-import type { Effect } from '../core/events.ts';
+import type { OpenWebPage, WebSource } from '../control/web.ts';
 import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
@@ -17,6 +17,7 @@ import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
 import { startDrills } from './drills.ts';
+import { createEffects, createRequests, createTell } from './effects.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatEncoder } from './heartbeat-codec.ts';
@@ -36,7 +37,6 @@ import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { createProbes } from './probes.ts';
 import { reload } from './reload.ts';
-import { createRequests } from './requests.ts';
 import { createResources } from './resources.ts';
 import { createRunbooks } from './runbooks.ts';
 import { createSafeguards } from './safeguards.ts';
@@ -44,6 +44,8 @@ import { catchSignals } from './signals.ts';
 import { openStandbyEnd } from './standby-end.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
+import { openWeb } from './web.ts';
+import { createWishes } from './wishes.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -55,6 +57,8 @@ export interface DaemonOptions {
   readonly runDir: string;
   /** The program that this is, with its options, as an argv: what a command of an operator begins with. */
   readonly command: readonly string[];
+  /** Brings the program of the web page, which most daemons never need. */
+  readonly loadWebPage: () => Promise<OpenWebPage>;
 }
 
 /** The drivers watch by themselves; this is for what they may have missed. */
@@ -75,12 +79,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
   const links: Link[] = [];
-  const requests = createRequests({
-    post,
-    prepare: () => tending.prepare(),
-    isStandby: () => loop.state().standby,
-    standbyEnd: () => standbyEnd,
-    tell: (note) => tell(note),
+  const requests = createRequests(post);
+
+  const wishes = createWishes({
+    ...{ toCore: requests.ask, prepare: () => tending.prepare(), tell: (note) => tell(note) },
+    ...{ isStandby: () => loop.state().standby, standbyEnd: () => standbyEnd },
   });
 
   const peerRemarks = createPeerRemarks();
@@ -98,29 +101,33 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
+      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), drills.attention(), notices].flat(),
       gaps: gaps.view(),
       standbyLeftMs: standbyEnd.leftMs(),
     });
 
   const ready = Promise.withResolvers<void>();
+  const surface: WebSource = {
+    status: () => status([...notifications.attention(), ...web.attention()]),
+    history: (limit) => history.latest(limit),
+    plan: async (action, name, guestsBy) => {
+      if (action === 'stop') await tending.prepare();
+      const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
+      return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
+    },
+    request: wishes.ask,
+    note(note) {
+      history.add(note, monotonicMs());
+      notifications.note(note);
+    },
+    minutes: () => gaps.minutes(),
+  };
   const control = await startControlServer(
     options.socketPath,
     {
+      ...surface,
       ready: ready.promise,
-      status: () => status(notifications.attention()),
       state: () => loop.state(),
-      history: (limit) => history.latest(limit),
-      plan: async (action, name, guestsBy) => {
-        if (action === 'stop') await tending.prepare();
-        const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
-        return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
-      },
-      request: requests.ask,
-      note(note) {
-        history.add(note, monotonicMs());
-        notifications.note(note);
-      },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
     },
@@ -163,14 +170,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     finish = resolve;
   });
 
-  const tell = (note: Note) => {
-    const { severity, message, ...rest } = note;
-    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-    logger[level](rest, message);
-    history.add(note, monotonicMs());
-    notifications.note(note);
-  };
-
+  const tell = createTell(logger, history, notifications);
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -192,55 +192,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(closing);
 
-  const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
-    try {
-      await stateFile.save(ledger);
-      post({ kind: 'ledger-persisted', revision });
-    } catch (error) {
-      post({
-        kind: 'ledger-not-persisted',
-        revision,
-        message: error instanceof Error ? error.message : String(error),
-      });
-    }
-  };
-
-  const carryOut = (effect: Effect) => {
-    switch (effect.kind) {
-      case 'send-heartbeat': {
-        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(loop.state(), sights));
-        const { incarnation } = stateFile;
-        for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
-        return;
-      }
-      case 'pace-probes':
-        return probes.pace(effect.paces);
-      case 'start-operation':
-        return resources.begin(effect);
-      case 'cancel-operation':
-        return resources.cancel(effect.operation);
-      case 'persist-ledger':
-        void persist(effect);
-        return;
-      case 'note':
-        return tell(effect.note);
-      case 'answer-request':
-        return requests.answered(effect.id, effect.answer);
-      case 'answer-outdating':
-        return outdatings.answer(effect.id, effect.answer);
-      case 'exit':
-        return finish(exitCodes.ok);
-      case 'fence-peer':
-      case 'request-lease':
-      case 'release-lease':
-      case 'arm-watchdog':
-      case 'pet-watchdog':
-      case 'disarm-watchdog':
-        return safeguards.carryOut(effect);
-      default:
-        throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
-    }
-  };
+  const carryOut = createEffects({
+    ...{ post, tell, requests, links, encoder, stateFile, probes, resources, outdatings, safeguards, sights },
+    state: () => loop.state(),
+    finish: (exitCode) => finish(exitCode),
+  });
 
   const loop = startLoop({
     initial: initialState({
@@ -264,12 +220,16 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
-  requests.watchStandby();
+  wishes.watchStandby();
   const drills = startDrills({
     config: config.drill,
     status: () => status([]),
     command: options.command,
     tell,
+  });
+  const web = openWeb(options.loadWebPage, {
+    ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
+    ...{ command: options.command, logger },
   });
   ready.resolve();
 
@@ -304,6 +264,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options.configPath, config, keys, logger);
+      web.reload(reloaded?.web);
       if (reloaded === null) return;
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
@@ -322,6 +283,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   standbyEnd.close();
   releaseSignals();
   await drills.close();
+  await web.close();
   await control.close();
   await tending.close();
   const open = [

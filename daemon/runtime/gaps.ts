@@ -59,8 +59,8 @@ export interface OwnPace {
 }
 
 export interface Gaps {
-  /** A heartbeat that is newer than all before it on its link. */
-  heard(packet: HeardPacket, own: OwnPace): void;
+  /** A heartbeat that is newer than all before it on its link. @returns its gap; null: it is not the peer's */
+  heard(packet: HeardPacket, own: OwnPace): number | null;
   view(): GapsView;
   record(): GapRecord;
 }
@@ -119,7 +119,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       }
       const stalledAt = own.lateMs > 0 ? atMs : (own.stalledAt ?? -Infinity);
       // Another run of the peer: it was away, which no deadtime is to bear.
-      if (before?.incarnation !== incarnation || stalledAt > before.atMs) return;
+      if (before?.incarnation !== incarnation || stalledAt > before.atMs) return null;
       const record = current();
       const gapMs = atMs - before.atMs;
       const counted = linkOf(record, link);
@@ -132,6 +132,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       }
       const silentMs = beforeOnAny?.incarnation === incarnation ? atMs - beforeOnAny.atMs : 0;
       if (silentMs >= own.deadtimeMs) record.silences = with1(record.silences, silentMs);
+      return gapMs;
     },
     view() {
       days = recent(days);

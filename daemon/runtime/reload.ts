@@ -20,6 +20,7 @@ const live = [
   /^groups\.[^.]+\.guests\..+\.(priority|after|startDelayMs)$/,
   /^start\.parallel$/,
   /^notify(\.|$)/,
+  /^web(\.|$)/,
 ];
 
 export function planReload(running: Config, next: Config): ReloadPlan {

@@ -13,6 +13,7 @@ import { ofPeer } from './peer.ts';
 import { ofRefusals } from './refusals.ts';
 import { ofResources } from './resources.ts';
 import { ofSafeguards } from './safeguards.ts';
+import { ofWeb } from './web.ts';
 
 /** Headings of the troubleshooting page, in its order. */
 export const chapters = {
@@ -24,6 +25,7 @@ export const chapters = {
   'What was asked for is refused': ofRefusals,
   'Commands, and a daemon that does not start': ofErrors,
   'Keys, journals, imports, devices': ofFiles,
+  'The web page': ofWeb,
   'The configuration': ofConfig,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Explanation>>>>;
 
@@ -36,6 +38,7 @@ const all = {
   ...ofRefusals,
   ...ofErrors,
   ...ofFiles,
+  ...ofWeb,
   ...ofConfig,
 } as const satisfies Readonly<Record<NoteCode | RefusalCode, Explanation>>;
 

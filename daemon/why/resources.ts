@@ -59,6 +59,11 @@ export const ofResources = {
     'By hand, or by QEMU after an error of its disk.',
     'See why (`virsh domstate --reason NAME`, free space), then resume it (`virsh resume NAME`), or stop it: it is started again.',
   ),
+  'libvirt-silent': explained(
+    'libvirt does not answer, so nothing can be said of its guests.',
+    'libvirtd hangs or does not run. What cannot be told is unknown, never stopped: nothing is started twice.',
+    '`systemctl restart libvirtd` (or virtqemud): running guests are not touched by that.',
+  ),
   'guest-failed': explained(
     'A guest has crashed.',
     'Its process has ended, or says that it cannot go on.',

@@ -144,7 +144,10 @@ for (const command of askers) {
     const socket = join(temporaryDirectory(t), 'none.sock');
     const words = [...wordsOf(command), '--socket', socket, ...apart(temporaryDirectory(t))];
     const result = await run(words);
-    if (result.exitCode === exitCodes.config) return t.pass(); // It wants the configuration first, and says so.
+    if (result.exitCode === exitCodes.config) {
+      t.pass();
+      return;
+    } // It wants the configuration first, and says so.
     t.is(result.exitCode, exitCodes.unavailable);
     t.regex(result.stderr, /no daemon answers at .*\nnext: start it: systemctl start battito/);
     if (!('json' in command.options)) return;
@@ -170,7 +173,10 @@ for (const command of askers) {
     const words = [main, ...wordsOf(command), '--socket', socket, ...apart(directory)];
     const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, ...words];
     const result = asRoot() ? call('setpriv', asNobody) : call(process.execPath, words);
-    if (result.exitCode === exitCodes.config) return t.pass(); // It wants the configuration first, and says so.
+    if (result.exitCode === exitCodes.config) {
+      t.pass();
+      return;
+    } // It wants the configuration first, and says so.
     t.is(result.exitCode, exitCodes.noPermission, result.stderr);
     t.regex(result.stderr, /no permission to speak to the daemon.*\nnext: run it as root/);
   });

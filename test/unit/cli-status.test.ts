@@ -5,8 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import type { Look } from '../../daemon/cli/output.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
-import { overallOf } from '../../daemon/cli/status/words.ts';
 import type { Status } from '../../daemon/control/api.ts';
+import { overallOf } from '../../daemon/control/words.ts';
 import { group, groupAtPeer, link, resource, status } from './fixtures/cli/statuses.ts';
 
 const wide: Look = { columns: 80, colour: false, unicode: true };
@@ -516,10 +516,6 @@ shows(
   'A cluster that nothing protects says so first, for all reasons at once',
   status({
     self: { ...status().self, standby: true, standbyMs: 1_500_000 },
-    unprotected: [
-      { code: 'standby', message: 'primary is in standby' },
-      { code: 'resync', message: 'drbd:r0 is being copied, 12 % done' },
-    ],
   }),
   { columns: 60, colour: false, unicode: false },
   `

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { RequestAnswer } from '../../daemon/control/api.ts';
 import type { OperatorRequest } from '../../daemon/core/events.ts';
-import { createRequests } from '../../daemon/runtime/requests.ts';
 import { openStandbyEnd, standbyLeftMs } from '../../daemon/runtime/standby-end.ts';
+import { createWishes } from '../../daemon/runtime/wishes.ts';
 
 const hour = 3_600_000;
 const known = {
@@ -52,19 +52,13 @@ async function node(
   const asked: OperatorRequest[] = [];
   const notes: string[] = [];
   const ended = Promise.withResolvers<void>();
-  const requests = createRequests({
-    post(event) {
-      if (event.kind !== 'operator-requested') return;
-      const { request, id } = event;
+  const requests = createWishes({
+    async toCore(request): Promise<RequestAnswer> {
       asked.push(request);
-      const answer: RequestAnswer = refuses
-        ? { kind: 'refused', code: 'peer-cannot-take-over', message: 'no', next: 'wait' }
-        : { kind: 'accepted', message: 'as you wish' };
-      if (!refuses && request.kind === 'standby') state.standby = request.on;
-      setImmediate(() => {
-        requests.answered(id, answer);
-        if (request.kind === 'standby' && !request.on) ended.resolve();
-      });
+      if (refuses) return { kind: 'refused', code: 'peer-cannot-take-over', message: 'no', next: 'wait' };
+      if (request.kind === 'standby') state.standby = request.on;
+      if (request.kind === 'standby' && !request.on) ended.resolve();
+      return { kind: 'accepted', message: 'as you wish' };
     },
     prepare: async () => {},
     isStandby: () => state.standby,

@@ -39,7 +39,7 @@ const ofDrivers = new Set(
 const composed: readonly RegExp[] = [
   /^blocked-(?<part>.+)$/,
   /^peer-(?<part>alive|late|listening|departed|dead|fenced|isolated)$/,
-  /^(?:key-file|witness-key|witness-password)-(?<part>mode|missing|unreadable|invalid)$/,
+  /^(?:key-file|witness-key|witness-password|web-key)-(?<part>mode|missing|unreadable|invalid)$/,
 ];
 
 test('No explanation is of a code that nothing prints', (t) => {

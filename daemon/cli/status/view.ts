@@ -2,10 +2,7 @@
 // width and look always give the same text, and no line is wider than asked for (50 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
-import type { Colour, Look } from '../output.ts';
-import { harmless, padTo, paint, width } from '../output.ts';
-import { formatSpan } from '../time.ts';
-import { hanging, renderPicture } from './picture.ts';
+import { protectionGaps } from '../../control/protection.ts';
 import {
   groupWords,
   overallColours,
@@ -13,7 +10,11 @@ import {
   type ResourceWords,
   resourceWords,
   witnessWords,
-} from './words.ts';
+} from '../../control/words.ts';
+import type { Colour, Look } from '../output.ts';
+import { harmless, padTo, paint, width } from '../output.ts';
+import { formatSpan } from '../time.ts';
+import { hanging, renderPicture } from './picture.ts';
 
 const columnsMin = 50;
 const columnsMax = 100;
@@ -79,9 +80,8 @@ function renderHeader(status: Status, look: Look): string {
 }
 
 /** That nothing protects the groups, in one line for all reasons. */
-function renderBanner({ unprotected }: Status, look: Look): string[] {
-  // A daemon that an upgrade has not restarted yet leaves it out.
-  const reasons = (unprotected ?? []).map(({ message }) => message);
+function renderBanner(status: Status, look: Look): string[] {
+  const reasons = protectionGaps(status).map(({ message }) => message);
   if (reasons.length === 0) return [];
   return hanging(' NOT PROTECTED: ', reasons.join('; '), look.columns).map((line) =>
     paint(look, 'alarm', line),

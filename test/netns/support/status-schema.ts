@@ -120,7 +120,6 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
     stalls: spell,
   }),
   attention: z.array(z.strictObject({ severity, code, message: z.string(), next: z.string().min(1) })),
-  unprotected: z.array(z.strictObject({ code, message: z.string().min(1) })),
   witness: z.null(),
   timings: z.strictObject({
     keepaliveMs: z.number(),

@@ -3,13 +3,13 @@
 
 import { formatDuration } from '../config/duration.ts';
 import type { OperatorWish, RequestAnswer } from '../control/api.ts';
-import type { Event } from '../core/events.ts';
+import type { OperatorRequest } from '../core/events.ts';
 import type { CodedNote } from '../why/explanations.ts';
-import type { Loop } from './loop.ts';
 import type { StandbyEnd } from './standby-end.ts';
 
-export interface RequestsOptions {
-  readonly post: Loop['post'];
+export interface WishesOptions {
+  /** Asks the core. */
+  readonly toCore: (request: OperatorRequest) => Promise<RequestAnswer>;
   /** Before guests are moved. */
   readonly prepare: () => Promise<void>;
   readonly isStandby: () => boolean;
@@ -18,26 +18,14 @@ export interface RequestsOptions {
   readonly tell: (note: CodedNote) => void;
 }
 
-export interface Requests {
+export interface Wishes {
   ask(wish: OperatorWish): Promise<RequestAnswer>;
-  answered(id: number, answer: RequestAnswer): void;
   /** From now on standby that was for a limited time is ended. */
   watchStandby(): void;
 }
 
-type CoreRequest = Extract<Event, { kind: 'operator-requested' }>['request'];
-
-export function createRequests(options: RequestsOptions): Requests {
-  const { post, prepare, isStandby, standbyEnd, tell } = options;
-  const pending = new Map<number, (answer: RequestAnswer) => void>();
-  let next = 1;
-
-  const toCore = (request: CoreRequest) =>
-    new Promise<RequestAnswer>((resolve) => {
-      const id = next++;
-      pending.set(id, resolve);
-      post({ kind: 'operator-requested', id, request });
-    });
+export function createWishes(options: WishesOptions): Wishes {
+  const { toCore, prepare, isStandby, standbyEnd, tell } = options;
 
   const standbyOn = async (wish: Extract<OperatorWish, { kind: 'standby' }>): Promise<RequestAnswer> => {
     const { forMs, ...request } = wish;
@@ -73,10 +61,6 @@ export function createRequests(options: RequestsOptions): Requests {
       if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await prepare();
       if (wish.kind !== 'standby') return toCore(wish);
       return wish.on ? standbyOn(wish) : standbyOff();
-    },
-    answered(id, answer) {
-      pending.get(id)?.(answer);
-      pending.delete(id);
     },
     watchStandby() {
       standbyEnd().watch(() => {
