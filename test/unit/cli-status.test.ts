@@ -114,6 +114,8 @@ shows(
   wide,
   `
  office   tier: evidence                                                DEGRADED
+ NOT PROTECTED: primary is dead for 3 min, so nobody takes over if secondary
+                fails
 
  WARNING primary is dead: nothing protects secondary until it is back
          next: find out why primary went down and start it; it comes back as
@@ -166,6 +168,8 @@ shows(
   wide,
   `
  office   tier: evidence                                                    DOWN
+ NOT PROTECTED: secondary is not to be judged for 12 s: this node is cut off, so
+                nobody takes over if primary fails
 
  ALARM office is frozen: addresses released, guests paused, until secondary is
        heard
@@ -258,6 +262,8 @@ shows(
   wide,
   `
  office   tier: evidence                                                    DOWN
+ NOT PROTECTED: secondary is silent for 32 s, but not dead, so nobody takes over
+                if primary fails
 
  ALARM office is not started here: secondary may still run it
        next: power secondary off, then: battito fence confirm secondary
@@ -368,6 +374,8 @@ shows(
   wide,
   `
  office   tier: evidence                                                      OK
+ NOT PROTECTED: primary is in maintenance and looks after nothing; secondary is
+                in maintenance and looks after nothing
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -393,6 +401,7 @@ shows(
   wide,
   `
  office   tier: evidence                                                      OK
+ NOT PROTECTED: primary is in standby and takes nothing over
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -428,6 +437,9 @@ shows(
   narrow,
   `
  office   tier: evidence                      DOWN
+ NOT PROTECTED: secondary is never heard yet,
+                listening for 4.2 s, so nobody
+                takes over if primary fails
 
  primary  192.168.1.2  this node
    : eth1  never heard
@@ -520,8 +532,7 @@ shows(
   { columns: 60, colour: false, unicode: false },
   `
  office   tier: evidence                                  OK
- NOT PROTECTED: primary is in standby; drbd:r0 is being
-                copied, 12 % done
+ NOT PROTECTED: primary is in standby and takes nothing over
 
  primary  192.168.1.2  this node  standby, 25 min left
    | eth1  0.1 s
