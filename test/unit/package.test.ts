@@ -132,6 +132,20 @@ test('the manuals name every command and every key', (t) => {
   }
 });
 
+test('the manuals are well-formed for groff and mandoc, and have their sections', (t) => {
+  for (const page of ['man8/battito.8', 'man5/battito.yaml.5']) {
+    const file = join(work, page.split('/')[1] ?? '');
+    writeFileSync(file, manual(`usr/share/man/${page}.gz`));
+    const groff = spawnSync('man', ['--warnings', '--local-file', file], { encoding: 'utf8' });
+    t.is(groff.stderr, '', page);
+    const lint = spawnSync('mandoc', ['-Tlint', '-Werror', file], { encoding: 'utf8' });
+    t.is(lint.status, 0, lint.error?.message ?? lint.stdout);
+  }
+  const commands = manual('usr/share/man/man8/battito.8.gz');
+  for (const section of ['COMMANDS', 'OPTIONS', 'EXIT STATUS', 'MESSAGES', 'FILES', 'SEE ALSO'])
+    t.true(commands.includes(`.SH "${section}"`), section);
+});
+
 function keysOf(schema: JsonSchema): string[] {
   const below = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? [])];
   if (schema.items !== undefined) below.push(schema.items);
