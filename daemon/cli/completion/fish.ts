@@ -68,7 +68,9 @@ function optionLine(condition: string, { name, help, value, words, kind }: Compl
   const line = `complete -c battito${condition} -l ${name} -d ${quote(help)}`;
   if (value === 'none') return line;
   // Without -r the value is only taken after a "=".
-  const needed = value === 'needed' ? ' -r' : '';
+  // -x: a value, and no file.
+  const isName = words.length > 0 || (kind !== null && kind !== 'files');
+  const needed = value === 'needed' ? (isName ? ' -x' : ' -r') : '';
   const given = words.length > 0 ? ` -a '${words.join(' ')}'` : kind === null ? '' : ` ${values(kind)}`;
   return `${line}${needed}${given}`;
 }
