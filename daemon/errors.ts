@@ -1,5 +1,7 @@
 // The exceptions this program throws on purpose. Expected failures elsewhere are values, not exceptions.
 
+import type { Code } from './why/explanations.ts';
+
 /** Process exit codes of `battito`, after sysexits(3). Shown in the README. */
 export const exitCodes = {
   ok: 0,
@@ -12,17 +14,20 @@ export const exitCodes = {
   config: 78,
 } as const;
 
+/** The scripts of the test lab have errors of their own. */
+export type ErrorCode = Code | `lab-${string}`;
+
 /**
- * An error with a stable `code` (kebab-case), the exit code a command ends with, and what to do next.
+ * An error with a stable `code` (`battito why CODE` explains it), the exit code a command ends with, and what to do next.
  * `message` says what and where; `next` is one sentence or command for the operator.
  */
 export class BattitoError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly exitCode: number;
   readonly next: string | undefined;
 
   constructor(
-    code: string,
+    code: ErrorCode,
     message: string,
     options: { readonly exitCode?: number; readonly next?: string; readonly cause?: unknown } = {},
   ) {

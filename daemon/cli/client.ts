@@ -6,7 +6,7 @@ import type {
   ApiError,
   CommandNote,
   HistoryEntry,
-  OperatorRequest,
+  OperatorWish,
   Plan,
   RequestAnswer,
   Status,
@@ -18,6 +18,7 @@ import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
 import type { HandoverMode } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import type { Code } from '../why/explanations.ts';
 
 export interface ControlClient {
   readonly status: () => Promise<Status>;
@@ -26,7 +27,7 @@ export interface ControlClient {
   /** Oldest first. */
   readonly history: (limit: number) => Promise<readonly HistoryEntry[]>;
   /** `said`: what the person typed and named, for the history. @throws BattitoError `refused`, exit code 1, with what the operator can do. */
-  readonly request: (request: OperatorRequest, said?: string) => Promise<string>;
+  readonly request: (request: OperatorWish, said?: string) => Promise<string>;
   readonly plan: (action: 'start' | 'stop', group: string, guests?: HandoverMode) => Promise<readonly Plan[]>;
   /** What a command did by itself, for the history. */
   readonly note: (note: CommandNote) => Promise<void>;
@@ -85,7 +86,7 @@ export function controlClient(
       const question = { method: 'POST', path: '/v1/requests', body: request, deadlineMs, headers };
       const { statusCode, body } = await exchange(socketPath, question);
       const answer = body as RequestAnswer | null;
-      if (answer?.kind === 'refused') throw refused(answer.message, answer.next);
+      if (answer?.kind === 'refused') throw refused(answer.code, answer.message, answer.next);
       if (statusCode !== 200 && statusCode !== 202) throw apiError(socketPath, statusCode, body);
       if (answer?.kind !== 'accepted') throw notBattito(socketPath, 'neither accepted nor refused');
       return answer.message;
@@ -126,7 +127,7 @@ export function controlClient(
     async runTask(task) {
       const { statusCode, body } = await ask('POST', '/v1/schedule/run', { task });
       const answer = body as RunTaskAnswer | null;
-      if (answer?.kind === 'refused') throw refused(answer.message, answer.next);
+      if (answer?.kind === 'refused') throw refused('schedule-refused', answer.message, answer.next);
       if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
       if (answer?.kind !== 'begun') throw notBattito(socketPath, 'neither begun nor refused');
       return answer.at;
@@ -135,8 +136,9 @@ export function controlClient(
 }
 
 /** Refusals are the daemon's; what it says to do next is passed on. */
-export function refused(message: string, next: string | null): BattitoError {
-  return new BattitoError('refused', message, next === null ? {} : { next });
+export function refused(code: Code | undefined, message: string, next: string | null): BattitoError {
+  // A daemon that an upgrade has not restarted yet gives no code.
+  return new BattitoError(code ?? 'refused', message, next === null ? {} : { next });
 }
 
 function isStatus(value: unknown): boolean {
@@ -266,7 +268,8 @@ function apiError(socketPath: string, statusCode: number, body: unknown): Battit
   // A path that it does not have: an upgrade has not restarted it yet.
   if (error.code === 'not-found' && /^no [A-Z]+ \//.test(error.message)) {
     const next = `the daemon may be older than the command: ${restartInPlace}`;
-    return new BattitoError(error.code, `the daemon at ${socketPath} has ${error.message}`, { next });
+    return new BattitoError('not-found', `the daemon at ${socketPath} has ${error.message}`, { next });
   }
-  return new BattitoError(error.code, error.message, error.next === null ? {} : { next: error.next });
+  // What it says, as the daemon says it: one of another version may have a code that is not known here.
+  return new BattitoError(error.code as Code, error.message, error.next === null ? {} : { next: error.next });
 }

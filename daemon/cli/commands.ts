@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   standby: async () => (await import('./standby.ts')).standbyCommand,
   maintenance: async () => (await import('./maintenance.ts')).maintenanceCommand,
   retry: async () => (await import('./retry.ts')).retryCommand,
+  why: async () => (await import('./why.ts')).whyCommand,
   history: async () => (await import('./history.ts')).historyCommand,
   explain: async () => (await import('./what-if/explain.ts')).explainCommand,
   simulate: async () => (await import('./what-if/simulate.ts')).simulateCommand,
@@ -26,6 +27,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   'cl-status': async () => (await import('./status/cl-status.ts')).clStatusCommand,
   notify: async () => (await import('./notify.ts')).notifyCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
+  completion: async () => (await import('./completion/completion.ts')).completionCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,
   help: async () => (await import('./help.ts')).helpCommand,
 };

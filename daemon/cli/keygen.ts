@@ -81,11 +81,13 @@ function stepFrom(args: Arguments): Step {
 function withCommand(error: unknown, given: string | undefined): unknown {
   if (!(error instanceof BattitoError)) return error;
   const more = given === undefined ? '' : ` --key-file ${shellWord(given)}`;
-  const next = {
-    'key-file-exists': `to change it while both nodes run: battito keygen --stage${more}; or copy it to the other node, if it is not there yet`,
-    'key-not-staged': `battito keygen --stage${more}, then copy the file to the other node and reload both daemons`,
-    'key-already-staged': `go on with that change: battito keygen --activate${more}; or, where that is done: battito keygen --retire${more}`,
-  }[error.code];
+  const next = new Map<string, string>(
+    Object.entries({
+      'key-file-exists': `to change it while both nodes run: battito keygen --stage${more}; or copy it to the other node, if it is not there yet`,
+      'key-not-staged': `battito keygen --stage${more}, then copy the file to the other node and reload both daemons`,
+      'key-already-staged': `go on with that change: battito keygen --activate${more}; or, where that is done: battito keygen --retire${more}`,
+    }),
+  ).get(error.code);
   if (next === undefined) return error;
   return new BattitoError(error.code, error.message, { exitCode: error.exitCode, next, cause: error });
 }

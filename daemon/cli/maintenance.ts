@@ -1,14 +1,11 @@
 // `battito maintenance`: the daemon keeps its hands off for a limited time, and nothing is taken from this node.
 
-import { parseDuration } from '../config/duration.ts';
 import { exitCodes } from '../errors.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command } from './command.ts';
 import { flag, jsonOption, text } from './command.ts';
+import { limitFrom } from './limit.ts';
 import { printJson } from './output.ts';
-
-/** As the control API takes it. */
-const durationMsMax = 7 * 24 * 3_600_000;
 
 export const maintenanceCommand: Command = {
   name: 'maintenance',
@@ -52,12 +49,8 @@ function durationFrom(args: Arguments): number {
     const message = word === undefined ? 'say "on" or "off"' : `maintenance is "on" or "off", not "${word}"`;
     throw usageError(message, maintenanceCommand);
   }
-  const durationMs = given === undefined ? undefined : parseDuration(given);
-  if (durationMs !== undefined && durationMs > durationMsMax) {
-    throw usageError(`maintenance lasts at most 7 days (168h), not ${given}`, maintenanceCommand);
-  }
-  if (durationMs !== undefined && durationMs > 0) return durationMs;
-  const found = given === undefined ? '' : `, not "${given}"`;
-  const message = `maintenance on needs --for with a duration such as 30m or 2h${found}`;
+  const durationMs = limitFrom(args, maintenanceCommand);
+  if (durationMs !== undefined) return durationMs;
+  const message = 'maintenance on needs --for with a duration such as 30m or 2h';
   throw usageError(message, maintenanceCommand, 'battito maintenance on --for 1h');
 }

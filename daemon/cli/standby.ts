@@ -8,24 +8,36 @@ import { dryRunOption, printPlan } from './dry-run.ts';
 import { isHeldHere } from './groups.ts';
 import { guestsFrom, guestsOption } from './guests/option.ts';
 import { dryRunRemark, judgeGivenAway } from './handover.ts';
+import { limitFrom } from './limit.ts';
 import { checkWaitOptions, type Judgement, runMove, waitExitCodes, waitOptions } from './wait.ts';
 
 export const standbyCommand: Command = {
   name: 'standby',
   summary: 'hand everything over and take nothing, until told otherwise',
   usage: [
-    'standby [on] [--no-wait | --timeout DURATION]',
+    'standby [on] [--for DURATION] [--no-wait | --timeout DURATION]',
     'standby [on] --guests live|save|shutdown ...',
     'standby off',
     'standby on --dry-run',
   ],
   description: [
-    'A node in standby runs no group and takes none over, not even when the other node dies; it stays so over restarts. For work on this host. It is refused, and nothing stops, when the other node could not run what runs here.',
+    'A node in standby runs no group and takes none over, not even when the other node dies; it stays so over restarts, until `standby off`, or with --for until that time is up. For work on this host. It is refused, and nothing stops, when the other node could not run what runs here.',
     '`standby off` lets this node run groups again; it does not bring any back by itself unless their failback is automatic.',
   ],
-  options: { guests: guestsOption, 'dry-run': dryRunOption, ...waitOptions, json: jsonOption },
+  options: {
+    for: {
+      type: 'string',
+      value: 'DURATION',
+      help: 'how long, such as 30m or 2h, 7 days at most; default: until `standby off`',
+    },
+    guests: guestsOption,
+    'dry-run': dryRunOption,
+    ...waitOptions,
+    json: jsonOption,
+  },
   examples: [
     { command: 'battito standby', meaning: 'before this host is switched off or rebuilt' },
+    { command: 'battito standby on --for 2h', meaning: 'it ends by itself, should it be forgotten' },
     { command: 'battito standby off', meaning: 'afterwards' },
   ],
   exitCodes: waitExitCodes,
@@ -37,6 +49,8 @@ export const standbyCommand: Command = {
     }
     checkWaitOptions(args, standbyCommand);
     const by = guestsFrom(args, standbyCommand);
+    const forMs = limitFrom(args, standbyCommand);
+    if (word === 'off' && forMs !== undefined) throw usageError('standby off takes no --for', standbyCommand);
     if (word === 'off' && by.guests !== undefined)
       throw usageError('standby off hands nothing over: it does not go with --guests', standbyCommand);
     const status = await context.client.status();
@@ -44,7 +58,7 @@ export const standbyCommand: Command = {
     if (flag(args, 'dry-run'))
       return printPlan(context, args, { action: 'stop', groups: held, ...by }, dryRunRemark(status, held));
     return runMove(context, args, standbyCommand, {
-      requests: [{ kind: 'standby', on: word === 'on', ...by }],
+      requests: [{ kind: 'standby', on: word === 'on', ...by, ...(forMs === undefined ? {} : { forMs }) }],
       judge: (now) => (word === 'on' ? judgeOn(now, held) : judgeOff(now)),
     });
   },

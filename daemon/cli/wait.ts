@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDuration } from '../config/duration.ts';
-import type { HistoryEntry, OperatorRequest, Status } from '../control/api.ts';
+import type { HistoryEntry, OperatorWish, Status } from '../control/api.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, Context, OptionSpecs } from './command.ts';
@@ -27,7 +27,7 @@ export interface Progress {
 }
 
 export interface Move {
-  readonly requests: readonly OperatorRequest[];
+  readonly requests: readonly OperatorWish[];
   /** What the person typed and named, for the history. */
   readonly said?: string;
   readonly judge: (status: Status) => Judgement;

@@ -12,6 +12,7 @@ import {
   visit,
   type YAMLParseError,
 } from 'yaml';
+import type { ProblemCode } from '../why/config.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -22,6 +23,8 @@ export interface Position {
 
 /** A fault with its place. `target`: whether the key or its value is pointed at (`value` by default). */
 export interface Finding {
+  /** Absent: a rule between keys. */
+  readonly code?: ProblemCode;
   readonly path: Path;
   readonly target?: 'key' | 'value';
   readonly message: string;
@@ -57,23 +60,37 @@ export function readDocument(text: string): SourceDocument {
   const [first, second] = Array.isArray(documents) ? documents : [];
   if (first === undefined || (second === undefined && isEmpty(first.contents) && first.errors.length === 0)) {
     const message = 'the file is empty; expected a configuration, such as the example battito.yaml';
-    return unreadable([{ path: [], message, expected: 'a configuration', position: at(0) }]);
+    return unreadable([
+      { code: 'config-yaml', path: [], message, expected: 'a configuration', position: at(0) },
+    ]);
   }
   const broken = [first, ...(second ? [second] : [])].flatMap((document) =>
     [...document.errors.filter(isFault), ...document.warnings].map((error): Finding => {
       const message = `not valid YAML: ${error.message}`;
-      return { path: [], message, expected: expectedYaml, position: at(error.pos[0]) };
+      return { code: 'config-yaml', path: [], message, expected: expectedYaml, position: at(error.pos[0]) };
     }),
   );
   if (second !== undefined) {
     const message = `expected one document, found ${documents.length}; the second one starts here`;
-    broken.push({ path: [], message, expected: expectedYaml, position: at(second.range[0]) });
+    broken.push({
+      code: 'config-yaml',
+      path: [],
+      message,
+      expected: expectedYaml,
+      position: at(second.range[0]),
+    });
   }
   visit(first, {
     Alias(_key, alias) {
       if (alias.resolve(first) === undefined) {
         const message = `not valid YAML: *${alias.source} is used, but nothing before it is marked &${alias.source}`;
-        broken.push({ path: [], message, expected: expectedYaml, position: at(alias.range?.[0] ?? 0) });
+        broken.push({
+          code: 'config-yaml',
+          path: [],
+          message,
+          expected: expectedYaml,
+          position: at(alias.range?.[0] ?? 0),
+        });
       }
     },
   });
@@ -86,7 +103,7 @@ export function readDocument(text: string): SourceDocument {
     value = first.toJS();
   } catch (cause) {
     const message = `not valid YAML: ${cause instanceof Error ? cause.message : String(cause)}`;
-    return unreadable([{ path: [], message, expected: expectedYaml, position: at(0) }]);
+    return unreadable([{ code: 'config-yaml', path: [], message, expected: expectedYaml, position: at(0) }]);
   }
   return {
     value,
@@ -122,7 +139,14 @@ function repeatedKeys(root: unknown, at: (offset: number) => Position): Finding[
       const earlier = seen.get(key);
       if (earlier !== undefined) {
         const message = `given twice; the first is in line ${earlier.line}`;
-        findings.push({ path: [...path, key], message, expected: 'each key once', found: key, position });
+        findings.push({
+          code: 'config-key-twice',
+          path: [...path, key],
+          message,
+          expected: 'each key once',
+          found: key,
+          position,
+        });
       }
       seen.set(key, earlier ?? position);
       walk(pair.value, [...path, key]);

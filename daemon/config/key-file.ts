@@ -163,7 +163,7 @@ function readKeyFile(path: string): KeyFile {
 }
 
 const keyFile = {
-  code: 'key-file',
+  code: 'key-file' as const,
   what: 'key file',
   missing: 'Create it with "battito keygen" on one node and copy it to the other, mode 0600.',
   other: 'Put the key into a plain file.',

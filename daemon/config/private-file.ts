@@ -9,7 +9,7 @@ const fileBytesMax = 16 * 1024;
 /** How a kind of file is spoken of. */
 export interface PrivateFileWords {
   /** What the codes of its errors begin with, e.g. `key-file`. */
-  readonly code: string;
+  readonly code: 'key-file' | 'witness-key' | 'witness-password' | 'web-key';
   readonly what: string;
   /** What to do where there is none, and where it is no regular file. */
   readonly missing: string;
@@ -25,7 +25,12 @@ export function readPrivateFile(
   path: string,
   words: PrivateFileWords,
 ): { readonly text: string; readonly stats: Stats } {
-  const refuse = (why: string, message: string, next: string, cause?: unknown) =>
+  const refuse = (
+    why: 'mode' | 'missing' | 'unreadable' | 'invalid',
+    message: string,
+    next: string,
+    cause?: unknown,
+  ) =>
     new BattitoError(`${words.code}-${why}`, `${path}${message}`, {
       exitCode: exitCodes.config,
       next,

@@ -3,11 +3,13 @@
 
 import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
+import type { ProblemCode } from '../why/config.ts';
 import type { Finding, Path, SourceDocument } from './document.ts';
 import { knownKeysAt } from './schema.ts';
 
 /** One thing to mend. `line` and `column` count from 1; `path` is empty for the file as a whole. */
 export interface ConfigProblem {
+  readonly code: ProblemCode;
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -67,7 +69,13 @@ export function toProblems(
   findings: readonly Finding[],
 ): ConfigProblem[] {
   const problems = findings.map(({ path, target, position, ...rest }): ConfigProblem => {
-    return { file, ...(position ?? source.locate(path, target)), path: formatPath(path), ...rest };
+    return {
+      code: 'config-rule',
+      file,
+      ...(position ?? source.locate(path, target)),
+      path: formatPath(path),
+      ...rest,
+    };
   });
   const unique = new Map(problems.map((problem) => [`${problem.path} ${problem.message}`, problem]));
   return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
@@ -98,6 +106,7 @@ function unknownKey(path: Path, key: string): Finding {
   const expected = `one of the keys ${known.join(', ')}`;
   const hint = suggestion === undefined ? `; expected ${expected}` : `; did you mean "${suggestion}"?`;
   return {
+    code: 'config-key-unknown',
     path: [...path, key],
     target: 'key',
     message: `unknown key${hint}`,
@@ -109,12 +118,13 @@ function unknownKey(path: Path, key: string): Finding {
 
 function wrongValue(path: Path, value: unknown, expected: string, words: readonly string[]): Finding {
   if (value === undefined) {
-    return { path, message: `missing; expected ${expected}`, expected };
+    return { code: 'config-key-missing', path, message: `missing; expected ${expected}`, expected };
   }
   const found = describe(value);
   const suggestion = typeof value === 'string' ? nearest(value, words) : undefined;
   const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
   return {
+    code: 'config-value',
     path,
     message: `expected ${expected}, found ${found}${hint}`,
     expected,

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import { restartInPlace } from './attention-item.ts';
 
 const bodyBytesMax = 64 * 1024;
@@ -14,7 +15,7 @@ export async function readBody<T>(
   response: ServerResponse,
   schema: z.ZodType<T>,
 ): Promise<T | null> {
-  const refuse = (status: number, code: string, message: string, next: string | null = null) => {
+  const refuse = (status: number, code: ErrorCode, message: string, next: string | null = null) => {
     fail(response, status, code, message, next);
     return null;
   };
@@ -45,7 +46,7 @@ export function send(response: ServerResponse, status: number, body: unknown): v
 export function fail(
   response: ServerResponse,
   status: number,
-  code: string,
+  code: ErrorCode,
   message: string,
   next: string | null,
 ): void {

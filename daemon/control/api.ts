@@ -3,7 +3,7 @@
 //   GET  /v1/status            Status
 //   GET  /v1/history?limit=N   HistoryEntry[]  oldest first
 //   GET  /v1/state             the core's State as it is, for `battito explain`
-//   POST /v1/requests          OperatorRequest -> RequestAnswer  (409 when refused); the header `battito-said` holds
+//   POST /v1/requests          OperatorWish -> RequestAnswer  (409 when refused); the header `battito-said` holds
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
 //                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
@@ -16,6 +16,7 @@ import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } fr
 import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
+import type { Code } from '../why/explanations.ts';
 import type { Readiness, TaskView } from './schedule.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
@@ -76,7 +77,7 @@ export interface ResourceView {
   /** Of a guest: since its process was started; null: there is none. */
   readonly upForMs: number | null;
   /** Why nothing, or nothing good, is seen of a DRBD resource; null: it is seen. */
-  readonly trouble: { readonly code: string; readonly what: string; readonly next: string } | null;
+  readonly trouble: { readonly code: Code; readonly what: string; readonly next: string } | null;
 }
 
 /** What a node says of its own copy of a DRBD resource that is not connected to its mirror. */
@@ -176,6 +177,8 @@ export interface NodeView {
   readonly address: string;
   readonly standby: boolean;
   readonly leaving: boolean;
+  /** Milliseconds until standby ends by itself; null: it is not on, has no end, or is the other node's. */
+  readonly standbyMs: number | null;
   /** Milliseconds of maintenance left; 0: none. */
   readonly maintenanceMs: number;
   readonly lan: boolean | null;
@@ -267,7 +270,7 @@ export const commandNoteCodes = [
   'fence-drill',
   'handover-drill',
   'takeover-drill',
-] as const;
+] as const satisfies readonly Code[];
 
 export interface Plan {
   readonly group: string;
@@ -285,4 +288,11 @@ export interface ApiError {
   readonly error: { readonly code: string; readonly message: string; readonly next: string | null };
 }
 
-export type PostRequest = (request: OperatorRequest) => Promise<RequestAnswer>;
+type StandbyRequest = Extract<OperatorRequest, { kind: 'standby' }>;
+
+/** What a person may ask for: standby also for a limited time, which the daemon ends by itself. */
+export type OperatorWish =
+  | Exclude<OperatorRequest, StandbyRequest>
+  | (StandbyRequest & { readonly forMs?: number });
+
+export type PostRequest = (wish: OperatorWish) => Promise<RequestAnswer>;

@@ -6,6 +6,7 @@ import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
+import { formatRemaining } from '../incident/time.ts';
 import type { Attention, Severity } from './api.ts';
 import { attentionOfDefinitions } from './attention-definitions.ts';
 import { item, restartInPlace } from './attention-item.ts';
@@ -23,6 +24,8 @@ export function attentionOf(
   notes: StorageNotes = new Map(),
   definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'> | null = null,
   safeguards: readonly Attention[] = [],
+  /** Until standby ends by itself; null: it has no end. */
+  standbyLeftMs: number | null = null,
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
@@ -30,7 +33,7 @@ export function attentionOf(
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
     ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
     ...safeguards,
-    ...ofNode(state),
+    ...ofNode(state, standbyLeftMs),
     ...ofLinks(state),
   ];
   return all.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
@@ -71,7 +74,7 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
       return [
         item(
           'warning',
-          `peer-${verdict.kind}`,
+          verdict.kind === 'dead' ? 'peer-dead' : 'peer-fenced',
           `${peer} is ${verdict.kind}: nothing protects ${self} until it is back`,
           `find out why ${peer} went down and start it; it comes back as standby by itself`,
         ),
@@ -198,13 +201,14 @@ function nobodyNext(state: State): string {
   return 'battito status on both nodes says what they wait for';
 }
 
-function ofNode(state: State): readonly Attention[] {
+function ofNode(state: State, standbyLeftMs: number | null): readonly Attention[] {
   const { self, peer, configDigest } = state.policy;
   const list: Attention[] = [];
-  if (state.standby)
-    list.push(
-      item('warning', 'standby', `${self} is in standby and takes nothing over`, 'battito standby off'),
-    );
+  if (state.standby) {
+    const left = standbyLeftMs === null ? '' : ` for ${formatRemaining(standbyLeftMs)} more`;
+    const message = `${self} is in standby${left} and takes nothing over`;
+    list.push(item('warning', 'standby', message, 'battito standby off'));
+  }
   if (state.maintenanceUntil !== null) {
     const minutes = Math.ceil((state.maintenanceUntil - state.now) / 60_000);
     list.push(

@@ -15,7 +15,7 @@ import {
   commandNoteCodes,
   type HistoryEntry,
   type Note,
-  type OperatorRequest,
+  type OperatorWish,
   type Plan,
   type PostRequest,
   type Status,
@@ -56,21 +56,24 @@ const paths = [
   ...guestPaths,
   ...schedulePaths,
 ];
+const durationMsMax = 7 * 24 * 3_600_000;
 const groups = z.array(z.string());
 const guests = z.enum(handoverModes).exactOptional();
-const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
+const requestSchema: z.ZodType<OperatorWish> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('takeover'), groups }),
   z.strictObject({ kind: z.literal('accept-data'), groups }),
   z.strictObject({ kind: z.literal('discard-data'), groups }),
   z.strictObject({ kind: z.literal('confirm-peer-off'), node: z.string(), force: z.boolean() }),
   z.strictObject({ kind: z.literal('handover'), groups, guests }),
-  z.strictObject({ kind: z.literal('standby'), on: z.boolean(), guests }),
+  z.strictObject({
+    kind: z.literal('standby'),
+    on: z.boolean(),
+    guests,
+    forMs: z.number().positive().max(durationMsMax).exactOptional(),
+  }),
   z.strictObject({
     kind: z.literal('maintenance'),
-    durationMs: z
-      .number()
-      .min(0)
-      .max(7 * 24 * 3_600_000),
+    durationMs: z.number().min(0).max(durationMsMax),
   }),
   z.strictObject({ kind: z.literal('retry'), groups }),
 ]);

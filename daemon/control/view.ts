@@ -31,6 +31,8 @@ export interface ViewSource extends OwnSights {
   readonly safeguards: readonly Attention[];
   readonly schedule: readonly TaskView[];
   readonly readiness: Readiness | null;
+  /** Until standby ends by itself; null: it has no end. */
+  readonly standbyLeftMs: number | null;
   /** Null: there is none in the configuration. */
   readonly witness: WitnessSight | null;
 }
@@ -44,7 +46,7 @@ export function statusOf(source: ViewSource): Status {
     cluster: config.cluster,
     tier,
     tierLacks: lacks,
-    self: selfView(config, state, nowMs),
+    self: selfView(source),
     peer: peerView(config, state, nowMs),
     verdict: {
       kind: verdict.kind,
@@ -66,10 +68,14 @@ export function statusOf(source: ViewSource): Status {
         ? null
         : { ...config.watchdog, armed: state.watchdog.armed, lastError: state.watchdog.lastError },
     stalls: { count: state.stalls.count, lastMs: state.stalls.lastMs },
-    attention: attentionOf(state, refusedInAll(counters), storage, definitions, [
-      ...safeguards,
-      ...attentionOfWitness(state, witness),
-    ]),
+    attention: attentionOf(
+      state,
+      refusedInAll(counters),
+      storage,
+      definitions,
+      [...safeguards, ...attentionOfWitness(state, witness)],
+      source.standbyLeftMs,
+    ),
     schedule: source.schedule,
     readiness: source.readiness,
     witness: witnessView(state, witness, nowMs),
@@ -89,12 +95,13 @@ function isProbed(state: State, id: string): boolean {
   return state.paces.some(({ target }) => target === id);
 }
 
-function selfView(config: Config, state: State, nowMs: number): NodeView {
+function selfView({ config, state, nowMs, standbyLeftMs }: ViewSource): NodeView {
   const { self, software, configDigest } = state.policy;
   return {
     name: self,
     address: addressOf(config, self),
     standby: state.standby,
+    standbyMs: state.standby ? standbyLeftMs : null,
     leaving: state.leavingSince !== null,
     maintenanceMs: state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - nowMs),
     lan: state.sentContent?.lan ?? null,
@@ -109,6 +116,7 @@ function peerView(config: Config, state: State, nowMs: number): NodeView {
     name: state.policy.peer,
     address: addressOf(config, state.policy.peer),
     standby: content?.standby ?? false,
+    standbyMs: null,
     leaving: content?.leaving ?? false,
     maintenanceMs: state.peerMaintenanceUntil === null ? 0 : Math.max(0, state.peerMaintenanceUntil - nowMs),
     lan: content?.lan ?? null,

@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino';
 import type { WebConfig } from '../config/config.ts';
-import type { Attention, OperatorRequest, RequestAnswer } from './api.ts';
+import type { Attention, OperatorWish, RequestAnswer } from './api.ts';
 import type { ControlSource } from './server.ts';
 import { withDisks } from './storage.ts';
 
@@ -43,7 +43,7 @@ export type OpenWebPage = (options: WebOptions) => Promise<WebPage>;
 /** What a person asks for, into the history, and then to the core. */
 export async function askFor(
   source: Pick<ControlSource, 'status' | 'request' | 'note'>,
-  wish: OperatorRequest,
+  wish: OperatorWish,
   said: string | null,
 ): Promise<RequestAnswer> {
   if (said !== null) {

@@ -209,9 +209,11 @@ export function groupWords(group: GroupView, { self, peer, verdict }: Status): W
 }
 
 /** Standby, maintenance and the like, of either node. */
-export function nodeFlags({ standby, leaving, maintenanceMs, lan }: Status['self']): Words[] {
+export function nodeFlags({ standby, standbyMs, leaving, maintenanceMs, lan }: Status['self']): Words[] {
   const flags: Words[] = [];
-  if (standby) flags.push({ text: 'standby', colour: 'yellow' });
+  // A daemon that an upgrade has not restarted yet leaves the time out.
+  const left = (standbyMs ?? null) === null ? '' : `, ${formatRemaining(standbyMs ?? 0)} left`;
+  if (standby) flags.push({ text: `standby${left}`, colour: 'yellow' });
   if (maintenanceMs > 0) {
     flags.push({ text: `maintenance, ${formatRemaining(maintenanceMs)} left`, colour: 'yellow' });
   }

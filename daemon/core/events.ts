@@ -2,6 +2,7 @@
 // The ordering contract: a group's first operation is asked for only after `ledger-persisted` has come in for
 // the revision that holds its generation. Every `start-operation` gets exactly one `operation-finished`.
 
+import type { RefusalCode } from './codes.ts';
 import type { Echo, HeartbeatContent } from './heartbeat.ts';
 import type { GroupName, HandoverMode, MonotonicMs, NodeName, Policy, ResourceId } from './policy.ts';
 
@@ -204,7 +205,12 @@ export type EventKind = Event['kind'];
 /** What the operator is told about a request. `refused` names what he can do. */
 export type RequestAnswer =
   | { readonly kind: 'accepted'; readonly message: string }
-  | { readonly kind: 'refused'; readonly message: string; readonly next: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: RefusalCode;
+      readonly message: string;
+      readonly next: string;
+    };
 
 export type Severity = 'info' | 'warning' | 'alarm';
 

@@ -1,5 +1,6 @@
 // The words in which the core says what it saw and decided.
 
+import type { NoteCode } from './codes.ts';
 import type { Effect } from './events.ts';
 import type { ResourceId } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
@@ -7,7 +8,7 @@ import type { GroupState, State } from './state.ts';
 
 export function note(
   severity: 'info' | 'warning' | 'alarm',
-  code: string,
+  code: NoteCode,
   group: GroupState | null,
   message: string,
   tookMs: number | null = null,

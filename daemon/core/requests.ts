@@ -1,39 +1,23 @@
 // What an operator may ask for, and the answer: accepted with what will happen, or refused with what to do.
 
 import { dataUsable, isEligible, lanUsable } from './eligibility.ts';
-import type { OperatorRequest, RequestAnswer } from './events.ts';
+import type { OperatorRequest } from './events.ts';
 import { cannotAct } from './facts.ts';
 import { explainObstacle } from './obstacles.ts';
 import type { GroupName, HandoverMode } from './policy.ts';
+import { type Answered, accepted, holdsIt, meant, type Refusal, refused } from './request-answer.ts';
+import { acceptData, discardData } from './requests-data.ts';
 import { awaitsWitness } from './resumption.ts';
-import type { GroupState, Obstacle, State } from './state.ts';
+import type { GroupState, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { isUnmirrored } from './storage.ts';
 import { detoursOf } from './ways.ts';
-
-interface Answered {
-  readonly state: State;
-  readonly answer: RequestAnswer;
-}
-
-/** What stands in the way, and what to do next. */
-type Refusal = readonly [string, string];
-
-const accepted = (state: State, message: string): Answered => ({
-  state,
-  answer: { kind: 'accepted', message },
-});
-const refused = (state: State, message: string, next: string): Answered => ({
-  state,
-  answer: { kind: 'refused', message, next },
-});
 
 export function answerRequest(state: State, request: OperatorRequest): Answered {
   if ('groups' in request) {
     const unknown = request.groups.find((name) => !state.groups.some(({ policy }) => policy.name === name));
     if (unknown !== undefined) {
       const names = state.groups.map(({ policy }) => policy.name).join(', ');
-      return refused(state, `there is no group "${unknown}"`, `the groups are: ${names}`);
+      return refused(state, 'group-unknown', `there is no group "${unknown}"`, `the groups are: ${names}`);
     }
   }
   switch (request.kind) {
@@ -58,24 +42,26 @@ export function answerRequest(state: State, request: OperatorRequest): Answered 
   }
 }
 
-const meant = (group: GroupState, names: readonly GroupName[]) =>
-  names.length === 0 || names.includes(group.policy.name);
-
-const holdsIt = (group: GroupState) => group.phase.kind === 'active' || group.phase.kind === 'starting';
-
 function ownObstacle(state: State, group: GroupState): Refusal | null {
   const { self } = state.policy;
-  if (state.leavingSince !== null) return [`the daemon on ${self} is stopping`, 'start it again first'];
-  if (state.standby) return [`${self} is in standby`, 'run `battito standby off` first'];
+  if (state.leavingSince !== null)
+    return ['node-stopping', `the daemon on ${self} is stopping`, 'start it again first'];
+  if (state.standby) return ['standby', `${self} is in standby`, 'run `battito standby off` first'];
   if (state.maintenanceUntil !== null)
-    return [`${self} is in maintenance`, 'run `battito maintenance off` first'];
+    return ['maintenance', `${self} is in maintenance`, 'run `battito maintenance off` first'];
   if (state.ledgerFailing !== null)
-    return [`${self} cannot write its state file`, 'free space in its state directory first'];
-  if (!lanUsable(state, group)) return [`${self} has no carrier on the LAN`, 'mend its cable first'];
+    return [
+      'ledger-not-written',
+      `${self} cannot write its state file`,
+      'free space in its state directory first',
+    ];
+  if (!lanUsable(state, group))
+    return ['no-carrier', `${self} has no carrier on the LAN`, 'mend its cable first'];
   if (state.watchdog.lastError !== null)
-    return [`the watchdog of ${self} cannot be armed`, 'load its driver or mend it first'];
+    return ['watchdog-failed', `the watchdog of ${self} cannot be armed`, 'load its driver or mend it first'];
   if (state.verdict.kind === 'alive' && !dataUsable(state, group)) {
     return [
+      'copy-not-up-to-date',
       `the copy of its disks on ${self} is not up to date`,
       'wait for the end of the resync, or mend the connection of the disks; `battito status` shows both',
     ];
@@ -95,6 +81,7 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
   if (state.verdict.kind !== 'alive' && wanted.some(({ phase }) => phase.kind === 'frozen')) {
     return refused(
       state,
+      'frozen',
       `it is frozen here: ${peerName} may have taken it over while this node was cut off`,
       `mend the network; or, if ${peerName} is powered off, run \`battito fence confirm ${peerName}\`: the paused guests are then discarded and started afresh`,
     );
@@ -102,6 +89,7 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
   if (wanted.some((group) => awaitsWitness(state, group))) {
     return refused(
       state,
+      'awaits-witness',
       `it is frozen here until the witness says what ${peerName} did meanwhile`,
       `mend the witness; or run \`battito takeover\` on ${peerName}: the paused guests are then discarded`,
     );
@@ -112,6 +100,7 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
       if ((state.peer.content?.maintenanceMinutes ?? 0) > 0) {
         return refused(
           state,
+          'peer-maintenance',
           `${peer} is in maintenance`,
           `run \`battito maintenance off\` on ${peer} first`,
         );
@@ -129,12 +118,14 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
     case 'late':
       return refused(
         state,
+        'peer-not-judged',
         `whether ${peer} is alive is not known yet`,
         `wait until \`battito status\` says; or, if ${peer} is powered off, run \`battito fence confirm ${peer}\``,
       );
     default:
       return refused(
         state,
+        'peer-not-proven-off',
         `${peer} is ${state.verdict.kind}: taking over now could run a guest twice`,
         `make sure that ${peer} is powered off, then run \`battito fence confirm ${peer}\``,
       );
@@ -146,70 +137,25 @@ function refusedWhileBlocked(state: State, wanted: readonly GroupState[]): Answe
     const { phase, policy } = group;
     if (phase.kind !== 'blocked') continue;
     const { why, next } = explainObstacle(phase.obstacle, state, group);
-    return refused(state, `${policy.name} may not be started here: ${why}`, next);
-  }
-  throw new Error('nothing is blocked');
-}
-
-const isAboutData = (obstacle: Obstacle) =>
-  obstacle === 'unproven-data' || obstacle === 'outdated-data' || obstacle === 'unknown-data';
-
-function acceptData(state: State, names: readonly GroupName[]): Answered {
-  if (names.length === 0) return refused(state, 'no group was named', 'name the group whose data you accept');
-  const blocked = state.groups.filter(
-    ({ policy, phase }) =>
-      names.includes(policy.name) &&
-      ((phase.kind === 'blocked' && isAboutData(phase.obstacle)) ||
-        (phase.kind === 'active' && phase.generation === 0)),
-  );
-  if (blocked.length === 0) {
-    const list = names.join(', ');
-    return refused(state, `${list} does not wait for this`, 'run `battito status` to see what it waits for');
-  }
-  const groups = state.groups.map((group) =>
-    blocked.includes(group) ? { ...group, dataAccepted: true } : group,
-  );
-  const list = blocked.map(({ policy }) => policy.name).join(', ');
-  return accepted({ ...state, groups }, `the data of ${list} on ${state.policy.self} is accepted as it is`);
-}
-
-function discardData(state: State, names: readonly GroupName[]): Answered {
-  const { self, peer } = state.policy;
-  const wanted = state.groups.filter(({ policy }) => names.includes(policy.name));
-  if (wanted.length === 0)
-    return refused(state, 'no group was named', 'name the group whose changes here are to be given up');
-  if (state.verdict.kind !== 'alive')
-    return refused(state, `${peer} is not heard`, `start ${peer} first: its copy is the one that stays`);
-  const held = wanted.find(({ phase }) => phase.kind !== 'stopped' && phase.kind !== 'blocked');
-  if (held !== undefined) {
-    const { name } = held.policy;
     return refused(
       state,
-      `${name} is in use on ${self}`,
-      `run \`battito handover ${name}\`, or give up what ${peer} wrote instead: the same command there`,
+      `blocked-${phase.obstacle}`,
+      `${policy.name} may not be started here: ${why}`,
+      next,
     );
   }
-  const whole = wanted.find((group) => !isUnmirrored(group));
-  if (whole !== undefined)
-    return refused(state, `the disks of ${whole.policy.name} have not parted`, 'nothing is to be given up');
-  const groups = state.groups.map((group) =>
-    wanted.includes(group) ? { ...group, discards: true, discardsSince: state.now } : group,
-  );
-  const list = wanted.map(({ policy }) => policy.name).join(', ');
-  return accepted(
-    { ...state, groups },
-    `what ${self} wrote to ${list} since the copies parted is given up for the copy of ${peer}`,
-  );
+  throw new Error('nothing is blocked');
 }
 
 function confirmPeerOff(state: State, node: string, force: boolean): Answered {
   const { peer } = state.policy;
   const { verdict } = state;
   if (node !== peer)
-    return refused(state, `the peer's name is ${peer}, not ${node}`, `type the name ${peer}`);
+    return refused(state, 'not-the-peer', `the peer's name is ${peer}, not ${node}`, `type the name ${peer}`);
   if (verdict.kind === 'alive' || verdict.kind === 'late') {
     return refused(
       state,
+      'peer-not-off',
       `${peer} is not off: its heartbeats arrive`,
       'run `battito takeover` for an orderly move',
     );
@@ -217,6 +163,7 @@ function confirmPeerOff(state: State, node: string, force: boolean): Answered {
   if (verdict.kind === 'unresponsive' && verdict.signs.length > 0 && !force) {
     return refused(
       state,
+      'peer-not-off',
       `${peer} is not off: ${verdict.signs.join('; ')}`,
       `power ${peer} off, wait a few seconds and run the same command again; if it is off and something else answers in its place, add --although-it-answers`,
     );
@@ -231,6 +178,7 @@ function frozenObstacle({ policy, groups }: State, names: readonly GroupName[]):
   if (frozen === undefined) return null;
   const { name } = frozen.policy;
   return [
+    'frozen',
     `${name} is frozen on ${policy.self}: ${policy.peer} may have taken it over`,
     `mend what cuts this node off first; \`battito status\` says how ${name} is then`,
   ];
@@ -259,9 +207,10 @@ function withDetours(message: string, held: readonly GroupState[], by: HandoverM
 function peerObstacle(state: State, held: readonly GroupState[]): Refusal | null {
   const { peer } = state.policy;
   if (state.maintenanceUntil !== null)
-    return [`${state.policy.self} is in maintenance`, 'run `battito maintenance off` first'];
+    return ['maintenance', `${state.policy.self} is in maintenance`, 'run `battito maintenance off` first'];
   if (state.verdict.kind !== 'alive') {
     return [
+      'peer-cannot-take-over',
       `${peer} cannot take over: it is ${state.verdict.kind}`,
       `bring ${peer} back first; \`battito status\` says why`,
     ];
@@ -270,12 +219,20 @@ function peerObstacle(state: State, held: readonly GroupState[]): Refusal | null
   const unwilling = held.find(({ policy }) => peerReport(state, policy.name)?.willing !== true);
   if (unwilling === undefined) return null;
   if (content?.standby === true)
-    return [`${peer} is in standby`, `run \`battito standby off\` on ${peer} first`];
+    return ['peer-standby', `${peer} is in standby`, `run \`battito standby off\` on ${peer} first`];
   if ((content?.maintenanceMinutes ?? 0) > 0)
-    return [`${peer} is in maintenance`, `run \`battito maintenance off\` on ${peer} first`];
+    return [
+      'peer-maintenance',
+      `${peer} is in maintenance`,
+      `run \`battito maintenance off\` on ${peer} first`,
+    ];
   if (content?.lan === false)
-    return [`${peer} has no working LAN`, `mend the cable or gateway of ${peer} first`];
-  return [`${peer} cannot run ${unwilling.policy.name} now`, `run \`battito status\` on ${peer}`];
+    return ['peer-no-lan', `${peer} has no working LAN`, `mend the cable or gateway of ${peer} first`];
+  return [
+    'peer-unwilling',
+    `${peer} cannot run ${unwilling.policy.name} now`,
+    `run \`battito status\` on ${peer}`,
+  ];
 }
 
 function standby(state: State, on: boolean, by: HandoverMode | null): Answered {
@@ -307,6 +264,7 @@ function maintenance(state: State, durationMs: number): Answered {
   if (state.policy.witness !== null && state.verdict.kind !== 'alive' && !cannotAct(state)) {
     return refused(
       state,
+      'peer-cannot-be-told',
       `${peer} is ${state.verdict.kind} and cannot be told, so it could take over what runs here`,
       `bring ${peer} back first; or, if it is powered off, run \`battito fence confirm ${peer}\``,
     );

@@ -1,6 +1,7 @@
 // All that the core remembers. Plain, serialisable, readonly: `step` makes the next one from it.
 
 import type { OfferReason } from './claims.ts';
+import type { Obstacle } from './codes.ts';
 import { noComparison, type OutsideState } from './connectivity.ts';
 import type { Ledger, LedgerGroup, ProbePace, ProbeResult } from './events.ts';
 import type { Claim, Echo, Grant, GroupReport, HeartbeatContent } from './heartbeat.ts';
@@ -74,18 +75,7 @@ export interface ProbeState {
   readonly last: ProbeResult | null;
 }
 
-export type Obstacle =
-  | 'peer-unresponsive'
-  | 'isolated'
-  | 'left-to-peer'
-  | 'unproven-data'
-  | 'outdated-data'
-  | 'unknown-data'
-  | 'no-lan'
-  | 'no-watchdog'
-  | 'not-fenced'
-  | 'no-lease'
-  | 'peer-in-maintenance';
+export type { Obstacle } from './codes.ts';
 
 export type StopReason = 'handover' | 'yield' | 'leave' | 'stray' | 'discard' | 'decline';
 

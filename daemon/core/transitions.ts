@@ -2,12 +2,13 @@
 // Guards read facts only. For a given phase at most one guard may hold (a test searches for overlaps), so the
 // order of the rows means nothing.
 
+import type { RuleId } from './codes.ts';
 import type { Facts } from './facts.ts';
 import type { PhaseKind } from './heartbeat.ts';
 import type { StopReason } from './state.ts';
 
 export interface Transition {
-  readonly id: string;
+  readonly id: RuleId;
   readonly from: PhaseKind;
   readonly to: PhaseKind;
   readonly when: (facts: Facts) => boolean;

@@ -7,7 +7,8 @@
 
 import type { Note, Severity } from '../core/events.ts';
 import type { PhaseKind } from '../core/heartbeat.ts';
-import { transitions } from '../core/transitions.ts';
+import { type Transition, transitions } from '../core/transitions.ts';
+import type { Code } from '../why/explanations.ts';
 import { type Place, type Visitor, wallMs } from './read.ts';
 
 export type IncidentKind =
@@ -78,11 +79,11 @@ interface Draft {
 
 const quietMsMin = 10_000;
 
-const rules = new Map(transitions.map((row) => [row.id, row]));
+const rules: ReadonlyMap<string, Transition> = new Map(transitions.map((row) => [row.id, row]));
 const settledPhases: readonly PhaseKind[] = ['observing', 'stopped', 'active'];
 
 /** Code of the note for a daemon that ended without a word; of the journal's reader, not of the core. */
-export const endedAbruptly = 'ended-abruptly';
+export const endedAbruptly = 'ended-abruptly' satisfies Code;
 
 /** Ask it for its incidents after the reading. */
 export function createIncidentFinder(): IncidentFinder {

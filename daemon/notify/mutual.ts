@@ -16,7 +16,7 @@ const betweenBoth: readonly string[] = [
 /** What is so on both nodes, or on neither. */
 const onBoth: readonly string[] = ['config-differs', 'nobody-runs-it', 'storage-standalone'];
 
-const moves = new Set(transitions.map(({ id }) => id));
+const moves: ReadonlySet<string> = new Set(transitions.map(({ id }) => id));
 
 /** What was learnt while the incident went on. */
 export interface PeerSight {

@@ -2,7 +2,7 @@
 
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Attention, OperatorRequest } from '../control/api.ts';
+import type { Attention } from '../control/api.ts';
 import { attentionOfLibvirt } from '../control/attention-libvirt.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
@@ -41,9 +41,11 @@ import { createRunbooks } from './runbooks.ts';
 import { createSafeguards } from './safeguards.ts';
 import { openSchedule } from './schedule.ts';
 import { catchSignals } from './signals.ts';
+import { openStandbyEnd } from './standby-end.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
 import { openWeb } from './web.ts';
+import { createWishes } from './wishes.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -79,10 +81,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const links: Link[] = [];
   const requests = createRequests(post);
 
-  const request = async (wish: OperatorRequest) => {
-    if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await tending.prepare();
-    return requests.ask(wish);
-  };
+  const wishes = createWishes({
+    ...{ toCore: requests.ask, prepare: () => tending.prepare(), tell: (note) => tell(note) },
+    ...{ isStandby: () => loop.state().standby, standbyEnd: () => standbyEnd },
+  });
 
   const peerRemarks = createPeerRemarks();
   const sights = () => ({
@@ -102,6 +104,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), schedule.attention(), notices].flat(),
       ...schedule.view(),
       gaps: gaps.view(),
+      standbyLeftMs: standbyEnd.leftMs(),
     });
 
   const ready = Promise.withResolvers<void>();
@@ -113,7 +116,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
       return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
     },
-    request,
+    request: wishes.ask,
     note(note) {
       history.add(note, monotonicMs());
       notifications.note(note);
@@ -143,6 +146,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const own = { stateDir, cluster: config.cluster, node: self.name };
   const stateFile = await openStateFile(own).catch(closing);
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
+  const standbyEnd = await openStandbyEnd(stateDir).catch(unusable);
   const history = await openHistory(stateDir, logger).catch(unusable);
   const journal = await openJournal({ stateDir, cluster: config.cluster, logger }).catch(unusable);
   const gaps = await openGaps(stateDir, logger);
@@ -224,6 +228,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
+  wishes.watchStandby();
   const web = openWeb(options.loadWebPage, {
     ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
     ...{ command: options.command, logger },
@@ -277,6 +282,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   serviceManager.stopping();
   loop.stop();
   clearInterval(observing);
+  standbyEnd.close();
   releaseSignals();
   await schedule.close();
   await web.close();

@@ -3,16 +3,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { Note } from '../core/events.ts';
 import { readWatchdog } from '../drivers/watchdog/view.ts';
 import { createWatchdog, type Watchdog } from '../drivers/watchdog/watchdog.ts';
+import type { CodedNote } from '../why/explanations.ts';
 import { monotonicMs } from './clock.ts';
 
 export interface HostWatchdogOptions {
   readonly config: Config;
   /** Its content does not outlive the boot. */
   readonly runDir: string;
-  readonly tell: (note: Note) => void;
+  readonly tell: (note: CodedNote) => void;
   /** Tests have another one than `/`. */
   readonly root?: string;
 }

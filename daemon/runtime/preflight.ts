@@ -6,13 +6,14 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import type { Code } from '../why/explanations.ts';
 
 const exists = (name: string) => existsSync(join('/sys/class/net', name));
 
 /** Throws BattitoError `interface-missing` or `bridge-missing`, exit code 78, naming everything that is missing. */
 export function assertHostFits(config: Config): void {
   const problems: string[] = [];
-  let code = 'interface-missing';
+  let code: Code = 'interface-missing';
   if (config.heartbeat.links.every((link) => !exists(link.interface))) {
     const names = config.heartbeat.links.map((link) => link.interface).join(', ');
     problems.push(`heartbeat.links: none of the interfaces exists on this host: ${names}`);

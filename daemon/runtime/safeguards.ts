@@ -4,10 +4,11 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Attention } from '../control/api.ts';
-import type { Effect, Note, Outcome } from '../core/events.ts';
+import type { Effect, Outcome } from '../core/events.ts';
 import { createPeerFencing } from '../drivers/fence/fence.ts';
 import type { Watchdog } from '../drivers/watchdog/watchdog.ts';
 import { createWitness, type Witness, type WitnessSight } from '../drivers/witness/witness.ts';
+import type { CodedNote } from '../why/explanations.ts';
 import { monotonicMs } from './clock.ts';
 import { createHostWatchdog } from './host-watchdog.ts';
 import type { Untimed } from './loop.ts';
@@ -53,7 +54,7 @@ export interface SafeguardsOptions {
   readonly post: (event: Untimed) => void;
   readonly runDir: string;
   /** To the log and to the history. */
-  readonly tell: (note: Note) => void;
+  readonly tell: (note: CodedNote) => void;
   readonly isPeerAlive: () => boolean;
 }
 

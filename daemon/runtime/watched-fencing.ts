@@ -1,9 +1,10 @@
 // Switches the peer off when the core wants it, and looks at the devices in between, so that one that has died is known
 // before it is needed. What it finds goes to the history when it changes, and to `battito status` while it lasts.
 
-import type { Attention, Note } from '../control/api.ts';
+import type { Attention } from '../control/api.ts';
 import { item } from '../control/attention-item.ts';
 import type { DeviceReading, PeerFencing } from '../drivers/fence/fence.ts';
+import type { CodedNote } from '../why/explanations.ts';
 import type { Fencing } from './safeguards.ts';
 
 export interface WatchedFencing extends Fencing {
@@ -15,7 +16,7 @@ export interface WatchOptions {
   readonly peer: string;
   /** Is it heard? Then it has power, whatever a device says. */
   readonly isPeerAlive: () => boolean;
-  readonly note: (note: Note) => void;
+  readonly note: (note: CodedNote) => void;
   /** Milliseconds between two looks; shorter while something is wrong. */
   readonly everyMs?: number;
   readonly whenWrongMs?: number;

@@ -5,6 +5,7 @@
 import type { Attention, Note } from '../control/api.ts';
 import { item } from '../control/attention-item.ts';
 import type { RunTaskAnswer, TaskName, TaskRun, TaskView } from '../control/schedule.ts';
+import type { Code, CodedNote } from '../why/explanations.ts';
 import type { CronClock, CronTimes } from './clock.ts';
 import { emptyTask, type ScheduleRecord, type TaskRecord } from './record.ts';
 import type { Outcome, Task } from './task.ts';
@@ -26,7 +27,7 @@ export interface SchedulerOptions {
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
   /** To the log and to the history. */
-  readonly tell: (note: Note) => void;
+  readonly tell: (note: CodedNote) => void;
   /** Something is to be kept. */
   readonly save: () => void;
   /** What was missed while the daemon was off is made up for so long after its start. */
@@ -35,6 +36,9 @@ export interface SchedulerOptions {
 
 /** A daemon that was restarted at that moment has missed nothing. */
 const missedByMs = 60_000;
+
+/** What is told of a task. */
+type What = 'begins' | TaskRun['result'];
 const messageMax = 1000;
 
 interface Running {
@@ -65,7 +69,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     return { task, kept, cron: null, running: null, makeUpAtMs: null };
   });
 
-  const note = ({ task }: Entry, what: string, severity: Note['severity'], text: string, more = {}) =>
+  const note = ({ task }: Entry, what: What, severity: Note['severity'], text: string, more = {}) =>
     tell({
       ...{ severity, code: `${task.name}-${what}`, message: `${task.title} ${text}` },
       ...{ group: null, next: null, tookMs: null, ...more },
@@ -245,7 +249,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       entries.flatMap(({ task, kept: { made } }) => {
         if (made?.result !== 'failed' || made.code === null || !noted.includes(made.severity)) return [];
         const next = made.next ?? `battito schedule run ${task.name}`;
-        return [item(made.severity, made.code, `${task.title} failed: ${made.message}`, next)];
+        // Kept by this version or by another one.
+        return [item(made.severity, made.code as Code, `${task.title} failed: ${made.message}`, next)];
       }),
     record: () => Object.fromEntries(entries.map(({ task, kept }) => [task.name, kept])),
     async close() {

@@ -1,6 +1,7 @@
 // What a thing done by schedule is: whose it is, when it may not be done, and how it ends.
 
 import type { TaskName } from '../control/schedule.ts';
+import type { Code } from '../why/explanations.ts';
 
 /** What keeps it from being done now, and what a person does next. */
 export interface Obstacle {
@@ -20,7 +21,7 @@ export type Outcome =
   /** `code`: of what stands in the status until the next success. */
   | {
       readonly kind: 'failed';
-      readonly code: string;
+      readonly code: Code;
       readonly severity: 'warning' | 'alarm';
       readonly message: string;
       readonly next: string;

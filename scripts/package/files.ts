@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { globalOptions } from '../../daemon/cli/arguments.ts';
 import { allCommands } from '../../daemon/cli/commands.ts';
+import { renderBash } from '../../daemon/cli/completion/bash.ts';
+import { renderFish } from '../../daemon/cli/completion/fish.ts';
+import { modelOf } from '../../daemon/cli/completion/model.ts';
+import { renderZsh } from '../../daemon/cli/completion/zsh.ts';
 import { exitCodeMeanings } from '../../daemon/cli/help.ts';
 import { configJsonSchema } from '../../daemon/config/schema.ts';
 import { type Architecture, type Runtime, takeRuntime } from './architecture.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
-import { renderCompletion } from './completion.ts';
 import { maintainer } from './control.ts';
 import { renderCommandManual } from './manual-commands.ts';
 import { renderConfigManual } from './manual-config.ts';
@@ -36,6 +39,7 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
   const runtime = takeRuntime(root, work, architecture);
   const bundle = await makeBundle(root);
   const commands = await allCommands();
+  const completed = modelOf(commands, globalOptions);
   const heading = { version, date: new Date(epoch * 1000).toISOString().slice(0, 10) };
   const example = read('config/battito.yaml');
   const commandManual = renderCommandManual(commands, globalOptions, exitCodeMeanings, heading);
@@ -54,7 +58,9 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     program('usr/lib/battito/host/umount', read('scripts/package/debian/host-mount')),
     text('usr/lib/systemd/system/battito.service', read('systemd/battito.service')),
     text('usr/lib/sysctl.d/60-battito.conf', read('config/sysctl.conf')),
-    text('usr/share/bash-completion/completions/battito', renderCompletion(commands, globalOptions)),
+    text('usr/share/bash-completion/completions/battito', renderBash(completed)),
+    text('usr/share/zsh/vendor-completions/_battito', renderZsh(completed)),
+    text('usr/share/fish/vendor_completions.d/battito.fish', renderFish(completed)),
     // No battito.yaml: one with the addresses of an example must not be there to be started by accident.
     directory('etc/battito'),
     packed('usr/share/man/man8/battito.8.gz', commandManual),
@@ -62,6 +68,7 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     text(`${documents}/copyright`, copyright(read('LICENSE'), bundle, runtime)),
     packed(`${documents}/node-LICENSE.gz`, runtime.licence),
     packed(`${documents}/changelog.gz`, changelog(version, epoch)),
+    packed(`${documents}/troubleshooting.md.gz`, read('docs/troubleshooting.md')),
     packed(`${documents}/README.md.gz`, readme(read('README.md'))),
     text(`${documents}/README.Debian`, read('scripts/package/debian/README.Debian')),
     text(`${documents}/examples/battito.yaml`, example),

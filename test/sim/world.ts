@@ -106,6 +106,11 @@ export function createWorld({
     setResource: (host: Side, resource: string, running: 'up' | 'down') =>
       does({ kind: running === 'up' ? 'start-by-hand' : 'stop-by-hand', host, resource }),
     ask: (host: Side, request: OperatorRequest): RequestAnswer =>
-      apply({ kind: 'operator', host, request }) ?? { kind: 'refused', message: 'no answer', next: '' },
+      apply({ kind: 'operator', host, request }) ?? {
+        kind: 'refused',
+        code: 'node-stopping',
+        message: 'no answer',
+        next: '',
+      },
   };
 }

@@ -549,7 +549,7 @@ test('L3: a refusal that does not say what to do, or what it is about', (t) => {
       at: 1,
       side: 'primary',
       request: { kind: 'takeover', groups },
-      answer: { kind: 'refused', message, next },
+      answer: { kind: 'refused', code: 'group-unknown', message, next },
     },
   ];
   const isTold = (...[message, next, groups]: Parameters<typeof refusal>) =>

@@ -95,6 +95,7 @@ test("A refusal carries the daemon's words and its advice, exit code 1", async (
     statuses: [status()],
     answer: () => ({
       kind: 'refused',
+      code: 'standby',
       message: 'primary is in standby',
       next: 'run `battito standby off` first',
     }),
@@ -104,7 +105,7 @@ test("A refusal carries the daemon's words and its advice, exit code 1", async (
   t.is(exitCode, exitCodes.failed);
   const json = await run(['retry', '--json', '--socket', socketPath]);
   t.deepEqual(JSON.parse(json.stdout), {
-    error: { code: 'refused', message: 'primary is in standby', next: 'run `battito standby off` first' },
+    error: { code: 'standby', message: 'primary is in standby', next: 'run `battito standby off` first' },
   });
 });
 

@@ -425,7 +425,7 @@ test('a copy that is not seen is not spoken of as if it were: the error is what 
     code: 'drbd-utils-missing',
     what: 'drbdadm and drbdsetup are not installed',
     next: 'apt-get install drbd-utils',
-  };
+  } as const;
   const statuses = [disk({ ...parted, connection: 'unknown' }, {}, { trouble })];
   for (const line of ['drbd resolve r0', 'drbd resolve r0 --discard-here --yes']) {
     const { exitCode, stdout, stderr, requests } = await battito(t, line, { statuses });
@@ -559,7 +559,7 @@ for (const [answer, code] of Object.entries(codes)) {
 test.serial('fence-peer: no error ends with a code that DRBD would take for an answer', async (t) => {
   for (const exitCode of answersOfHandlers) {
     const result = await called(t, () =>
-      Promise.reject(new BattitoError('odd', 'an odd\nend', { exitCode })),
+      Promise.reject(new BattitoError('unexpected', 'an odd\nend', { exitCode })),
     );
     t.is(result.exitCode, 1);
     t.regex(

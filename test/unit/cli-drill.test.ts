@@ -227,7 +227,12 @@ const refusals: readonly (readonly [title: string, seen: Status, message: RegExp
     status({
       groups: [
         group({
-          resources: [{ ...disk(), trouble: { code: 'x', what: 'r0 is not up', next: 'drbdadm up r0' } }],
+          resources: [
+            {
+              ...disk(),
+              trouble: { code: 'drbd-resource-not-up', what: 'r0 is not up', next: 'drbdadm up r0' },
+            },
+          ],
         }),
       ],
     }),
@@ -271,7 +276,12 @@ test.serial('a way back that is refused: where it runs and what brings it back, 
     statuses: [here, there],
     answer: (request) =>
       request.kind === 'takeover'
-        ? { kind: 'refused', message: 'primary has no carrier on the LAN', next: 'mend its cable first' }
+        ? {
+            kind: 'refused',
+            code: 'no-carrier',
+            message: 'primary has no carrier on the LAN',
+            next: 'mend its cable first',
+          }
         : { kind: 'accepted', message: 'as you wish' },
   });
   t.is(exitCode, exitCodes.failed);
@@ -303,7 +313,7 @@ test.serial('from the other node the way back is a handover, and that is what is
     statuses: [there, here],
     answer: (request) =>
       request.kind === 'handover'
-        ? { kind: 'refused', message: 'secondary is in standby', next: 'standby off' }
+        ? { kind: 'refused', code: 'peer-standby', message: 'secondary is in standby', next: 'standby off' }
         : { kind: 'accepted', message: 'as you wish' },
   });
   t.regex(stderr, /office runs on primary\nnext: .*to bring it back to secondary: battito handover office\n/);

@@ -92,7 +92,12 @@ test('With --no-wait nothing is waited for', async (t) => {
 test('A refused takeover says why and what to do, exit code 1', async (t) => {
   const { exitCode, stdout, stderr } = await battito(t, 'takeover', {
     statuses: [there],
-    answer: () => ({ kind: 'refused', message: 'secondary is unresponsive', next: 'power it off' }),
+    answer: () => ({
+      kind: 'refused',
+      code: 'peer-not-proven-off',
+      message: 'secondary is unresponsive',
+      next: 'power it off',
+    }),
   });
   t.is(exitCode, exitCodes.failed);
   t.is(stdout, '');

@@ -117,10 +117,13 @@ shows(
   wide,
   `
  office   tier: evidence                                                DEGRADED
+ NOT PROTECTED: primary is dead for 3 min, so nobody takes over if secondary
+                fails
 
  WARNING primary is dead: nothing protects secondary until it is back
          next: find out why primary went down and start it; it comes back as
                standby by itself
+ why: battito why peer-dead
 
  ┌─ secondary ────────────┐                          ┌─ primary ──────────────┐
  │ 192.168.1.3            │╌╌ eth1  silent 3 min ╌╌╌╌│ 192.168.1.2            │
@@ -169,11 +172,14 @@ shows(
   wide,
   `
  office   tier: evidence                                                    DOWN
+ NOT PROTECTED: secondary is not to be judged for 12 s: this node is cut off, so
+                nobody takes over if primary fails
 
  ALARM office is frozen: addresses released, guests paused, until secondary is
        heard
        next: mend the network; or, if secondary is powered off: battito fence
              confirm secondary
+ why: battito why frozen
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╳ eth1  down           ╳╌│ 192.168.1.3            │
@@ -262,9 +268,12 @@ shows(
   wide,
   `
  office   tier: evidence                                                    DOWN
+ NOT PROTECTED: secondary is silent for 32 s, but not dead, so nobody takes over
+                if primary fails
 
  ALARM office is not started here: secondary may still run it
        next: power secondary off, then: battito fence confirm secondary
+ why: battito why blocked-peer-unresponsive
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │╌╌ eth1  silent 3 min ╌╌╌╌│ 192.168.1.3            │
@@ -314,6 +323,7 @@ shows(
 
  ALARM guest:web is given up
        next: mend the cause, then: battito retry office
+ why: battito why quarantined
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -373,6 +383,8 @@ shows(
   wide,
   `
  office   tier: evidence                                                      OK
+ NOT PROTECTED: primary is in maintenance and looks after nothing; secondary is
+                in maintenance and looks after nothing
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -399,6 +411,7 @@ shows(
   wide,
   `
  office   tier: evidence                                                      OK
+ NOT PROTECTED: primary is in standby and takes nothing over
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
  │ 192.168.1.2            │━━ eth1  0.1 s ━━━━━━━━━━━│ 192.168.1.3            │
@@ -435,6 +448,9 @@ shows(
   narrow,
   `
  office   tier: evidence                      DOWN
+ NOT PROTECTED: secondary is never heard yet,
+                listening for 4.2 s, so nobody
+                takes over if primary fails
 
  primary  192.168.1.2  this node
    : eth1  never heard
@@ -519,3 +535,27 @@ test('It is DOWN when a group runs nowhere and nobody is about to start it, or w
   t.is(overallOf(status({ groups: [group({ phase: 'blocked', runsOn: null })] })), 'DOWN');
   t.is(overallOf(status({ groups: [group({ phase: 'frozen', runsOn: null })] })), 'DOWN');
 });
+
+shows(
+  'A cluster that nothing protects says so first, for all reasons at once',
+  status({
+    self: { ...status().self, standby: true, standbyMs: 1_500_000 },
+  }),
+  { columns: 60, colour: false, unicode: false },
+  `
+ office   tier: evidence                                  OK
+ NOT PROTECTED: primary is in standby and takes nothing over
+
+ primary  192.168.1.2  this node  standby, 25 min left
+   | eth1  0.1 s
+   | eth0  0.0 s
+ secondary  192.168.1.3  alive
+
+ office  runs on primary for 3 min, generation 4
+   + address:192.168.1.1/24  up
+   + guest:mail              up
+
+ what if: battito explain
+ daemon: battito 0.1.0, process 4242, up for 2 h 5 min
+`,
+);

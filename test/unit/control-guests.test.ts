@@ -50,6 +50,7 @@ test('a guest is asked once it is up, and its last answer is shown until it is r
       guestsUpForMs: new Map(),
       peerRemarks: null,
       witness: null,
+      standbyLeftMs: null,
       gaps: { days: 0, links: [], silences: { count: 0, longestMs: 0 }, stalls: { count: 0, longestMs: 0 } },
       readinessOf: (id) => `${id} said nothing`,
       definitions: { self: 'primary', peer: 'secondary', guests },

@@ -117,6 +117,7 @@ test('of a copy without its mirror the status has since when it is written to al
         [disk, { trouble: null, resync: null, changedKib: 20, standsAlone: 'split-brain' as const }],
       ]),
       guestsUpForMs: new Map([['guest:mail', 7000]]),
+      standbyLeftMs: null,
       gaps: { days: 0, links: [], silences: { count: 0, longestMs: 0 }, stalls: { count: 0, longestMs: 0 } },
       peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
       readinessOf: () => null,
@@ -167,7 +168,7 @@ test('a refusal names the disks that are not up to date on both sides, and no ot
 
 test('only refusals about moves and data are explained so, and only for the groups that were meant', (t) => {
   const look = () => status({ groups: [group({ resources: [view({ storage: stale })] })] });
-  const refused = { kind: 'refused', message: 'no', next: 'wait' } as const;
+  const refused = { kind: 'refused', code: 'peer-unwilling', message: 'no', next: 'wait' } as const;
   const asked = (wish: Parameters<typeof withDisks>[1]) => withDisks(refused, wish, look);
   t.like(asked({ kind: 'takeover', groups: [] }), {
     message: "no (r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %)",

@@ -110,7 +110,7 @@ for (const [code, fault] of Object.entries(faults)) {
     const configured = { ...good, ...fault };
     const [finding, ...others] = checkDrbdOptions('r0', { live: configured, configured }, office);
     t.deepEqual(others, []);
-    t.is(finding?.code, code);
+    t.is<string | undefined, string>(finding?.code, code);
     t.regex(finding?.what ?? '', /r0/);
     t.regex(finding?.next ?? '', /drbdadm .*r0$/);
     t.truthy(finding?.why);

@@ -24,6 +24,7 @@ const floors = [
   'config',
   'incident',
   'sim',
+  'why',
   'core',
 ];
 

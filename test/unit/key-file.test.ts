@@ -55,7 +55,7 @@ function failure(t: ExecutionContext, action: () => unknown): BattitoError {
 
 function refusedOnLoad(t: ExecutionContext, path: string, code: string): BattitoError {
   const error = failure(t, () => loadKeyRing(path));
-  t.is(error.code, code);
+  t.is<string, string>(error.code, code);
   t.is(error.exitCode, 78);
   t.true(error.message.startsWith(path), error.message);
   return error;

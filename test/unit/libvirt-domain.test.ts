@@ -134,7 +134,7 @@ test('devices of the host are named as lspci and lsusb name them; decimal megaby
 
 function refused(t: ExecutionContext, xml: string, code: string, message: RegExp): void {
   const error = t.throws(() => parseDomain(xml, 'mail.xml'), { instanceOf: BattitoError });
-  t.is(error?.code, code);
+  t.is<string | undefined, string>(error?.code, code);
   t.regex(error?.message ?? '', message);
   t.truthy(error?.next);
 }

@@ -72,8 +72,11 @@ test('everything belongs to root, is written by root alone, and nothing is a con
     './usr/share/bash-completion/completions/battito',
     './usr/share/doc/battito/examples/battito.yaml',
     './usr/share/doc/battito/examples/drbd-r0.res',
+    './usr/share/doc/battito/troubleshooting.md.gz',
+    './usr/share/fish/vendor_completions.d/battito.fish',
     './usr/share/man/man5/battito.yaml.5.gz',
     './usr/share/man/man8/battito.8.gz',
+    './usr/share/zsh/vendor-completions/_battito',
   ]) {
     t.true(
       rows.some((row) => row.endsWith(` ${path}`)),
@@ -127,6 +130,20 @@ test('the manuals name every command and every key', (t) => {
   for (const key of keysOf(configJsonSchema())) {
     t.regex(config, new RegExp(`^\\\\fB${key.replaceAll('-', '\\\\-')}\\\\fR`, 'm'), key);
   }
+});
+
+test('the manuals are well-formed for groff and mandoc, and have their sections', (t) => {
+  for (const page of ['man8/battito.8', 'man5/battito.yaml.5']) {
+    const file = join(work, page.split('/')[1] ?? '');
+    writeFileSync(file, manual(`usr/share/man/${page}.gz`));
+    const groff = spawnSync('man', ['--warnings', '--local-file', file], { encoding: 'utf8' });
+    t.is(groff.stderr, '', page);
+    const lint = spawnSync('mandoc', ['-Tlint', '-Werror', file], { encoding: 'utf8' });
+    t.is(lint.status, 0, lint.error?.message ?? lint.stdout);
+  }
+  const commands = manual('usr/share/man/man8/battito.8.gz');
+  for (const section of ['COMMANDS', 'OPTIONS', 'EXIT STATUS', 'MESSAGES', 'FILES', 'SEE ALSO'])
+    t.true(commands.includes(`.SH "${section}"`), section);
 });
 
 function keysOf(schema: JsonSchema): string[] {

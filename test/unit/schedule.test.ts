@@ -239,7 +239,13 @@ test('what is under way when the daemon ends is told to stop, and is no failure'
   due('verify');
   const closed = scheduler.close();
   t.true(verify.signal()?.aborted);
-  await verify.end({ kind: 'failed', code: 'x', severity: 'warning', message: 'killed', next: 'x' });
+  await verify.end({
+    kind: 'failed',
+    code: 'prune-failed',
+    severity: 'warning',
+    message: 'killed',
+    next: 'x',
+  });
   await closed;
   t.is(viewOf('verify').made, null);
   t.deepEqual(

@@ -147,6 +147,7 @@ test('who has a token may act; the cookie is for this page alone, and who asked 
 test('a refusal of the core is shown with what to do', async (t) => {
   const refusal = {
     kind: 'refused',
+    code: 'peer-standby',
     message: 'secondary is in standby',
     next: 'on secondary: battito standby off',
   } as const;

@@ -5,6 +5,7 @@ import type { GroupView, ResourceView, Status } from '../../control/api.ts';
 import { storageText } from '../../control/storage.ts';
 import { drbdNameOf } from '../../core/resource.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
+import type { Code } from '../../why/explanations.ts';
 import { nearestWord, usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag, texts } from '../command.ts';
@@ -122,7 +123,7 @@ const hopelessCodes = new Set(['drbd-utils-missing', 'drbd-module-not-loadable',
 /** Null: whether it can be promoted is not known from here. */
 export function hopelessDisk(
   disk: ResourceView,
-): { readonly code: string; readonly message: string; readonly next: string } | null {
+): { readonly code: Code; readonly message: string; readonly next: string } | null {
   // A daemon that an upgrade has not restarted yet leaves it out.
   const trouble = disk.trouble ?? null;
   if (trouble === null || !hopelessCodes.has(trouble.code)) return null;

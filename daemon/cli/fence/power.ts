@@ -127,7 +127,7 @@ async function checkMayBeCut(
   if (isHeard && !flag(args, 'although-it-runs')) {
     const held = status.groups.filter(({ runsOn }) => runsOn === node).map((group) => group.name);
     const what = held.length === 0 ? 'nothing' : held.join(', ');
-    throw new BattitoError('peer-alive', `${node} is alive and runs ${what}: its power is not cut`, {
+    throw new BattitoError('power-not-cut', `${node} is alive and runs ${what}: its power is not cut`, {
       next:
         held.length === 0
           ? `shut it down in order: on ${node}: systemctl poweroff; or add --although-it-runs`

@@ -2,6 +2,7 @@
 // width and look always give the same text, and no line is wider than asked for (50 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
+import { protectionGaps } from '../../control/protection.ts';
 import {
   groupWords,
   overallColours,
@@ -53,8 +54,8 @@ export function renderStatus(given: Status, wanted: Look): string {
   const look = { ...wanted, columns: Math.min(columnsMax, Math.max(columnsMin, wanted.columns)) };
   const status = harmlessStatus(given);
   const sections = [
-    [renderHeader(status, look)],
-    status.attention.flatMap((item) => renderAttention(item, look)),
+    [renderHeader(status, look), ...renderBanner(status, look)],
+    [...status.attention.flatMap((item) => renderAttention(item, look)), ...renderWhere(status, look)],
     renderPicture(status, look),
     ...status.groups.map((group) => renderGroup(group, status, look)),
     renderRemarks(status, look),
@@ -77,6 +78,23 @@ function renderHeader(status: Status, look: Look): string {
   const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
   const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
   return padTo(title, look.columns - width(word)) + word;
+}
+
+/** That nothing protects the groups, in one line for all reasons. */
+function renderBanner(status: Status, look: Look): string[] {
+  const reasons = protectionGaps(status).map(({ message }) => message);
+  if (reasons.length === 0) return [];
+  return hanging(' NOT PROTECTED: ', reasons.join('; '), look.columns).map((line) =>
+    paint(look, 'alarm', line),
+  );
+}
+
+/** Where more is said about what needs a person. */
+function renderWhere({ attention }: Status, look: Look): string[] {
+  const codes = [...new Set(attention.map(({ code }) => code))];
+  if (codes.length === 0) return [];
+  const commands = codes.map((code) => `battito why ${code}`).join('; ');
+  return hanging(' why: ', commands, look.columns).map((line) => paint(look, 'dim', line));
 }
 
 function renderAttention({ severity, message, next }: Attention, look: Look): string[] {

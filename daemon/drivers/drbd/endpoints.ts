@@ -1,6 +1,7 @@
 // Between which addresses a resource is mirrored, by its files, and what of that cannot be right on this host: for
 // `battito check`. Pure.
 
+import type { Code } from '../../why/explanations.ts';
 import { type ConfigNode, sections } from './config-text.ts';
 import type { DrbdFinding } from './options-check.ts';
 
@@ -50,7 +51,7 @@ export function checkEndpoints(
 ): readonly DrbdFinding[] {
   if (endpoints.length === 0) return []; // Something that DRBD understands and this does not.
   const file = `/etc/drbd.d/${resource}.res`;
-  const problem = (code: string, what: string, why: string, next: string): readonly DrbdFinding[] => [
+  const problem = (code: Code, what: string, why: string, next: string): readonly DrbdFinding[] => [
     { level: 'problem', code, what, why, next },
   ];
   // A host may be known to DRBD by its full name, and to Battito by the short one.

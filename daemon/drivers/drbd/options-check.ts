@@ -1,5 +1,6 @@
 // What in the settings of a resource does not go with failover: for `battito check`. Pure.
 
+import type { Code } from '../../why/explanations.ts';
 import type { DrbdOptions } from './options.ts';
 import type { Trouble } from './types.ts';
 
@@ -27,7 +28,7 @@ export function checkDrbdOptions(
   const file = `/etc/drbd.d/${resource}.res`;
   const set = (setting: string) => `set \`${setting}\` in ${file}, then: drbdadm adjust ${resource}`;
   const findings: DrbdFinding[] = [];
-  const add = (level: DrbdFinding['level'], code: string, what: string, why: string, next: string) =>
+  const add = (level: DrbdFinding['level'], code: Code, what: string, why: string, next: string) =>
     void findings.push({ level, code, what, why, next });
 
   if (used.protocol !== 'C') {

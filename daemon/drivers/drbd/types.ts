@@ -1,6 +1,7 @@
 // The words of the DRBD drivers: what is seen of a resource (of several volumes the worst), what may be done to it, what
 // stands in the way.
 
+import type { Code } from '../../why/explanations.ts';
 import type { BasicAction, Disk, StorageAction, StorageStatus } from '../driver.ts';
 
 export type { Disk, StorageStatus } from '../driver.ts';
@@ -27,7 +28,7 @@ export interface DrbdDetail {
 /** Why nothing, or nothing good, can be said. */
 export interface Trouble {
   /** Stable, kebab-case. */
-  readonly code: string;
+  readonly code: Code;
   readonly what: string;
   readonly next: string;
 }

@@ -11,7 +11,7 @@ export type Levels = readonly (readonly FenceDevice[])[];
 /** As the core takes it. */
 export type PowerOffOutcome =
   | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+  | { readonly kind: 'failed'; readonly code: 'not-powered-off'; readonly message: string };
 
 export interface PowerOffOptions {
   readonly node: string;

@@ -5,7 +5,10 @@ import { z } from 'zod';
 import type { HistoryEntry, Status } from '../../../daemon/control/api.ts';
 import { readinessSchema, taskNames, taskRunSchema } from '../../../daemon/control/schedule.ts';
 import { phaseKinds } from '../../../daemon/core/heartbeat.ts';
+import { type Code, explanations } from '../../../daemon/why/explanations.ts';
 
+/** Only what `battito why` explains. */
+const code = z.enum(Object.keys(explanations) as Code[]);
 const severity = z.enum(['info', 'warning', 'alarm']);
 const verdictKind = z.enum([
   'listening',
@@ -23,6 +26,7 @@ const nodeView = z.strictObject({
   address: z.ipv4(),
   standby: z.boolean(),
   leaving: z.boolean(),
+  standbyMs: z.number().nonnegative().nullable(),
   maintenanceMs: z.number().nonnegative(),
   lan: z.boolean().nullable(),
   software: z.string().nullable(),
@@ -126,9 +130,7 @@ export const statusSchema: z.ZodType<Status> = z.strictObject({
     silences: spell,
     stalls: spell,
   }),
-  attention: z.array(
-    z.strictObject({ severity, code: z.string(), message: z.string(), next: z.string().min(1) }),
-  ),
+  attention: z.array(z.strictObject({ severity, code, message: z.string(), next: z.string().min(1) })),
   schedule: z.array(taskView),
   readiness: readinessSchema.strict().nullable(),
   witness: z.null(),

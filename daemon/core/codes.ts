@@ -1,0 +1,113 @@
+// The stable codes of what the core says: of a note, and of a refusal. What each means to a person is in daemon/why.
+
+import type { VerdictKind } from './state.ts';
+
+/** Rows of the transition table. */
+export type RuleId =
+  | 'found-running'
+  | 'found-frozen'
+  | 'found-stopped'
+  | 'take-over'
+  | 'claim'
+  | 'block'
+  | 'stop-stray'
+  | 'unblock'
+  | 'claim-granted'
+  | 'claim-dropped'
+  | 'claim-yielded'
+  | 'started'
+  | 'start-frozen'
+  | 'start-outranked'
+  | 'freeze'
+  | 'yield'
+  | 'hand-over'
+  | 'leave'
+  | 'own-stray'
+  | 'leave-while-starting'
+  | 'resume'
+  | 'resume-by-lease'
+  | 'discard'
+  | 'discard-when-fenced'
+  | 'stop-at-once'
+  | 'give-back'
+  | 'decline'
+  | 'decline-stuck'
+  | 'take-back'
+  | 'stopped';
+
+export type NoteCode =
+  | RuleId
+  | `peer-${VerdictKind}`
+  | 'awaits-witness'
+  | 'disk-answers'
+  | 'disk-trouble'
+  | 'fence-belied'
+  | 'fence-failed'
+  | 'fenced'
+  | 'fencing'
+  | 'guest-left-out'
+  | 'guest-not-ready'
+  | 'guest-ready'
+  | 'handover-otherwise'
+  | 'lease-held'
+  | 'lease-not-held'
+  | 'ledger-not-written'
+  | 'link-heard'
+  | 'link-silent'
+  | 'maintenance-ended'
+  | 'offered'
+  | 'operation-done'
+  | 'operation-failed'
+  | 'peer-answers'
+  | 'quarantined'
+  | 'request-accepted'
+  | 'request-expired'
+  | 'request-refused'
+  | 'resource-changed'
+  | 'stalled'
+  | 'stopping'
+  | 'storage-standalone'
+  | 'watchdog-failed';
+
+/** Why a group is not started although its peer is silent. */
+export type Obstacle =
+  | 'peer-unresponsive'
+  | 'isolated'
+  | 'left-to-peer'
+  | 'unproven-data'
+  | 'outdated-data'
+  | 'unknown-data'
+  | 'no-lan'
+  | 'no-watchdog'
+  | 'not-fenced'
+  | 'no-lease'
+  | 'peer-in-maintenance';
+
+/** Why what an operator asked for is refused. */
+export type RefusalCode =
+  | `blocked-${Obstacle}`
+  | 'awaits-witness'
+  | 'copies-not-parted'
+  | 'copy-not-up-to-date'
+  | 'frozen'
+  | 'group-in-use'
+  | 'group-not-named'
+  | 'group-unknown'
+  | 'ledger-not-written'
+  | 'maintenance'
+  | 'no-carrier'
+  | 'node-stopping'
+  | 'not-the-peer'
+  | 'not-waiting-for-data'
+  | 'peer-cannot-be-told'
+  | 'peer-cannot-take-over'
+  | 'peer-maintenance'
+  | 'peer-no-lan'
+  | 'peer-not-heard'
+  | 'peer-not-judged'
+  | 'peer-not-off'
+  | 'peer-not-proven-off'
+  | 'peer-standby'
+  | 'peer-unwilling'
+  | 'standby'
+  | 'watchdog-failed';
