@@ -211,6 +211,12 @@ export interface NotifyConfig {
   readonly channels: readonly NotifyChannelConfig[];
 }
 
+/** What is written for node_exporter's textfile collector. */
+export interface MetricsConfig {
+  readonly textfile: string;
+  readonly intervalMs: number;
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -230,6 +236,8 @@ export interface Config {
   readonly drill: DrillConfig | null;
   /** null: nobody is told. */
   readonly notify: NotifyConfig | null;
+  /** null: no file is written. */
+  readonly metrics: MetricsConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

@@ -14,6 +14,7 @@ import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
 import { toDrill } from './schema-drill.ts';
+import { toMetrics } from './schema-metrics.ts';
 import { toWatchdog } from './schema-watchdog.ts';
 import { toWitness } from './witness.ts';
 
@@ -88,7 +89,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill, notify } = config;
+  const { fencing, witness, watchdog, drill, notify, metrics } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -102,6 +103,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(witness !== null && { witness }),
     ...(drill !== null && { drill }),
     ...(notify !== null && { notify }),
+    ...(metrics !== null && { metrics }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -154,6 +156,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
     notify: toNotify(file.notify),
+    metrics: toMetrics(file.metrics),
   };
 }
 

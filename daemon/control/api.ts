@@ -7,6 +7,7 @@
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
 //                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
+//   GET  /v1/metrics          what is measured, as text for Prometheus
 //   POST /v1/notes             CommandNote: what a command did without the daemon, for the history
 //   /v1/guests...              the guests' definitions: guests.ts
 //   anything else: 404, 405 or 400 with an ApiError

@@ -39,6 +39,8 @@ export interface ControlSource {
   outdating(resource: string): Promise<OutdatingAnswer | null>;
   /** The guests' definitions; absent: this daemon keeps none. */
   guests?(): GuestsSource;
+  /** As text for Prometheus. */
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 export interface ControlServer {
@@ -50,7 +52,16 @@ const saidLengthMax = 2000;
 const messageLengthMax = 4000;
 const guestPaths = ['/v1/guests', '/v1/guests/texts', '/v1/guests/history', '/v1/guests/keep'];
 const paths = [
-  ...['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings', '/v1/notes'],
+  ...[
+    '/v1/status',
+    '/v1/state',
+    '/v1/history',
+    '/v1/plan',
+    '/v1/requests',
+    '/v1/outdatings',
+    '/v1/notes',
+    '/v1/metrics',
+  ],
   ...guestPaths,
 ];
 const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
@@ -133,6 +144,11 @@ async function answer(
       return send(response, 200, source.state());
     case 'GET /v1/history':
       return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
+    case 'GET /v1/metrics': {
+      const { contentType, body } = await source.metrics();
+      response.writeHead(200, { 'content-type': contentType });
+      return void response.end(body);
+    }
     case 'GET /v1/plan': {
       const action = url.searchParams.get('action') === 'stop' ? 'stop' : 'start';
       const guests = handoverModes.find((mode) => mode === url.searchParams.get('guests')) ?? null;

@@ -28,6 +28,7 @@ import { openLinks } from './links.ts';
 import { createLogger } from './logger.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
+import { openMetrics } from './metrics.ts';
 import { openNotifications } from './notifications.ts';
 import { createOutdatings } from './outdatings.ts';
 import { createPeerRemarks } from './peer-remarks.ts';
@@ -104,12 +105,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       gaps: gaps.view(),
     });
 
+  const shown = () => status([...notifications.attention(), ...metrics.attention()]);
+
   const ready = Promise.withResolvers<void>();
   const control = await startControlServer(
     options.socketPath,
     {
       ready: ready.promise,
-      status: () => status(notifications.attention()),
+      status: shown,
       state: () => loop.state(),
       history: (limit) => history.latest(limit),
       plan: async (action, name, guestsBy) => {
@@ -124,6 +127,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
+      metrics: () => metrics.render(),
     },
     logger,
   );
@@ -272,20 +276,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     command: options.command,
     tell,
   });
+  const metrics = openMetrics({ config, status: shown, loop, gaps, history, logger });
   ready.resolve();
 
   const opened = openLinks({
-    ...{
-      config,
-      self,
-      peer,
-      ring: () => keys.ring,
-      state: () => loop.state(),
-      post,
-      gaps,
-      peerRemarks,
-      logger,
-    },
+    ...{ config, self, peer, post, gaps, peerRemarks, logger },
+    ring: () => keys.ring,
+    state: () => loop.state(),
     learn: (index, from) => {
       probes.learn(index, from);
       definitions.learn(index, from);
@@ -309,6 +306,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
       notifications.reload(reloaded.notify);
+      metrics.reload(reloaded.metrics);
     },
     logger,
   });
@@ -331,6 +329,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     safeguards,
     definitions,
     runbooks,
+    metrics,
     ...(libvirt === null ? [] : [libvirt]),
   ];
   await Promise.all(open.map((one) => one.close()));

@@ -15,6 +15,7 @@ export interface GapsFile {
   /** An admitted heartbeat, before the core has it. */
   heard(packet: { readonly link: number; readonly incarnation: number }, state: State): void;
   view: Gaps['view'];
+  histograms: Gaps['histograms'];
   close(): Promise<void>;
 }
 
@@ -61,6 +62,7 @@ export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFi
       );
     },
     view: gaps.view,
+    histograms: gaps.histograms,
     async close() {
       clearInterval(timer);
       writing = writing.then(write);

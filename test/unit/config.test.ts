@@ -91,6 +91,7 @@ test('the configuration of an office becomes these values', (t) => {
     watchdog: null,
     drill: null,
     notify: null,
+    metrics: null,
     groups: [
       {
         name: 'office',

@@ -16,6 +16,7 @@ const floors = [
   'whatif',
   'runtime',
   'notify',
+  'metrics',
   'control',
   'runbook',
   'drivers',
