@@ -39,8 +39,8 @@ export interface ControlSource {
   outdating(resource: string): Promise<OutdatingAnswer | null>;
   /** The guests' definitions; absent: this daemon keeps none. */
   guests?(): GuestsSource;
-  /** As text for Prometheus. */
-  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** As text for Prometheus; `accept`: the header of who asks. */
+  metrics(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 export interface ControlServer {
@@ -145,7 +145,7 @@ async function answer(
     case 'GET /v1/history':
       return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
     case 'GET /v1/metrics': {
-      const { contentType, body } = await source.metrics();
+      const { contentType, body } = await source.metrics(request.headers.accept);
       response.writeHead(200, { 'content-type': contentType });
       return void response.end(body);
     }

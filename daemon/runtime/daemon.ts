@@ -127,7 +127,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
-      metrics: () => metrics.render(),
+      metrics: (accept) => metrics.render(accept),
     },
     logger,
   );
