@@ -5,6 +5,7 @@
 
 import { constants, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { MetricsConfig } from '../config/config.ts';
 import type { Attention } from '../control/api.ts';
@@ -93,8 +94,10 @@ export function createTextfile({ config, render, logger }: TextfileOptions): Tex
     async close() {
       clearInterval(timer);
       current = null;
-      const patience = new Promise<void>((resolve) => setTimeout(resolve, closeWithinMs).unref());
+      const ending = new AbortController();
+      const patience = sleep(closeWithinMs, undefined, { signal: ending.signal }).catch(() => {});
       await Promise.race([(writing?.done ?? Promise.resolve()).then(remove), patience]);
+      ending.abort();
     },
   };
 }
