@@ -29,7 +29,9 @@ export interface LinkView {
   readonly heardByPeer: boolean | null;
   /** Why it cannot be used here; null: usable. */
   readonly down: string | null;
+  /** @minimum 0 */
   readonly sent: number;
+  /** @minimum 0 */
   readonly received: number;
   /** Packets refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
@@ -165,13 +167,20 @@ export interface GapsView {
 /** Something that needs a person, most urgent first. */
 export interface Attention {
   readonly severity: Severity;
+  /**
+   * Stable.
+   * @pattern ^[a-z]+(-[a-z]+)*$
+   */
   readonly code: string;
+  /** @minLength 1 */
   readonly message: string;
+  /** @minLength 1 */
   readonly next: string;
 }
 
 export interface NodeView {
   readonly name: string;
+  /** @format ipv4 */
   readonly address: string;
   readonly standby: boolean;
   readonly leaving: boolean;
@@ -241,6 +250,7 @@ export interface Status {
 
 /** A note with its wall-clock time (ISO 8601, UTC) and monotonic time, milliseconds. */
 export interface HistoryEntry extends Note {
+  /** @format date-time */
   readonly time: string;
   readonly monotonicMs: number;
 }
