@@ -12,14 +12,7 @@ export const metricsCommand: Command = {
     'Prints what the daemon measures in the text format of Prometheus (0.0.4): nodes, links, groups, disks, guests, what needs attention, and what the daemon itself costs. The same is at /metrics of the web listener, and in the file that `metrics.textfile` of the configuration names.',
   ],
   options: { json: { ...jsonOption, help: 'the text as { "metrics": ... }; errors in JSON too' } },
-  examples: [
-    { command: 'battito metrics', meaning: 'look at all of it' },
-    {
-      command: 'battito metrics | promtool check metrics',
-      meaning: 'as a check of your own Prometheus sees it',
-    },
-    { command: 'battito metrics | grep battito_group_runs', meaning: 'one thing, in a script of your own' },
-  ],
+  examples: [{ command: 'battito metrics', meaning: 'all of it; `| promtool check metrics` has it checked' }],
   exitCodes: {
     69: 'no daemon answers at the control socket',
     75: 'the daemon did not answer in time',
