@@ -34,6 +34,9 @@ export const daemonCommand: Command = {
     const program = [process.execPath, ...process.execArgv, resolve(process.argv[1] ?? '')];
     const named = ['--config', configPath, '--node', node, '--state-dir', stateDir, '--socket', socketPath];
     const command = [...program, ...named];
-    return runDaemon({ configPath, node, stateDir, socketPath, runDir: dirname(socketPath), command });
+    return runDaemon({
+      ...{ configPath, node, stateDir, socketPath, runDir: dirname(socketPath), command },
+      loadWebPage: async () => (await import('../web/page.ts')).openWebPage,
+    });
   },
 };

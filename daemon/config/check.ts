@@ -20,6 +20,7 @@ import {
   nodeNamePattern,
   parseFloatingAddress,
 } from './values.ts';
+import { checkWeb } from './web-rules.ts';
 import { checkWitness } from './witness-rules.ts';
 
 /** Every broken rule between keys, in no particular order. */
@@ -39,6 +40,7 @@ export function checkRules(file: unknown): Finding[] {
     ...checkWitness(file),
     ...checkDrill(file),
     ...checkNotify(file),
+    ...checkWeb(file),
   ];
 }
 

@@ -217,6 +217,18 @@ export interface MetricsConfig {
   readonly intervalMs: number;
 }
 
+/** The web page. */
+export interface WebConfig {
+  /** Null: the node's own. */
+  readonly address: string | null;
+  readonly port: number;
+  /** Lower case; besides addresses, localhost and the names of the nodes. */
+  readonly names: readonly string[];
+  /** Lines name=token; null: nobody may act. */
+  readonly tokenFile: string | null;
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
+}
+
 export interface Config {
   readonly cluster: string;
   readonly nodes: readonly [NodeConfig, NodeConfig];
@@ -238,6 +250,8 @@ export interface Config {
   readonly notify: NotifyConfig | null;
   /** null: no file is written. */
   readonly metrics: MetricsConfig | null;
+  /** null: there is no web page. */
+  readonly web: WebConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */
   readonly digest: string;
 }

@@ -16,6 +16,7 @@ import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup
 import { toDrill } from './schema-drill.ts';
 import { toMetrics } from './schema-metrics.ts';
 import { toWatchdog } from './schema-watchdog.ts';
+import { toWeb } from './schema-web.ts';
 import { toWitness } from './witness.ts';
 
 export { type ConfigProblem, formatProblem } from './problem.ts';
@@ -89,7 +90,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill, notify, metrics } = config;
+  const { fencing, witness, watchdog, drill, notify, metrics, web } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -104,6 +105,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(drill !== null && { drill }),
     ...(notify !== null && { notify }),
     ...(metrics !== null && { metrics }),
+    ...(web !== null && { web }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
@@ -157,6 +159,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     witness: file.witness === undefined ? null : toWitness(file.witness),
     notify: toNotify(file.notify),
     metrics: toMetrics(file.metrics),
+    web: toWeb(file.web),
   };
 }
 

@@ -23,6 +23,7 @@ import {
   wholeNumber,
 } from './schema-parts.ts';
 import { watchdog } from './schema-watchdog.ts';
+import { web } from './schema-web.ts';
 import { witness } from './schema-witness.ts';
 import {
   canonicalHostAddress,
@@ -219,6 +220,11 @@ export const configSchema = mapping({
   metrics: metrics
     .optional()
     .describe('Where what is measured is written for node_exporter. Default: nowhere.'),
+  web: web
+    .optional()
+    .describe(
+      'The web page of each node: its status, live, and actions after a login. Default: there is none.',
+    ),
   groups: named('a mapping of at least one group', namePattern, group)
     .meta({ minProperties: 1, propertyNames: { type: 'string', pattern: namePattern.source } })
     .describe('What moves together, by name.'),

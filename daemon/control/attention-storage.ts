@@ -1,6 +1,6 @@
 // What of a mirrored disk needs a person. A pure reading of the state, and of what its driver knows besides.
 
-import { mendDisk } from '../core/observations.ts';
+import { afterLostNewest, hasLostNewest, mendDisk } from '../core/observations.ts';
 import { drbdNameOf, type ResourceState } from '../core/resource.ts';
 import type { State } from '../core/state.ts';
 import { progressText } from '../drivers/drbd/progress.ts';
@@ -22,9 +22,10 @@ export function attentionOfStorage(
 /** A mirror that is not whole, or not to be seen. */
 function ofMirror(
   { policy, verdict }: State,
-  { id, storage, splitTold }: ResourceState,
+  resource: ResourceState,
   note: StorageNote | undefined,
 ): readonly Attention[] {
+  const { id, storage, splitTold } = resource;
   const name = drbdNameOf(id);
   // Before the first look nothing is wrong yet.
   const trouble = note?.trouble ?? null;
@@ -33,6 +34,12 @@ function ofMirror(
     return [item(severity, 'storage-not-seen', `${id}: ${trouble.what}`, trouble.next)];
   }
   if (storage === null || storage.connection === 'unknown') return [];
+  if (hasLostNewest(resource)) {
+    const { self, peer, groups } = policy;
+    const group = groups.find(({ resources }) => resources.some((one) => one.id === id))?.name ?? '';
+    const message = `${id} has no disk on ${self} any more, and is not connected to the copy on ${peer}, which may lack what was written last`;
+    return [item('alarm', 'storage-standalone', message, afterLostNewest(group, self, peer))];
+  }
   if (splitTold) {
     const message = `the two copies of ${id} may have parted: they are not connected any more`;
     return [item('alarm', 'storage-standalone', message, `battito drbd resolve ${name}`)];

@@ -22,7 +22,7 @@ import {
 import { restartInPlace } from './attention-item.ts';
 import type { GuestsSource } from './guests.ts';
 import { listenAlone } from './lone-socket.ts';
-import { withDisks } from './storage.ts';
+import { askFor } from './web.ts';
 
 export interface ControlSource {
   /** Questions that come earlier wait for it. */
@@ -213,9 +213,7 @@ async function takeRequest(
 ): Promise<void> {
   const wish = await readBody(request, response, requestSchema);
   if (wish === null) return;
-  const said = saidIn(request);
-  if (said !== null) source.note(saidNote(wish, said));
-  const result = withDisks(await source.request(wish), wish, () => source.status());
+  const result = await askFor(source, wish, saidIn(request));
   return send(response, result.kind === 'refused' ? 409 : 200, result);
 }
 
@@ -228,11 +226,6 @@ function saidIn({ headers }: IncomingMessage): string | null {
   } catch {
     return null;
   }
-}
-
-function saidNote({ kind }: OperatorRequest, said: string): Note {
-  const message = `operator: ${kind} was asked for by: ${said}`;
-  return { severity: 'info', code: 'operator-said', group: null, message, next: null, tookMs: null };
 }
 
 const noteSchema: z.ZodType<CommandNote> = z.strictObject({

@@ -4,6 +4,7 @@ import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { isUnwritten } from './migration.ts';
 import { note } from './notes.ts';
+import type { GroupName, NodeName } from './policy.ts';
 import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
@@ -85,15 +86,37 @@ function isGivenUp(state: State, { discards, policy }: GroupState): boolean {
   return discards || (isPeerDiscarding && state.verdict.kind === 'alive');
 }
 
+/**
+ * In use here without a disk, and DRBD does not go on with the peer's copy, since it is not of the generation that its
+ * users have seen here: there is nothing here that could give way, and nothing there that could be taken over as it is.
+ */
+export function hasLostNewest({ storage }: ResourceState): boolean {
+  return storage?.role === 'primary' && storage.disk === 'diskless' && storage.connection === 'standalone';
+}
+
+/** What a person does then. `without` has lost its disk, `other` has the older copy. */
+export function afterLostNewest(group: GroupName, without: NodeName, other: NodeName): string {
+  return `mend the disk of ${without}; or, if what only that one has may be lost: \`systemctl stop battito\` on ${without}, then \`battito takeover --accept-data ${group}\` on ${other}`;
+}
+
 /** Says that copies may have parted, once until they are connected again. */
 export function noteSplits(state: State, emit: Emit): State {
   let next = state;
   for (const group of state.groups) {
     for (const resource of group.resources) {
       if (isGivenUp(state, group) || resource.splitTold || !isSplit(resource, state.now)) continue;
-      const what = `run \`battito drbd resolve ${drbdNameOf(resource.id)}\``;
-      const message = `${resource.id} has given its connection up: the two copies may have parted`;
-      emit(note('alarm', 'storage-standalone', group, message, null, what));
+      const { self, peer } = state.policy;
+      const { id } = resource;
+      const isLost = hasLostNewest(resource);
+      const why = isLost
+        ? `its disk has failed, and the copy of ${peer} may lack what was written to it last`
+        : 'the two copies may have parted';
+      const advice = isLost
+        ? afterLostNewest(group.policy.name, self, peer)
+        : `run \`battito drbd resolve ${drbdNameOf(id)}\``;
+      emit(
+        note('alarm', 'storage-standalone', group, `${id} has given its connection up: ${why}`, null, advice),
+      );
       const now = next.groups.find(({ policy }) => policy.name === group.policy.name) ?? group;
       next = putGroup(next, putResource(now, { ...resource, splitTold: true }));
     }

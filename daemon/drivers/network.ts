@@ -3,7 +3,7 @@
 // What cannot be read or understood is `undefined` (unknown), never an empty host.
 
 import type { Logger } from 'pino';
-import { describeFailure, runCommand } from './command.ts';
+import { type CommandOptions, type CommandResult, describeFailure, runCommand } from './command.ts';
 import { keepRunning } from './line-process.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
@@ -37,19 +37,28 @@ export type ParsedInterfaces =
   | { readonly kind: 'parsed'; readonly interfaces: readonly InterfaceState[] }
   | { readonly kind: 'unparseable'; readonly message: string };
 
+const readInterfacesArgv: readonly string[] = ['ip', '-j', '-d', 'addr', 'show'];
+
 class Unparseable extends Error {}
 
-/** Reads the output of `ip -j -d addr show` (iproute2, ip-address(8)). Unknown keys are ignored. */
-export function parseInterfaces(json: string): ParsedInterfaces {
+/**
+ * Reads the output of `ip -j -d addr show` (iproute2, ip-address(8)). Unknown keys are ignored. No interface at all is
+ * no host: every one has `lo`, and of one interface that is not there `ip` says so by its exit code.
+ */
+export function parseInterfaces(
+  json: string,
+  argv: readonly string[] = readInterfacesArgv,
+): ParsedInterfaces {
   try {
     const list: unknown = JSON.parse(json);
     if (!Array.isArray(list)) throw new Unparseable('not a list');
     // A filtered listing has an empty object for every interface that was left out.
     const entries = list.map(asRecord).filter((entry) => Object.keys(entry).length > 0);
+    if (entries.length === 0) throw new Unparseable('no interface');
     return { kind: 'parsed', interfaces: withCarrierOfPorts(entries, entries.map(parseInterface)) };
   } catch (error) {
     if (error instanceof Unparseable || error instanceof SyntaxError) {
-      return { kind: 'unparseable', message: `${readArgv.join(' ')}: ${error.message}` };
+      return { kind: 'unparseable', message: `${argv.join(' ')}: ${error.message}` };
     }
     throw error;
   }
@@ -120,6 +129,30 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
+export type ReadInterfaces =
+  | ParsedInterfaces
+  | { readonly kind: 'failed'; readonly message: string; readonly result: CommandResult };
+
+/**
+ * Where the kernel breaks its answer off `ip` ends well, with a part of the list or none of it (`Dump terminated`,
+ * ip/ipaddress.c): that is asked again, once.
+ */
+export async function readInterfaces(
+  argv: readonly string[],
+  options: CommandOptions,
+): Promise<ReadInterfaces> {
+  const read = async (): Promise<ReadInterfaces> => {
+    const result = await runCommand(argv, options);
+    if (result.exitCode !== 0) return { kind: 'failed', message: describeFailure(argv, result), result };
+    const parsed = parseInterfaces(result.stdout, argv);
+    const said = result.stderr.trim();
+    if (parsed.kind === 'parsed' || said === '') return parsed;
+    return { kind: 'unparseable', message: `${parsed.message} (${said.split('\n').slice(0, 3).join('; ')})` };
+  };
+  const first = await read();
+  return first.kind === 'unparseable' && options.signal?.aborted !== true ? await read() : first;
+}
+
 /** `undefined`: not known, because nothing was read yet or the last reading failed. */
 export type NetworkSnapshot = readonly InterfaceState[] | undefined;
 
@@ -140,7 +173,6 @@ export interface NetworkMonitorOptions {
   readonly logger: Logger;
 }
 
-const readArgv = ['ip', '-j', '-d', 'addr', 'show'];
 const monitorArgv = ['ip', '-o', 'monitor', 'link', 'address'];
 const readTimeoutMs = 2000;
 const debounceMs = 20;
@@ -160,14 +192,13 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
   let debounceTimer: NodeJS.Timeout | undefined;
 
   async function read(): Promise<void> {
-    const result = await runCommand(readArgv, { timeoutMs: readTimeoutMs, signal: closing.signal });
+    const seen = await readInterfaces(readInterfacesArgv, {
+      timeoutMs: readTimeoutMs,
+      signal: closing.signal,
+    });
     if (closing.signal.aborted) return;
-    const parsed: ParsedInterfaces =
-      result.exitCode === 0
-        ? parseInterfaces(result.stdout)
-        : { kind: 'unparseable', message: describeFailure(readArgv, result) };
-    if (parsed.kind === 'unparseable') {
-      if (!failing) logger.warn({ reason: parsed.message }, 'the network interfaces cannot be read');
+    if (seen.kind !== 'parsed') {
+      if (!failing) logger.warn({ reason: seen.message }, 'the network interfaces cannot be read');
       failing = true;
       publish(undefined);
       readSoon();
@@ -175,7 +206,7 @@ export function createNetworkMonitor({ onChange, logger }: NetworkMonitorOptions
     }
     if (failing) logger.info('the network interfaces can be read again');
     failing = false;
-    publish(parsed.interfaces);
+    publish(seen.interfaces);
   }
 
   function publish(next: NetworkSnapshot): void {

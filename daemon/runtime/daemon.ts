@@ -2,11 +2,11 @@
 
 import manifest from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../config/load.ts';
-import type { Attention, Note, OperatorRequest, RequestAnswer } from '../control/api.ts';
-import { ownRemarks } from '../control/remarks.ts';
+import type { Attention, OperatorRequest } from '../control/api.ts';
+import { attentionOfLibvirt } from '../control/attention-libvirt.ts';
 import { startControlServer } from '../control/server.ts';
 import { nodeRunning, statusOf } from '../control/view.ts';
-import type { Effect } from '../core/events.ts';
+import type { OpenWebPage, WebSource } from '../control/web.ts';
 import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
@@ -17,6 +17,7 @@ import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
 import { startDrills } from './drills.ts';
+import { createEffects, createRequests, createTell } from './effects.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
 import { createHeartbeatEncoder } from './heartbeat-codec.ts';
@@ -43,6 +44,7 @@ import { createSafeguards } from './safeguards.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
+import { openWeb } from './web.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -54,6 +56,8 @@ export interface DaemonOptions {
   readonly runDir: string;
   /** The program that this is, with its options, as an argv: what a command of an operator begins with. */
   readonly command: readonly string[];
+  /** Brings the program of the web page, which most daemons never need. */
+  readonly loadWebPage: () => Promise<OpenWebPage>;
 }
 
 /** The drivers watch by themselves; this is for what they may have missed. */
@@ -74,16 +78,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const deferred: { loop?: Loop } = {};
   const post: Loop['post'] = (event) => deferred.loop?.post(event);
   const links: Link[] = [];
-  const pendingAnswers = new Map<number, (answer: RequestAnswer) => void>();
-  let nextRequest = 1;
+  const requests = createRequests(post);
 
   const request = async (wish: OperatorRequest) => {
     if (wish.kind === 'handover' || (wish.kind === 'standby' && wish.on)) await tending.prepare();
-    return new Promise<RequestAnswer>((resolve) => {
-      const id = nextRequest++;
-      pendingAnswers.set(id, resolve);
-      post({ kind: 'operator-requested', id, request: wish });
-    });
+    return requests.ask(wish);
   };
 
   const peerRemarks = createPeerRemarks();
@@ -101,33 +100,35 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [...safeguards.attention(), ...drills.attention(), ...notices],
+      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), drills.attention(), notices].flat(),
       gaps: gaps.view(),
     });
 
-  const shown = () => status([...notifications.attention(), ...metrics.attention()]);
-
   const ready = Promise.withResolvers<void>();
+  const surface: WebSource = {
+    status: () => status([...notifications.attention(), ...metrics.attention(), ...web.attention()]),
+    history: (limit) => history.latest(limit),
+    plan: async (action, name, guestsBy) => {
+      if (action === 'stop') await tending.prepare();
+      const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
+      return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
+    },
+    request,
+    note(note) {
+      history.add(note, monotonicMs());
+      notifications.note(note);
+    },
+    metrics: (accept) => metrics.render(accept),
+    minutes: () => gaps.minutes(),
+  };
   const control = await startControlServer(
     options.socketPath,
     {
+      ...surface,
       ready: ready.promise,
-      status: shown,
       state: () => loop.state(),
-      history: (limit) => history.latest(limit),
-      plan: async (action, name, guestsBy) => {
-        if (action === 'stop') await tending.prepare();
-        const groups = loop.state().policy.groups.filter((group) => name === null || group.name === name);
-        return plansOf({ groups, peer: peer.name, driver: resources.driver }, action, guestsBy);
-      },
-      request,
-      note(note) {
-        history.add(note, monotonicMs());
-        notifications.note(note);
-      },
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
-      metrics: (accept) => metrics.render(accept),
     },
     logger,
   );
@@ -167,14 +168,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     finish = resolve;
   });
 
-  const tell = (note: Note) => {
-    const { severity, message, ...rest } = note;
-    const level = severity === 'alarm' ? 'error' : severity === 'warning' ? 'warn' : 'info';
-    logger[level](rest, message);
-    history.add(note, monotonicMs());
-    notifications.note(note);
-  };
-
+  const tell = createTell(logger, history, notifications);
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -196,57 +190,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     isPeerAlive: () => deferred.loop?.state().verdict.kind === 'alive',
   }).catch(closing);
 
-  const persist = async ({ revision, ledger }: Extract<Effect, { kind: 'persist-ledger' }>) => {
-    try {
-      await stateFile.save(ledger);
-      post({ kind: 'ledger-persisted', revision });
-    } catch (error) {
-      post({
-        kind: 'ledger-not-persisted',
-        revision,
-        message: error instanceof Error ? error.message : String(error),
-      });
-    }
-  };
-
-  const carryOut = (effect: Effect) => {
-    switch (effect.kind) {
-      case 'send-heartbeat': {
-        const payload = encoder.encode(effect.echo, effect.content, ownRemarks(loop.state(), sights));
-        const { incarnation } = stateFile;
-        for (const link of links) link.send({ incarnation, sequence: effect.sequence, payload });
-        return;
-      }
-      case 'pace-probes':
-        return probes.pace(effect.paces);
-      case 'start-operation':
-        return resources.begin(effect);
-      case 'cancel-operation':
-        return resources.cancel(effect.operation);
-      case 'persist-ledger':
-        void persist(effect);
-        return;
-      case 'note':
-        return tell(effect.note);
-      case 'answer-request':
-        pendingAnswers.get(effect.id)?.(effect.answer);
-        pendingAnswers.delete(effect.id);
-        return;
-      case 'answer-outdating':
-        return outdatings.answer(effect.id, effect.answer);
-      case 'exit':
-        return finish(exitCodes.ok);
-      case 'fence-peer':
-      case 'request-lease':
-      case 'release-lease':
-      case 'arm-watchdog':
-      case 'pet-watchdog':
-      case 'disarm-watchdog':
-        return safeguards.carryOut(effect);
-      default:
-        throw new Error(`unknown effect ${JSON.stringify(effect satisfies never)}`);
-    }
-  };
+  const carryOut = createEffects({
+    ...{ post, tell, requests, links, encoder, stateFile, probes, resources, outdatings, safeguards, sights },
+    state: () => loop.state(),
+    finish: (exitCode) => finish(exitCode),
+  });
 
   const loop = startLoop({
     initial: initialState({
@@ -276,7 +224,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     command: options.command,
     tell,
   });
-  const metrics = openMetrics({ config, status: shown, loop, gaps, history, logger });
+  const metrics = openMetrics({ config, status: surface.status, loop, gaps, history, logger });
+  const web = openWeb(options.loadWebPage, {
+    ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
+    ...{ command: options.command, logger },
+  });
   ready.resolve();
 
   const opened = openLinks({
@@ -302,6 +254,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     stopAtOnce: () => finish(exitCodes.failed),
     reload: () => {
       const reloaded = reload(options.configPath, config, keys, logger);
+      web.reload(reloaded?.web);
       if (reloaded === null) return;
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
@@ -320,6 +273,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   clearInterval(observing);
   releaseSignals();
   await drills.close();
+  await web.close();
   await control.close();
   await tending.close();
   const open = [

@@ -25,6 +25,8 @@ export interface DomainsOptions {
 }
 
 export interface Domains {
+  /** What could not be told may be by now. */
+  lookAtAll(): void;
   close(): Promise<void>;
 }
 
@@ -141,16 +143,26 @@ export function watchDomains(options: DomainsOptions): Domains {
     })();
   };
 
-  const unsubscribe = libvirt.subscribe(null, (event) => {
-    if (event === null) isAllWanted = true;
-    else if (isDefinitionEvent(event)) changed.add(event.domain);
-    else return;
+  const wakeSoon = () => {
+    if (signal.aborted) return;
     clearTimeout(timer);
     timer = setTimeout(wake, settleMs);
+  };
+  const lookAtAll = () => {
+    isAllWanted = true;
+    wakeSoon();
+  };
+
+  const unsubscribe = libvirt.subscribe(null, (event) => {
+    if (event === null) return lookAtAll();
+    if (!isDefinitionEvent(event)) return;
+    changed.add(event.domain);
+    wakeSoon();
   });
   wake();
 
   return {
+    lookAtAll,
     async close() {
       closing.abort();
       unsubscribe();

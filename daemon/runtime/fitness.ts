@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
-import { whyUnfit } from '../drivers/libvirt/fitness.ts';
+import { wantedOf, whyUnfit } from '../drivers/libvirt/fitness.ts';
 import { domainOption } from '../drivers/libvirt/virsh.ts';
 import { monotonicMs } from './clock.ts';
 import type { PeerChannel } from './peer-channel.ts';
@@ -37,7 +37,8 @@ export interface Fitness {
   close(): Promise<void>;
 }
 
-const question = z.object({ xml: z.string() });
+/** `processor` came later. */
+const question = z.object({ xml: z.string(), processor: z.string().nullable().default(null) });
 const reply = z.object({ unfit: z.string().nullable() });
 
 export function createFitness(options: FitnessOptions): Fitness {
@@ -52,7 +53,7 @@ export function createFitness(options: FitnessOptions): Fitness {
         const { data } = question.safeParse(body);
         if (data === undefined) return { status: 400, body: { error: 'no definition' } };
         const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(answerTimeoutMs)]);
-        return { status: 200, body: { unfit: await whyUnfit(libvirt, data.xml, exists, signal) } };
+        return { status: 200, body: { unfit: await whyUnfit(libvirt, data, exists, signal) } };
       },
     },
     tunnels: {},
@@ -63,7 +64,8 @@ export function createFitness(options: FitnessOptions): Fitness {
     const words = ['dumpxml', '--migratable', domainOption(name)];
     const dumped = await libvirt.run(words, { timeoutMs: dumpTimeoutMs, signal: closing.signal });
     if (dumped.kind === 'failed') return undefined;
-    const answer = await channel.request('POST', path, { xml: dumped.stdout }, closing.signal);
+    const wanted = await wantedOf(libvirt, dumped.stdout, closing.signal);
+    const answer = await channel.request('POST', path, wanted, closing.signal);
     const parsed = reply.safeParse(answer.kind === 'failed' ? null : answer.body);
     if (answer.kind === 'failed' || answer.status !== 200 || !parsed.success) return undefined;
     return parsed.data.unfit;

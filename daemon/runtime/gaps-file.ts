@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { State } from '../core/state.ts';
 import { monotonicMs } from './clock.ts';
 import { writeDurably } from './durable-file.ts';
+import { createGapMinutes, type GapMinutes } from './gap-minutes.ts';
 import { createGaps, type GapRecord, type Gaps, gapRecord } from './gaps.ts';
 
 const writeEveryMs = 10 * 60_000;
@@ -16,11 +17,14 @@ export interface GapsFile {
   heard(packet: { readonly link: number; readonly incarnation: number }, state: State): void;
   view: Gaps['view'];
   histograms: Gaps['histograms'];
+  /** Of the last hour. */
+  minutes(): ReturnType<GapMinutes['view']>;
   close(): Promise<void>;
 }
 
 export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFile> {
   const path = join(stateDir, 'gaps.json');
+  const minutes = createGapMinutes();
   const gaps = createGaps(await readRecord(path), Date.now);
   let written = '';
   let isTold = false;
@@ -50,8 +54,9 @@ export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFi
       if (!peer.proven || peer.incarnation !== incarnation) return;
       const atMs = monotonicMs();
       const lateMs = atMs - wakeAt;
-      gaps.heard(
-        { link: policy.links[link] ?? `link ${link + 1}`, incarnation, atMs },
+      const name = policy.links[link] ?? `link ${link + 1}`;
+      const gapMs = gaps.heard(
+        { link: name, incarnation, atMs },
         {
           deadtimeMs: policy.timings.deadtimeMs,
           stalledAt: stalls.lastAt,
@@ -60,9 +65,11 @@ export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFi
           lateMs: lateMs > policy.timings.keepaliveMs ? lateMs : 0,
         },
       );
+      minutes.heard(name, gapMs, atMs);
     },
     view: gaps.view,
     histograms: gaps.histograms,
+    minutes: () => minutes.view(monotonicMs()),
     async close() {
       clearInterval(timer);
       writing = writing.then(write);

@@ -66,8 +66,8 @@ export interface OwnPace {
 }
 
 export interface Gaps {
-  /** A heartbeat that is newer than all before it on its link. */
-  heard(packet: HeardPacket, own: OwnPace): void;
+  /** A heartbeat that is newer than all before it on its link. @returns its gap; null: it is not the peer's */
+  heard(packet: HeardPacket, own: OwnPace): number | null;
   view(): GapsView;
   /** Of this run, by link, all gaps: also what was longer than deadtime. */
   histograms(): ReadonlyMap<string, HistogramReading>;
@@ -137,7 +137,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       }
       const stalledAt = own.lateMs > 0 ? atMs : (own.stalledAt ?? -Infinity);
       // Another run of the peer: it was away, which no deadtime is to bear.
-      if (before?.incarnation !== incarnation || stalledAt > before.atMs) return;
+      if (before?.incarnation !== incarnation || stalledAt > before.atMs) return null;
       const record = current();
       const gapMs = atMs - before.atMs;
       histogramOf(link).observe(gapMs / 1000);
@@ -151,6 +151,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       }
       const silentMs = beforeOnAny?.incarnation === incarnation ? atMs - beforeOnAny.atMs : 0;
       if (silentMs >= own.deadtimeMs) record.silences = with1(record.silences, silentMs);
+      return gapMs;
     },
     view() {
       days = recent(days);

@@ -65,6 +65,8 @@ export interface GuestsOptions {
   readonly software: string;
   readonly definitions: Definitions;
   readonly logger: Logger;
+  /** How often all domains are looked at, whatever is heard. For tests. */
+  readonly lookEveryMs?: number;
 }
 
 export interface Tending {
@@ -99,6 +101,7 @@ const prepareMs = 3000;
 /** Rejects with BattitoError `memory-reserve-too-large`. */
 export async function createGuests(options: GuestsOptions): Promise<Guests> {
   const { node, software, definitions, logger } = options;
+  const pace = options.lookEveryMs === undefined ? {} : { everyMs: options.lookEveryMs };
   let { config } = options;
   const host = await readHost(config, logger);
   let volumes = await readAllVolumes(config);
@@ -148,7 +151,11 @@ export async function createGuests(options: GuestsOptions): Promise<Guests> {
             });
       const { devicesOf } = resources;
       const domains =
-        libvirt === null ? null : watchDomains({ config, libvirt, definitions, devicesOf, runsHere, logger });
+        libvirt === null
+          ? null
+          : watchDomains({ config, libvirt, definitions, devicesOf, runsHere, logger, ...pace });
+      // Whose a domain is may only be seen now.
+      resources.onStorageUp(() => domains?.lookAtAll());
       return {
         refresh() {
           refresh();

@@ -30,6 +30,7 @@ import type { Untimed } from './loop.ts';
 import { createPassages, type PassagesOptions } from './passages.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
 import { createReadinessWatch } from './readiness-watch.ts';
+import { createStorageRises } from './storage-rises.ts';
 
 type StartOperation = Extract<Effect, { readonly kind: 'start-operation' }>;
 
@@ -44,6 +45,8 @@ export interface Resources {
   forgetGuests(isKnown: (group: string, resource: string) => boolean): void;
   /** Every name of the group's block devices. */
   devicesOf(group: string): readonly string[];
+  /** From now on: storage of a group has come into use here. */
+  onStorageUp(listener: () => void): void;
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readinessOf(resource: string): string | null;
   driver(group: string, resource: string): Driven | undefined;
@@ -76,6 +79,8 @@ const bringUpTimeoutMs = 30_000;
 /** How long a driver may take to end after it was told to, before its outcome is called unknown. */
 const graceMs = 1000;
 
+const isFilesystem = (id: string) => id.startsWith('filesystem:');
+
 interface Entry {
   readonly group: string;
   readonly id: string;
@@ -94,6 +99,7 @@ export function createResources(options: ResourcesOptions): Resources {
   /** What DRBD shows is told also while an operation runs: a promotion may wait for what follows from it. */
   const report = (group: string, resource: string, seen: Seen) => {
     if (seen.kind === 'storage') {
+      rises.seen(resource, seen.storage.role === 'primary');
       post({ kind: 'storage-observed', group, resource, storage: seen.storage });
       return;
     }
@@ -101,8 +107,10 @@ export function createResources(options: ResourcesOptions): Resources {
     if (entry?.running === true) return;
     post({ kind: 'resource-observed', group, resource, status: seen.status });
     readiness.seen(group, resource, seen.status);
+    if (isFilesystem(resource)) rises.seen(resource, seen.status.kind === 'up');
   };
 
+  const rises = createStorageRises();
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
   const devices: DrbdDriver[] = [];
@@ -229,6 +237,7 @@ export function createResources(options: ResourcesOptions): Resources {
     entry.running = false;
     post({ kind: 'operation-finished', operation, outcome });
     if (outcome.kind === 'done' && bringsUp(action)) readiness.seen(entry.group, entry.id, { kind: 'up' });
+    if (outcome.kind === 'done' && isFilesystem(entry.id)) rises.seen(entry.id, bringsUp(action));
     if (outcome.kind !== 'done') await observe(entry);
   };
 
@@ -271,6 +280,7 @@ export function createResources(options: ResourcesOptions): Resources {
           ...volumes.map((volume) => `/dev/drbd/by-res/${device.resource}/${volume}`),
         ];
       }),
+    onStorageUp: (listener) => rises.listen(listener),
     readinessOf: (resource) => readiness.lastWhy(resource),
     driver: (group, resource) =>
       entries.find((entry) => entry.group === group && entry.id === resource)?.driver,

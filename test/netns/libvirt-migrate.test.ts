@@ -4,6 +4,7 @@
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
+import { readHostProcessor } from '../../daemon/drivers/libvirt/capabilities.ts';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
 import type { Passage } from '../../daemon/drivers/libvirt/migrate.ts';
@@ -129,14 +130,21 @@ test.serial(
     const there = createLibvirt({ uri: taker.uri, logger });
     t.teardown(() => there.close());
     const xml = giver.virsh('dumpxml', '--migratable', name);
-    t.is(await whyUnfit(there, xml, () => false, soon()), null);
+    const asks = (text: string, processor: string | null = null) =>
+      whyUnfit(there, { xml: text, processor }, () => false, soon());
+    t.is(await asks(xml), null);
     const needy = xml.replace(
       '</devices>',
       "<interface type='bridge'><source bridge='br77'/></interface></devices>",
     );
-    t.is(await whyUnfit(there, needy, () => false, soon()), 'no bridge br77');
+    t.is(await asks(needy), 'no bridge br77');
     const newer = xml.replace(/machine='[^']*'/, "machine='pc-q35-99.0'");
-    t.regex((await whyUnfit(there, newer, () => false, soon())) ?? '', /pc-q35-99\.0/);
+    t.regex((await asks(newer)) ?? '', /pc-q35-99\.0/);
+    const ofBoth = await readHostProcessor(there, soon());
+    t.regex(ofBoth ?? '', /<model>/);
+    t.is(await asks(xml, ofBoth), null);
+    const foreign = '<cpu><arch>ppc64</arch><model>POWER9</model></cpu>';
+    t.regex((await asks(xml, foreign)) ?? '', /^its processor cannot .*host-passthrough/);
     const config = configOf('drbd: [r0], guests: [{ name: mail, handover: shutdown }]');
     const [mail] = config.groups[0]?.guests ?? [];
     if (mail === undefined) throw new Error('no guest is configured');

@@ -166,7 +166,8 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
     policy.resources.every((resource) => {
       const reason = unrestOfResource(world, owned, resource);
       const isOfIt = reason === 'a disk is not mirrored' || reason === 'a resource is not up';
-      const isTriedAgain = reason === 'an operation is under way' && onlyReconnects(owned, parted);
+      const isTriedAgain =
+        reason === 'an operation is under way' && onlyTriesAgain(world, policy, owned, parted);
       return reason === null || isTriedAgain || (isOfIt && isHeld(resource));
     })
   );
@@ -179,11 +180,29 @@ function hasNoWholeCopy(world: World, { resources }: GroupPolicy): boolean {
   return resources.some((resource) => resource.kind === 'drbd' && isLost(resource));
 }
 
-/** DRBD is told to connect again from time to time. */
-function onlyReconnects({ own, other }: Owned, parted: readonly ResourcePolicy[]): boolean {
-  const busy = [...own.resources, ...other.resources].filter(({ operation }) => operation !== null);
-  return busy.every(
-    ({ id, operation }) => operation?.action === 'connect' && parted.some((device) => device.id === id),
+/**
+ * DRBD is told to connect again from time to time; and where the owner has neither copy to read, what stands on it is
+ * started in vain whenever somebody has it tried again.
+ */
+function onlyTriesAgain(
+  world: World,
+  { resources }: GroupPolicy,
+  { owner, own, other }: Owned,
+  parted: readonly ResourcePolicy[],
+): boolean {
+  const isParted = (id: ResourceId) => parted.some((device) => device.id === id);
+  const isUnreadable = (id: ResourceId) => isParted(id) && world.storage(owner, id)?.disk === 'diskless';
+  const isInVain = (id: ResourceId) => resources.some((one) => one.id === id && one.needs.some(isUnreadable));
+  const isHarmless = ({ id, operation }: GroupState['resources'][number]) =>
+    operation === null ||
+    (operation.action === 'connect' && isParted(id)) ||
+    (operation.action === 'start' && isInVain(id));
+  return (
+    own.resources.every(isHarmless) &&
+    other.resources.every(
+      (resource) =>
+        resource.operation === null || (resource.operation.action === 'connect' && isParted(resource.id)),
+    )
   );
 }
 

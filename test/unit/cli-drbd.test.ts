@@ -261,6 +261,32 @@ test('another copy of the group that was written to is no reason to call this si
   t.is(await natural({ aloneForMs: 60_000, changedKib: 4 }), null);
 });
 
+test('where a disk has failed under what runs on it no copy is the natural one to give way, and none is given up', async (t) => {
+  const way = (without: string, other: string) =>
+    `mend the disk of ${without}; or, if what only that one has may be lost: \`systemctl stop battito\` on ${without}, then \`battito takeover --accept-data office\` on ${other}`;
+  const there = { peer: known({ alone: true }), peerRemarks: remarks({ disk: 'diskless' }) };
+  const here = await battito(t, 'drbd resolve r0 --discard-here --yes', { statuses: [disk(parted, there)] });
+  t.is(here.exitCode, exitCodes.failed);
+  t.deepEqual(here.requests, []);
+  t.true(here.stderr.includes('the disk of secondary has failed: the copy here is the only one there is'));
+  t.true(here.stderr.includes(way('secondary', 'primary')));
+  const { stdout } = await battito(t, 'drbd resolve r0', { statuses: [disk(parted, there)] });
+  t.regex(stdout, /it is not clear from here: the disk of secondary has failed, so there is one copy only/);
+
+  const owner = group({
+    resources: [
+      resource('drbd:r0', {
+        kind: 'drbd',
+        status: 'up',
+        storage: { ...parted, role: 'primary', disk: 'diskless' },
+      }),
+    ],
+  });
+  const own = await battito(t, 'drbd resolve r0', { statuses: [status({ groups: [owner] })] });
+  t.true(own.stdout.includes('the disk of primary has failed: there is no copy here that could give way'));
+  t.true(own.stdout.includes(way('primary', 'secondary')));
+});
+
 test('--json has all of it', async (t) => {
   const two = disk(parted).groups[0]?.resources ?? [];
   const more = resource('drbd:r1', {

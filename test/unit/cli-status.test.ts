@@ -5,8 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import type { Look } from '../../daemon/cli/output.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
-import { overallOf } from '../../daemon/cli/status/words.ts';
 import type { Status } from '../../daemon/control/api.ts';
+import { overallOf } from '../../daemon/control/words.ts';
 import { group, groupAtPeer, link, resource, status } from './fixtures/cli/statuses.ts';
 
 const wide: Look = { columns: 80, colour: false, unicode: true };

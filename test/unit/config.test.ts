@@ -92,6 +92,7 @@ test('the configuration of an office becomes these values', (t) => {
     drill: null,
     notify: null,
     metrics: null,
+    web: null,
     groups: [
       {
         name: 'office',

@@ -47,6 +47,15 @@ test('a resync is told with the direction, the percent, what is left and for how
   t.regex(said(stale)[0] ?? '', /copied to secondary, 12 %; until then/);
 });
 
+test('a disk that has failed, while DRBD does not go on with the older copy of the peer, says what a person does', (t) => {
+  const lost = { ...well, disk: 'diskless', role: 'primary', connection: 'standalone' } as const;
+  t.deepEqual(said(lost), [
+    'alarm storage-standalone: drbd:r0 has no disk on secondary any more, and is not connected to the copy on primary, which may lack what was written last => mend the disk of secondary; or, if what only that one has may be lost: `systemctl stop battito` on secondary, then `battito takeover --accept-data office` on primary',
+  ]);
+  for (const other of [{ disk: 'up-to-date' }, { role: 'secondary' }, { connection: 'connected' }])
+    t.notRegex(said({ ...lost, ...other }).join(), /no disk/);
+});
+
 test('what keeps a resource from being seen is said with what mends it', (t) => {
   t.deepEqual(said({ ...well, connection: 'unknown' }, { trouble: toolsMissing }), [
     'alarm storage-not-seen: drbd:r0: drbdadm and drbdsetup are not installed => apt-get install drbd-utils',

@@ -58,6 +58,19 @@ test('a split that a person has to resolve says how', (t) => {
   t.like(said[0]?.note, { severity: 'alarm', group: 'office', next: 'run `battito drbd resolve r0`' });
 });
 
+test('nothing gives way where the disk of the owner has failed and DRBD does not take the older copy: it says what does help', (t) => {
+  const node = runningOwner();
+  node.show(2010, { connection: 'standalone', disk: 'diskless' });
+  node.go(4000);
+  const said = node.ofKind('note').filter(({ note }) => note.code === 'storage-standalone');
+  t.is(said.length, 1);
+  const { self, peer } = node.state().policy;
+  t.like(said[0]?.note, {
+    message: `drbd:r0 has given its connection up: its disk has failed, and the copy of ${peer} may lack what was written to it last`,
+    next: `mend the disk of ${self}; or, if what only that one has may be lost: \`systemctl stop battito\` on ${self}, then \`battito takeover --accept-data office\` on ${peer}`,
+  });
+});
+
 test('the lease, too, is a right to run: time to stand still is counted from its end', (t) => {
   const node = runningOwner({ lease: true });
   node.go(3000, { witness: { kind: 'held', term: 1, peerAlone: [] } });

@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
-import { whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
+import { wantedOf, whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
 import { createFitness } from '../../daemon/runtime/fitness.ts';
 import { waitFor } from '../support.ts';
 import { openPair } from './support/channels.ts';
@@ -24,6 +24,7 @@ async function libvirtOf(t: ExecutionContext, host: FakeHost) {
 const nic = (type: string, key: string, name: string) =>
   `<interface type='${type}'><source ${key}='${name}'/></interface>`;
 const cpu = "<cpu mode='custom' match='exact' check='full'><model>Skylake-Server</model></cpu>";
+const plain = (xml: string) => ({ xml, processor: null });
 const capable = '<domainCapabilities/>';
 
 const cases: readonly (readonly [string, Parameters<typeof domainXml>[1], FakeHost, string | null])[] = [
@@ -60,13 +61,29 @@ for (const [title, parts, host, said] of cases) {
   test(`a host that lacks ${title} says so`, async (t) => {
     const libvirt = await libvirtOf(t, { capabilities: capable, ...host });
     const exists = (file: string) => host.files?.includes(file) === true;
-    t.is(await whyUnfit(libvirt, domainXml('mail', parts), exists, AbortSignal.timeout(60_000)), said);
+    t.is(await whyUnfit(libvirt, plain(domainXml('mail', parts)), exists, AbortSignal.timeout(60_000)), said);
   });
 }
 
+test('of a guest that was given the processor of its host, that one is compared', async (t) => {
+  const processor = '<cpu><model>Skylake-Server</model></cpu>';
+  const here = await libvirtOf(t, { processor });
+  const soon = () => AbortSignal.timeout(60_000);
+  const own = domainXml('mail', { type: 'kvm', cpu: "<cpu mode='host-passthrough'/>" });
+  const wanted = await wantedOf(here, own, soon());
+  t.deepEqual(wanted, { xml: own, processor });
+  const unfit = async (host: FakeHost) =>
+    whyUnfit(await libvirtOf(t, { capabilities: capable, ...host }), wanted, () => false, soon());
+  t.is(await unfit({}), null);
+  t.regex((await unfit({ lacksCpu: true })) ?? '', /^its processor cannot .*host-passthrough/);
+  t.is(await unfit({ down: true, lacksCpu: false }), null);
+  const named = domainXml('mail', { type: 'kvm', cpu });
+  t.deepEqual(await wantedOf(here, named, soon()), plain(named), 'libvirt compares what it names');
+});
+
 test('what libvirt does not tell is no reason against it', async (t) => {
   const libvirt = await libvirtOf(t, { down: true });
-  t.is(await whyUnfit(libvirt, domainXml('mail'), () => false, AbortSignal.timeout(60_000)), null);
+  t.is(await whyUnfit(libvirt, plain(domainXml('mail')), () => false, AbortSignal.timeout(60_000)), null);
 });
 
 test('the other node is asked about what runs here; its word is kept, and taken back when it has what was missing', async (t) => {

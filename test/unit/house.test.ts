@@ -13,6 +13,7 @@ const files = readdirSync(daemon, { recursive: true, encoding: 'utf8' })
 /** From the top to the bottom of the house: a floor may import itself and what is below it. */
 const floors = [
   'cli',
+  'web',
   'whatif',
   'runtime',
   'notify',

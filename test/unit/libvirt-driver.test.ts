@@ -2,6 +2,7 @@
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
+import { attentionOfLibvirt } from '../../daemon/control/attention-libvirt.ts';
 import type { Outcome, ResourceStatus } from '../../daemon/drivers/driver.ts';
 import { definedBy } from '../guest/configs.ts';
 import { createFake, patienceMs, until, useFakeVirsh } from './support/fake-libvirt.ts';
@@ -171,14 +172,18 @@ test('while libvirt hangs its QEMU is known, frozen, resumed and killed by its p
 test('of a guest that was killed without libvirt, libvirt tells again once it answers', async (t) => {
   const fake = await createFake(t, 'running (booted)');
   const daemon = fake.createDaemon();
+  const told = () => attentionOfLibvirt(daemon.libvirt).map(({ severity, code }) => `${severity} ${code}`);
   await fake.startProcess();
   await daemon.observe();
+  t.deepEqual(told(), []);
   await fake.write('hangs', '');
   t.deepEqual(await daemon.perform('destroy'), done);
   t.deepEqual(await daemon.observe(), { kind: 'down' });
+  t.deepEqual(told(), ['alarm libvirt-silent'], 'nothing else says that it hangs');
   await rm(fake.file('hangs'));
   // It has not noticed yet.
   await until('an answer', async () => (await daemon.observe()).kind === 'up');
+  t.deepEqual(told(), []);
   await fake.write('hangs', '');
   unknown(t, await daemon.observe(), /no QEMU of it is seen/);
 });

@@ -1,8 +1,11 @@
 // The parsers of the address, network and probe drivers, fed with recorded output: iproute2 6.1.0, iputils 20221126.
 
-import test from 'ava';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import { parseArpingLine } from '../../daemon/drivers/arping.ts';
-import { parseInterfaces } from '../../daemon/drivers/network.ts';
+import { parseInterfaces, readInterfaces } from '../../daemon/drivers/network.ts';
 import { parsePingLine } from '../../daemon/drivers/ping.ts';
 import { parseRouteDevice } from '../../daemon/drivers/probe/ping.ts';
 
@@ -97,6 +100,8 @@ test('An interface that is set down has no carrier, whatever its flags say', (t)
 
 const unparseable: Readonly<Record<string, string>> = {
   nothing: '',
+  'a list that was broken off before its first interface': '[ ]\n',
+  'a list of interfaces that were left out': '[{},{}]',
   'half of it': recorded.slice(0, 200),
   'an object': '{}',
   'a list of numbers': '[1]',
@@ -116,6 +121,45 @@ for (const [what, json] of Object.entries(unparseable)) {
     t.regex(parsed.kind === 'unparseable' ? parsed.message : '', /^ip -j -d addr show: ./);
   });
 }
+
+/** An `ip` that says these one after the other, the last one again and again; each ends with exit code 0. */
+async function scriptedIp(t: ExecutionContext, answers: readonly string[]) {
+  const directory = await mkdtemp(join(tmpdir(), 'battito-ip-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  await Promise.all(answers.map((text, index) => writeFile(join(directory, `${index + 1}`), text)));
+  const script =
+    'cd "$0"; echo >>calls; n=$(wc -l <calls); [ -e "$n" ] || n=$1; cat "$n"; [ -s "$n" ] || echo Dump terminated >&2';
+  return {
+    read: () => readInterfaces(['sh', '-c', script, directory, `${answers.length}`], { timeoutMs: 60_000 }),
+    calls: async () => (await readFile(join(directory, 'calls'), 'utf8')).length,
+  };
+}
+
+test('a list that the kernel broke off is asked for again', async (t) => {
+  const ip = await scriptedIp(t, ['', recorded]);
+  t.like(await ip.read(), { kind: 'parsed', interfaces: [{ name: 'lo' }, { name: 'eth0' }] });
+  t.is(await ip.calls(), 2);
+});
+
+test('a list that is broken off each time is not known, and why is told', async (t) => {
+  const ip = await scriptedIp(t, ['']);
+  const read = await ip.read();
+  t.is(read.kind, 'unparseable');
+  t.regex(
+    read.kind === 'unparseable' ? read.message : '',
+    /^sh -c .*end of JSON input \(Dump terminated\)$/i,
+  );
+  t.is(await ip.calls(), 2);
+});
+
+test('one that fails, or does not end, is not asked again', async (t) => {
+  const failing = await readInterfaces(['sh', '-c', 'echo no such device >&2; exit 1'], {
+    timeoutMs: 60_000,
+  });
+  t.like(failing, { kind: 'failed', result: { exitCode: 1 } });
+  const killed = await readInterfaces(['sh', '-c', 'kill -9 $$'], { timeoutMs: 60_000 });
+  t.like(killed, { kind: 'failed', result: { exitCode: null } });
+});
 
 test('An ARP answer gives its address and MAC address', (t) => {
   t.deepEqual(parseArpingLine('Unicast reply from 10.9.0.2 [4E:2F:26:D7:AF:F8]  0.563ms'), {

@@ -205,6 +205,39 @@ test('L1: what waits for a person waits in every group, and he has been told sin
   t.false(waits(isBroken, r0), 'the address does not wait for it');
 });
 
+test('L1: what is started in vain, since there is no copy to read, waits as well; with a copy it does not', (t) => {
+  const world = calmWorld();
+  const groups = groupsOf(mirrored);
+  const told = [alarm('office', 'drbd:r0', 9000)];
+  const busy = (disk: 'diskless' | 'up-to-date', action: 'start' | 'stop', id = 'guest:web'): World => {
+    const base = parted(world, ['drbd:r0'], told);
+    return {
+      ...base,
+      storage(side, device) {
+        const storage = base.storage(side, device);
+        return storage !== null && device === 'drbd:r0' && side === 'primary'
+          ? { ...storage, disk }
+          : storage;
+      },
+      state(side) {
+        const state = world.state(side);
+        if (state === null || side !== 'primary') return state;
+        const operation = { id: 1, action, since: state.now, cancelled: false };
+        const withIt = state.groups.map((group) => ({
+          ...group,
+          resources: group.resources.map((one) => (one.id === id ? { ...one, operation } : one)),
+        }));
+        return { ...state, groups: withIt };
+      },
+    };
+  };
+  const waits = (one: World) => waitsForDecision(one, groups, partingsOf(['drbd:r0'], 8500));
+  t.true(waits(busy('diskless', 'start')));
+  t.false(waits(busy('up-to-date', 'start')), 'that one may come up');
+  t.false(waits(busy('diskless', 'stop')));
+  t.false(waits(busy('diskless', 'start', 'address:192.168.1.1/24')), 'the address does not wait for it');
+});
+
 test('L1: a parting ends when the copies have a connection again, not when they look for one', (t) => {
   const partings = partingsOf(['drbd:r0'], 100);
   const sees = (connection: 'connecting' | 'connected' | 'standalone', at: number) =>

@@ -2,6 +2,7 @@
 // status, and the time of day.
 
 import type { DiskRemark, GuestRemark, ResourceView, Status } from '../../control/api.ts';
+import { afterLostNewest } from '../../core/observations.ts';
 import { drbdNameOf, guestNameOf } from '../../core/resource.ts';
 import { isHeard, type Natural, naturalOf } from './resolve-natural.ts';
 
@@ -174,6 +175,17 @@ function stepsOf(
   });
 }
 
+const hasNoDisk = ({ resources }: Group) =>
+  resources.some((resource) => isApart(resource) && resource.storage?.disk === 'diskless');
+
+/** The peer uses the group, and has nothing that could be copied here. */
+function worksWithoutDisk({ peer, peerRemarks, resources }: Group): boolean {
+  if (peer?.phase !== 'active' && peer?.phase !== 'starting') return false;
+  return resources.some(
+    (resource) => isApart(resource) && diskThere(peerRemarks, drbdNameOf(resource.id))?.disk === 'diskless',
+  );
+}
+
 /** As the daemon or DRBD would refuse it; so that nobody types a name in vain. */
 function obstacleOf(status: Status, group: Group): ResolveFacts['obstacle'] {
   const [self, peer] = [status.self.name, status.peer.name];
@@ -185,6 +197,12 @@ function obstacleOf(status: Status, group: Group): ResolveFacts['obstacle'] {
   }
   if (status.verdict.kind !== 'alive')
     return { message: `${peer} is not heard`, next: `start ${peer} first: its copy is the one that stays` };
+  if (worksWithoutDisk(group)) {
+    return {
+      message: `the disk of ${peer} has failed: the copy here is the only one there is`,
+      next: afterLostNewest(group.name, peer, self),
+    };
+  }
   if (group.peer?.discarding === true) {
     return {
       message: `${peer} is giving up what it wrote: to do so on both nodes would join nothing`,
@@ -192,6 +210,12 @@ function obstacleOf(status: Status, group: Group): ResolveFacts['obstacle'] {
     };
   }
   if (group.phase === 'stopped' || group.phase === 'blocked') return null;
+  if (hasNoDisk(group)) {
+    return {
+      message: `the disk of ${self} has failed: there is no copy here that could give way`,
+      next: afterLostNewest(group.name, self, peer),
+    };
+  }
   return {
     message: `${group.name} is in use on ${self}`,
     next: `give up what ${peer} wrote instead: the same command there; or stop it here first: battito handover ${group.name}`,

@@ -17,6 +17,9 @@ export const isHeard = ({ verdict }: Status) => verdict.kind === 'alive' || verd
 export function naturalOf(status: Status, group: Group, lost: readonly ResourceView[]): Natural {
   const [self, peer] = [status.self.name, status.peer.name];
   if (!isHeard(status)) return { node: null, why: `${peer} is not heard: what it has by now is not known` };
+  const failed = withoutDisk(group, lost, self, peer);
+  if (failed !== null)
+    return { node: null, why: `the disk of ${failed} has failed, so there is one copy only` };
   if (group.runsOn !== null) return byWork(group, group.runsOn, self, peer);
   // Both have to be known: a side that merely has not said anything may have written.
   const [here, there] = [traceOf(lost.map(({ apart }) => apart)), traceThere(group, lost)];
@@ -29,6 +32,20 @@ export function naturalOf(status: Status, group: Group, lost: readonly ResourceV
       ? `${group.name} runs on neither node, and both wrote: which copy is worth more, only a person can tell`
       : `${group.name} runs on neither node, and which copy is worth more is not known`;
   return { node: null, why };
+}
+
+function withoutDisk(
+  { peerRemarks }: Group,
+  lost: readonly ResourceView[],
+  self: string,
+  peer: string,
+): string | null {
+  if (lost.some(({ storage }) => storage?.disk === 'diskless')) return self;
+  const names = lost.map(({ id }) => drbdNameOf(id));
+  const isThere = peerRemarks?.disks.some(
+    ({ resource, disk }) => disk === 'diskless' && names.includes(resource),
+  );
+  return isThere === true ? peer : null;
 }
 
 function byWork({ name, phase, peer: said, resources }: Group, runsOn: string, self: string, peer: string) {

@@ -2,8 +2,15 @@
 // Pure.
 
 import type { LinkView, Status } from '../../control/api.ts';
+import {
+  type LinkWords,
+  linkWords,
+  nodeFlags,
+  refusedWords,
+  verdictWords,
+  type Words,
+} from '../../control/words.ts';
 import { type Look, padTo, paint, width, wrap } from '../output.ts';
-import { type LinkWords, linkWords, nodeFlags, refusedWords, verdictWords, type Words } from './words.ts';
 
 interface Strokes {
   readonly across: string;

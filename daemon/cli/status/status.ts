@@ -3,12 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import type { Status } from '../../control/api.ts';
+import { overallOf } from '../../control/words.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag, jsonOption } from '../command.ts';
 import { type Output, printJson, width } from '../output.ts';
 import { renderStatus } from './view.ts';
-import { overallOf } from './words.ts';
 
 /** Looks between two pictures: half a second. */
 const watchPolls = 5;

@@ -2,10 +2,6 @@
 // width and look always give the same text, and no line is wider than asked for (50 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
-import type { Colour, Look } from '../output.ts';
-import { harmless, padTo, paint, width } from '../output.ts';
-import { formatSpan } from '../time.ts';
-import { hanging, renderPicture } from './picture.ts';
 import {
   groupWords,
   overallColours,
@@ -13,7 +9,11 @@ import {
   type ResourceWords,
   resourceWords,
   witnessWords,
-} from './words.ts';
+} from '../../control/words.ts';
+import type { Colour, Look } from '../output.ts';
+import { harmless, padTo, paint, width } from '../output.ts';
+import { formatSpan } from '../time.ts';
+import { hanging, renderPicture } from './picture.ts';
 
 const columnsMin = 50;
 const columnsMax = 100;

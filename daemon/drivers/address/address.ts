@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
 import type { BasicAction, Outcome, ResourceDriver, ResourceStatus } from '../driver.ts';
-import { type InterfaceState, type NetworkMonitor, parseInterfaces } from '../network.ts';
+import { type InterfaceState, type NetworkMonitor, readInterfaces } from '../network.ts';
 import { assertNever } from '../never.ts';
 import { shellLine } from '../shell.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
@@ -147,14 +147,10 @@ function statusOf(config: AddressConfig, networkInterface: InterfaceState | unde
 
 async function lookAt(config: AddressConfig, signal: AbortSignal): Promise<Look> {
   const argv = ['ip', '-j', 'addr', 'show', 'dev', config.interface];
-  const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
-  if (result.exitCode !== 0) {
-    if (saysInterfaceMissing(result)) return { kind: 'interface-missing' };
-    return { kind: 'unknown', message: describeFailure(argv, result) };
-  }
-  const parsed = parseInterfaces(result.stdout);
-  if (parsed.kind === 'unparseable') return { kind: 'unknown', message: parsed.message };
-  const [seen] = parsed.interfaces;
+  const read = await readInterfaces(argv, { timeoutMs: commandTimeoutMs, signal });
+  if (read.kind === 'failed' && saysInterfaceMissing(read.result)) return { kind: 'interface-missing' };
+  if (read.kind !== 'parsed') return { kind: 'unknown', message: read.message };
+  const [seen] = read.interfaces;
   return seen === undefined ? { kind: 'interface-missing' } : { kind: 'seen', interface: seen };
 }
 

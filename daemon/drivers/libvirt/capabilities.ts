@@ -113,16 +113,43 @@ export async function compareProcessor(
   const isNamed = (definition.cpu.mode ?? 'custom') === 'custom' && definition.cpu.model !== null;
   if (!isNamed || attribute(cpu, 'check') === 'none') return 'fits';
   // Nothing but this, since a definition has passwords.
-  const element = /<cpu\b[\s\S]*?<\/cpu>/.exec(xml)?.[0];
+  const element = cpuElement.exec(xml)?.[0];
   if (element === undefined) return 'unknown';
+  const call = { options: machineOptions(definition), signal };
+  return await compare(libvirt, 'hypervisor-cpu-compare', element, call);
+}
+
+const cpuElement = /<cpu\b[\s\S]*?<\/cpu>/;
+
+/** This host's own processor, as `virsh capabilities` has it; null: it is not told. */
+export async function readHostProcessor(libvirt: Libvirt, signal: AbortSignal): Promise<string | null> {
+  const answer = await libvirt.run(['capabilities'], { timeoutMs, signal });
+  return answer.kind === 'failed' ? null : (cpuElement.exec(answer.stdout)?.[0] ?? null);
+}
+
+/** Whether this host's processor can all that another host's can. `processor`: as {@link readHostProcessor} has it there. */
+export async function compareHostProcessor(
+  libvirt: Libvirt,
+  processor: string,
+  signal: AbortSignal,
+): Promise<'fits' | 'lacks' | 'unknown'> {
+  return await compare(libvirt, 'cpu-compare', processor, { options: [], signal });
+}
+
+async function compare(
+  libvirt: Libvirt,
+  command: 'cpu-compare' | 'hypervisor-cpu-compare',
+  element: string,
+  { options, signal }: { readonly options: readonly string[]; readonly signal: AbortSignal },
+): Promise<'fits' | 'lacks' | 'unknown'> {
   const directory = await mkdtemp(path.join(tmpdir(), 'battito-cpu-'));
   try {
     const file = path.join(directory, 'cpu.xml');
     await writeFile(file, element);
-    const argv = virshArgv(libvirt.uri, ['hypervisor-cpu-compare', file, ...machineOptions(definition)]);
+    const argv = virshArgv(libvirt.uri, [command, file, ...options]);
     const { exitCode, stdout } = await runCommand(argv, { timeoutMs, signal, env: { LC_ALL: 'C' } });
     if (exitCode === 0) return 'fits';
-    return /is incompatible with the CPU/.test(stdout) ? 'lacks' : 'unknown';
+    return /is incompatible with (the|host) CPU/.test(stdout) ? 'lacks' : 'unknown';
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

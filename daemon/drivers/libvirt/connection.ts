@@ -48,6 +48,8 @@ export interface Libvirt {
    * may be waiting for its storage, and its guests live on without it.
    */
   ensureRunning(signal: AbortSignal): Promise<LibvirtHealth>;
+  /** Is it there without answering, as last asked? Whoever has a guest there asks every few seconds. */
+  isSilent(): boolean;
   close(): Promise<void>;
 }
 
@@ -157,6 +159,7 @@ export function createLibvirt(options: LibvirtOptions): Libvirt {
       });
       return await Promise.race([ensuring, cut]);
     },
+    isSilent: () => gate.isSilent(),
     async close() {
       closing.abort();
       listeners.clear();

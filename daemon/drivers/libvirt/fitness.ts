@@ -2,16 +2,37 @@
 // machine type and emulator, its processor, its networks and bridges. Looks only.
 // Guarantees: what libvirt does not tell is no reason against it; libvirt itself looks again when it moves one.
 
-import { compareProcessor, listOf, readCapabilities } from './capabilities.ts';
+import {
+  compareHostProcessor,
+  compareProcessor,
+  listOf,
+  readCapabilities,
+  readHostProcessor,
+} from './capabilities.ts';
 import type { Libvirt } from './connection.ts';
 import { type DomainDefinition, parseDomain } from './domain.ts';
 
 type Exists = (path: string) => boolean;
 
-/** `xml`: as `virsh dumpxml --migratable` has it, with the processor that it was started with. Null: nothing is against it. */
+/** What the other host is told of a domain that runs here. */
+export interface Wanted {
+  /** As `virsh dumpxml --migratable` has it, with the processor that it was started with. */
+  readonly xml: string;
+  /** Of its host, where it was given that as it is; null: it has one of its own, or it is not told. */
+  readonly processor: string | null;
+}
+
+/** @throws BattitoError when the definition cannot be read */
+export async function wantedOf(libvirt: Libvirt, xml: string, signal: AbortSignal): Promise<Wanted> {
+  const { type, cpu } = parseDomain(xml);
+  const isHosts = type === 'kvm' && cpu.mode === 'host-passthrough';
+  return { xml, processor: isHosts ? await readHostProcessor(libvirt, signal) : null };
+}
+
+/** Null: nothing is against it. */
 export async function whyUnfit(
   libvirt: Libvirt,
-  xml: string,
+  { xml, processor }: Wanted,
   exists: Exists,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -20,6 +41,7 @@ export async function whyUnfit(
     ...wantedInterfaces(definition, exists),
     ...(await wantedNetworks(libvirt, definition, signal)),
     ...(await wantedMachine(libvirt, definition, xml, signal)),
+    ...(await wantedProcessor(libvirt, processor, signal)),
   ];
   return reasons.length === 0 ? null : reasons.join('; ');
 }
@@ -69,4 +91,13 @@ async function wantedMachine(
   return fit === 'lacks'
     ? [`its processor is no ${definition.cpu.model} with all that the guest was given`]
     : [];
+}
+
+async function wantedProcessor(
+  libvirt: Libvirt,
+  processor: string | null,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (processor === null || (await compareHostProcessor(libvirt, processor, signal)) !== 'lacks') return [];
+  return ["its processor cannot all that the other host's can, which the guest was given (host-passthrough)"];
 }

@@ -11,6 +11,8 @@ export interface Gate {
   run(args: readonly string[], call: VirshCall): Promise<VirshResult>;
   /** A question that is asked over and over. */
   look(args: readonly string[], wish: Partial<VirshCall>): Promise<VirshResult>;
+  /** As last asked. */
+  isSilent(): boolean;
 }
 
 type Ask = (args: readonly string[], wish: Partial<VirshCall>) => Promise<VirshResult>;
@@ -93,5 +95,6 @@ export function createGate(ask: Ask, logger: Logger): Gate {
         if (wish.signal?.aborted === true) return await ask(args, wish);
       }
     },
+    isSilent: () => state === 'silent',
   };
 }

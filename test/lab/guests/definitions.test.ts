@@ -1,13 +1,14 @@
-// Definitions of guests on both nodes, made with libvirt's own tools on one of them.
+// Definitions of guests on both nodes, made with virt-install and libvirt's own tools on one of them.
 
 import { useWeb } from '../support/domains.ts';
-import { addDomain } from '../support/installations.ts';
+import { guestLines } from '../support/guest.ts';
+import { virtInstall } from '../support/installations.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
 
 labTest(
-  'a guest that is defined on the active node is one of the group, starts, and its definition is in the store of the ' +
-    'other node, whose libvirt knows nothing of it',
+  'a guest that virt-install makes and starts on the active node is one of the group and runs on, and its definition is ' +
+    'in the store of the other node, whose libvirt knows nothing of it',
   async (t, lab) => {
     const { primary, secondary } = lab;
     const cluster = await useWeb(lab);
@@ -15,8 +16,8 @@ labTest(
     for (const { name } of cluster.guests) {
       await cluster.lists(primary, 'in step', name, ({ definition }) => definition?.state === 'same');
     }
-    await addDomain(primary, 'printer');
-    watch.restart('printer was defined on the active node');
+    await virtInstall(primary, 'printer');
+    watch.restart('virt-install has made printer on the active node, and started it');
     const row = await cluster.lists(secondary, 'stored', 'printer', (found) => {
       const own = found.definition?.sides.find(({ node }) => node === 'secondary');
       return own?.stored === true && own.libvirt === 'none' ? found : undefined;
@@ -35,6 +36,8 @@ labTest(
     const text = await secondary.run('battito guests');
     t.regex(text, /^printer +office +primary +defined +stored +the same on both nodes$/m);
     t.is((await primary.run('battito guests diff')).trim(), '');
+    const starts = (await guestLines(primary, 'printer')).filter((line) => line.startsWith('start '));
+    t.deepEqual(starts, ['start 0'], 'it was started once');
   },
 );
 

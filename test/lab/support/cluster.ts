@@ -23,7 +23,7 @@ export { mountPoint } from './installed.ts';
 const guestWatch = '/run/counter.watch';
 
 /** Generous: an emulated node under load is slow, and no test is about speed. To ask costs it seconds as well. */
-export const patience = { timeoutMs: 400_000, intervalMs: 1000 } as const;
+export const patience = { timeoutMs: 900_000, intervalMs: 1000 } as const;
 
 // ---- the cluster ----
 

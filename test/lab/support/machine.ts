@@ -26,7 +26,8 @@ import {
 } from './plan.ts';
 import { cutCables } from './wiring.ts';
 
-const memoryMiB = 1024;
+/** Beside the daemon and libvirtd there is room for four guests, whose emulators have code as well; else a node thrashes. */
+const memoryMiB = 1536;
 const processors = 2;
 const startTimeoutMs = 60_000;
 const commandTimeoutMs = 30_000;

@@ -35,6 +35,8 @@ export interface OfficeOptions {
   readonly drill?: string;
   /** What stands under `notify:`, indented. */
   readonly notify?: string;
+  /** What stands after `web: `. */
+  readonly web?: string;
   /** Do not start the daemons. */
   readonly idle?: boolean;
 }
@@ -94,7 +96,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText({ delay: '2s', timeout: '30s', powerTimeout: 3 }) ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
   }
 
   get bmcs(): Bmcs {

@@ -23,6 +23,8 @@ export interface FakeHost {
   readonly pools?: readonly string[];
   /** What `domcapabilities` says, or, with `error:` before it, why it does not. */
   readonly capabilities?: string;
+  /** What `capabilities` has of the host's processor. */
+  readonly processor?: string;
   /** Does the host's processor lack something? */
   readonly lacksCpu?: boolean;
   /** Its configuration, under `groups: { office: { preferred: primary, ... } }`. */
@@ -85,7 +87,9 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
   await write('names', domains.map(([name]) => `${uuidOf(name)} ${name}\n`).join(''));
   await write('autostart', uuids(({ autostart = false }) => autostart).join('\n'));
   await write('persistent', uuids(({ transient = false }) => !transient).join('\n'));
-  for (const [name, { xml }] of domains) await write(`xml-${uuidOf(name)}`, xml);
+  for (const [name, { xml }] of domains) {
+    for (const known of [name, uuidOf(name)]) await write(`xml-${known}`, xml);
+  }
   await write(
     'list.sh',
     'cat "$dir/autostart"; echo; printf lasting:; cat "$dir/persistent"; echo; printf names:; cat "$dir/names"; exit 0',
@@ -112,6 +116,7 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
     'echo "<pool><target><path>/$(expr "$2" : "--pool=\\(.*\\)")</path></target></pool>"; exit 0',
   );
   const { capabilities = 'error: this function is not supported by the connection driver' } = host;
+  await write('events', '');
   await write('capabilities', capabilities);
   await write(
     'domcapabilities.sh',
@@ -122,6 +127,16 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
     host.lacksCpu === true
       ? 'echo "CPU described in $2 is incompatible with the CPU provided by hypervisor on the host"; exit 1'
       : 'exit 0',
+  );
+  await write(
+    'cpu-compare.sh',
+    host.lacksCpu === true
+      ? 'echo "CPU described in $2 is incompatible with host CPU"; exit 1'
+      : 'grep -q "^<cpu>.*</cpu>$" "$2" && exit 0',
+  );
+  await write(
+    'capabilities.sh',
+    `echo "<capabilities><host>${host.processor ?? ''}</host><guest/></capabilities>"; exit 0`,
   );
   if (host.hangs === true) await write('hangs', '');
   if (host.down === true) {

@@ -1,9 +1,11 @@
 // What a status means, in a few words and a colour. Pure.
 
-import type { GroupView, LinkView, ResourceView, Status, WitnessView } from '../../control/api.ts';
-import { progressText } from '../../drivers/drbd/progress.ts';
-import type { Colour } from '../output.ts';
-import { formatRemaining, formatSpan } from '../time.ts';
+import { progressText } from '../drivers/drbd/progress.ts';
+import { formatRemaining, formatSpan } from '../incident/time.ts';
+import type { GroupView, LinkView, ResourceView, Status, WitnessView } from './api.ts';
+
+/** How urgent a word is, by the name of its colour on a terminal. */
+export type Colour = 'red' | 'yellow' | 'green' | 'dim' | 'alarm';
 
 export interface Words {
   readonly text: string;
