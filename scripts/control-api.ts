@@ -134,6 +134,37 @@ export function describeApi(version: string, schemas: ApiSchemas): object {
           },
         },
       },
+      '/v1/schedule/run': {
+        post: {
+          operationId: 'runTask',
+          summary: 'What is done at times is done now',
+          requestBody: body(record({ task: ref('TaskName') })),
+          responses: {
+            '200': ok('It has begun.', ref('RunTaskAnswer')),
+            '409': ok('Refused, with what to do.', ref('RunTaskAnswer')),
+            ...notUnderstood,
+          },
+        },
+      },
+      '/v1/checks/peer': {
+        post: {
+          operationId: 'checkPeer',
+          summary: 'The daemon of the peer checks its own node',
+          requestBody: body(record({})),
+          responses: {
+            '200': ok('What it found, or why it could not.', ref('PeerChecked')),
+            ...notUnderstood,
+          },
+        },
+      },
+      '/v1/readiness': {
+        post: {
+          operationId: 'keepReadiness',
+          summary: 'What `battito check` has found of both nodes is kept, and told to the peer',
+          requestBody: body(ref('Readiness')),
+          responses: { '200': ok('It is kept.', record({})), ...notUnderstood },
+        },
+      },
       '/v1/guests': {
         get: {
           operationId: 'getGuests',

@@ -15,7 +15,7 @@ const draft = 'https://json-schema.org/draft/2020-12/schema';
 type Definitions = NonNullable<Schema['definitions']>;
 
 /** Where the types of the answers are. */
-const sources = 'daemon/{control/api,control/guests,whatif/report}.ts';
+const sources = 'daemon/{control/api,control/guests,control/schedule,whatif/report}.ts';
 
 /** Every exported type that the named ones need, by name. */
 function definitionsOf(types: readonly string[]): Definitions {
@@ -47,6 +47,7 @@ function document(title: string, content: Schema, definitions: Definitions): unk
 const apiTypes = [
   ...['Status', 'HistoryEntry', 'OperatorRequest', 'RequestAnswer', 'CommandNote', 'Plan', 'ApiError'],
   ...['GuestDefinitions', 'GuestTexts', 'GuestVersion'],
+  ...['RunTaskAnswer', 'PeerChecked', 'Readiness', 'TaskName'],
 ];
 
 /** By the name of the file in config/. */

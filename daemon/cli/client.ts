@@ -13,6 +13,7 @@ import type {
 } from '../control/api.ts';
 import { restartInPlace } from '../control/attention-item.ts';
 import type { GuestDefinitions, GuestTexts, GuestVersion } from '../control/guests.ts';
+import type { PeerChecked, Readiness, RunTaskAnswer, TaskName } from '../control/schedule.ts';
 import { type OutdatingAnswer, outdatingAnswers } from '../core/events.ts';
 import type { HandoverMode } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
@@ -39,6 +40,11 @@ export interface ControlClient {
   readonly guestHistory: (uuid: string) => Promise<readonly GuestVersion[]>;
   /** @throws BattitoError `no-such-definition` */
   readonly keepGuest: (uuid: string, node: string) => Promise<string>;
+  /** Waits for the other node's check. */
+  readonly checkPeer: () => Promise<PeerChecked>;
+  readonly keepReadiness: (readiness: Readiness) => Promise<void>;
+  /** @returns when it began, ISO 8601. @throws BattitoError `refused`, with why not now */
+  readonly runTask: (task: TaskName) => Promise<string>;
 }
 
 interface Answer {
@@ -47,6 +53,8 @@ interface Answer {
 }
 
 const deadlineMsDefault = 5000;
+/** The daemon itself gives the peer up before that. */
+const peerCheckMs = 170_000;
 const answerBytesMax = 32 * 1024 * 1024;
 
 /** Nothing is opened until the first question. */
@@ -104,6 +112,27 @@ export function controlClient(
       const message = (body as { readonly message?: unknown } | null)?.message;
       if (typeof message !== 'string') throw notBattito(socketPath, 'no word about what was kept');
       return message;
+    },
+    async checkPeer() {
+      const question = { method: 'POST', path: '/v1/checks/peer', body: {}, deadlineMs: peerCheckMs };
+      const { statusCode, body } = await exchange(socketPath, question);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+      const answer = body as PeerChecked | null;
+      if (answer?.kind !== 'checked' && answer?.kind !== 'not-checked')
+        throw notBattito(socketPath, 'no word about the other node');
+      return answer;
+    },
+    async keepReadiness(readiness) {
+      const { statusCode, body } = await ask('POST', '/v1/readiness', readiness);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+    },
+    async runTask(task) {
+      const { statusCode, body } = await ask('POST', '/v1/schedule/run', { task });
+      const answer = body as RunTaskAnswer | null;
+      if (answer?.kind === 'refused') throw refused(answer.message, answer.next);
+      if (statusCode !== 200) throw apiError(socketPath, statusCode, body);
+      if (answer?.kind !== 'begun') throw notBattito(socketPath, 'neither begun nor refused');
+      return answer.at;
     },
   };
 }

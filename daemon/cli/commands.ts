@@ -19,6 +19,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   drbd: async () => (await import('./drbd/drbd.ts')).drbdCommand,
   fence: async () => (await import('./fence/fence.ts')).fenceCommand,
   drill: async () => (await import('./drill/drill.ts')).drillCommand,
+  schedule: async () => (await import('./schedule/schedule.ts')).scheduleCommand,
+  init: async () => (await import('./init/init.ts')).initCommand,
   import: async () => (await import('./import/import.ts')).importCommand,
   runbook: async () => (await import('./runbook.ts')).runbookCommand,
   'cl-status': async () => (await import('./status/cl-status.ts')).clStatusCommand,

@@ -159,6 +159,17 @@ export interface DrillConfig {
   readonly settledMs: number;
 }
 
+/** What the daemon does by itself, and when: as `DrillConfig` has it; null: it is switched off. */
+export interface ScheduleConfig {
+  readonly readiness: string | null;
+  readonly definitions: string | null;
+  readonly verify: string | null;
+  readonly summary: string | null;
+  readonly prune: string | null;
+  /** What is older goes from history and journal. */
+  readonly keepDays: number;
+}
+
 /** A store beside the two nodes that lends the lease. */
 export interface WitnessConfig {
   readonly kind: 'etcd';
@@ -246,6 +257,7 @@ export interface Config {
   readonly watchdog: WatchdogConfig | null;
   /** null: nothing is drilled by itself. */
   readonly drill: DrillConfig | null;
+  readonly schedule: ScheduleConfig;
   /** null: nobody is told. */
   readonly notify: NotifyConfig | null;
   /** null: no file is written. */

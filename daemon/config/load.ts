@@ -15,6 +15,7 @@ import { type ConfigProblem, formatProblem, toFindings, toProblems } from './pro
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
 import { toDrill } from './schema-drill.ts';
 import { toMetrics } from './schema-metrics.ts';
+import { isDefaultSchedule, toSchedule } from './schema-schedule.ts';
 import { toWatchdog } from './schema-watchdog.ts';
 import { toWeb } from './schema-web.ts';
 import { toWitness } from './witness.ts';
@@ -54,7 +55,7 @@ function readConfigFile(path: string): string {
     const [reason, next] = {
       ENOENT: [
         'there is no such file',
-        `Write ${path} after the example battito.yaml, or name another file with --config.`,
+        '`battito init` makes it on the first host; copy it to the other one, or name another file with --config.',
       ],
       EACCES: ['permission denied', `Run the command as root, or make ${path} readable.`],
       EISDIR: ['it is a directory', 'Name the file itself with --config.'],
@@ -90,7 +91,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill, notify, metrics, web } = config;
+  const { fencing, witness, watchdog, drill, schedule, notify, metrics, web } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -103,6 +104,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     groups: groups.toSorted(byName).map(withoutNews),
     ...(witness !== null && { witness }),
     ...(drill !== null && { drill }),
+    ...(!isDefaultSchedule(schedule) && { schedule }),
     ...(notify !== null && { notify }),
     ...(metrics !== null && { metrics }),
     ...(web !== null && { web }),
@@ -155,6 +157,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     fencing: file.fencing === undefined ? null : toFencing(file.fencing),
     watchdog: toWatchdog(file.watchdog),
     drill: toDrill(file.drill),
+    schedule: toSchedule(file.schedule),
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
     notify: toNotify(file.notify),

@@ -22,6 +22,7 @@ import {
   text,
   wholeNumber,
 } from './schema-parts.ts';
+import { schedule } from './schema-schedule.ts';
 import { watchdog } from './schema-watchdog.ts';
 import { web } from './schema-web.ts';
 import { witness } from './schema-witness.ts';
@@ -214,6 +215,7 @@ export const configSchema = mapping({
     .optional()
     .describe('What resets a host whose daemon no longer decides, or that may not go on and cannot stop.'),
   drill: drill.optional().describe('What is drilled by itself, and when. Default: nothing is.'),
+  schedule: schedule.prefault({}),
   notify: notify
     .optional()
     .describe('Who is told what went wrong, what was done and what is to do. Default: nobody.'),

@@ -10,12 +10,14 @@
 //   GET  /v1/metrics          what is measured, as text for Prometheus
 //   POST /v1/notes             CommandNote: what a command did without the daemon, for the history
 //   /v1/guests...              the guests' definitions: guests.ts
+//   /v1/schedule, /v1/checks, /v1/readiness...   what is done at times, and what a takeover would meet: schedule.ts
 //   anything else: 404, 405 or 400 with an ApiError
 
 import type { Note, OperatorRequest, RequestAnswer, Severity, StorageStatus } from '../core/events.ts';
 import type { PhaseKind } from '../core/heartbeat.ts';
 import type { ResourceKind, Tier } from '../core/policy.ts';
 import type { VerdictKind } from '../core/state.ts';
+import type { Readiness, TaskView } from './schedule.ts';
 
 export type { Note, OperatorRequest, RequestAnswer, Severity } from '../core/events.ts';
 
@@ -237,6 +239,10 @@ export interface Status {
   readonly stalls: { readonly count: number; readonly lastMs: number };
   readonly gaps: GapsView;
   readonly attention: readonly Attention[];
+  /** What this daemon does by itself at times. */
+  readonly schedule: readonly TaskView[];
+  /** What the last check of both nodes has found; null: none is known. */
+  readonly readiness: Readiness | null;
   /** Null: there is none in the configuration. */
   readonly witness: WitnessView | null;
   readonly timings: {

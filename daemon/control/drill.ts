@@ -68,7 +68,8 @@ export function handoverObstacle(status: Status, group: GroupView): DrillObstacl
   return mirrorObstacle(group);
 }
 
-function unsettled({ self, peer }: Status, group: GroupView): DrillObstacle {
+/** The words for a group that is on its way, or in doubt. */
+export function unsettled({ self, peer }: Status, group: GroupView): DrillObstacle {
   const there = group.peer?.phase ?? 'unknown';
   return obstacle(
     `${group.name} is not settled: it is ${group.phase} on ${self.name} and ${there} on ${peer.name}`,
@@ -77,7 +78,7 @@ function unsettled({ self, peer }: Status, group: GroupView): DrillObstacle {
 }
 
 /** Null: both copies of each disk are the same. */
-function mirrorObstacle({ name, resources }: GroupView): DrillObstacle | null {
+export function mirrorObstacle({ name, resources }: GroupView): DrillObstacle | null {
   const disk = resources.find((resource) => resource.kind === 'drbd' && !isInStep(resource));
   if (disk === undefined) return null;
   const { trouble } = disk;

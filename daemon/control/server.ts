@@ -9,6 +9,7 @@ import type { OutdatingAnswer } from '../core/events.ts';
 import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import { fail, messageLengthMax, readBody, send } from './answer.ts';
 import {
   type CommandNote,
   commandNoteCodes,
@@ -19,9 +20,10 @@ import {
   type PostRequest,
   type Status,
 } from './api.ts';
-import { restartInPlace } from './attention-item.ts';
 import type { GuestsSource } from './guests.ts';
 import { listenAlone } from './lone-socket.ts';
+import type { ScheduleSource } from './schedule.ts';
+import { answerSchedule, schedulePaths } from './schedule-server.ts';
 import { askFor } from './web.ts';
 
 export interface ControlSource {
@@ -41,15 +43,15 @@ export interface ControlSource {
   guests?(): GuestsSource;
   /** As text for Prometheus; `accept`: the header of who asks. */
   metrics(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** What it does by itself at times; absent: nothing. */
+  schedule?(): ScheduleSource;
 }
 
 export interface ControlServer {
   close(): Promise<void>;
 }
 
-const bodyBytesMax = 64 * 1024;
 const saidLengthMax = 2000;
-const messageLengthMax = 4000;
 const guestPaths = ['/v1/guests', '/v1/guests/texts', '/v1/guests/history', '/v1/guests/keep'];
 const paths = [
   ...[
@@ -63,8 +65,8 @@ const paths = [
     '/v1/metrics',
   ],
   ...guestPaths,
+  ...schedulePaths,
 ];
-const newerCommand = `the command may be newer than the daemon: ${restartInPlace}`;
 const groups = z.array(z.string());
 const guests = z.enum(handoverModes).exactOptional();
 const requestSchema: z.ZodType<OperatorRequest> = z.discriminatedUnion('kind', [
@@ -137,6 +139,8 @@ async function answer(
   const route = `${request.method} ${url.pathname}`;
   if (guestPaths.includes(url.pathname) && source.guests !== undefined)
     return answerGuests(route, { url, request, response, guests: source.guests() });
+  if (schedulePaths.includes(url.pathname) && source.schedule !== undefined)
+    return answerSchedule(route, request, response, source.schedule());
   switch (route) {
     case 'GET /v1/status':
       return send(response, 200, source.status());
@@ -175,35 +179,6 @@ async function answer(
 function countOf(text: string | null): number {
   const count = Number(text ?? 100);
   return Number.isInteger(count) && count > 0 ? count : 100;
-}
-
-/** The body as the schema has it; null: it is not, and the question is answered. */
-async function readBody<T>(
-  request: IncomingMessage,
-  response: ServerResponse,
-  schema: z.ZodType<T>,
-): Promise<T | null> {
-  const refuse = (status: number, code: string, message: string, next: string | null = null) => {
-    fail(response, status, code, message, next);
-    return null;
-  };
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > bodyBytesMax) return refuse(413, 'too-large', 'the request is too large');
-    parts.push(part);
-  }
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.concat(parts).toString('utf8'));
-  } catch {
-    return refuse(400, 'not-json', 'the request is not JSON');
-  }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const message = parsed.error.issues.map(({ path, message: why }) => `${path.join('.')}: ${why}`).join('; ');
-  return refuse(400, 'not-understood', message, newerCommand);
 }
 
 async function takeRequest(
@@ -295,19 +270,4 @@ async function takeOutdating(
   if (answer !== null) return send(response, 200, { answer });
   const message = `no group of the configuration has the DRBD resource ${question.resource}`;
   return fail(response, 404, 'no-such-resource', message, 'name it under drbd: of its group');
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify(body)}\n`);
-}
-
-function fail(
-  response: ServerResponse,
-  status: number,
-  code: string,
-  message: string,
-  next: string | null,
-): void {
-  if (!response.headersSent) send(response, status, { error: { code, message, next } });
 }

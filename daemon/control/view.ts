@@ -16,6 +16,7 @@ import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
 import { attentionOfWitness, tierInForce, witnessView } from './safeguards.ts';
+import type { Readiness, TaskView } from './schedule.ts';
 
 export interface ViewSource extends OwnSights {
   readonly config: Config;
@@ -29,6 +30,8 @@ export interface ViewSource extends OwnSights {
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
   /** What is wrong with what protects: a fencing device that does not answer. */
   readonly safeguards: readonly Attention[];
+  readonly schedule: readonly TaskView[];
+  readonly readiness: Readiness | null;
   /** Null: there is none in the configuration. */
   readonly witness: WitnessSight | null;
 }
@@ -68,6 +71,8 @@ export function statusOf(source: ViewSource): Status {
       ...safeguards,
       ...attentionOfWitness(state, witness),
     ]),
+    schedule: source.schedule,
+    readiness: source.readiness,
     witness: witnessView(state, witness, nowMs),
     gaps: source.gaps,
     timings: {

@@ -10,6 +10,7 @@ import { linkFamilies } from './families/links.ts';
 import { nodeFamilies } from './families/node.ts';
 import { processFamilies } from './families/process.ts';
 import { safeguardFamilies } from './families/safeguards.ts';
+import { scheduleFamilies } from './families/schedule.ts';
 import { storageFamilies } from './families/storage.ts';
 import type { Family } from './family.ts';
 import type { HistogramReading } from './histogram.ts';
@@ -52,6 +53,7 @@ export function metricFamilies(source: MetricsSource): readonly Family[] {
     ...groupFamilies(source),
     ...storageFamilies(source),
     ...safeguardFamilies(source),
+    ...scheduleFamilies(source),
     ...historyFamilies(source),
     ...processFamilies(source),
   ];

@@ -173,7 +173,8 @@ export function tellTest(teller: Teller, id: string, nowMs: number): Message {
   return { ...message, startedAt: new Date(nowMs).toISOString() };
 }
 
-function plain(
+/** A message that is no incident. */
+export function plain(
   teller: Teller,
   id: string,
   kind: string,
@@ -200,7 +201,8 @@ function plain(
   };
 }
 
-function facts(
+/** Names and values, the cluster and the node first. */
+export function facts(
   { cluster, node }: Teller,
   rows: readonly (readonly [name: string, value: string])[],
 ): readonly string[] {
@@ -209,11 +211,12 @@ function facts(
   );
 }
 
-function section(title: string, lines: readonly string[]): readonly string[] {
+/** Nothing where there are no lines. */
+export function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : ['', `${title}:`, ...shortened(lines, (left) => `  ${left}`)];
 }
 
-function whatNow(attention: readonly Attention[]): readonly string[] {
+export function whatNow(attention: readonly Attention[]): readonly string[] {
   if (attention.length === 0) return ['', 'What to do now: nothing.'];
   return [
     '',
@@ -235,7 +238,7 @@ function shortened<T>(lines: readonly T[], left: (text: string) => T): T[] {
   return [...lines.slice(0, half), left(`(${lines.length - linesMax} more)`), ...lines.slice(-half)];
 }
 
-function render(lines: readonly string[]): string {
+export function render(lines: readonly string[]): string {
   const text = `${lines.join('\n')}\n`;
   return text.length <= textCharactersMax ? text : `${text.slice(0, textCharactersMax)}\n(cut off here)\n`;
 }

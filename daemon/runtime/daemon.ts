@@ -16,7 +16,6 @@ import { createNetworkMonitor } from '../drivers/network.ts';
 import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { createDefinitions } from './definitions.ts';
-import { startDrills } from './drills.ts';
 import { createEffects, createRequests, createTell } from './effects.ts';
 import { openGaps } from './gaps-file.ts';
 import { createGuests } from './guests.ts';
@@ -41,6 +40,7 @@ import { reload } from './reload.ts';
 import { createResources } from './resources.ts';
 import { createRunbooks } from './runbooks.ts';
 import { createSafeguards } from './safeguards.ts';
+import { openSchedule } from './schedule.ts';
 import { catchSignals } from './signals.ts';
 import { claimStateDir, openStateFile, stateDirUnusable } from './state-file.ts';
 import { connectServiceManager } from './systemd.ts';
@@ -100,7 +100,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       witness: safeguards.witness(),
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
-      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), drills.attention(), notices].flat(),
+      safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), schedule.attention(), notices].flat(),
+      ...schedule.view(),
       gaps: gaps.view(),
     });
 
@@ -129,6 +130,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       state: () => loop.state(),
       outdating: (resource) => outdatings.ask(resource),
       guests: () => definitions.source,
+      schedule: () => schedule.source,
     },
     logger,
   );
@@ -169,6 +171,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
 
   const tell = createTell(logger, history, notifications);
+
+  const schedule = await openSchedule({
+    ...{ config, self: self.name, peer: peer.name, stateDir, command: options.command, logger, tell },
+    ...{ definitions, history, notifications, status: () => status([]), ready: ready.promise },
+  });
+
   const network = createNetworkMonitor({
     logger,
     onChange: (snapshot) => {
@@ -218,12 +226,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   deferred.loop = loop;
-  const drills = startDrills({
-    config: config.drill,
-    status: () => status([]),
-    command: options.command,
-    tell,
-  });
   const metrics = openMetrics({ config, status: surface.status, loop, gaps, history, logger });
   const web = openWeb(options.loadWebPage, {
     ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
@@ -272,7 +274,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   loop.stop();
   clearInterval(observing);
   releaseSignals();
-  await drills.close();
+  await schedule.close();
   await web.close();
   await control.close();
   await tending.close();

@@ -42,6 +42,8 @@ export interface SyncOptions {
 export interface DefinitionsSync {
   /** When the nodes last compared, monotonic; null: never. And what went wrong since. */
   state(): { readonly comparedAtMs: number | null; readonly problem: string | null };
+  /** A comparison that began after this call. @returns what went wrong; null: nothing */
+  compareNow(): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -170,6 +172,13 @@ export function startDefinitionsSync(options: SyncOptions): DefinitionsSync & { 
   return {
     wake,
     state: () => ({ comparedAtMs, problem }),
+    async compareNow() {
+      if (!isPeerAlive()) return 'the peer is not heard';
+      problem = null;
+      wake();
+      await running;
+      return problem;
+    },
     async close() {
       closing.abort();
       clearTimeout(timer);

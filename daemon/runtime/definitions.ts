@@ -39,6 +39,8 @@ export interface Definitions
   readonly source: GuestsSource;
   /** A fresh, authenticated heartbeat of the peer came from this address on the link with this index. */
   learn(link: number, address: string): void;
+  /** With the peer, as a whole. @returns what went wrong; null: nothing */
+  compareNow(): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ export async function createDefinitions(options: DefinitionsOptions): Promise<De
     ...{ changed, removed, absent, adopt, named, inUse, records, onChange },
     channel,
     source: definitionsView({ store, sync, ...names, damaged: files.damaged }),
+    compareNow: sync.compareNow,
     learn(link, address) {
       if (addresses.learn(link, address)) wake();
     },

@@ -1,11 +1,12 @@
 // The notes of the core as a person reads them: kept in memory for the control API, and in a file of bounded size.
 
-import { appendFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { HistoryEntry } from '../control/api.ts';
 import type { Note } from '../core/events.ts';
 import type { NoteCount } from '../metrics/metrics.ts';
+import { writeDurably } from './durable-file.ts';
 
 export interface History {
   add(note: Note, monotonicMs: number): void;
@@ -13,6 +14,8 @@ export interface History {
   latest(limit: number): readonly HistoryEntry[];
   /** How often each kind of note was added in this run. */
   counts(): readonly NoteCount[];
+  /** Removes what is older, by wall-clock time. Resolves with how many entries of the files went. */
+  prune(beforeMs: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -50,9 +53,46 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
         });
     },
     counts: () => [...counts.values()],
+    prune(beforeMs) {
+      const pruned = writing.then(async () => {
+        const older = await prune(join(stateDir, 'history.1.jsonl'), beforeMs);
+        return older + (await prune(path, beforeMs));
+      });
+      writing = pruned.then(
+        () => {},
+        () => {}, // Whoever asked is told.
+      );
+      entries = entries.filter((entry) => !isOlder(entry, beforeMs));
+      return pruned;
+    },
     latest: (limit) => entries.slice(-Math.min(limit, kept)),
     close: () => writing,
   };
+}
+
+/** What has no time that can be read is kept: a clock may have been wrong, a line be cut. */
+function isOlder({ time }: Pick<HistoryEntry, 'time'>, beforeMs: number): boolean {
+  return Date.parse(time) < beforeMs;
+}
+
+/** @returns how many lines went */
+async function prune(path: string, beforeMs: number): Promise<number> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  const lines = text.split('\n').filter((line) => line !== '');
+  const left = lines.filter((line) => {
+    try {
+      return !isOlder(JSON.parse(line) as HistoryEntry, beforeMs);
+    } catch {
+      return false; // The last line of a power cut tells nothing any more.
+    }
+  });
+  if (left.length === lines.length) return 0;
+  if (left.length === 0) await unlink(path);
+  else await writeDurably(path, `${left.join('\n')}\n`);
+  return lines.length - left.length;
 }
 
 async function readEntries(path: string): Promise<HistoryEntry[]> {

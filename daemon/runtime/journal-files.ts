@@ -126,6 +126,18 @@ async function packOlder(directory: string): Promise<void> {
   }
 }
 
+/** Removes older files that were written last before that, wall-clock milliseconds. @returns how many */
+export async function pruneJournal(directory: string, beforeMs: number): Promise<number> {
+  let count = 0;
+  for (const { name } of (await findJournalFiles(directory)).slice(0, -1)) {
+    const found = await stat(join(directory, name)).catch(() => null); // It went for its size meanwhile.
+    if (found === null || found.mtimeMs >= beforeMs) continue;
+    await rm(join(directory, name), { force: true });
+    count += 1;
+  }
+  return count;
+}
+
 /** Leaves room for the newest file to fill up. */
 async function prune({ directory, fileBytes, totalBytes }: JournalFilesOptions): Promise<void> {
   const older = (await findJournalFiles(directory)).slice(0, -1);

@@ -12,6 +12,7 @@ import type { Config, NotifyConfig } from '../config/config.ts';
 import type { Attention, Note } from '../control/api.ts';
 import type { Event } from '../core/events.ts';
 import type { State } from '../core/state.ts';
+import type { Message } from '../notify/message.ts';
 import { createOutbox, outboxSchema } from '../notify/outbox.ts';
 import { createSender } from '../notify/sender.ts';
 import { createIncidentWatch, watchSchema } from '../notify/watch.ts';
@@ -22,6 +23,8 @@ export interface Notifications {
   /** An event, before the core sees it, and the state that it meets. */
   event(event: Event, state: State): void;
   note(note: Note): void;
+  /** Something that is no incident. */
+  send(message: Message): void;
   /** What is wrong with the ways on which it is told. */
   attention(): readonly Attention[];
   reload(config: NotifyConfig | null): void;
@@ -125,6 +128,7 @@ export async function openNotifications(options: NotificationsOptions): Promise<
         watch.note(note);
         if (networkIsBack.includes(note.code)) outbox.hurry();
       }),
+    send: (message) => safely(() => outbox.put(message)),
     attention: outbox.attention,
     reload(next) {
       notify = next ?? off;

@@ -83,6 +83,11 @@ export function startDaemon(host: Host): void {
   beginDaemon(host, initialState({ at: hostClock(host), policy, incarnation, ledger }));
 }
 
+/** It boots, or systemd starts its daemon again. */
+export function isComing({ powered, state, up, staysDown }: Host): boolean {
+  return powered && state === null && !(up && staysDown);
+}
+
 /** A daemon in this state, which may have been running for long. */
 export function beginDaemon(host: Host, state: State): void {
   const { agenda, trace } = host.model;

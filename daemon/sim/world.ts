@@ -18,6 +18,7 @@ import type { Action, Segment, Side } from './action.ts';
 import { beginWith, createModel } from './create.ts';
 import { inject } from './daemon.ts';
 import type { Restarts } from './ledger-file.ts';
+import { isComing } from './life.ts';
 import { peerOf, thingOf } from './model.ts';
 import { type Forger, reaches } from './network.ts';
 import { leaseHolder } from './outside.ts';
@@ -51,6 +52,10 @@ export interface World {
   powered(side: Side): boolean;
   /** Runs the daemon, though perhaps not at the moment (paused). */
   daemonRuns(side: Side): boolean;
+  /** Does the host boot, or is its daemon to be started again by itself? */
+  isComing(side: Side): boolean;
+  /** Is a daemon to die, or its host to lose its power, at an effect that is yet to come? */
+  isArmed(side: Side): boolean;
   /** The truth on the host. */
   running(side: Side, resource: ResourceId): Running;
   /** A DRBD device as the host's kernel shows it; null: no such resource. */
@@ -135,6 +140,8 @@ export function createWorld(options: WorldOptions): World {
     state: (side) => hosts[side].state,
     powered: (side) => hosts[side].powered,
     daemonRuns: (side) => hosts[side].state !== null,
+    isComing: (side) => isComing(hosts[side]),
+    isArmed: (side) => hosts[side].crashIn > 0 || hosts[side].powerLossIn > 0,
     running: (side, resource) => thingOf(hosts[side], resource)?.running ?? 'down',
     storage: (side, resource) => thingOf(hosts[side], resource)?.device?.drbd.status(side) ?? null,
     allowsTwo: (side, resource) => thingOf(hosts[side], resource)?.device?.drbd.allowsTwo(side) ?? false,

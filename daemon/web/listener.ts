@@ -129,6 +129,17 @@ function certificateOf({ certificateFile, keyFile }: NonNullable<WebConfig['tls'
   return { cert, key, minVersion: 'TLSv1.2' as const };
 }
 
+/** Null: they are a certificate with its key. */
+export function certificateTrouble(tls: NonNullable<WebConfig['tls']>): Trouble | null {
+  try {
+    certificateOf(tls);
+    return null;
+  } catch (error) {
+    const [message, next] = wordsOf(error, tls);
+    return { message, next };
+  }
+}
+
 function wordsOf(error: unknown, tls: WebConfig['tls']): [message: string, next: string] {
   if (error instanceof BattitoError) return [error.message, error.next ?? 'correct web.tls'];
   const { code, message, path } = error as NodeJS.ErrnoException;

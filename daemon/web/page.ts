@@ -15,7 +15,7 @@ import { statusParts } from './status-parts.ts';
 
 /** The status is rendered no more often than this, however many ask. */
 const renderEveryMs = 500;
-const eventsShown = 15;
+const historyRead = 100;
 
 export const openWebPage: OpenWebPage = async (options) => {
   const { config, address, nodes, command, logger } = options;
@@ -98,7 +98,7 @@ function lately({ source }: WebOptions): () => readonly Fragment[] {
     known = statusParts({
       status: source.status(),
       minutes: source.minutes(),
-      history: source.history(eventsShown),
+      history: source.history(historyRead),
     });
     atMs = performance.now();
     return known;

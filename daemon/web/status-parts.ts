@@ -50,6 +50,8 @@ const marks: Readonly<Record<ResourceWords['mark'], string>> = {
 export const severityTones = { info: 'info', warning: 'warn', alarm: 'bad' } as const;
 const severityWords = { info: 'note', warning: 'warning', alarm: 'alarm' } as const;
 const overallTones = { OK: 'good', DEGRADED: 'warn', DOWN: 'bad' } as const;
+const eventsShown = 15;
+
 export function statusParts(source: PartsSource): readonly Fragment[] {
   const { status, minutes, history } = source;
   const part = (id: string, content: Html): Fragment => ({ id, markup: content.markup });
@@ -167,15 +169,29 @@ function split(id: string): readonly string[] {
   return colon < 0 ? ['', id] : [id.slice(0, colon), id.slice(colon + 1)];
 }
 
+/** Newest first; the same thing again and again is one line. */
 function events(history: readonly HistoryEntry[]): Html {
   if (history.length === 0) return html`<p class="dim">Nothing yet.</p>`;
-  const rows = history.toReversed().map(({ time, severity, group, message, tookMs, next }) => {
-    const took = tookMs === null ? '' : formatTook(tookMs);
+  const folded: { readonly newest: HistoryEntry; times: number }[] = [];
+  for (const newest of history.toReversed()) {
+    const last = folded.at(-1);
+    const isSame = last?.newest.code === 'stalled' && newest.code === 'stalled';
+    if (last !== undefined && isSame) last.times += 1;
+    else folded.push({ newest, times: 1 });
+  }
+  const rows = folded.slice(0, eventsShown).map(({ newest, times }) => {
+    const { time, severity, group, message, tookMs, next } = newest;
+    const took = times > 1 ? `${times} times` : tookMs === null ? '' : formatTook(tookMs);
     const [date = '', clock = ''] = formatTime(time).split(' ');
     const what = `${group === null ? '' : `${group}: `}${message}`;
-    return html`<li class="${severityTones[severity]}"><time datetime="${time}" title="${date}">${clock.slice(0, 8)}</time><span>${severity === 'info' ? '' : html`<span class="tag">${severityWords[severity]}</span> `}${what}${next === null ? '' : html` <span class="next">Next: ${next}</span>`}</span><span class="took">${took}</span></li>`;
+    return html`<li class="${severityTones[severity]}"><time datetime="${time}" title="${date}">${clock.slice(0, 8)}</time><span>${severityTag(severity)}${what}${next === null ? '' : html` <span class="next">Next: ${next}</span>`}</span><span class="took">${took}</span></li>`;
   });
   return html`<ol class="events">${rows}</ol>`;
+}
+
+/** In words too, for who sees no colours. */
+export function severityTag(severity: HistoryEntry['severity']): Html {
+  return severity === 'info' ? html`` : html`<span class="tag">${severityWords[severity]}</span> `;
 }
 
 const tierWords = {

@@ -99,11 +99,13 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .5r
 .incidents li.bad { border-left-color: var(--bad); } .incidents li.warn { border-left-color: var(--warn); }
 .incidents p { grid-column: 1 / -1; margin: .2rem 0 0; }
 .facts { margin: 1rem 0; }
-.timeline li { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr) 4.2rem minmax(0, 16rem); gap: 0 .8rem; padding: .35rem 0; border-top: 1px solid var(--line); align-items: center; }
-.timeline .at { color: var(--soft); text-align: right; white-space: nowrap; align-self: start; }
-.timeline .took { text-align: right; align-self: start; }
-.timeline .bar { width: 100%; height: .8rem; align-self: start; margin-top: .35rem; }
-.bar rect { fill: var(--soft); } .bar rect.instant { opacity: .7; } .bar rect.span { fill: var(--good); }
+.timeline li { display: grid; grid-template-columns: minmax(0, 1fr) 5.5rem minmax(0, 1.2fr); gap: 0 1rem; padding: .4rem 0; border-top: 1px solid var(--line); align-items: center; }
+.timeline .took { text-align: right; }
+.timeline .bar { width: 100%; height: 1rem; }
+.scale { display: flex; justify-content: space-between; margin: 0 0 .2rem; padding-left: calc((100% - 7.5rem) / 2.2 + 7.5rem); color: var(--soft); font-size: .875rem; }
+.moments li { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr) auto; gap: 0 .8rem; padding: .3rem 0; border-top: 1px solid var(--line); font-size: .9375rem; color: var(--ink); }
+.moments .at { color: var(--soft); text-align: right; white-space: nowrap; }
+.bar rect { fill: var(--soft); } .bar rect.span { fill: var(--good); }
 .warn .bar rect { fill: var(--warn); } .bad .bar rect { fill: var(--bad); }
 .bar .zero { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .scenarios { display: grid; gap: .75rem; margin: 1rem 0; }
@@ -121,10 +123,12 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .5r
   .events li { grid-template-columns: 1fr auto; }
   .events li > :nth-child(2) { grid-column: 1 / -1; grid-row: 2; }
   dl div { grid-template-columns: minmax(0, 1fr); }
-  .timeline li { grid-template-columns: 1fr auto; }
-  .timeline .at { text-align: left; }
-  .timeline .what { grid-column: 1 / -1; grid-row: 2; }
-  .timeline .bar { grid-column: 1 / -1; grid-row: 3; }
+  .timeline li { grid-template-columns: minmax(0, 1fr) auto; }
+  .timeline .bar { grid-column: 1 / -1; grid-row: 2; }
+  .scale { padding-left: 0; }
+  .moments li { grid-template-columns: minmax(0, 1fr) auto; }
+  .moments .at { text-align: left; }
+  .moments li > :nth-child(2) { grid-column: 1 / -1; grid-row: 2; }
   .login input { width: 100%; }
 }
 @media (prefers-reduced-motion: no-preference) { .stale #nodes, .stale #groups { transition: opacity .3s; } }

@@ -12,7 +12,9 @@ import { hostNames } from './support/hosts.ts';
 import { Office } from './support/office.ts';
 
 const token = 'anna-has-a-token-of-32-characters';
+const wide = { width: 1280, height: 900 };
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+const patienceMs = 900_000;
 const patience = { timeoutMs: 240_000 };
 
 /** `web`: what stands after it, from the folder with certificate, key and tokens. */
@@ -57,6 +59,7 @@ async function assertAccessible(t: ExecutionContext, page: Page): Promise<void> 
 }
 
 test('a takeover is watched live, and looked at afterwards', async (t) => {
+  t.timeout(patienceMs);
   const office = await officeWithPage(t, onLoopback);
   const browser = await useBrowser(t, office.network, 'secondary');
   const page = await openPage(t, browser);
@@ -88,31 +91,42 @@ test('a takeover is watched live, and looked at afterwards', async (t) => {
   await assertAccessible(t, page);
   await keepPicture(page, 'incident');
 
-  await page.click('text=What if');
-  await says(page, 'main', /If .*Played through from the state of now/s);
-  await assertAccessible(t, page);
-  await keepPicture(page, 'what-if');
-
-  const dark = await openPage(t, browser, { colorScheme: 'dark' });
-  await dark.goto('http://127.0.0.1:8694/');
-  await says(dark, 'groups', /runs on secondary/);
-  await assertAccessible(t, dark);
-  await keepPicture(dark, 'dark');
-
-  const narrow = await openPage(t, browser, phone);
-  for (const path of ['/', '/incidents', '/incidents/last', '/what-if', '/login']) {
-    await narrow.goto(`http://127.0.0.1:8694${path}`);
-    t.is(await overhang(narrow), 0, path);
-    await assertAccessible(t, narrow);
-    await keepPicture(narrow, `phone${path.replaceAll('/', '-')}`);
-  }
-
   await office.network.powerOn('primary');
   await office.startDaemon('primary');
-  await says(page, 'main', /What if/);
   await page.goto('http://127.0.0.1:8694/');
   await says(page, 'nodes', /primary.*alive/s);
   await says(page, 'protection', /^$/);
+});
+
+test('light or dark, wide or on a phone, every page is accessible and no wider than the screen', async (t) => {
+  t.timeout(patienceMs);
+  const office = await officeWithPage(t, onLoopback);
+  const browser = await useBrowser(t, office.network, 'secondary');
+  await office.network.powerLoss('primary');
+  await office.waitForPhase('secondary', 'active');
+  const page = await openPage(t, browser);
+  const pages: [path: string, name: string, text: RegExp][] = [
+    ['/', 'status', /runs on secondary/],
+    ['/incidents', 'incidents', /takeover.*office is active here/s],
+    ['/incidents/last', 'incident-last', /Moment by moment/],
+    ['/what-if', 'what-if', /If .*Played through from the state of now/s],
+    ['/login', 'login', /Token/],
+  ];
+  for (const [path, name, text] of pages) {
+    await page.setViewportSize(wide);
+    await page.goto(`http://127.0.0.1:8694${path}`);
+    await says(page, 'main', text);
+    await assertAccessible(t, page);
+    await keepPicture(page, name);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await assertAccessible(t, page);
+    await keepPicture(page, `dark-${name}`);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize(phone.viewport);
+    t.is(await overhang(page), 0, path);
+    await assertAccessible(t, page);
+    await keepPicture(page, `phone-${name}`);
+  }
 });
 
 /** Goes from element to element as the Tab key does. */
@@ -128,6 +142,7 @@ async function tabTo(page: Page, text: RegExp): Promise<void> {
 }
 
 test('by keyboard alone: a login, a handover, and its end; over TLS on the LAN', async (t) => {
+  t.timeout(patienceMs);
   const office = await officeWithPage(t, onTheLan);
   const browser = await useBrowser(t, office.network, 'client');
   const page = await openPage(t, browser, { ignoreHTTPSErrors: true });
@@ -170,6 +185,7 @@ test('by keyboard alone: a login, a handover, and its end; over TLS on the LAN',
 });
 
 test('without JavaScript it is a plain status page, and everything else works too', async (t) => {
+  t.timeout(patienceMs);
   const office = await officeWithPage(t, onLoopback);
   const browser = await useBrowser(t, office.network, 'primary');
   const page = await openPage(t, browser, { ...phone, javaScriptEnabled: false });
@@ -193,6 +209,7 @@ test('without JavaScript it is a plain status page, and everything else works to
 });
 
 test('a page of somebody else can neither act nor read, whoever is logged in', async (t) => {
+  t.timeout(patienceMs);
   const office = await officeWithPage(t, onLoopback);
   const browser = await useBrowser(t, office.network, 'primary');
   const context = await browser.newContext();
@@ -228,6 +245,7 @@ test('a page of somebody else can neither act nor read, whoever is logged in', a
 });
 
 test('a port that is taken does not keep the daemon from anything; a reload opens the page elsewhere', async (t) => {
+  t.timeout(patienceMs);
   const office = await officeWithPage(t, onLoopback);
   const second = office.network.spawnOn(
     'primary',

@@ -9,6 +9,7 @@ import { addressOnce } from './addresses.ts';
 import { persistedFirst, reasonsGiven, replaysChangeNothing, stopsInOrder } from './conduct.ts';
 import { movesSeldom } from './connections.ts';
 import { newestDataOnly } from './data.ts';
+import { lastCopyKept } from './last-copy.ts';
 import { memoryUsedOnce, startsInOrder } from './order.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
@@ -29,6 +30,7 @@ export const rules = {
   S10: 'a host that is well is not powered off',
   S11: 'a guest is neither moved while it runs nor saved where the operator wants it otherwise',
   S12: 'a group follows better connections only once they have been better for a while, and not to and fro',
+  S13: 'the only copy of a disk that is left is not marked as the older one',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -101,6 +103,7 @@ const makers = [
   reasonsGiven,
   nobodyWellPoweredOff,
   wishesHeeded,
+  lastCopyKept,
 ];
 
 export function createCheckers(

@@ -50,6 +50,7 @@ export async function simulate({ seed: given, workers, flags, ...line }: Command
     variants: variant === null ? null : [variant],
     workers,
     stopsAtFirst: false,
+    isPatient: flags.has('patient'),
   });
   const wallMs = performance.now() - startedAt;
   if (isJson) print(JSON.stringify({ ...figuresOf(seed, tally, wallMs), workers }));
@@ -68,7 +69,7 @@ const figuresOf = (seed: number, tally: Tally, wallMs: number) => ({
 });
 
 export function tellStory({ seed, flags }: CommandLine): number {
-  const schedule = makeSchedule(announced(seed, false));
+  const schedule = makeSchedule(announced(seed, false), flags.has('patient'));
   print(`${schedule.variant} ${JSON.stringify(schedule.setup)}`);
   for (const line of tell(schedule, { detailed: flags.has('verbose') }).lines) print(line);
   return 0;
@@ -93,10 +94,10 @@ function violationIn(seed: number, broken: readonly Violation[], wanted: Rule | 
 }
 
 /** Writes a failing schedule as a short story. */
-export function shrinkSeed({ seed = 0, texts }: CommandLine): number {
+export function shrinkSeed({ seed = 0, texts, flags }: CommandLine): number {
   const wanted = ruleNamed(texts.rule);
   if (texts.name !== undefined) checkNewName(texts.name);
-  const schedule = makeSchedule(seed);
+  const schedule = makeSchedule(seed, flags.has('patient'));
   const violation = violationIn(seed, runSchedule(schedule).violations, wanted);
   const { rule, message } = violation;
   const words = message.split(/[^a-z0-9]+/i).filter((word) => word !== '');

@@ -23,6 +23,7 @@ export function movesSeldom({ policy, report }: Context): Checker {
       const [own, other] = [after.sentContent?.gateways ?? null, after.peer.content?.gateways ?? null];
       const isBetter = own !== null && other !== null && other > own;
       betterSince[side] = isBetter ? (betterSince[side] ?? at) : null;
+      if (before.groups === after.groups) return;
       after.groups.forEach((group, index) => {
         const { name } = group.policy;
         const was = before.groups[index];

@@ -32,6 +32,8 @@ export interface FirstSearch {
   readonly from: number;
   /** That were run until then, the one that shows it among them. */
   readonly schedules: number;
+  /** In patient schedules: each step at the time that was drawn for it. */
+  readonly patient?: true;
 }
 
 export type FirstSearches = Readonly<Record<string, FirstSearch>>;
@@ -46,8 +48,9 @@ export function rememberSearches(searches: FirstSearches): void {
   const all = { ...knownSearches(), ...searches };
   const names = plantedDefects.map(({ name }) => name).filter((name) => Object.hasOwn(all, name));
   const lines = names.map((name) => {
-    const { seed, from, schedules } = all[name] as FirstSearch;
-    return `  "${name}": { "seed": ${seed}, "from": ${from}, "schedules": ${schedules} }`;
+    const { seed, from, schedules, patient } = all[name] as FirstSearch;
+    const how = patient === undefined ? '' : ', "patient": true';
+    return `  "${name}": { "seed": ${seed}, "from": ${from}, "schedules": ${schedules}${how} }`;
   });
   writeFileSync(seedsPath, `{\n${lines.join(',\n')}\n}\n`);
 }

@@ -72,8 +72,11 @@ function goodbye(packet: GenuinePacket): GenuinePacket {
   return { ...packet, incarnation: packet.incarnation + 1, sequence: packet.sequence + 1000, content };
 }
 
-const forgeriesOf = (packet: GenuinePacket, chance: Chance): readonly (readonly [string, Buffer])[] => {
-  const bytes = genuineBytes(packet);
+const forgeriesOf = (
+  packet: GenuinePacket,
+  bytes: Buffer,
+  chance: Chance,
+): readonly (readonly [string, Buffer])[] => {
   const better = goodbye(packet);
   const payload = payloadOf(better);
   const head = genuineBytes(better, ring.signing, payload);
@@ -99,16 +102,17 @@ const forgeriesOf = (packet: GenuinePacket, chance: Chance): readonly (readonly 
 export const forger: Forger = {
   forge(packet, chance) {
     const { from, link } = packet;
-    const forged = forgeriesOf(packet, chance).map(([how, bytes]) => ({
+    const bytes = genuineBytes(packet);
+    const forged = forgeriesOf(packet, bytes, chance).map(([how, changed]) => ({
       how,
       link,
-      event: received(bytes, from, link),
+      event: received(changed, from, link),
     }));
     const other = 1 - link;
     const crossed = {
       how: 'seen on another link',
       link: other,
-      event: received(genuineBytes(packet), from, other),
+      event: received(bytes, from, other),
     };
     return [...forged, crossed];
   },

@@ -18,12 +18,17 @@ export interface HuntOptions {
   readonly seedFrom: number;
   /** Schedules at the most. */
   readonly limit: number;
+  /** Each step at the time that was drawn for it. */
+  readonly isPatient?: boolean;
 }
 
 const chunk = 200;
 
 /** Null: not found within the limit. */
-export async function hunt(defect: Defect, { seedFrom, limit }: HuntOptions): Promise<Catch | null> {
+export async function hunt(
+  defect: Defect,
+  { seedFrom, limit, isPatient = false }: HuntOptions,
+): Promise<Catch | null> {
   const worker = startWorker(defect.name);
   const variants = defect.variants.length === 0 ? null : defect.variants;
   let schedules = 0;
@@ -31,9 +36,9 @@ export async function hunt(defect: Defect, { seedFrom, limit }: HuntOptions): Pr
   try {
     while (schedules < limit) {
       const count = Math.min(chunk, limit - schedules);
-      const tally = await worker.run({ seedFrom: seed, count, variants, stopsAtFirst: true });
+      const tally = await worker.run({ seedFrom: seed, count, variants, stopsAtFirst: true, isPatient });
       schedules += tally.schedules;
-      const found = newlyBroken(tally);
+      const found = newlyBroken(tally, isPatient);
       if (found !== null) return { ...found, schedules };
       const stoppedAt = tally.found[0]?.seed;
       seed = stoppedAt === undefined ? seed + count : stoppedAt + 1;
@@ -45,10 +50,13 @@ export async function hunt(defect: Defect, { seedFrom, limit }: HuntOptions): Pr
 }
 
 /** Without the defect this schedule keeps the rule. */
-function newlyBroken({ found }: Tally): { readonly rule: Rule; readonly seed: number } | null {
+function newlyBroken(
+  { found }: Tally,
+  isPatient: boolean,
+): { readonly rule: Rule; readonly seed: number } | null {
   const [first] = found;
   if (first === undefined) return null;
-  const sound = runSchedule(makeSchedule(first.seed));
+  const sound = runSchedule(makeSchedule(first.seed, isPatient));
   const isNew = found.find(({ rule }) => sound.violations.every((violation) => violation.rule !== rule));
   return isNew === undefined ? null : { rule: isNew.rule, seed: isNew.seed };
 }
@@ -76,7 +84,8 @@ export interface HuntAllOptions extends HuntOptions {
 
 async function huntAgain(defect: Defect, first: FirstSearch | undefined): Promise<Hunted | null> {
   if (first === undefined) return null;
-  const caught = await hunt(defect, { seedFrom: first.seed, limit: 1 });
+  const isPatient = first.patient === true;
+  const caught = await hunt(defect, { seedFrom: first.seed, limit: 1, isPatient });
   return caught?.seed === first.seed ? { defect, catch: caught, isAgain: true, first, anew: null } : null;
 }
 

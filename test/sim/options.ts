@@ -6,15 +6,16 @@ import { parseArgs } from 'node:util';
 import { nearestWord } from '../../daemon/cli/arguments.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 
-export const usage = `npm run sim -- [--schedules N] [--seed S] [--variant X] [--workers N] [--json]
-    runs N fault schedules, 1000 if not said otherwise, from a seed on, a fresh one if not said otherwise
-npm run sim -- --story [--seed S] [--verbose]
+export const usage = `npm run sim -- [--schedules N] [--seed S] [--variant X] [--workers N] [--patient] [--json]
+    runs N fault schedules, 1000 if not said otherwise, from a seed on, a fresh one if not said otherwise; what is to be
+    done next comes forward once the world is at rest, or with --patient not: that takes longer
+npm run sim -- --story [--seed S] [--patient] [--verbose]
     tells what happens in one of them
 npm run sim -- --defects [NAME...] [--schedules N] [--seed S] [--workers N] [--remember] [--json]
     looks for planted defects of the core: in the seed that is known to show it, else in up to N schedules, 20000 if
     not said otherwise, from seed S on, 1 if not said otherwise; --remember searches them all anew, in up to twenty
     times as many if need be, and writes down where each was found and what that cost
-npm run sim -- --shrink SEED [--rule R] [--name NAME]
+npm run sim -- --shrink SEED [--rule R] [--name NAME] [--patient]
     makes a failing schedule small and writes it to test/sim/scenarios
 npm run sim -- --accept SCENARIO
     writes down what the scenario does now as what it is to do
@@ -33,6 +34,7 @@ const valueNames = {
   json: null,
   story: null,
   verbose: null,
+  patient: null,
   defects: null,
   remember: null,
   shrink: 'SEED',
@@ -51,10 +53,10 @@ const optionNames = Object.keys(valueNames) as readonly OptionName[];
 
 /** What else may be said with each command. `schedules` is what runs when none is named. */
 const commands = {
-  schedules: ['schedules', 'seed', 'variant', 'workers', 'json'],
-  story: ['seed', 'verbose'],
+  schedules: ['schedules', 'seed', 'variant', 'workers', 'patient', 'json'],
+  story: ['seed', 'patient', 'verbose'],
   defects: ['schedules', 'seed', 'workers', 'remember', 'json'],
-  shrink: ['rule', 'name'],
+  shrink: ['rule', 'name', 'patient'],
   accept: [],
   exhaustive: ['bound', 'only', 'defect', 'json'],
   help: [],

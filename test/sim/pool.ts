@@ -10,6 +10,8 @@ export interface Job {
   /** How many seeds are looked at; of them only those of the variants are run. */
   readonly count: number;
   readonly variants: readonly Variant[] | null;
+  /** Each step at the time that was drawn for it. */
+  readonly isPatient: boolean;
   /** End the job at the first schedule that breaks a promise. */
   readonly stopsAtFirst: boolean;
 }
@@ -59,14 +61,15 @@ export interface PoolOptions extends Job {
 }
 
 export async function runInWorkers(options: PoolOptions): Promise<Tally> {
-  const { seedFrom, count, workers, stopsAtFirst, variants } = options;
+  const { seedFrom, count, workers, stopsAtFirst, variants, isPatient } = options;
   const chunk = Math.max(20, Math.min(500, Math.ceil(count / workers / 8)));
   const sum = emptyTally();
   let given = 0;
   const nextJob = (): Job | null => {
     const isEnough = stopsAtFirst && sum.found.length > 0;
     if (given >= count || isEnough) return null;
-    const job = { seedFrom: seedFrom + given, count: Math.min(chunk, count - given), variants, stopsAtFirst };
+    const next = { seedFrom: seedFrom + given, count: Math.min(chunk, count - given) };
+    const job = { ...next, variants, stopsAtFirst, isPatient };
     given += job.count;
     return job;
   };

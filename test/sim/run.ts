@@ -9,8 +9,9 @@ import { createPartings, describe, type Partings, unrest, waitsForDecision } fro
 import { createCheckers, type Rule, safetyRules, type Violation } from './checkers.ts';
 import { createFaultCount, type FaultCount } from './fault-count.ts';
 import { acceptData, attend, heal, resetNetwork } from './mending.ts';
+import { createStir, runToRest, type Stir } from './rest.ts';
 import { makeSchedule, measuredVariants, type Schedule, type Variant, variantOf } from './schedule.ts';
-import { groupsOf, policyOf, worldOptionsOf } from './setups.ts';
+import { groupsOf, policyOf, type Setup, worldOptionsOf } from './setups.ts';
 import { expectTakeover, mustTakeOver } from './takeover.ts';
 
 /** How long a schedule waits for calm before the next single fault, and how long the world may take to converge. */
@@ -37,6 +38,8 @@ export interface Result {
   readonly dropped: number;
   /** Faults that were carried out, the beginning not counted. */
   readonly faults: number;
+  /** When each step was come to, and at last the mending, had the world not been waited for; milliseconds. */
+  readonly reachedMs: readonly number[];
   /** No more than one fault from a calm world, of those that the evidence tier promises to survive, whatever the variant. */
   readonly isSingle: boolean;
 }
@@ -44,6 +47,8 @@ export interface Result {
 export interface RunOptions {
   /** Besides the checkers: a story listens, too. */
   readonly listen?: (trace: Trace) => void;
+  /** The faults end now, milliseconds of the world's time. */
+  readonly mends?: (at: number) => void;
 }
 
 export interface Run {
@@ -67,19 +72,27 @@ export interface Run {
   stillUntil: number;
   /** How late packets are at the most on the segments whose quality a fault has changed. */
   readonly delaysMs: Map<string, number>;
-  /** How much later than planned, since the world was waited for. */
+  /** What is wrong, and is noticed only by and by. */
+  readonly latent: Set<string>;
+  readonly stir: Stir;
+  /** How long the world was waited for until it was calm. */
+  waitedMs: number;
+  /** How much later than planned, since the world was waited for; or earlier, since it was at rest. */
   lateMs: number;
+  readonly reachedMs: number[];
 }
 
-export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Result {
+export function runSchedule(schedule: Schedule, { listen, mends }: RunOptions = {}): Result {
   const { setup, seed, variant } = schedule;
   const extra: Violation[] = [];
   const isLossy = setup.loss > 0;
   const checkers = createCheckers(policyOf(setup, 'primary'), (side) => world.ledgerOnDisk(side), isLossy);
   const partings = createPartings();
+  const stir = createStir();
   const trace = (event: Trace) => {
     checkers.see(event);
     partings.see(event);
+    stir.see(event);
     listen?.(event);
   };
   const world: World = createWorld({ ...worldOptionsOf(setup, seed), trace });
@@ -102,13 +115,18 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     badMounts: new Set(),
     stillUntil: 0,
     delaysMs: new Map(),
+    latent: new Set(),
+    stir,
+    waitedMs: 0,
     lateMs: 0,
+    reachedMs: [],
   };
   const beganMs = world.now();
   let convergedMs: number | null = null;
   try {
     applySetup(run);
     carryOut(run);
+    mends?.(world.now());
     convergedMs = converge(run);
   } catch (error) {
     report('crash', null, error instanceof Error ? error.message : String(error));
@@ -129,6 +147,7 @@ export function runSchedule(schedule: Schedule, { listen }: RunOptions = {}): Re
     accepted: run.accepted,
     dropped: run.dropped,
     faults: run.faults.count(),
+    reachedMs: run.reachedMs,
     isSingle,
   };
 }
@@ -148,20 +167,31 @@ function applySetup({ schedule: { setup }, world }: Run): void {
   resetNetwork(world, setup);
 }
 
-const runTo = (world: World, ms: number) => world.run(Math.max(0, ms - world.now()));
+/** To what is planned for that time, or earlier. */
+function runTo(
+  run: Run,
+  groups: readonly GroupPolicy[],
+  planned: { atMs: number; restMs?: number | undefined },
+) {
+  const { world, stir, stillUntil, latent } = run;
+  const resting = { world, groups, stir, stillUntil, isLatent: latent.size > 0 };
+  run.lateMs -= runToRest(resting, planned.atMs + run.lateMs, planned.restMs);
+  run.reachedMs.push(Math.round(world.now() - run.waitedMs));
+}
 
 function carryOut(run: Run): void {
   const { world, schedule } = run;
   const { steps, setup } = schedule;
   const groups = groupsOf(setup);
   for (const [index, step] of steps.entries()) {
-    runTo(world, step.atMs + run.lateMs);
+    runTo(run, groups, step);
     if (step.whenCalm) {
       const from = world.now();
-      if (!becomesCalm(world, groups)) {
+      if (!becomesCalm(world, groups, step.restMs === undefined ? lookMs : firstLookMs)) {
         run.dropped += steps.length - index;
         return;
       }
+      run.waitedMs += world.now() - from;
       run.lateMs += world.now() - from;
       run.isDisturbed = false;
     }
@@ -185,16 +215,29 @@ function carryOut(run: Run): void {
       if (action.how === 'ok') run.badMounts.delete(`${action.host} ${action.resource}`);
       else run.badMounts.add(`${action.host} ${action.resource}`);
     }
+    noteLatent(run.latent, action, setup);
     run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';
   }
-  runTo(world, schedule.healAtMs + run.lateMs);
+  runTo(run, groups, { atMs: schedule.healAtMs, restMs: schedule.healRestMs });
+}
+
+function noteLatent(latent: Set<string>, action: Action, setup: Setup): void {
+  const note = (what: string, isWrong: boolean) => {
+    if (isWrong) latent.add(what);
+    else latent.delete(what);
+  };
+  if (action.kind === 'gateway') note('gateway', action.condition !== 'on');
+  else if (action.kind === 'witness') note('witness', action.condition !== 'up');
+  else if (action.kind === 'drivers') note(`drivers ${action.host}`, action.condition !== 'ok');
+  else if (action.kind === 'way-out') note(`${action.host} ${action.gateway}`, action.condition !== 'open');
+  else if (action.kind === 'network') note(action.segment, action.loss !== setup.loss);
 }
 
 /** Whoever looks after the hosts does his part meanwhile. */
-function becomesCalm(world: World, groups: readonly GroupPolicy[]): boolean {
+function becomesCalm(world: World, groups: readonly GroupPolicy[], firstMs: number): boolean {
   const isCalm = () => unrest(world, groups) === null;
   for (let waitedMs = 0; waitedMs < calmMs; waitedMs += lookMs) {
-    if (world.runUntil(isCalm, lookMs)) return true;
+    if (world.runUntil(isCalm, waitedMs === 0 ? firstMs : lookMs)) return true;
     attend(world);
   }
   return false;
@@ -207,7 +250,11 @@ function isTrue(world: World, action: Action): boolean {
   return sides.every((side) => side !== node || !world.powered(side));
 }
 
+/** How often somebody looks after the hosts; and how soon, before what would also come forward. */
 const lookMs = 2500;
+const firstLookMs = 600;
+/** Who waits for a person's choice then waits for nothing else: DRBD has been told to connect again meanwhile. */
+const decisionMs = 25_000;
 /** After this time copies that both nodes refuse are accepted by a person. */
 const partedMs = 12_000;
 
@@ -219,12 +266,17 @@ function converge(run: Run): number | null {
   heal(world, schedule.setup);
   const from = world.now();
   let until = from + convergenceMs;
+  let wasWaiting = false;
   while (world.now() < until) {
     attend(world);
     if (world.runUntil(isCalm, lookMs)) return world.now() - from;
     const accepted = world.now() - from > partedMs ? acceptData(world, groups) : 0;
     if (accepted > 0 && run.accepted === 0) until = world.now() + convergenceMs;
     run.accepted += accepted;
+    const isWaiting =
+      until - world.now() < convergenceMs - decisionMs && waitsForDecision(world, groups, run.partings);
+    if (isWaiting && wasWaiting) break;
+    wasWaiting = isWaiting;
   }
   if (waitsForDecision(world, groups, run.partings)) {
     run.isParted = true;

@@ -24,15 +24,19 @@ export interface Scenario {
 
 const whenCalm = 'when calm: ';
 
-export function formatCommands({ seed, variant, setup, steps, healAtMs }: Schedule): string {
+/** Before what comes earlier once the world has been at rest for so long. */
+const atRest = (restMs: number | undefined) =>
+  restMs === undefined ? '' : `at rest ${writeDuration(restMs)}: `;
+
+export function formatCommands({ seed, variant, setup, steps, healAtMs, healRestMs }: Schedule): string {
   const settings = (Object.keys(plainSetup) as Array<keyof Setup>)
     .filter((key) => setup[key] !== plainSetup[key])
     .map((key) => `setup ${key} ${setup[key]}`);
   const lines = steps.map(
-    ({ atMs, action, whenCalm: waits }) =>
-      `${waits ? whenCalm : ''}${formatAction(action)} @${writeDuration(atMs - startMs)}`,
+    ({ atMs, action, whenCalm: waits, restMs }) =>
+      `${atRest(restMs)}${waits ? whenCalm : ''}${formatAction(action)} @${writeDuration(atMs - startMs)}`,
   );
-  const heal = `everything is mended @${writeDuration(healAtMs - startMs)}`;
+  const heal = `${atRest(healRestMs)}everything is mended @${writeDuration(healAtMs - startMs)}`;
   return `${[`seed ${seed}`, `variant ${variant}`, ...settings, ...lines, heal].join('\n')}\n`;
 }
 
@@ -69,7 +73,7 @@ function readSeed(word: string): number {
 
 /** Lines that begin with # are comments. @throws Error that names the line */
 export function parseCommands(text: string): Schedule {
-  const read: Reading = { seed: 1, variant: 'evidence', setup: plainSetup, steps: [], healAtMs: null };
+  const read: Reading = { seed: 1, variant: 'evidence', setup: plainSetup, steps: [], heal: null };
   for (const [index, line] of text.split('\n').entries()) {
     try {
       readLine(read, line.trim());
@@ -78,9 +82,10 @@ export function parseCommands(text: string): Schedule {
       throw new Error(`line ${index + 1}, ${JSON.stringify(line.trim())}: ${why}`, { cause: error });
     }
   }
-  const { healAtMs, ...rest } = read;
-  if (healAtMs === null) throw new Error('it lacks `everything is mended @TIME`');
-  return { ...rest, healAtMs };
+  const { heal, ...rest } = read;
+  if (heal === null) throw new Error('it lacks `everything is mended @TIME`');
+  const { atMs, restMs } = heal;
+  return { ...rest, healAtMs: atMs, ...(restMs !== undefined && { healRestMs: restMs }) };
 }
 
 interface Reading {
@@ -88,15 +93,25 @@ interface Reading {
   variant: Schedule['variant'];
   setup: Setup;
   readonly steps: Step[];
-  healAtMs: number | null;
+  heal: { readonly atMs: number; readonly restMs: number | undefined } | null;
 }
 
 const mended = 'everything is mended @';
 
-function readLine(read: Reading, line: string): void {
+/** `at rest 300ms: ` before something. */
+function readRest(line: string): { readonly restMs: number | undefined; readonly text: string } {
+  const [, word, text] = /^at rest (\S+): (.*)$/.exec(line) ?? [];
+  if (word === undefined || text === undefined) return { restMs: undefined, text: line };
+  const restMs = readDuration(word);
+  if (restMs === undefined) throw new Error('at rest needs a time such as 300ms');
+  return { restMs, text };
+}
+
+function readLine(read: Reading, said: string): void {
+  const { restMs, text: line } = readRest(said);
   if (line === '' || line.startsWith('#')) return;
   const [first = '', second = '', third = ''] = line.split(/\s+/);
-  if (read.healAtMs !== null) throw new Error('nothing comes after `everything is mended`');
+  if (read.heal !== null) throw new Error('nothing comes after `everything is mended`');
   if (first === 'seed') read.seed = readSeed(second);
   else if (first === 'variant') {
     const known = variants.find((one) => one === second);
@@ -106,11 +121,16 @@ function readLine(read: Reading, line: string): void {
   else if (line.startsWith(mended)) {
     const atMs = readDuration(line.slice(mended.length));
     if (atMs === undefined) throw new Error('it needs a time such as @20s');
-    read.healAtMs = inOrder(read, atMs + startMs);
+    read.heal = { atMs: inOrder(read, atMs + startMs), restMs };
   } else {
     const waits = line.startsWith(whenCalm);
     const { atMs, action } = parseTimedAction(waits ? line.slice(whenCalm.length) : line);
-    read.steps.push({ atMs: inOrder(read, atMs + startMs), action, ...(waits && { whenCalm: true }) });
+    read.steps.push({
+      atMs: inOrder(read, atMs + startMs),
+      action,
+      ...(waits && { whenCalm: true }),
+      ...(restMs !== undefined && { restMs }),
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
 import { between, type Draw, type Fault, operatorAction, pick } from './drawing.ts';
 import { faults, lostHost, lyingDevice } from './faults.ts';
 import { drawRare } from './rare.ts';
+import { withFewerHeartbeats, withRests } from './rest.ts';
 import {
   departureBoundMs,
   drbdFencings,
@@ -44,6 +45,8 @@ export interface Step {
   readonly action: Action;
   /** Not before the world is calm again: one owner a group, nothing under way. */
   readonly whenCalm?: true;
+  /** Earlier, once the world has been at rest for so long, milliseconds. */
+  readonly restMs?: number;
 }
 
 export interface Schedule {
@@ -52,6 +55,8 @@ export interface Schedule {
   readonly setup: Setup;
   readonly steps: readonly Step[];
   readonly healAtMs: number;
+  /** As of a step. */
+  readonly healRestMs?: number;
 }
 
 /** The world's clock at its beginning. */
@@ -322,11 +327,18 @@ const comesBack = ({ steps: [lost], quietUntilMs: atMs }: QuietLoss): readonly S
   return [{ atMs, action: { kind: 'power-on', host: lost.action.host } }];
 };
 
-export function makeSchedule(seed: number): Schedule {
+/** Patient: with more heartbeats, and each step at the time that was drawn for it. */
+export function makeSchedule(seed: number, isPatient = false): Schedule {
+  const schedule = drawSchedule(seed, isPatient);
+  return isPatient ? schedule : withRests(schedule);
+}
+
+function drawSchedule(seed: number, isPatient: boolean): Schedule {
   const variant = variantOf(seed);
   const chance = chanceOf(seed, 'schedule');
   const plain = drawSetup(chance, variant, drawGuests(seed));
-  const setup = withGateways(withLiveGuests(plain, seed), seed);
+  const whole = withGateways(withLiveGuests(plain, seed), seed);
+  const setup = isPatient ? whole : withFewerHeartbeats(whole);
   const victim = chance() < 0.5 ? pick(chance, sides) : null;
   const draw: Draw = {
     chance,

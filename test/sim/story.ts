@@ -25,11 +25,6 @@ export function tell(schedule: Schedule, { detailed = false }: StoryOptions = {}
   const healing = { isOn: false };
   const listen = (trace: Trace) => {
     if (trace.kind === 'action') {
-      const isMending = trace.at >= schedule.healAtMs && trace.action.kind !== 'operator';
-      if (trace.action.kind === 'heal' && isMending && !healing.isOn) {
-        healing.isOn = true;
-        add(trace.at, 'world', 'everything is mended');
-      }
       const isRoutine = routine.has(trace.action.kind);
       if (!(healing.isOn && isRoutine) && !(trace.at === startMs && isRoutine))
         add(trace.at, 'world', formatAction(trace.action));
@@ -38,7 +33,11 @@ export function tell(schedule: Schedule, { detailed = false }: StoryOptions = {}
     const line = lineOf(trace, detailed);
     if (line !== null) add(trace.at, 'side' in trace ? trace.side : 'world', line);
   };
-  const result = runSchedule(schedule, { listen });
+  const mends = (at: number) => {
+    healing.isOn = true;
+    add(at, 'world', 'everything is mended');
+  };
+  const result = runSchedule(schedule, { listen, mends });
   for (const { rule, at, side, message, lastedMs } of result.violations) {
     const lasted = lastedMs === null ? '' : `, for ${lastedMs.toFixed(1)} ms`;
     add(at, side ?? 'world', `BROKEN ${rule}: ${message}${lasted}`);

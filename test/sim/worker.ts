@@ -12,11 +12,11 @@ const { runSchedule } = await import('./run.ts');
 const { makeSchedule, variantOf } = await import('./schedule.ts');
 const { addResult, emptyTally } = await import('./tally.ts');
 
-process.on('message', ({ seedFrom, count, variants, stopsAtFirst }: Job) => {
+process.on('message', ({ seedFrom, count, variants, stopsAtFirst, isPatient }: Job) => {
   const tally = emptyTally();
   for (let seed = seedFrom; seed < seedFrom + count; seed += 1) {
     if (variants !== null && !variants.includes(variantOf(seed))) continue;
-    addResult(tally, runSchedule(makeSchedule(seed)));
+    addResult(tally, runSchedule(makeSchedule(seed, isPatient)));
     if (stopsAtFirst && tally.found.length > 0) break;
   }
   process.send?.(tally);

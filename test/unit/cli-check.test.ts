@@ -108,7 +108,10 @@ test('The text ends with the count, and every problem has its remedy below it', 
   const { stdout, exitCode } = await run(['check', ...options]);
   t.is(exitCode, exitCodes.config);
   t.regex(stdout, /\nkey\n {2}PROBLEM {2}\S+\/key: no such key file\n +mend: .*battito keygen/);
-  t.regex(stdout, /\n\d+ problems, \d+ warnings?\n$/);
+  t.regex(
+    stdout,
+    /\n5 problems, 1 warning\n\nreadiness of primary alone: 0 of 100, NOT READY: .*\n {2}-30 {2}key: /,
+  );
 });
 
 test('Every problem of the configuration is a finding of its own, exit code 78', async (t) => {

@@ -42,6 +42,7 @@ ${nodesAllWell}
    ● address:192.168.1.1/24  up
    ● guest:mail              up
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -68,6 +69,7 @@ ${nodesAllWell}
    ◐ guest:web    up, not ready yet: 192.168.1.20:443: connection refused
    ◐ guest:files  up, not ready yet
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -88,6 +90,7 @@ shows(
    + address:192.168.1.1/24  up
    + guest:mail              up
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5
          min
 `,
@@ -129,6 +132,7 @@ shows(
    ● guest:mail              up
 
  no answer from: address 192.168.1.2 of primary
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -186,6 +190,7 @@ shows(
    ○ address:192.168.1.1/24  down
    ‖ guest:mail              paused
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -222,6 +227,7 @@ shows(
    ◐ guest:mail              starting 0.4 s
    ○ guest:web               down
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -272,6 +278,7 @@ shows(
    ○ guest:mail              down
 
  life of secondary: 192.168.1.3 answers
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -320,6 +327,7 @@ shows(
                              file=/srv/guests/web.qcow2: Could not open it: No
                              such file
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -351,6 +359,7 @@ shows(
    ● address:192.168.1.1/24  up
    ● guest:mail              up
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -376,6 +385,7 @@ shows(
    ● address:192.168.1.1/24  up
    ● guest:mail              up
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -399,6 +409,7 @@ shows(
  office  runs on secondary, generation 5, prefers primary
    ● 2 of 2 up on secondary
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5 min
 `,
 );
@@ -437,6 +448,7 @@ shows(
    - address:192.168.1.1/24  down
    - guest:mail              down
 
+ what if: battito explain
  daemon: battito 0.1.0, process 4242, up for 2 h 5
          min
 `,

@@ -36,7 +36,7 @@ test('A watched status is drawn in place, outlives a daemon that is away, and gi
   });
   t.is(exitCode, 0);
   t.true(stdout.startsWith('\u001b[?25l office-1 '));
-  t.true(stdout.includes('\u001b[12F the daemon at '));
+  t.true(stdout.includes('\u001b[13F the daemon at '));
   t.true(stdout.includes('\u001b[2F office-3 '));
   t.true(stdout.endsWith('\u001b[J\u001b[?25h'));
 });

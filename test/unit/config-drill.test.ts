@@ -1,4 +1,4 @@
-// The key `drill` of the configuration: what it takes, what is refused with what words, and that it is off by default.
+// The keys `drill` and `schedule` of the configuration: what they take, what is refused with what words, and that it is off by default.
 
 import test from 'ava';
 import { formatProblem, parseConfig } from '../../daemon/config/load.ts';
@@ -73,4 +73,37 @@ test('it counts in the digest only where it is used, and a change of it needs a 
   t.is(new Set([without, one, other].map(({ digest }) => digest)).size, 3);
   t.deepEqual(planReload(one, other), { applied: [], needsRestart: ['drill.schedule'] });
   t.deepEqual(planReload(without, one), { applied: [], needsRestart: ['drill'] });
+});
+
+const schedule = (text: string) => `schedule: ${text}`;
+
+test('housekeeping has times unless the file says others, and each may be switched off', (t) => {
+  const usual = configOf('').schedule;
+  t.deepEqual(
+    Object.values(usual).filter((value) => value === null),
+    [],
+  );
+  t.deepEqual(configOf(schedule('{ verify: off, readiness: "@hourly", keep-days: 30 }')).schedule, {
+    ...usual,
+    ...{ verify: null, readiness: '@hourly', keepDays: 30 },
+  });
+  t.deepEqual(problems(schedule('{ verify: never }')), [
+    'schedule.verify: expected a schedule as crontab(5) writes it, such as "0 4 * * 0" (Sundays at four), or off, found "never"',
+  ]);
+  t.regex(problems(schedule('{ verify: "0 25 * * *" }'))[0] ?? '', /, or off; 25 is no hour, found/);
+  t.deepEqual(problems(schedule('{ verfy: off }')), ['schedule.verfy: unknown key; did you mean "verify"?']);
+  t.deepEqual(problems(schedule('{ keep-days: 1 }')), [
+    'schedule.keep-days: expected a whole number from 7 to 3650, found 1',
+  ]);
+});
+
+test('the times count in the digest only where they are not the usual ones', (t) => {
+  const [without, usual, other] = [
+    configOf(''),
+    configOf(schedule('{ verify: "0 1 * * 6" }')),
+    configOf(schedule('{ verify: off }')),
+  ];
+  t.is(without.digest, usual.digest);
+  t.not(without.digest, other.digest);
+  t.deepEqual(planReload(without, other), { applied: [], needsRestart: ['schedule.verify'] });
 });

@@ -496,7 +496,7 @@ test('a reload takes the order of the guests, and names what their drivers were 
 test('what the example shows in comments is sound, and the JSON Schema accepts it', (t) => {
   const example = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');
   const shown = example.replace(
-    /^( *)# (?=(?:libvirt|fencing|witness|watchdog|drill|notify|metrics|web|start|drbd|filesystems):|- | {2})/gm,
+    /^( *)# (?=(?:libvirt|fencing|witness|watchdog|drill|schedule|notify|metrics|web|start|drbd|filesystems):|- | {2})/gm,
     '$1',
   );
   const config = configOf(shown);

@@ -54,6 +54,8 @@ test('a guest is asked once it is up, and its last answer is shown until it is r
       readinessOf: (id) => `${id} said nothing`,
       definitions: { self: 'primary', peer: 'secondary', guests },
       safeguards: [],
+      schedule: [],
+      readiness: null,
     } satisfies ViewSource);
   const readiness = () => shown().groups[0]?.resources.map(({ ready, readyWhy }) => [ready, readyWhy]);
   t.deepEqual(readiness(), [

@@ -123,6 +123,8 @@ test('of a copy without its mirror the status has since when it is written to al
       witness: null,
       definitions: { self: 'secondary', peer: 'primary', guests: [] },
       safeguards: [],
+      schedule: [],
+      readiness: null,
     }).groups[0];
   const mirror = () => shown()?.resources.find(({ id }) => id === disk)?.apart;
   node.show(1, mirrored);

@@ -39,6 +39,7 @@ const good = {
   pingIntMs: 1000,
   pingTimeoutMs: 500,
   timeoutMs: 3000,
+  verifyAlg: 'crc32c' as string | null,
   fencePeer: '/usr/bin/battito drbd fence-peer',
   unfencePeer: null,
 };
@@ -59,13 +60,14 @@ test('what 8.4 shows of the kernel, where the defaults are left out', (t) => {
     pingIntMs: 10_000,
     pingTimeoutMs: 500,
     timeoutMs: 6000,
+    verifyAlg: null,
     fencePeer: null,
     unfencePeer: null,
   });
 });
 
 test('what 9 shows of the kernel, with its net section within the connection', (t) => {
-  t.deepEqual(options('show-9.txt'), { ...good, autoPromote: false, fencePeer: null });
+  t.deepEqual(options('show-9.txt'), { ...good, autoPromote: false, verifyAlg: null, fencePeer: null });
 });
 
 test('a quoted word may hold what ends a setting or a section', (t) => {

@@ -2,10 +2,12 @@
 
 import test from 'ava';
 import type { DrillConfig } from '../../daemon/config/config.ts';
-import type { Note, Status } from '../../daemon/control/api.ts';
+import type { Status } from '../../daemon/control/api.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
-import { startDrills, turnOf } from '../../daemon/runtime/drills.ts';
+import { cronClock } from '../../daemon/schedule/clock.ts';
+import { drillTask, turnOf } from '../../daemon/schedule/drill.ts';
 import { group, groupAtPeer, status } from './fixtures/cli/statuses.ts';
+import { drivenScheduler, settled } from './support/schedule.ts';
 
 const handover: DrillConfig = { schedule: '0 4 * * 0', kind: 'handover', settledMs: 60_000 };
 const fence: DrillConfig = { ...handover, kind: 'fence' };
@@ -14,10 +16,10 @@ const there = status({ groups: [groupAtPeer()] });
 
 test('a handover is the turn of the node that runs the first group by name, a drill of fencing of both', (t) => {
   t.deepEqual(turnOf(here, handover), { mine: true, obstacle: null });
-  t.deepEqual(turnOf(there, handover), { mine: false });
+  t.like(turnOf(there, handover), { mine: false, message: 'left to secondary, which runs office' });
   // However the groups are listed: the nodes may list them differently.
   const mixed = status({ groups: [group({ name: 'web' }), groupAtPeer({ name: 'office' })] });
-  t.deepEqual(turnOf(mixed, handover), { mine: false });
+  t.like(turnOf(mixed, handover), { mine: false });
   t.deepEqual(turnOf(mixed, fence), { mine: true, obstacle: null });
   t.deepEqual(turnOf(there, fence), { mine: true, obstacle: null });
 });
@@ -46,38 +48,23 @@ const ended = (changes: Partial<CommandResult>): CommandResult => ({
 });
 
 function drilled(config: DrillConfig, seen: () => Status, results: CommandResult[]) {
-  const told: Note[] = [];
   const ran: (readonly string[])[] = [];
-  let due = () => {};
-  let stopped = false;
-  const drills = startDrills({
+  const task = drillTask({
     ...{ config, status: seen, command: ['/usr/bin/battito', '--node', 'primary'] },
-    tell: (note) => told.push(note),
     async run(argv, { signal }) {
       ran.push(argv);
       if (results.length > 0) return results.shift() as CommandResult;
       await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
       return ended({ exitCode: null });
     },
-    clock: (pattern, call) => {
-      told.push({ ...blank, severity: 'info', code: 'clock', message: pattern });
-      due = call;
-      return {
-        stop: () => {
-          stopped = true;
-        },
-      };
-    },
   });
-  return { drills, told, ran, due: () => due(), isStopped: () => stopped };
+  const { scheduler, told, due, clocks } = drivenScheduler([task]);
+  return { drills: scheduler, told, ran, due: () => due('drill'), clocks };
 }
 
-const blank = { group: null, next: null, tookMs: null };
-const settled = () => new Promise((resolve) => setImmediate(resolve));
-
 test('when it is due the command of an operator is run, and its end is told with its time', async (t) => {
-  const { drills, told, ran, due, isStopped } = drilled(handover, () => here, [ended({})]);
-  t.is(told.shift()?.message, '0 4 * * 0');
+  const { drills, told, ran, due, clocks } = drilled(handover, () => here, [ended({})]);
+  t.deepEqual(clocks(), ['0 4 * * 0']);
   due();
   await settled();
   t.deepEqual(ran, [['/usr/bin/battito', '--node', 'primary', 'drill', 'handover', '--json']]);
@@ -88,7 +75,7 @@ test('when it is due the command of an operator is run, and its end is told with
   t.is(typeof told[1]?.tookMs, 'number');
   t.deepEqual(drills.attention(), []);
   await drills.close();
-  t.true(isStopped());
+  t.deepEqual(clocks(), []);
 });
 
 test('one that fails is a warning with its words, and stays in the status until one succeeds', async (t) => {
@@ -165,35 +152,17 @@ test('never two at once, and one under way ends with the daemon, without a word 
   await drills.close();
   t.deepEqual(
     told.map(({ code }) => code),
-    ['clock', 'drill-begins'],
+    ['drill-begins'],
   );
 });
 
-test('without a schedule nothing is set up', async (t) => {
-  const drills = startDrills({
-    ...{ config: null, status: () => here, command: [], tell: () => t.fail() },
-    clock: () => t.fail() as never,
-  });
-  t.deepEqual(drills.attention(), []);
-  await drills.close();
-});
-
-test('node-cron calls by the schedule', async (t) => {
+test('node-cron calls by the schedule, and says when the next time is', async (t) => {
   const called = Promise.withResolvers<void>();
-  let calls = 0;
-  const drills = startDrills({
-    ...{ config: { ...handover, schedule: '* * * * * *' }, status: () => here, command: ['battito'] },
-    tell: () => {},
-    run: async () => {
-      calls += 1;
-      called.resolve();
-      return ended({});
-    },
-  });
+  const times = cronClock('* * * * * *', { due: () => called.resolve(), missed: () => called.resolve() });
   // Its timer keeps no process alive; this one is to wait for it.
   const alive = setInterval(() => {}, 1000);
   t.teardown(() => clearInterval(alive));
   await called.promise;
-  await drills.close();
-  t.is(calls, 1);
+  t.true(Number(times.next()?.getTime()) > Date.now() - 1000);
+  times.stop();
 });

@@ -16,6 +16,7 @@ const floors = [
   'web',
   'whatif',
   'runtime',
+  'schedule',
   'notify',
   'metrics',
   'control',

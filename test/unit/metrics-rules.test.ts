@@ -162,6 +162,16 @@ const cases: Readonly<Record<string, Case>> = {
     fires: one('battito_tier_effective', always(0)),
     silent: one('battito_tier_effective', '0+0x3 1+0x20'),
   },
+  BattitoNotReady: {
+    at: '20m',
+    fires: one('battito_readiness_ready', always(0)),
+    silent: one('battito_readiness_ready', '0+0x10 1+0x20'),
+  },
+  BattitoTaskFailed: {
+    at: '5m',
+    fires: one('battito_task_last_result', always(1), { task: 'verify', result: 'failed' }),
+    silent: one('battito_task_last_result', always(1), { task: 'verify', result: 'left-out' }),
+  },
   BattitoWatchdogFailed: {
     at: '5m',
     fires: one('battito_watchdog_failed', always(1)),

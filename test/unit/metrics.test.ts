@@ -110,6 +110,11 @@ test('a pair where everything is wrong', (t) => {
   is('battito_resource_operation_seconds{group="office",kind="guest",resource="mail",action="stop"}', '0.9');
   is('battito_group_handover_undone{group="files"}', '1');
   is('battito_witness_lease_held', '1');
+  is('battito_readiness_score_ratio', '0.6');
+  is('battito_readiness_ready', '0');
+  is('battito_task_last_result{task="verify",result="failed"}', '1');
+  is('battito_task_last_duration_seconds{task="verify"}', '90');
+  is('battito_task_next_timestamp_seconds{task="verify"}', '1772938800');
   is('battito_group_transitions_total{group="office",rule="take-over"}', '1');
   is('battito_operations_total{group="office",result="failed"}', '2');
   is('battito_notes_total{severity="warning"}', '11');

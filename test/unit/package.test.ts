@@ -212,10 +212,7 @@ test('it is installed, upgraded, removed and purged, and nothing is left', (t) =
   t.is(status, 0, `${stdout}\n${stderr}`);
   const [, install = '', upgrade = '', refuse = '', attention = '', remove = '', purge = '', left = ''] =
     stdout.split(/^== [a-z]+\n/m);
-  t.regex(
-    install,
-    /nothing was enabled or started\. Next:[\s\S]*battito keygen[\s\S]*systemctl enable --now/,
-  );
+  t.regex(install, /nothing was enabled or started\. Next:[\s\S]*battito init[\s\S]*systemctl enable --now/);
   t.regex(install, new RegExp(`^battito ${version.replaceAll('.', '\\.')}$`, 'm'));
   t.regex(install, /^battito check: /m);
   t.regex(install, /^check: 78$/m, 'without a configuration nothing is ready');

@@ -107,6 +107,14 @@ async function useServer(t: ExecutionContext): Promise<{ socketPath: string; not
     outdating: async (name) => (name === 'r0' ? 'fenced' : null),
     metrics: async (accept) => renderMetrics(metricsSource(), accept),
     guests: () => guests,
+    schedule: () => ({
+      run: (task) =>
+        task === 'verify'
+          ? { kind: 'begun', at: version.takenAt }
+          : { kind: 'refused', message: 'not now', next: 'wait' },
+      checkPeer: async () => ({ kind: 'checked', node: 'secondary', report: { findings: [] } }),
+      keepReadiness: () => {},
+    }),
   };
   const socketPath = join(temporaryDirectory(t), 'control.sock');
   const server = await startControlServer(socketPath, source, pino({ level: 'silent' }));
@@ -164,6 +172,16 @@ const exchanges: readonly (readonly [code: string, method: string, path: string,
   ['404', 'POST', '/v1/outdatings', { resource: 'r9' }],
   ['400', 'POST', '/v1/outdatings', 'no JSON'],
   ['413', 'POST', '/v1/outdatings', 'x'.repeat(70_000)],
+  ['200', 'POST', '/v1/schedule/run', { task: 'verify' }],
+  ['409', 'POST', '/v1/schedule/run', { task: 'prune' }],
+  ['400', 'POST', '/v1/schedule/run', { task: 'dance' }],
+  ['413', 'POST', '/v1/schedule/run', 'x'.repeat(70_000)],
+  ['200', 'POST', '/v1/checks/peer', {}],
+  ['400', 'POST', '/v1/checks/peer', 'no JSON'],
+  ['413', 'POST', '/v1/checks/peer', 'x'.repeat(70_000)],
+  ['200', 'POST', '/v1/readiness', troubled.readiness],
+  ['400', 'POST', '/v1/readiness', { score: 4 }],
+  ['413', 'POST', '/v1/readiness', 'x'.repeat(70_000)],
   ['200', 'GET', '/v1/guests'],
   ['200', 'GET', '/v1/guests/texts?uuid=u'],
   ['404', 'GET', '/v1/guests/texts?uuid=v'],

@@ -49,7 +49,7 @@ const misread: readonly (readonly [words: string, message: RegExp, next: RegExp]
   [
     '--shrink 3 --json',
     /^--json means nothing with --shrink$/,
-    /goes with .*--defects.*; --shrink with --rule, --name$/,
+    /goes with .*--defects.*; --shrink with --rule, --name, --patient$/,
   ],
   ['--accept one --seed 3', /^--seed means nothing with --accept$/, /--accept alone$/],
   ['--shrink x', /^--shrink is a whole number from 0 on, not "x"$/, /--shrink 1000/],

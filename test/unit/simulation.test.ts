@@ -19,7 +19,7 @@ import type { Tally } from '../sim/tally.ts';
 const workers = availableParallelism();
 
 const run = (seedFrom: number, count: number): Promise<Tally> =>
-  runInWorkers({ seedFrom, count, variants: null, workers, stopsAtFirst: false });
+  runInWorkers({ seedFrom, count, variants: null, workers, stopsAtFirst: false, isPatient: false });
 
 test.serial('30,000 schedules of fixed seeds break no promise', async (t) => {
   t.timeout(600_000);

@@ -116,6 +116,15 @@ for (const [what, changes, message] of unprotected) {
   });
 }
 
+test('the same stall again and again is one line of what happened last', (t) => {
+  const stall = entry('this daemon did not run', { code: 'stalled', severity: 'warning', group: null });
+  const history = [entry('first'), stall, stall, stall, entry('last'), stall];
+  const parts = statusParts({ status: status(), minutes: [], history });
+  const events = parts.find(({ id }) => id === 'events')?.markup ?? '';
+  t.is(events.match(/<li/g)?.length, 4);
+  t.regex(events, /did not run.*last.*warning.*did not run.*3 times.*first/s);
+});
+
 test('a resync has its progress and its end in sight', (t) => {
   const storage = {
     role: 'primary',
@@ -212,7 +221,8 @@ test('an incident is a picture: each moment in its place, a bar as long as it to
     ...{ group: 'office', code: null, next: null },
   });
   const entries = [
-    at(-1000, 'primary is late', null),
+    { ...at(-1000, 'primary is late', null), severity: 'warning' },
+    at(500, 'primary says: version 0.1.0', null),
     at(2000, 'start address', 50),
     at(4000, 'start guest:mail', 2000),
   ];
@@ -220,13 +230,13 @@ test('an incident is a picture: each moment in its place, a bar as long as it to
     kind: 'said',
     value: { node: 'secondary', peer: 'primary', incident, entries } as never,
   });
-  const bars = [...markup.matchAll(/<rect class="(\w+)" x="([\d.]+)" y="1" width="([\d.]+)"/g)].map(
+  const bars = [...markup.matchAll(/<rect class="(\w+)" x="([\d.]+)" y="0.5" width="([\d.]+)"/g)].map(
     ([, kind, x, width]) => [kind, Math.round(Number(x)), Math.round(Number(width))],
   );
   t.deepEqual(bars, [
-    ['instant', 0, 4],
-    ['span', 588, 10],
-    ['span', 598, 398],
+    ['instant', 0, 8],
+    ['span', 585, 10],
+    ['span', 595, 397],
   ]);
   t.regex(markup, /Without service<\/dt><dd>5\.2 s/);
   t.regex(markup, /-1\.000 s.*primary is late.*\+4\.000 s.*2\.0 s/s);

@@ -3,12 +3,19 @@
 import { isIP } from 'node:net';
 import type { Config } from '../../config/config.ts';
 import type { Status } from '../../control/api.ts';
+import { notReadyCode } from '../../control/schedule.ts';
 import type { Policy } from '../../core/policy.ts';
 import { BattitoError } from '../../errors.ts';
 import type { ControlClient } from '../client.ts';
 import { type Finding, reporter } from './finding.ts';
 import { checkGaps } from './gaps.ts';
 import { checkTier } from './tier.ts';
+
+/** Warnings, or what somebody wants so, with which nobody takes over. */
+const unprotected: readonly string[] = [
+  ...['peer-dead', 'peer-fenced', 'peer-departed'],
+  ...['standby', 'maintenance', 'peer-standby', 'peer-maintenance'],
+];
 
 /** `policy`: what the file says; null when it does not know this node. */
 export async function checkDaemon(
@@ -24,7 +31,7 @@ export async function checkDaemon(
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
     const message = `${error.message}; whether both nodes agree could not be checked`;
-    report.warning(message, error.next ?? 'systemctl status battito');
+    report.obstacle(message, error.next ?? 'systemctl status battito');
     return [...report.findings, ...tier(null)];
   }
   return [...checkAgreement(config, status), ...checkState(status), ...checkGaps(status), ...tier(status)];
@@ -36,7 +43,7 @@ function checkAgreement(config: Config, { self, peer }: Status): readonly Findin
     report.warning('the daemon runs with another configuration than this file', 'systemctl reload battito');
   }
   if (peer.configDigest === null) {
-    report.warning(`${peer.name} has not been heard: whether it agrees is unknown`, 'battito status');
+    report.obstacle(`${peer.name} has not been heard: whether it agrees is unknown`, 'battito status');
     return report.findings;
   }
   if (peer.configDigest === self.configDigest) {
@@ -66,9 +73,13 @@ function checkState({ probes, attention }: Status): readonly Finding[] {
       report.warning(`${target} does not answer`, `ping -c 1 ${addressIn(target)}`);
     }
   }
-  const urgent = attention.filter(({ severity }) => severity !== 'info');
-  for (const { message, next } of urgent) report.warning(message, next);
-  if (urgent.length === 0) report.ok('nothing needs attention');
+  // What the last check has found is asked anew here; it would keep itself alive.
+  const present = attention.filter(({ code }) => code !== notReadyCode);
+  for (const { severity, code, message, next } of present) {
+    if (severity === 'alarm' || unprotected.includes(code)) report.obstacle(message, next);
+    else if (severity === 'warning') report.warning(message, next);
+  }
+  if (present.every(({ severity }) => severity === 'info')) report.ok('nothing needs attention');
   return report.findings;
 }
 

@@ -12,6 +12,10 @@ export interface Finding {
   readonly message: string;
   /** The command, or the sentence, that mends it. */
   readonly mend: string | null;
+  /** A takeover would fail by it, or not be tried, though the node may run as it is. A problem is always one. */
+  readonly blocks?: true;
+  /** Name of the node that has it, where several were checked. */
+  readonly node?: string;
 }
 
 /** Makes findings of one area. */
@@ -20,6 +24,8 @@ export interface Reporter {
   /** To be known, with nothing to mend. */
   readonly info: (message: string) => void;
   readonly warning: (message: string, mend: string) => void;
+  /** A warning, and no takeover would succeed as long as it is so. */
+  readonly obstacle: (message: string, mend: string) => void;
   readonly problem: (message: string, mend: string) => void;
   readonly findings: readonly Finding[];
 }
@@ -27,18 +33,20 @@ export interface Reporter {
 export function reporter(area: string): Reporter {
   const findings: Finding[] = [];
   // A message may hold what a definition, or a program, says.
-  const add = (level: Level, message: string, mend: string | null) =>
+  const add = (level: Level, message: string, mend: string | null, blocks = false) =>
     void findings.push({
       area,
       level,
       message: harmless(message),
       mend: mend === null ? null : harmless(mend).replaceAll('\n', ' '),
+      ...(blocks && { blocks }),
     });
   return {
     findings,
     ok: (message) => add('ok', message, null),
     info: (message) => add('info', message, null),
     warning: (message, mend) => add('warning', message, mend),
+    obstacle: (message, mend) => add('warning', message, mend, true),
     problem: (message, mend) => add('problem', message, mend),
   };
 }
@@ -47,21 +55,40 @@ const labels = { ok: 'ok       ', info: 'note     ', warning: 'warning  ', probl
 const colours = { ok: 'green', info: 'cyan', warning: 'yellow', problem: 'red' } as const;
 const columnsMax = 100;
 
-/** Under their headings in the order of their coming; ends with the count. */
-export function renderFindings(findings: readonly Finding[], look: Look): string {
+/** Under their headings in the order of their coming; ends with the count. What both nodes have alike is said once. */
+export function renderFindings(given: readonly Finding[], look: Look): string {
+  const findings = merged(given);
   const columns = Math.min(columnsMax, look.columns);
   const areas = [...new Set(findings.map(({ area }) => area))];
   const sections = areas.map((area) => {
     const lines = findings
       .filter((finding) => finding.area === area)
-      .flatMap(({ level, message, mend }) => [
-        ...hanging(`  ${labels[level]}`, message, columns).map((line) => paint(look, colours[level], line)),
+      .flatMap(({ level, message, mend, node }) => [
+        ...hanging(`  ${labels[level]}`, node === undefined ? message : `${node}: ${message}`, columns).map(
+          (line) => paint(look, colours[level], line),
+        ),
         // A command is never broken over lines: it is to be copied.
         ...(mend === null ? [] : [`             mend: ${mend}`]),
       ]);
     return [paint(look, 'bold', area), ...lines].join('\n');
   });
   return [...sections, summaryOf(findings)].join('\n\n');
+}
+
+/** Said by both nodes alike: once, and of no node. */
+export function merged(findings: readonly Finding[]): readonly Finding[] {
+  const key = ({ area, level, message, mend }: Finding) => JSON.stringify([area, level, message, mend]);
+  const nodes = new Map<string, Set<string | undefined>>();
+  for (const finding of findings)
+    nodes.set(key(finding), (nodes.get(key(finding)) ?? new Set()).add(finding.node));
+  const seen = new Set<string>();
+  return findings.flatMap((finding) => {
+    if ((nodes.get(key(finding))?.size ?? 0) < 2) return [finding];
+    if (seen.has(key(finding))) return [];
+    seen.add(key(finding));
+    const { node: _, ...both } = finding;
+    return [both];
+  });
 }
 
 export function countOf(findings: readonly Finding[], level: Level): number {

@@ -17,6 +17,7 @@ import {
 import { type DrbdDevice, type OptionsReading, readDrbdOptions } from '../../drivers/drbd/options.ts';
 import { checkDrbdOptions } from '../../drivers/drbd/options-check.ts';
 import type { Trouble } from '../../drivers/drbd/types.ts';
+import { noVerifyAlg } from '../../drivers/drbd/verify.ts';
 import { notReadYet, viewOf } from '../../drivers/drbd/view.ts';
 import { filesystemProblems, type ProblemOptions } from '../../drivers/filesystem/problems.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
@@ -92,10 +93,8 @@ async function checkDrbd(
     }
     mirrors.devices.set(name, reading.devices);
     const before = report.findings.length;
-    checkSettings(report, name, reading, facts, {
-      deadtimeMs: config.heartbeat.deadtimeMs,
-      generation,
-    });
+    const context = { deadtimeMs: config.heartbeat.deadtimeMs, generation };
+    checkSettings(report, name, reading, facts, context, config.schedule);
     checkHandler(report, name, reading, machine);
     const isWhole =
       missing === null && (await checkState(report, name, reading, state, members?.peer.name ?? 'the peer'));
@@ -115,11 +114,15 @@ function checkSettings(
   reading: Read,
   facts: HostFacts | undefined,
   context: Parameters<typeof checkDrbdOptions>[2],
+  { verify }: Config['schedule'],
 ): void {
   const ends = facts === undefined ? [] : checkEndpoints(name, reading.endpoints, facts);
   for (const { level, what, why, next } of [...ends, ...checkDrbdOptions(name, reading, context)]) {
     report[level](`${what}: ${why}`, next);
   }
+  if ((reading.live ?? reading.configured).verifyAlg !== null || verify === null) return;
+  const { what, next } = noVerifyAlg(name);
+  report.warning(what, next);
 }
 
 /** A handler that is not there leaves IO frozen, and nobody learns it before a host has died. */
@@ -154,7 +157,7 @@ async function checkState(
   if (connection !== 'connected') {
     const there = endpoints.find(({ host }) => host === peer)?.address;
     const isAlone = connection === 'standalone';
-    report.warning(
+    report.obstacle(
       isAlone
         ? `${name} stands alone: its two copies have parted, or it was disconnected by hand`
         : `${name} is not connected to ${peer}${there === undefined ? '' : ` at ${there}`} (${connection}): nothing is mirrored`,
@@ -164,7 +167,7 @@ async function checkState(
     );
   }
   if (disk !== 'up-to-date') {
-    const level = view.storage.resync === null ? 'problem' : 'warning';
+    const level = view.storage.resync === null ? 'problem' : 'obstacle';
     report[level](
       `${name} could not be taken over here now: ${stateText(view, null)}`,
       nextForData(name, view, null),

@@ -15,7 +15,7 @@ export function checkTier(policy: Policy, status: Status | null): readonly Findi
   report.info(left);
   if (raise !== null) report.info(raise);
   if (status !== null && status.tierLacks !== null) {
-    report.warning(
+    report.obstacle(
       `now nothing would be taken over from a dead ${status.peer.name}: ${status.tierLacks}`,
       'battito status   # has what mends it',
     );

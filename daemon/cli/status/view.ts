@@ -14,6 +14,7 @@ import type { Colour, Look } from '../output.ts';
 import { harmless, padTo, paint, width } from '../output.ts';
 import { formatSpan } from '../time.ts';
 import { hanging, renderPicture } from './picture.ts';
+import { readinessWords, scheduleWords } from './schedule.ts';
 
 const columnsMin = 50;
 const columnsMax = 100;
@@ -157,6 +158,11 @@ function renderRemarks(status: Status, look: Look): string[] {
     const times = stalls.count === 1 ? 'once' : `${stalls.count} times`;
     tell('stalls', `this daemon did not get to run ${times}, the last time for ${formatSpan(stalls.lastMs)}`);
   }
+  const ready = readinessWords(status);
+  if (ready !== null) tell('readiness', ready);
+  const scheduled = scheduleWords(status);
+  if (scheduled !== null) tell('schedule', scheduled);
+  tell('what if', 'battito explain');
   const software = self.software === null ? '' : `battito ${self.software}, `;
   tell('daemon', `${software}process ${daemon.pid}, up for ${formatSpan(daemon.uptimeMs)}`);
   return lines.map((line) => paint(look, 'dim', line));

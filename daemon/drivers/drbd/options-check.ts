@@ -151,6 +151,7 @@ function differences(resource: string, live: DrbdOptions, configured: DrbdOption
     pingIntMs: 'ping-int',
     pingTimeoutMs: 'ping-timeout',
     timeoutMs: 'timeout',
+    verifyAlg: 'verify-alg',
   };
   const changed = (Object.keys(names) as (keyof typeof names)[]).filter(
     (key) => live[key] !== configured[key],

@@ -22,6 +22,8 @@ export interface DrbdOptions {
   readonly pingIntMs: number;
   readonly pingTimeoutMs: number;
   readonly timeoutMs: number;
+  /** By which a verify compares the copies; null: none can. */
+  readonly verifyAlg: string | null;
   /** Null: not configured, or not said (`show` does not know handlers). */
   readonly fencePeer: string | null;
   /** What is called when a copy is whole again: `unfence-peer` of 9, `after-resync-target` of 8.4. Null: nothing. */
@@ -146,6 +148,7 @@ export function optionsOf(nodes: readonly ConfigNode[]): DrbdOptions {
     pingIntMs: number(net('ping-int'), 10) * 1000,
     pingTimeoutMs: number(net('ping-timeout'), 5) * 100,
     timeoutMs: number(net('timeout'), 60) * 100,
+    verifyAlg: net('verify-alg') ?? null,
     fencePeer:
       settingOf(nodes, 'handlers', 'fence-peer') ?? settingOf(nodes, 'handlers', 'outdate-peer') ?? null,
     unfencePeer:

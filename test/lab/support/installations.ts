@@ -129,7 +129,7 @@ export async function virtInstall(node: LabNode, name: string): Promise<void> {
   await makeDisk(node, disk, { ticksPerCount: domainTicks });
   const machine = '--virt-type qemu --machine pc --memory 32 --vcpus 1 --osinfo require=off';
   const disks = `--import --disk path=${disk},format=raw,bus=ide,cache=none`;
-  const serial = `--serial file,source.path=${guestConsole(name)},source.append=on`;
+  const serial = `--serial file,source.path=${guestConsole(name)}`;
   const none = '--network none --graphics none --controller usb,model=none --memballoon none --rng none';
   const command = `virt-install --name ${name} ${machine} ${disks} ${serial} ${none} --noautoconsole`;
   await node.run(command, { timeoutMs: virtInstallMs });

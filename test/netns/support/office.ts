@@ -33,6 +33,8 @@ export interface OfficeOptions {
   readonly witness?: string;
   /** What stands after `drill: `. */
   readonly drill?: string;
+  /** What stands after `schedule: `. */
+  readonly schedule?: string;
   /** What stands under `notify:`, indented. */
   readonly notify?: string;
   /** What stands after `web: `. */
@@ -96,7 +98,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText({ delay: '2s', timeout: '30s', powerTimeout: 3 }) ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.schedule === undefined ? '' : `schedule: ${options.schedule}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
   }
 
   get bmcs(): Bmcs {
@@ -207,15 +209,15 @@ ${guests.map((guest, index) => this.guestText(guest, index)).join('')}`;
   }
 
   status(host: HostName): Promise<Status> {
-    return ask<Status>(this.socket(host), 'GET', '/v1/status');
+    return askDaemon<Status>(this.socket(host), 'GET', '/v1/status');
   }
 
   history(host: HostName): Promise<HistoryEntry[]> {
-    return ask<HistoryEntry[]>(this.socket(host), 'GET', '/v1/history?limit=1000');
+    return askDaemon<HistoryEntry[]>(this.socket(host), 'GET', '/v1/history?limit=1000');
   }
 
   wish(host: HostName, wish: OperatorRequest): Promise<RequestAnswer> {
-    return ask<RequestAnswer>(this.socket(host), 'POST', '/v1/requests', wish);
+    return askDaemon<RequestAnswer>(this.socket(host), 'POST', '/v1/requests', wish);
   }
 
   async phase(host: HostName, group = 'office'): Promise<string> {
@@ -289,7 +291,7 @@ export async function useOffice(
   return office;
 }
 
-function ask<T>(socketPath: string, method: string, path: string, body?: unknown): Promise<T> {
+export function askDaemon<T>(socketPath: string, method: string, path: string, body?: unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, method, path, timeout: 10_000 }, (response) => {
       let text = '';

@@ -1,6 +1,7 @@
 // What a daemon measures, for tests: of a pair that is well, and of one where everything is wrong at once.
 
 import type { Status } from '../../../daemon/control/api.ts';
+import type { TaskRun } from '../../../daemon/control/schedule.ts';
 import { createHistogram } from '../../../daemon/metrics/histogram.ts';
 import type { MetricsSource } from '../../../daemon/metrics/metrics.ts';
 import { entry, group, link, resource, status } from '../fixtures/cli/statuses.ts';
@@ -58,6 +59,11 @@ const resynced = resource('drbd:r1', {
   resync: { direction: 'source', percent: 12.5, leftKib: 1024, leftS: 30 },
 });
 
+const failedRun: TaskRun = {
+  ...{ at: '2026-03-01T03:00:00.000Z', tookMs: 90_000, result: 'failed', message: 'it failed' },
+  ...{ next: 'look', code: 'verify-failed', severity: 'warning' },
+};
+
 /** Every metric that there is has a sample here. */
 export const troubled: Status = status({
   tier: 'fenced',
@@ -80,6 +86,21 @@ export const troubled: Status = status({
     group({ name: 'files', phase: 'blocked', peer: null, runsOn: null, undone: 'held open' }),
   ],
   watchdog: { device: '/dev/watchdog', timeoutMs: 5000, armed: true, lastError: null },
+  readiness: {
+    ...{ at: '2026-03-01T03:00:00.000Z', by: 'primary', nodes: ['primary', 'secondary'] },
+    ...{ score: 60, ready: false },
+    losses: [
+      { node: 'primary', area: 'disks', message: 'no room', mend: 'make some', points: 40, blocks: true },
+    ],
+  },
+  schedule: [
+    {
+      ...{ name: 'verify', schedule: '0 3 * * 0', next: '2026-03-08T03:00:00.000Z' },
+      running: { at: '2026-03-01T03:00:00.000Z', forMs: 2000, progress: null },
+      last: failedRun,
+      made: failedRun,
+    },
+  ],
   witness: { holder: 'primary', leftMs: 4000, answeredMs: 100, trouble: null, away: [] },
   gaps: {
     days: 2,

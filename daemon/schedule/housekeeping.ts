@@ -1,0 +1,113 @@
+// The small things done by schedule: definitions are compared as a whole, the week is summed up, old records go.
+
+import type { Status } from '../control/api.ts';
+import type { GuestDefinitions } from '../control/guests.ts';
+import { leadTurn } from './lead.ts';
+import type { Task } from './task.ts';
+
+export interface DefinitionsTaskOptions {
+  readonly schedule: string | null;
+  readonly status: () => Status;
+  /** Compares with the peer now. @returns what went wrong; null: nothing */
+  readonly compare: () => Promise<string | null>;
+  readonly list: () => GuestDefinitions;
+}
+
+export function definitionsTask({ schedule, status, compare, list }: DefinitionsTaskOptions): Task {
+  const title = "the scheduled comparison of the guests' definitions";
+  return {
+    ...{ name: 'definitions', title, schedule, heavy: false, madeUp: true },
+    turn() {
+      const { verdict, peer } = status();
+      if (verdict.kind === 'alive') return { mine: true, obstacle: null };
+      const obstacle = {
+        message: `${peer.name} is ${verdict.kind}`,
+        next: 'battito status',
+        isDeliberate: false,
+      };
+      return { mine: true, obstacle };
+    },
+    async run() {
+      const problem = await compare();
+      const code = 'definitions-failed';
+      if (problem !== null)
+        return { kind: 'failed', code, severity: 'warning', message: problem, next: 'battito guests' };
+      const { guests, damaged } = list();
+      const apart = guests
+        .filter(({ state }) => state !== 'same')
+        .map(({ name, state }) => `${name} (${state})`);
+      if (apart.length + damaged.length === 0) {
+        const count = guests.length === 1 ? 'the definition' : `the definitions of ${guests.length} guests`;
+        return {
+          kind: 'done',
+          message: guests.length === 0 ? 'there are none yet' : `${count}: the same on both`,
+        };
+      }
+      const what = [...apart, ...damaged.map((file) => `${file} is damaged`)].join(', ');
+      return {
+        kind: 'failed',
+        code,
+        severity: 'warning',
+        message: `not the same: ${what}`,
+        next: 'battito guests',
+      };
+    },
+  };
+}
+
+export interface SummaryTaskOptions {
+  readonly schedule: string | null;
+  readonly status: () => Status;
+  readonly send: () => void;
+}
+
+export function summaryTask({ schedule, status, send }: SummaryTaskOptions): Task {
+  return {
+    ...{ name: 'summary', title: 'the summary of the week', schedule, heavy: false, madeUp: true },
+    turn: () => leadTurn(status()),
+    run() {
+      send();
+      return Promise.resolve({ kind: 'done', message: 'handed to those who are notified' });
+    },
+  };
+}
+
+export interface PruneTaskOptions {
+  readonly schedule: string | null;
+  readonly keepDays: number;
+  readonly wallMs: () => number;
+  /** Removes what is older. @returns how many entries, or files, went */
+  readonly history: (olderThanMs: number) => Promise<number>;
+  readonly journal: (olderThanMs: number) => Promise<number>;
+}
+
+const dayMs = 24 * 3_600_000;
+const countOf = (count: number, one: string, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
+
+export function pruneTask({ schedule, keepDays, wallMs, history, journal }: PruneTaskOptions): Task {
+  return {
+    ...{ name: 'prune', title: 'the scheduled pruning of old records', schedule, heavy: false, madeUp: true },
+    turn: () => ({ mine: true, obstacle: null }),
+    async run() {
+      const before = wallMs() - keepDays * dayMs;
+      try {
+        const [entries, files] = [await history(before), await journal(before)];
+        const what = [
+          countOf(entries, 'note'),
+          countOf(files, 'file of the journal', 'files of the journal'),
+        ];
+        const gone = entries + files === 0 ? 'nothing is' : `gone: ${what.join(' and ')}`;
+        return { kind: 'done', message: `${gone} older than ${keepDays} days` };
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        return {
+          kind: 'failed',
+          code: 'prune-failed',
+          severity: 'warning',
+          message,
+          next: 'df -h /var/lib/battito',
+        };
+      }
+    },
+  };
+}
