@@ -33,6 +33,8 @@ export interface ControlClient {
   readonly note: (note: CommandNote) => Promise<void>;
   /** Waits until something is proven about the peer's copy. @throws BattitoError `no-such-resource` or what else fails */
   readonly fencePeer: (resource: string, deadlineMs: number) => Promise<OutdatingAnswer>;
+  /** What is measured, in the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
   readonly guests: () => Promise<GuestDefinitions>;
   readonly guestTexts: (uuid: string) => Promise<GuestTexts>;
   /** Newest first. */
@@ -100,6 +102,7 @@ export function controlClient(
         throw notBattito(socketPath, 'an answer about the peer that DRBD does not know');
       return answer as OutdatingAnswer;
     },
+    metrics: () => get('/v1/metrics', (value) => typeof value === 'string' && value.startsWith('# HELP ')),
     guests: () => get('/v1/guests', (value) => Array.isArray((value as GuestDefinitions | null)?.guests)),
     guestTexts: (uuid) =>
       get(`/v1/guests/texts?uuid=${uuid}`, (value) => typeof (value as GuestTexts | null)?.name === 'string'),
@@ -201,6 +204,8 @@ async function readAnswer(socketPath: string, response: IncomingMessage): Promis
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');
+  if (response.headers['content-type']?.startsWith('text/plain') === true)
+    return { statusCode: response.statusCode ?? 0, body: text };
   try {
     return { statusCode: response.statusCode ?? 0, body: JSON.parse(text) as unknown };
   } catch (cause) {

@@ -222,6 +222,12 @@ export interface NotifyConfig {
   readonly channels: readonly NotifyChannelConfig[];
 }
 
+/** What is written for node_exporter's textfile collector. */
+export interface MetricsConfig {
+  readonly textfile: string;
+  readonly intervalMs: number;
+}
+
 /** The web page. */
 export interface WebConfig {
   /** Null: the node's own. */
@@ -254,6 +260,8 @@ export interface Config {
   readonly schedule: ScheduleConfig;
   /** null: nobody is told. */
   readonly notify: NotifyConfig | null;
+  /** null: no file is written. */
+  readonly metrics: MetricsConfig | null;
   /** null: there is no web page. */
   readonly web: WebConfig | null;
   /** Hex SHA-256 over everything above in canonical form; equal on both nodes when their files agree. */

@@ -14,6 +14,7 @@ import { normalPath } from './paths.ts';
 import { type ConfigProblem, formatProblem, toFindings, toProblems } from './problem.ts';
 import { type ConfigFile, configSchema, defaultLibvirtUri, defaultMulticastGroup } from './schema.ts';
 import { toDrill } from './schema-drill.ts';
+import { toMetrics } from './schema-metrics.ts';
 import { isDefaultSchedule, toSchedule } from './schema-schedule.ts';
 import { toWatchdog } from './schema-watchdog.ts';
 import { toWeb } from './schema-web.ts';
@@ -90,7 +91,7 @@ export function parseConfig(text: string, fileName: string): ParsedConfig {
 export function configDigest(config: Omit<Config, 'digest'>): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const { cluster, nodes, heartbeat, connectivity, libvirt, start, groups } = config;
-  const { fencing, witness, watchdog, drill, schedule, notify, web } = config;
+  const { fencing, witness, watchdog, drill, schedule, notify, metrics, web } = config;
   const content = {
     cluster,
     nodes: nodes.toSorted(byName),
@@ -105,6 +106,7 @@ export function configDigest(config: Omit<Config, 'digest'>): string {
     ...(drill !== null && { drill }),
     ...(!isDefaultSchedule(schedule) && { schedule }),
     ...(notify !== null && { notify }),
+    ...(metrics !== null && { metrics }),
     ...(web !== null && { web }),
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
@@ -159,6 +161,7 @@ function toConfig(file: ConfigFile): Omit<Config, 'digest'> {
     groups: Object.entries(file.groups).map(([name, group]) => toGroup(name, group)),
     witness: file.witness === undefined ? null : toWitness(file.witness),
     notify: toNotify(file.notify),
+    metrics: toMetrics(file.metrics),
     web: toWeb(file.web),
   };
 }

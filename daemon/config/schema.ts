@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { drill } from './schema-drill.ts';
 import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';
+import { metrics } from './schema-metrics.ts';
 import { notify } from './schema-notify.ts';
 import {
   absolutePath,
@@ -218,6 +219,9 @@ export const configSchema = mapping({
   notify: notify
     .optional()
     .describe('Who is told what went wrong, what was done and what is to do. Default: nobody.'),
+  metrics: metrics
+    .optional()
+    .describe('Where what is measured is written for node_exporter. Default: nowhere.'),
   web: web
     .optional()
     .describe(

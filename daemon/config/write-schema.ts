@@ -1,6 +1,5 @@
-// Writes config/battito.schema.json, from which editors complete and explain battito.yaml. Run by `npm run schema`.
+// config/battito.schema.json as text, from which editors complete and explain battito.yaml. `npm run schema` writes it.
 
-import { writeFileSync } from 'node:fs';
 import { configJsonSchema } from './schema.ts';
 
 /** The file that is kept in the repository. */
@@ -8,9 +7,11 @@ export const schemaFile = new URL('../../config/battito.schema.json', import.met
 
 const lineWidth = 110;
 
-/** The schema as text, laid out as the formatter does it: a list of plain values stays on one line if it fits. */
-export function renderSchema(): string {
-  const pretty = JSON.stringify(configJsonSchema(), null, 2);
+export const renderSchema = (): string => layOut(configJsonSchema());
+
+/** JSON laid out as the formatter does it: a list of plain values stays on one line if it fits. */
+export function layOut(value: unknown): string {
+  const pretty = JSON.stringify(value, null, 2);
   const compact = pretty.replace(
     /^(.*)\[\n([^[\]{}]*?)\n *\]/gm,
     (expanded, before: string, items: string) => {
@@ -19,8 +20,4 @@ export function renderSchema(): string {
     },
   );
   return `${compact}\n`;
-}
-
-if (import.meta.main) {
-  writeFileSync(schemaFile, renderSchema());
 }

@@ -7,6 +7,7 @@
 //                              what the person typed and named, URI-encoded, for the history
 //   GET  /v1/plan?action=start|stop&group=NAME&guests=live|save|shutdown   Plan[]: the commands that would run, for
 //                              --dry-run; `guests` of a stop: how they are to go, absent: as configured
+//   GET  /v1/metrics          what is measured, as text for Prometheus
 //   POST /v1/notes             CommandNote: what a command did without the daemon, for the history
 //   /v1/guests...              the guests' definitions: guests.ts
 //   /v1/schedule, /v1/checks, /v1/readiness...   what is done at times, and what a takeover would meet: schedule.ts
@@ -31,7 +32,9 @@ export interface LinkView {
   readonly heardByPeer: boolean | null;
   /** Why it cannot be used here; null: usable. */
   readonly down: string | null;
+  /** @minimum 0 */
   readonly sent: number;
+  /** @minimum 0 */
   readonly received: number;
   /** Packets refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
@@ -167,13 +170,20 @@ export interface GapsView {
 /** Something that needs a person, most urgent first. */
 export interface Attention {
   readonly severity: Severity;
+  /**
+   * Stable.
+   * @pattern ^[a-z]+(-[a-z]+)*$
+   */
   readonly code: string;
+  /** @minLength 1 */
   readonly message: string;
+  /** @minLength 1 */
   readonly next: string;
 }
 
 export interface NodeView {
   readonly name: string;
+  /** @format ipv4 */
   readonly address: string;
   readonly standby: boolean;
   readonly leaving: boolean;
@@ -249,6 +259,7 @@ export interface Status {
 
 /** A note with its wall-clock time (ISO 8601, UTC) and monotonic time, milliseconds. */
 export interface HistoryEntry extends Note {
+  /** @format date-time */
   readonly time: string;
   readonly monotonicMs: number;
 }

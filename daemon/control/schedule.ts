@@ -8,7 +8,7 @@
 
 import { z } from 'zod';
 import { messageLengthMax } from './answer.ts';
-import type { Attention } from './api.ts';
+import type { Attention, Severity } from './api.ts';
 
 export const taskNames = ['readiness', 'definitions', 'verify', 'drill', 'summary', 'prune'] as const;
 export type TaskName = (typeof taskNames)[number];
@@ -17,19 +17,31 @@ const time = z.iso.datetime();
 const words = z.string().max(messageLengthMax);
 
 /** How one time ended. `left-out`: it was not to be; `missed`: nobody was there; `interrupted`: it gave way. */
-export const taskRunSchema = z.object({
-  /** When it began, or was to. */
-  at: time,
+export interface TaskRun {
+  /**
+   * When it began, or was to.
+   * @format date-time
+   */
+  readonly at: string;
   /** Null: nothing was done. */
+  readonly tookMs: number | null;
+  readonly result: 'done' | 'failed' | 'left-out' | 'missed' | 'interrupted';
+  readonly message: string;
+  readonly next: string | null;
+  /** Code of what stands in the status until the next success; null: nothing does. */
+  readonly code: string | null;
+  readonly severity: Severity;
+}
+
+export const taskRunSchema: z.ZodType<TaskRun> = z.object({
+  at: time,
   tookMs: z.number().nonnegative().nullable(),
   result: z.enum(['done', 'failed', 'left-out', 'missed', 'interrupted']),
   message: words,
   next: words.nullable(),
-  /** Code of what stands in the status until the next success; null: nothing does. */
   code: z.string().nullable(),
   severity: z.enum(['info', 'warning', 'alarm']),
 });
-export type TaskRun = z.output<typeof taskRunSchema>;
 
 export interface TaskView {
   readonly name: TaskName;
@@ -45,32 +57,54 @@ export interface TaskView {
 }
 
 /** Something that took points. */
-const lossSchema = z.object({
+export interface ReadinessLoss {
   /** Null: both nodes have it. */
+  readonly node: string | null;
+  readonly area: string;
+  readonly message: string;
+  readonly mend: string | null;
+  readonly points: number;
+  /** A takeover would fail by it, or not be tried. */
+  readonly blocks: boolean;
+}
+
+const lossSchema: z.ZodType<ReadinessLoss> = z.object({
   node: z.string().max(100).nullable(),
   area: z.string().max(100),
   message: words,
   mend: words.nullable(),
   points: z.number(),
-  /** A takeover would fail by it, or not be tried. */
   blocks: z.boolean(),
 });
-export type ReadinessLoss = z.output<typeof lossSchema>;
 
 export const lossesMax = 40;
-export const readinessSchema = z.object({
-  at: time,
+/** What a check of both nodes has found. */
+export interface Readiness {
+  /** @format date-time */
+  readonly at: string;
   /** Name of the node where it was asked for. */
-  by: z.string().max(100),
+  readonly by: string;
   /** Names of the nodes that were checked. */
-  nodes: z.array(z.string().max(100)).max(2),
-  /** 0 to 100. */
-  score: z.number().min(0).max(100),
+  readonly nodes: readonly string[];
+  /**
+   * 0 to 100.
+   * @minimum 0
+   * @maximum 100
+   */
+  readonly score: number;
   /** Nothing was found by which a takeover would fail. */
+  readonly ready: boolean;
+  readonly losses: readonly ReadinessLoss[];
+}
+
+export const readinessSchema: z.ZodType<Readiness> = z.object({
+  at: time,
+  by: z.string().max(100),
+  nodes: z.array(z.string().max(100)).max(2),
+  score: z.number().min(0).max(100),
   ready: z.boolean(),
   losses: z.array(lossSchema).max(lossesMax),
 });
-export type Readiness = z.output<typeof readinessSchema>;
 
 export const runTaskSchema = z.strictObject({ task: z.enum(taskNames) });
 export type RunTaskAnswer =

@@ -41,6 +41,8 @@ export interface ControlSource {
   outdating(resource: string): Promise<OutdatingAnswer | null>;
   /** The guests' definitions; absent: this daemon keeps none. */
   guests?(): GuestsSource;
+  /** As text for Prometheus; `accept`: the header of who asks. */
+  metrics(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>;
   /** What it does by itself at times; absent: nothing. */
   schedule?(): ScheduleSource;
 }
@@ -52,7 +54,16 @@ export interface ControlServer {
 const saidLengthMax = 2000;
 const guestPaths = ['/v1/guests', '/v1/guests/texts', '/v1/guests/history', '/v1/guests/keep'];
 const paths = [
-  ...['/v1/status', '/v1/state', '/v1/history', '/v1/plan', '/v1/requests', '/v1/outdatings', '/v1/notes'],
+  ...[
+    '/v1/status',
+    '/v1/state',
+    '/v1/history',
+    '/v1/plan',
+    '/v1/requests',
+    '/v1/outdatings',
+    '/v1/notes',
+    '/v1/metrics',
+  ],
   ...guestPaths,
   ...schedulePaths,
 ];
@@ -140,6 +151,11 @@ async function answer(
       return send(response, 200, source.state());
     case 'GET /v1/history':
       return send(response, 200, source.history(countOf(url.searchParams.get('limit'))));
+    case 'GET /v1/metrics': {
+      const { contentType, body } = await source.metrics(request.headers.accept);
+      response.writeHead(200, { 'content-type': contentType });
+      return void response.end(body);
+    }
     case 'GET /v1/plan': {
       const action = url.searchParams.get('action') === 'stop' ? 'stop' : 'start';
       const guests = handoverModes.find((mode) => mode === url.searchParams.get('guests')) ?? null;

@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts';
 import { isEligible } from '../core/eligibility.ts';
 import { awaitedGuests } from '../core/guests.ts';
+import type { GroupReport } from '../core/heartbeat.ts';
 import type { ResourceId } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
@@ -177,12 +178,18 @@ function groupView(source: ViewSource, group: GroupState): GroupView {
     willing: isEligible(state, group),
     reason: transitions.find(({ id }) => id === group.rule)?.reason ?? 'the daemon has just started',
     resources: group.resources.map((resource) => resourceView(source, group, resource)),
-    peer: report === null ? null : { ...report },
+    peer: report === null ? null : shownOf(report),
     peerRemarks: peerRemarksOf(peerRemarks, name, nowMs),
     runsOn: runsOn(state, group),
     undone: group.takenBack,
     discarding: group.discards,
   };
+}
+
+/** What is for people and programs; the rest of a report is between the two cores. */
+function shownOf(report: GroupReport): NonNullable<GroupView['peer']> {
+  const { phase, generation, willing, up, total, quarantined, alone, discarding } = report;
+  return { phase, generation, willing, up, total, quarantined, alone, discarding };
 }
 
 /** The node that runs the group as far as this one knows; null: nobody, or there is no such group. */

@@ -13,7 +13,9 @@ export interface LinkMinutes {
   readonly longestMs: readonly (number | null)[];
 }
 
-export interface WebSource extends Pick<ControlSource, 'status' | 'history' | 'request' | 'note' | 'plan'> {
+type Shared = 'status' | 'history' | 'request' | 'note' | 'plan' | 'metrics';
+
+export interface WebSource extends Pick<ControlSource, Shared> {
   minutes(): readonly LinkMinutes[];
 }
 

@@ -217,9 +217,13 @@ export type Severity = 'info' | 'warning' | 'alarm';
 /** One line of history: what was decided or seen, why, and what a person may do. */
 export interface Note {
   readonly severity: Severity;
-  /** Stable, kebab-case. */
+  /**
+   * Stable, kebab-case.
+   * @pattern ^[a-z]+(-[a-z]+)*$
+   */
   readonly code: string;
   readonly group: GroupName | null;
+  /** @minLength 1 */
   readonly message: string;
   readonly next: string | null;
   /** Milliseconds the thing took, where it took time. */

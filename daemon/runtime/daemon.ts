@@ -28,6 +28,7 @@ import { openLinks } from './links.ts';
 import { createLogger } from './logger.ts';
 import type { Loop } from './loop.ts';
 import { startLoop } from './loop.ts';
+import { openMetrics } from './metrics.ts';
 import { openNotifications } from './notifications.ts';
 import { createOutdatings } from './outdatings.ts';
 import { createPeerRemarks } from './peer-remarks.ts';
@@ -109,7 +110,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
   const ready = Promise.withResolvers<void>();
   const surface: WebSource = {
-    status: () => status([...notifications.attention(), ...web.attention()]),
+    status: () => status([...notifications.attention(), ...metrics.attention(), ...web.attention()]),
     history: (limit) => history.latest(limit),
     plan: async (action, name, guestsBy) => {
       if (action === 'stop') await tending.prepare();
@@ -121,6 +122,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       history.add(note, monotonicMs());
       notifications.note(note);
     },
+    metrics: (accept) => metrics.render(accept),
     minutes: () => gaps.minutes(),
   };
   const control = await startControlServer(
@@ -229,6 +231,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   deferred.loop = loop;
   wishes.watchStandby();
+  const metrics = openMetrics({ config, status: surface.status, loop, gaps, history, logger });
   const web = openWeb(options.loadWebPage, {
     ...{ source: surface, config: config.web, address: self.address, nodes: [self.name, peer.name] },
     ...{ command: options.command, logger },
@@ -236,17 +239,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   ready.resolve();
 
   const opened = openLinks({
-    ...{
-      config,
-      self,
-      peer,
-      ring: () => keys.ring,
-      state: () => loop.state(),
-      post,
-      gaps,
-      peerRemarks,
-      logger,
-    },
+    ...{ config, self, peer, post, gaps, peerRemarks, logger },
+    ring: () => keys.ring,
+    state: () => loop.state(),
     learn: (index, from) => {
       probes.learn(index, from);
       definitions.learn(index, from);
@@ -271,6 +266,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       guests.reload(reloaded);
       runbooks.refresh(reloaded);
       notifications.reload(reloaded.notify);
+      metrics.reload(reloaded.metrics);
     },
     logger,
   });
@@ -295,6 +291,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     safeguards,
     definitions,
     runbooks,
+    metrics,
     ...(libvirt === null ? [] : [libvirt]),
   ];
   await Promise.all(open.map((one) => one.close()));

@@ -16,6 +16,7 @@ export interface GapsFile {
   /** An admitted heartbeat, before the core has it. */
   heard(packet: { readonly link: number; readonly incarnation: number }, state: State): void;
   view: Gaps['view'];
+  histograms: Gaps['histograms'];
   /** Of the last hour. */
   minutes(): ReturnType<GapMinutes['view']>;
   close(): Promise<void>;
@@ -67,6 +68,7 @@ export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFi
       minutes.heard(name, gapMs, atMs);
     },
     view: gaps.view,
+    histograms: gaps.histograms,
     minutes: () => minutes.view(monotonicMs()),
     async close() {
       clearInterval(timer);

@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import type { GapsView } from '../control/api.ts';
+import { createHistogram, type Histogram, type HistogramReading } from '../metrics/histogram.ts';
 
 /** Upper bounds of the classes: from 10 ms on, two for each doubling; the last one takes all that is longer. */
 const firstBoundMs = 10;
@@ -17,6 +18,12 @@ const daysKept = 7;
 const dayMs = 24 * 3_600_000;
 /** More links than the configuration has are those of an earlier one. */
 const linksMax = 32;
+
+/** Of this run alone, seconds: what a chart reads. */
+const histogramBounds = [
+  ...[0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8],
+  ...[1, 1.5, 2, 3, 5, 10, 30, 60],
+];
 
 const count = z.int().nonnegative();
 const spell = z.object({ count, longestMs: z.number().nonnegative() });
@@ -62,6 +69,8 @@ export interface Gaps {
   /** A heartbeat that is newer than all before it on its link. @returns its gap; null: it is not the peer's */
   heard(packet: HeardPacket, own: OwnPace): number | null;
   view(): GapsView;
+  /** Of this run, by link, all gaps: also what was longer than deadtime. */
+  histograms(): ReadonlyMap<string, HistogramReading>;
   record(): GapRecord;
 }
 
@@ -85,6 +94,15 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
   const last = new Map<string, { readonly incarnation: number; readonly atMs: number }>();
   let lastOnAny: { readonly incarnation: number; readonly atMs: number } | undefined;
   let stallsSeen = 0;
+  const histograms = new Map<string, Histogram>();
+
+  const histogramOf = (link: string) => {
+    const found = histograms.get(link);
+    if (found !== undefined) return found;
+    const made = createHistogram(histogramBounds);
+    if (histograms.size < linksMax) histograms.set(link, made);
+    return made;
+  };
 
   const current = () => {
     const day = today();
@@ -122,6 +140,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       if (before?.incarnation !== incarnation || stalledAt > before.atMs) return null;
       const record = current();
       const gapMs = atMs - before.atMs;
+      histogramOf(link).observe(gapMs / 1000);
       const counted = linkOf(record, link);
       if (gapMs >= own.deadtimeMs) counted.cuts = with1(counted.cuts, gapMs);
       else {
@@ -144,6 +163,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
         stalls: sum(days.map(({ stalls }) => stalls)),
       };
     },
+    histograms: () => new Map([...histograms].map(([link, histogram]) => [link, histogram.read()])),
     record: () => ({ format: 1, days }),
   };
 }

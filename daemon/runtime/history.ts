@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { HistoryEntry } from '../control/api.ts';
 import type { Note } from '../core/events.ts';
+import type { NoteCount } from '../metrics/metrics.ts';
 import { writeDurably } from './durable-file.ts';
 
 export interface History {
   add(note: Note, monotonicMs: number): void;
   /** The newest `limit` entries, oldest first. */
   latest(limit: number): readonly HistoryEntry[];
+  /** How often each kind of note was added in this run. */
+  counts(): readonly NoteCount[];
   /** Removes what is older, by wall-clock time. Resolves with how many entries of the files went. */
   prune(beforeMs: number): Promise<number>;
   close(): Promise<void>;
@@ -24,6 +27,7 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   let entries = await readEntries(path);
   let writing: Promise<void> = Promise.resolve();
+  const counts = new Map<string, NoteCount>();
 
   const write = async (line: string) => {
     const size = await stat(path).then(
@@ -38,6 +42,9 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
     add(note, monotonicMs) {
       const entry: HistoryEntry = { time: new Date().toISOString(), monotonicMs, ...note };
       entries.push(entry);
+      const { severity, code, group } = note;
+      const kind = `${severity} ${code} ${group}`;
+      counts.set(kind, { severity, code, group, count: (counts.get(kind)?.count ?? 0) + 1 });
       if (entries.length > 2 * kept) entries = entries.slice(-kept);
       writing = writing
         .then(() => write(`${JSON.stringify(entry)}\n`))
@@ -45,6 +52,7 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
           logger.warn({ err: error }, 'the history cannot be written');
         });
     },
+    counts: () => [...counts.values()],
     prune(beforeMs) {
       const pruned = writing.then(async () => {
         const older = await prune(join(stateDir, 'history.1.jsonl'), beforeMs);

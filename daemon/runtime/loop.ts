@@ -5,6 +5,7 @@
 import type { Effect, Event } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { step } from '../core/step.ts';
+import { createHistogram, type HistogramReading } from '../metrics/histogram.ts';
 import { monotonicMs } from './clock.ts';
 
 /** An event without its time, which the loop gives it. */
@@ -15,6 +16,8 @@ export interface Loop {
   state(): State;
   /** Heartbeats given up because the queue was full. */
   dropped(): number;
+  /** How much later than the core wished it was asked to judge the time. */
+  lateness(): HistogramReading;
   stop(): void;
 }
 
@@ -34,6 +37,7 @@ export interface LoopOptions {
 const queueMax = 1000;
 /** Turns of the event loop given to waiting packets after a stall, at most. */
 const catchUpTurns = 20;
+const latenessBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
 export function startLoop(options: LoopOptions): Loop {
   const { initial, record, recordEffects, carryOut, onDecided, onBroken } = options;
@@ -43,6 +47,7 @@ export function startLoop(options: LoopOptions): Loop {
   let stopped = false;
   let droppedCount = 0;
   let arrivals = 0;
+  const lateness = createHistogram(latenessBounds);
   let timer: NodeJS.Timeout | undefined;
 
   const drain = () => {
@@ -80,6 +85,7 @@ export function startLoop(options: LoopOptions): Loop {
 
   const onTime = () => {
     const lateMs = monotonicMs() - state.wakeAt;
+    lateness.observe(Math.max(0, lateMs) / 1000);
     const turns = lateMs > state.policy.timings.keepaliveMs / 2 ? catchUpTurns : 1;
     catchUp(turns, arrivals);
   };
@@ -110,6 +116,7 @@ export function startLoop(options: LoopOptions): Loop {
     post,
     state: () => state,
     dropped: () => droppedCount,
+    lateness: lateness.read,
     stop() {
       stopped = true;
       clearTimeout(timer);

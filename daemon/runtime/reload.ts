@@ -19,8 +19,7 @@ const live = [
   // Of guests what only the core goes by. The rest is in the hands of drivers, which are made once.
   /^groups\.[^.]+\.guests\..+\.(priority|after|startDelayMs)$/,
   /^start\.parallel$/,
-  /^notify(\.|$)/,
-  /^web(\.|$)/,
+  /^(notify|metrics|web)(\.|$)/,
 ];
 
 export function planReload(running: Config, next: Config): ReloadPlan {

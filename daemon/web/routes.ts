@@ -48,6 +48,7 @@ const still = (type: string, body: string): Handle => {
 const routes: readonly Route[] = [
   { method: 'GET', path: /^\/$/, handle: showStatus },
   { method: 'GET', path: /^\/events$/, handle: watchStatus },
+  { method: 'GET', path: /^\/metrics$/, handle: showMetrics },
   { method: 'GET', path: /^\/incidents$/, handle: showIncidents },
   { method: 'GET', path: /^\/incidents\/([1-9][0-9]{0,8}|last)$/, handle: showIncident },
   { method: 'GET', path: /^\/what-if$/, handle: showWhatIf },
@@ -98,6 +99,12 @@ function watchStatus({ live, sessions }: Site, { request, response, sessionId }:
   for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
   if (live.add(response, () => sessions.goesOn(sessionId))) return null;
   throw new Refused(503, 'too many watch already', { 'retry-after': '10' });
+}
+
+/** For Prometheus. */
+async function showMetrics({ options }: Site, { request }: Exchange): Promise<Answer> {
+  const { contentType, body } = await options.source.metrics(request.headers.accept);
+  return { type: contentType, body };
 }
 
 async function showIncidents(site: Site, exchange: Exchange): Promise<Answer> {

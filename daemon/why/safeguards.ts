@@ -84,6 +84,11 @@ export const ofSafeguards = {
     'The file system of /var/lib/battito is full, read-only or broken.',
     'Free space or mend that file system. It is tried again by itself.',
   ),
+  'metrics-not-written': explained(
+    'The metrics for node_exporter cannot be written.',
+    'Its directory is missing, full or read-only.',
+    'Make the directory that `metrics` in the configuration names; it is tried again by itself.',
+  ),
   'handover-drill': explained(
     'A drill has handed a group over and back, or says how far it came.',
     '`battito drill handover`',

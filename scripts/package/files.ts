@@ -33,6 +33,18 @@ const heartbeatNames = { hb_takeover: 'takeover', hb_standby: 'standby', cl_stat
 
 const documents = 'usr/share/doc/battito';
 
+/** What config/ has besides what is installed elsewhere. */
+const examples = [
+  'battito.schema.json',
+  'control-api.openapi.json',
+  'drbd-r0.res',
+  'explain.schema.json',
+  'grafana-dashboard.json',
+  'history.schema.json',
+  'prometheus-rules.yml',
+  'status.schema.json',
+];
+
 export async function packageFiles(source: FilesSource): Promise<PackageFile[]> {
   const { root, work, architecture, version, epoch } = source;
   const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -72,8 +84,7 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     packed(`${documents}/README.md.gz`, readme(read('README.md'))),
     text(`${documents}/README.Debian`, read('scripts/package/debian/README.Debian')),
     text(`${documents}/examples/battito.yaml`, example),
-    text(`${documents}/examples/battito.schema.json`, read('config/battito.schema.json')),
-    text(`${documents}/examples/drbd-r0.res`, read('config/drbd-r0.res')),
+    ...examples.map((name) => text(`${documents}/examples/${name}`, read(`config/${name}`))),
     text('usr/share/lintian/overrides/battito', read('scripts/package/debian/lintian-overrides')),
   ];
 }

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import type { WhatIfReport } from '../../daemon/whatif/report.ts';
+import { faultsIn } from '../schemas.ts';
 import { waitFor } from '../support.ts';
 import { floatingAddress, type HostName } from './support/hosts.ts';
 import { guests, type Office, useOffice } from './support/office.ts';
@@ -10,6 +11,8 @@ async function explain(office: Office, host: HostName, ...words: readonly string
   const { exitCode, stdout, stderr } = await office.battito(host, 'explain', ...words, '--json');
   if (exitCode !== 0) throw new Error(`explain ended with ${exitCode}: ${stderr}`);
   const report = JSON.parse(stdout) as WhatIfReport;
+  const faults = faultsIn('explain', report);
+  if (faults.length > 0) throw new Error(faults.join('; '));
   if (report.basis.differences.length > 0) throw new Error(report.basis.differences.join('; '));
   return report;
 }

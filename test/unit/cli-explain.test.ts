@@ -8,6 +8,7 @@ import type { Side } from '../../daemon/sim/action.ts';
 import { parseTimedAction } from '../../daemon/sim/action-text.ts';
 import { createWorld } from '../../daemon/sim/world.ts';
 import type { ScenarioReport, WhatIfReport } from '../../daemon/whatif/report.ts';
+import { faultsIn } from '../schemas.ts';
 import { address, type Protection, protectedPolicy } from '../sim/example.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { entry, status } from './fixtures/cli/statuses.ts';
@@ -55,6 +56,7 @@ async function report(t: ExecutionContext, life: Life, ...words: readonly string
   t.is(stderr, '');
   t.is(exitCode, 0);
   const answer = JSON.parse(stdout) as WhatIfReport;
+  t.deepEqual(faultsIn('explain', answer), []);
   t.deepEqual(answer.basis.differences, [], 'the simulation begins as things are');
   return answer;
 }

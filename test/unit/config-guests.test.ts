@@ -496,7 +496,7 @@ test('a reload takes the order of the guests, and names what their drivers were 
 test('what the example shows in comments is sound, and the JSON Schema accepts it', (t) => {
   const example = readFileSync(new URL('../../config/battito.yaml', import.meta.url), 'utf8');
   const shown = example.replace(
-    /^( *)# (?=(?:libvirt|fencing|witness|watchdog|drill|schedule|notify|web|start|drbd|filesystems):|- | {2})/gm,
+    /^( *)# (?=(?:libvirt|fencing|witness|watchdog|drill|schedule|notify|metrics|web|start|drbd|filesystems):|- | {2})/gm,
     '$1',
   );
   const config = configOf(shown);
@@ -507,6 +507,10 @@ test('what the example shows in comments is sound, and the JSON Schema accepts i
   );
   t.like(config.groups[0]?.guests[2], { after: ['mail'], readiness: { kind: 'tcp' }, startDelayMs: 5000 });
   t.like(config, { start: { parallel: 4 }, libvirt: { uri: 'qemu:///system' }, witness: { ttlMs: 9000 } });
+  t.deepEqual(config.metrics, {
+    textfile: '/var/lib/prometheus/node-exporter/battito.prom',
+    intervalMs: 15_000,
+  });
   t.deepEqual(config.drill, { schedule: '0 4 * * 0', kind: 'handover', settledMs: 600_000 });
   t.true(z.fromJSONSchema(JSON.parse(renderSchema())).safeParse(parse(shown)).success);
   t.true(z.fromJSONSchema(JSON.parse(renderSchema())).safeParse(parse(sound)).success);

@@ -53,7 +53,7 @@ an underscore in a key
   18:5: groups.office.failback_delay: unknown key; did you mean "failback-delay"?
 a key like no other
   cluster: office => cluster: office\ncolour: red
-  2:1: colour: unknown key; expected one of the keys cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, drill, schedule, notify, web, groups
+  2:1: colour: unknown key; expected one of the keys cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, drill, schedule, notify, metrics, web, groups
 a typo deep in a guest
   bridge: br0, mac => modle: e1000, bridge: br0, mac
   25:20: groups.office.guests[0].network.modle: unknown key; did you mean "model"?
@@ -297,7 +297,7 @@ test('what only follows from an error in the YAML is not told', (t) => {
 test('a file without content, of the wrong shape or without groups is told at its place', (t) => {
   const only = (text: string) => problemsAfter([[sound, text]]).map(formatProblem);
   const keys =
-    'cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, drill, schedule, notify, web, groups';
+    'cluster, nodes, heartbeat, connectivity, libvirt, start, fencing, witness, watchdog, drill, schedule, notify, metrics, web, groups';
   const empty =
     'battito.yaml:1:1: the file is empty; expected a configuration, such as the example battito.yaml';
   t.deepEqual(only(''), [empty]);

@@ -99,6 +99,7 @@ test('the configuration of an office becomes these values', (t) => {
       keepDays: 400,
     },
     notify: null,
+    metrics: null,
     web: null,
     groups: [
       {

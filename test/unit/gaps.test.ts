@@ -47,6 +47,21 @@ test('gaps are counted for each link, with the largest, and what nearly all are 
   });
 });
 
+test('as a histogram they are of this run alone, with what was longer than deadtime, without a run of the peer that ended', (t) => {
+  const { gaps, heard } = recorder();
+  for (const at of [0, 200, 405, 5405]) heard(at);
+  heard(6000, 'eth1', {}, 2);
+  heard(6150, 'eth1', {}, 2);
+  heard(9000, 'br0');
+  const reading = gaps.histograms().get('eth1');
+  const upTo = (bound: number) => reading?.cumulative[reading.bounds.indexOf(bound)];
+  t.deepEqual([upTo(0.1), upTo(0.2), upTo(0.3), upTo(3), upTo(5)], [0, 2, 3, 3, 4]);
+  t.is(reading?.count, 4);
+  t.is(Math.round((reading?.sum ?? 0) * 1000), 5555);
+  t.deepEqual([...gaps.histograms().keys()], ['eth1'], 'one packet is no gap');
+  t.is(createGaps(gaps.record(), () => 100 * dayMs).histograms().size, 0);
+});
+
 test('one link that was cut is no gap, and no silence of the peer', (t) => {
   const { gaps, heard } = recorder();
   for (let at = 0; at <= 60_000; at += 200) {

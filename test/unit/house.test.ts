@@ -18,6 +18,7 @@ const floors = [
   'runtime',
   'schedule',
   'notify',
+  'metrics',
   'control',
   'runbook',
   'drivers',

@@ -70,8 +70,9 @@ test('everything belongs to root, is written by root alone, and nothing is a con
     './usr/lib/systemd/system/battito.service',
     './usr/lib/sysctl.d/60-battito.conf',
     './usr/share/bash-completion/completions/battito',
-    './usr/share/doc/battito/examples/battito.yaml',
-    './usr/share/doc/battito/examples/drbd-r0.res',
+    ...readdirSync(join(root, 'config'))
+      .filter((name) => name !== 'sysctl.conf')
+      .map((name) => `./usr/share/doc/battito/examples/${name}`),
     './usr/share/doc/battito/troubleshooting.md.gz',
     './usr/share/fish/vendor_completions.d/battito.fish',
     './usr/share/man/man5/battito.yaml.5.gz',

@@ -5,7 +5,9 @@ import { get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
+import { contentTypes } from '../../daemon/metrics/exposition.ts';
 import { refusalOf } from '../../daemon/web/guard.ts';
+import { promtool } from '../prometheus.ts';
 import { waitFor } from '../support.ts';
 import { status } from './fixtures/cli/statuses.ts';
 import { makeCertificates } from './support/mail-server.ts';
@@ -54,6 +56,18 @@ test('the status is there without a login and without a script, with headers tha
   t.is((await page.ask('/nothing')).status, 404);
   const wrong = await page.ask('/', { method: 'DELETE', headers: { origin: page.base } });
   t.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET']);
+});
+
+test('Prometheus reads /metrics, in the format that it asks for', async (t) => {
+  const page = await usePage(t);
+  await listening(page);
+  const plain = await page.ask('/metrics');
+  t.is(plain.status, 200);
+  t.is(plain.headers['content-type'], contentTypes.prometheus);
+  t.is(promtool(['check', 'metrics'], plain.body), '');
+  const open = await page.ask('/metrics', { headers: { accept: 'application/openmetrics-text' } });
+  t.is(open.headers['content-type'], contentTypes.openmetrics);
+  t.is((await page.ask('/metrics', { headers: { host: 'evil.example' } })).status, 421);
 });
 
 test('a name that somebody else has pointed here is refused; the names of the nodes and those configured are not', async (t) => {

@@ -16,9 +16,11 @@ import type {
   Status,
 } from '../../../daemon/control/api.ts';
 import type { WebPage, WebSource } from '../../../daemon/control/web.ts';
+import { renderMetrics } from '../../../daemon/metrics/metrics.ts';
 import { openWebPage } from '../../../daemon/web/page.ts';
 import { waitFor } from '../../support.ts';
 import { entry, status as wellStatus } from '../fixtures/cli/statuses.ts';
+import { metricsSource } from './metrics.ts';
 
 export const port = 8694;
 export const anna = 'anna-has-a-token-of-32-characters';
@@ -121,6 +123,7 @@ export async function usePage(t: ExecutionContext, options: PageOptions = {}): P
     },
     note: (note) => void notes.push(note),
     plan: async () => [],
+    metrics: async (accept) => renderMetrics(metricsSource(), accept),
   };
   const config = { address, port, names: [], tokenFile, tls: null, ...options.config };
   const page = await openWebPage({
