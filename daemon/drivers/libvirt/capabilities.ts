@@ -38,6 +38,8 @@ interface Unlisted {
 }
 
 const timeoutMs = 10_000;
+/** The first time libvirt asks every emulator that there is. */
+const emulatorsMs = 60_000;
 
 /** Those that a definition does not name are libvirt's own choice. */
 function machineOptions({ type, arch, machine, emulator }: DomainDefinition): readonly string[] {
@@ -123,7 +125,7 @@ const cpuElement = /<cpu\b[\s\S]*?<\/cpu>/;
 
 /** This host's own processor, as `virsh capabilities` has it; null: it is not told. */
 export async function readHostProcessor(libvirt: Libvirt, signal: AbortSignal): Promise<string | null> {
-  const answer = await libvirt.run(['capabilities'], { timeoutMs, signal });
+  const answer = await libvirt.run(['capabilities'], { timeoutMs: emulatorsMs, signal });
   return answer.kind === 'failed' ? null : (cpuElement.exec(answer.stdout)?.[0] ?? null);
 }
 
