@@ -18,6 +18,7 @@ import {
 test('a filesystem is mounted as configured, once, and unmounted', async (t) => {
   const host = await createFilesystemHost(t);
   t.deepEqual(await host.observe(), { kind: 'down' });
+  await untilReported(host, 'down');
   t.deepEqual(await host.perform('start'), done);
   t.deepEqual(await host.perform('start'), done);
   t.is(await host.mounted(), `${host.config.device} ext4`);
