@@ -1,4 +1,4 @@
-// Prints the diagram of the group machine and the table of its rules, as the README shows them.
+// Prints the diagram of the group machine and the table of its rules, as docs/development.md shows them.
 
 import { pathToFileURL } from 'node:url';
 import { transitions } from '../daemon/core/transitions.ts';

@@ -33,6 +33,9 @@ const heartbeatNames = { hb_takeover: 'takeover', hb_standby: 'standby', cl_stat
 
 const documents = 'usr/share/doc/battito';
 
+/** What an operator reads. */
+const pages = ['guests', 'fencing', 'operation', 'monitoring', 'troubleshooting', 'migration'];
+
 /** What config/ has besides what is installed elsewhere. */
 const examples = [
   'battito.schema.json',
@@ -80,7 +83,7 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
     text(`${documents}/copyright`, copyright(read('LICENSE'), bundle, runtime)),
     packed(`${documents}/node-LICENSE.gz`, runtime.licence),
     packed(`${documents}/changelog.gz`, changelog(version, epoch)),
-    packed(`${documents}/troubleshooting.md.gz`, read('docs/troubleshooting.md')),
+    ...pages.map((name) => packed(`${documents}/docs/${name}.md.gz`, read(`docs/${name}.md`))),
     packed(`${documents}/README.md.gz`, readme(read('README.md'))),
     text(`${documents}/README.Debian`, read('scripts/package/debian/README.Debian')),
     text(`${documents}/examples/battito.yaml`, example),

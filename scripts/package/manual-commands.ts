@@ -43,7 +43,7 @@ export function renderCommandManual(
     ...Object.entries(exitCodes).flatMap(([code, meaning]) => item(code, '', meaning)),
     section('MESSAGES'),
     ...paragraph(
-      'Every message has a code that stays the same: `battito status` shows it, errors have it with --json. `battito why CODE` explains it, as does /usr/share/doc/battito/troubleshooting.md.gz.',
+      'Every message has a code that stays the same: `battito status` shows it, errors have it with --json. `battito why CODE` explains it, as does /usr/share/doc/battito/docs/troubleshooting.md.gz.',
     ),
     section('FILES'),
     ...files.flatMap(([path, meaning]) => item(path, '', meaning)),

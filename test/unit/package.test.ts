@@ -73,7 +73,9 @@ test('everything belongs to root, is written by root alone, and nothing is a con
     ...readdirSync(join(root, 'config'))
       .filter((name) => name !== 'sysctl.conf')
       .map((name) => `./usr/share/doc/battito/examples/${name}`),
-    './usr/share/doc/battito/troubleshooting.md.gz',
+    ...['fencing', 'guests', 'migration', 'monitoring', 'operation', 'troubleshooting'].map(
+      (name) => `./usr/share/doc/battito/docs/${name}.md.gz`,
+    ),
     './usr/share/fish/vendor_completions.d/battito.fish',
     './usr/share/man/man5/battito.yaml.5.gz',
     './usr/share/man/man8/battito.8.gz',

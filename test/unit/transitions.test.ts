@@ -1,4 +1,4 @@
-// The transition table itself: well formed, reachable, without overlaps, and the README's diagram is made from it.
+// The transition table itself: well formed, reachable, without overlaps, and the diagram of the documents is made from it.
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
@@ -178,7 +178,7 @@ test('the table is the one that was reviewed', (t) => {
   );
 });
 
-test('the diagram in the README is made from the table', (t) => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  t.true(readme.includes(renderDiagram()), 'run `npm run diagram` and put its output into the README');
+test('the diagram in docs/development.md is made from the table', (t) => {
+  const page = readFileSync(new URL('../../docs/development.md', import.meta.url), 'utf8');
+  t.true(page.includes(renderDiagram()), 'run `npm run diagram` and put its output into docs/development.md');
 });
