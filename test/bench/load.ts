@@ -10,7 +10,7 @@ import type { Progress } from './failover.ts';
 import { figure, type Section } from './figures.ts';
 import { heardHeartbeats, notesIn, type Stretch } from './records.ts';
 
-const loops = 4;
+export const loops = 4;
 const none = { target: { max: 0 } };
 const falseAlarms = ['take-over', 'freeze', 'peer-dead', 'peer-unresponsive'] as const;
 /** Each loop ends by itself, should nobody be left to end it. */
@@ -44,7 +44,7 @@ export async function measureUnderLoad(
   return { id: 'load', title: `${loops} busy loops (${seconds} s, both nodes)`, figures };
 }
 
-async function spinning(durationMs: number): Promise<void> {
+export async function spinning(durationMs: number): Promise<void> {
   const children: ChildProcess[] = [];
   const kill = (): void => {
     for (const child of children) child.kill('SIGKILL');

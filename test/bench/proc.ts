@@ -46,7 +46,8 @@ export function useOf(pid: number): DaemonUse {
   return { daemon, children };
 }
 
-function processUse(pid: number): ProcessUse | null {
+/** null: it is gone. */
+export function processUse(pid: number): ProcessUse | null {
   const stat = statOf(pid);
   const memory = read(`/proc/${pid}/smaps_rollup`);
   if (stat === null || memory === '') return null;

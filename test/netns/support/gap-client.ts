@@ -7,93 +7,35 @@ import { createSocket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { monotonicMs } from '../../support.ts';
-import type { GapReport, GapRequest } from './gap.ts';
+import type { GapRequest } from './gap.ts';
+import { createGapRecord } from './gap-record.ts';
 
 const intervalMs = 5;
 const address = process.argv[2] ?? '127.0.0.1';
 setPriority(-15); // It measures, so a busy machine must not look like an outage.
 
-interface Answer {
-  readonly atMs: number;
-  readonly by: string;
-}
-
-interface Measurement {
-  readonly startedAtMs: number;
-  sent: number;
-  longestGapMs: number;
-  longestGapStartedAtMs: number;
-  longestOwnStallMs: number;
-  readonly answers: Answer[];
-}
-
-function newMeasurement(): Measurement {
-  const now = monotonicMs();
-  return {
-    startedAtMs: now,
-    sent: 0,
-    longestGapMs: 0,
-    longestGapStartedAtMs: now,
-    longestOwnStallMs: 0,
-    answers: [],
-  };
-}
-
-let record = newMeasurement();
+let record = createGapRecord(monotonicMs());
 let waiting: { readonly id: number; readonly host: string }[] = [];
 
 function reply(id: number, value: unknown): void {
   process.stdout.write(`${JSON.stringify({ id, value })}\n`);
 }
 
-function noteGap(untilMs: number): void {
-  const sinceMs = record.answers.at(-1)?.atMs ?? record.startedAtMs;
-  if (untilMs - sinceMs <= record.longestGapMs) return;
-  record.longestGapMs = untilMs - sinceMs;
-  record.longestGapStartedAtMs = sinceMs;
-}
-
-function report(): GapReport {
-  noteGap(monotonicMs());
-  const answeredBy: { [host: string]: number } = {};
-  const firstAnswerAtMs: { [host: string]: number } = {};
-  for (const { atMs, by } of record.answers) {
-    answeredBy[by] = (answeredBy[by] ?? 0) + 1;
-    firstAnswerAtMs[by] ??= atMs;
-  }
-  const { startedAtMs, sent, longestGapMs, longestGapStartedAtMs, longestOwnStallMs } = record;
-  return {
-    startedAtMs,
-    sent,
-    answered: record.answers.length,
-    longestGapMs,
-    longestGapStartedAtMs,
-    longestOwnStallMs,
-    answeredBy,
-    firstAnswerAtMs,
-    lastAnsweredBy: record.answers.at(-1)?.by ?? null,
-  };
-}
-
 function serve(request: GapRequest): void {
   switch (request.command) {
     case 'report':
-      reply(request.id, report());
+      reply(request.id, record.report(monotonicMs()));
       return;
     case 'reset':
-      record = newMeasurement();
+      record = createGapRecord(monotonicMs());
       reply(request.id, null);
       return;
     case 'wait':
       waiting.push({ id: request.id, host: request.host });
       return;
-    case 'first-answer-after': {
-      const found = record.answers.find(
-        ({ atMs, by }) => atMs >= request.atMs && (request.host === null || by === request.host),
-      );
-      reply(request.id, found?.atMs ?? null);
+    case 'first-answer-after':
+      reply(request.id, record.firstAnswerAfter(request.atMs, request.host));
       return;
-    }
   }
 }
 
@@ -102,8 +44,7 @@ socket.on('error', () => {}); // Unreachable is what we are here to measure.
 socket.on('message', (message) => {
   const atMs = monotonicMs();
   const [, by = 'unnamed'] = message.toString('latin1').split(' ', 2);
-  noteGap(atMs);
-  record.answers.push({ atMs, by });
+  record.answered(atMs, by);
   if (waiting.length === 0) return;
   for (const { id, host } of waiting) if (host === by) reply(id, atMs);
   waiting = waiting.filter(({ host }) => host !== by);
@@ -111,15 +52,12 @@ socket.on('message', (message) => {
 
 let sequence = 0;
 let nextMs = monotonicMs();
-let lastPassMs = nextMs;
 
 /** Sends what is due; a late timer does not shift those that follow, and after a stall nothing is sent twice. */
 function pass(): void {
   const now = monotonicMs();
-  record.longestOwnStallMs = Math.max(record.longestOwnStallMs, now - lastPassMs);
-  lastPassMs = now;
+  record.sends(now);
   sequence += 1;
-  record.sent += 1;
   socket.send(String(sequence), 7, address, () => {});
   nextMs += intervalMs * Math.max(1, Math.ceil((now - nextMs) / intervalMs));
   setTimeout(pass, Math.max(0, nextMs - monotonicMs()));

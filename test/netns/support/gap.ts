@@ -33,10 +33,24 @@ export type GapRequest = GapCommand & { readonly id: number };
 
 const replyTimeoutMs = 60_000;
 
+export interface MeasuringOptions {
+  /** Before every ordinary process (SCHED_FIFO): it stands for the network, or measures. */
+  readonly realtime?: boolean;
+}
+
+const programOf = (file: string, { realtime }: MeasuringOptions): string[] => [
+  ...(realtime === true ? ['chrt', '--fifo', '50'] : []),
+  process.execPath,
+  join(import.meta.dirname, file),
+];
+
 /** Starts the responder of a host; returns when it is bound. It dies with the host's power like any process. */
-export async function startEcho(network: TestNetwork, host: HostName): Promise<HostProcess> {
-  const program = join(import.meta.dirname, 'echo-server.ts');
-  const echo = network.spawnOn(host, [process.execPath, program, host]);
+export async function startEcho(
+  network: TestNetwork,
+  host: HostName,
+  options: MeasuringOptions = {},
+): Promise<HostProcess> {
+  const echo = network.spawnOn(host, [...programOf('echo-server.ts', options), host]);
   await waitFor(`the echo responder of ${host} is ready`, () => {
     if (echo.stderrText() !== '') throw new Error(echo.stderrText());
     return echo.stdoutText().startsWith('ready');
@@ -60,9 +74,13 @@ export class GapClient {
   }
 
   /** Starts sending to `address`; returns when the first datagram is out. Waiting for an answer is up to the caller. */
-  static async start(network: TestNetwork, address: string): Promise<GapClient> {
-    const program = join(import.meta.dirname, 'gap-client.ts');
-    const client = new GapClient(network.spawnOn('client', [process.execPath, program, address]));
+  static async start(
+    network: TestNetwork,
+    address: string,
+    options: MeasuringOptions = {},
+  ): Promise<GapClient> {
+    const argv = [...programOf('gap-client.ts', options), address];
+    const client = new GapClient(network.spawnOn('client', argv));
     await client.#reply(0, 'ready', replyTimeoutMs);
     return client;
   }

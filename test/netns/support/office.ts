@@ -207,15 +207,15 @@ ${guests.map((guest, index) => this.guestText(guest, index)).join('')}`;
   }
 
   status(host: HostName): Promise<Status> {
-    return ask<Status>(this.socket(host), 'GET', '/v1/status');
+    return askDaemon<Status>(this.socket(host), 'GET', '/v1/status');
   }
 
   history(host: HostName): Promise<HistoryEntry[]> {
-    return ask<HistoryEntry[]>(this.socket(host), 'GET', '/v1/history?limit=1000');
+    return askDaemon<HistoryEntry[]>(this.socket(host), 'GET', '/v1/history?limit=1000');
   }
 
   wish(host: HostName, wish: OperatorRequest): Promise<RequestAnswer> {
-    return ask<RequestAnswer>(this.socket(host), 'POST', '/v1/requests', wish);
+    return askDaemon<RequestAnswer>(this.socket(host), 'POST', '/v1/requests', wish);
   }
 
   async phase(host: HostName, group = 'office'): Promise<string> {
@@ -289,7 +289,7 @@ export async function useOffice(
   return office;
 }
 
-function ask<T>(socketPath: string, method: string, path: string, body?: unknown): Promise<T> {
+export function askDaemon<T>(socketPath: string, method: string, path: string, body?: unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, method, path, timeout: 10_000 }, (response) => {
       let text = '';

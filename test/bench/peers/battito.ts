@@ -1,0 +1,101 @@
+// Ours, from this checkout, at the priority that its unit gives it. One group with the one address, both links.
+
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateKeyFile } from '../../../daemon/config/key-file.ts';
+import type { RequestAnswer, Status } from '../../../daemon/control/api.ts';
+import { floatingAddress, gatewayAddress, type HostName, hostNames } from '../../netns/support/hosts.ts';
+import { askDaemon, commandLine } from '../../netns/support/office.ts';
+import type { Configuration, Peer, Site } from './peer.ts';
+
+interface BattitoConfiguration extends Configuration {
+  readonly keepaliveMs: number;
+  readonly warntimeMs: number;
+}
+
+const configurations: readonly BattitoConfiguration[] = [
+  { id: 'battito-10ms', keepaliveMs: 10, warntimeMs: 15, windowMs: 30, times: '10 ms, deadtime 30 ms' },
+  { id: 'battito-100ms', keepaliveMs: 100, warntimeMs: 200, windowMs: 300, times: '100 ms, deadtime 300 ms' },
+  { id: 'battito-1s', keepaliveMs: 1000, warntimeMs: 2000, windowMs: 3000, times: '1 s, deadtime 3 s' },
+  {
+    id: 'battito-default',
+    keepaliveMs: 200,
+    warntimeMs: 800,
+    windowMs: 2000,
+    times: '200 ms, deadtime 2 s (default)',
+  },
+].map(({ times, ...each }) => ({ ...each, peer: 'battito', label: `battito, keepalive ${times}` }));
+
+/** @param keyFile the same on both hosts */
+export function battitoText(
+  { keepaliveMs, warntimeMs, windowMs }: Omit<BattitoConfiguration, 'id' | 'peer' | 'label'>,
+  keyFile: string,
+): string {
+  return `cluster: office
+nodes:
+  primary: { address: 192.168.1.2 }
+  secondary: { address: 192.168.1.3 }
+heartbeat:
+  key-file: ${keyFile}
+  keepalive: ${keepaliveMs}ms
+  warntime: ${warntimeMs}ms
+  deadtime: ${windowMs}ms
+  initdead: 10s
+  links:
+    - { interface: eth1 }
+    - { interface: eth0, mode: unicast }
+connectivity:
+  ping: [${gatewayAddress}]
+groups:
+  office:
+    preferred: primary
+    addresses: [${floatingAddress}/24 dev eth0]
+`;
+}
+
+export const battito: Peer = {
+  name: 'battito',
+  packages: [],
+  configurations,
+  open(site, { id }) {
+    const configuration = configurations.find((each) => each.id === id);
+    if (configuration === undefined) throw new Error(`there is no ${id}`);
+    return openBattito(site, configuration);
+  },
+};
+
+function openBattito({ network }: Site, configuration: BattitoConfiguration) {
+  const file = join(network.root, 'battito.yaml');
+  const socket = (host: HostName) => join(network.hosts[host].runDir, 'control.sock');
+  const status = (host: HostName) => askDaemon<Status>(socket(host), 'GET', '/v1/status');
+  return {
+    async configure() {
+      const keyFile = join(network.root, 'key');
+      await rm(keyFile, { force: true });
+      generateKeyFile(keyFile);
+      await writeFile(file, battitoText(configuration, keyFile));
+    },
+    async start(host: HostName) {
+      const { stateDir, logsDir } = network.hosts[host];
+      const places = ['--config', file, '--node', host, '--state-dir', stateDir, '--socket', socket(host)];
+      const priority = ['chrt', '--rr', '--reset-on-fork', '1'];
+      const logFile = join(logsDir, 'daemon.log');
+      network.spawnOn(host, [...priority, commandLine, ...places, 'daemon'], { logFile });
+    },
+    async isAtRest() {
+      for (const host of hostNames) {
+        const { verdict, groups } = await status(host);
+        const phase = groups[0]?.phase;
+        if (verdict.kind !== 'alive' || (phase !== 'active' && phase !== 'stopped')) {
+          throw new Error(`${host}: its peer is ${verdict.kind}, the group ${phase}`);
+        }
+      }
+      return true;
+    },
+    async handOver(from: HostName) {
+      const wish = { kind: 'handover', groups: [] };
+      const answer = await askDaemon<RequestAnswer>(socket(from), 'POST', '/v1/requests', wish);
+      if (answer.kind !== 'accepted') throw new Error(`the handover was refused: ${answer.message}`);
+    },
+  };
+}
