@@ -16,6 +16,8 @@ export interface LineProcessEnd {
 
 export interface LineProcess {
   readonly pid: number | undefined;
+  /** To its input; only where it was started with one. What it no longer reads is lost. */
+  write(text: string): void;
   /** Kills it (SIGKILL) and resolves when it is gone. Idempotent; also right after it ended by itself. */
   stop(): Promise<void>;
 }
@@ -25,10 +27,16 @@ const restartDelayMaxMs = 5000;
 const lineLengthMax = 64 * 1024;
 const stderrLengthMax = 2048;
 
+export interface LineProcessOptions {
+  /** It is to be told things; else it finds its input empty. */
+  readonly hasInput?: boolean;
+}
+
 /** `onEnd` is called once, unless `stop()` came first. */
 export function startLineProcess(
   argv: readonly string[],
   handlers: { onLine(line: string): void; onEnd(end: LineProcessEnd): void },
+  { hasInput = false }: LineProcessOptions = {},
 ): LineProcess {
   const [file, ...args] = argv;
   if (file === undefined) throw new TypeError('empty argv');
@@ -52,7 +60,7 @@ export function startLineProcess(
   let child: ChildProcess | undefined;
   try {
     child = spawn(file, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C' }, // The parsers read English.
     });
   } catch (error) {
@@ -61,6 +69,7 @@ export function startLineProcess(
   child?.on('error', (error) => {
     if (child.pid === undefined) failToStart(error);
   });
+  child?.stdin?.on('error', () => {}); // One that has ended says so by its end.
   child?.on('close', (exitCode, signal) => end({ exitCode, signal }));
   child?.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-stderrLengthMax);
@@ -72,6 +81,9 @@ export function startLineProcess(
 
   return {
     pid: child?.pid,
+    write(text) {
+      child?.stdin?.write(text);
+    },
     async stop() {
       stopped = true;
       child?.kill('SIGKILL');
@@ -112,24 +124,32 @@ export interface KeptProcessOptions {
   readonly onStart: () => void;
   /** Some end by themselves after so long, and are no news. */
   readonly endsAfterMs?: number;
+  readonly hasInput?: boolean;
+}
+
+export interface KeptProcess {
+  /** The one that runs; undefined: none at the moment. */
+  current(): LineProcess | undefined;
+  /** Kills it; the next one is started when it is gone. Resolves then. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** One of them at a time; a new one, after a growing pause, whenever it ends. */
-export function keepRunning(
-  argv: readonly string[],
-  options: KeptProcessOptions,
-): { close(): Promise<void> } {
-  const { name, logger, onLine, onStart, endsAfterMs = Infinity } = options;
+export function keepRunning(argv: readonly string[], options: KeptProcessOptions): KeptProcess {
+  const { name, logger, onLine, onStart, endsAfterMs = Infinity, hasInput = false } = options;
   let child: LineProcess | undefined;
+  let restarting: Promise<void> | undefined;
   let delayMs = restartDelayMinMs;
   let restartTimer: NodeJS.Timeout | undefined;
   let closed = false;
 
   function start(): void {
     const startedMs = performance.now();
-    child = startLineProcess(argv, {
+    const handlers = {
       onLine,
-      onEnd(end) {
+      onEnd(end: LineProcessEnd) {
+        child = undefined;
         if (closed) return;
         const ranMs = performance.now() - startedMs;
         if (ranMs > endsAfterMs) return start();
@@ -138,16 +158,32 @@ export function keepRunning(
         restartTimer = setTimeout(start, delayMs);
         delayMs = Math.min(delayMs * 2, restartDelayMaxMs);
       },
-    });
+    };
+    child = startLineProcess(argv, handlers, { hasInput });
     onStart();
+  }
+
+  async function replace(stopping: LineProcess): Promise<void> {
+    child = undefined;
+    await stopping.stop();
+    if (!closed) start();
   }
 
   start();
   return {
+    current: () => child,
+    restart() {
+      if (child !== undefined) {
+        restarting = replace(child).finally(() => {
+          restarting = undefined;
+        });
+      }
+      return restarting ?? Promise.resolve();
+    },
     async close() {
       closed = true;
       clearTimeout(restartTimer);
-      await child?.stop();
+      await Promise.all([child?.stop(), restarting]);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { StorageNotes } from '../control/storage.ts';
 import type { Effect, StorageStatus } from '../core/events.ts';
 import { bringsUp } from '../core/resource.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
+import { createIpBatch, type IpBatch } from '../drivers/address/ip-batch.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
 import { checkMirrored } from '../drivers/drbd/kernel.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
@@ -113,6 +114,7 @@ export function createResources(options: ResourcesOptions): Resources {
   const rises = createStorageRises();
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
+  let ipBatch: IpBatch | undefined;
   const devices: DrbdDriver[] = [];
   const devicesOfGroup = new Map<string, readonly DrbdDriver[]>();
   const guests = new Map<string, GuestDriver>();
@@ -155,8 +157,10 @@ export function createResources(options: ResourcesOptions): Resources {
     const addPlain = (id: string, create: (onStatus: (status: ResourceStatus) => void) => ResourceDriver) =>
       add(group.name, id, plainly(create((status) => report(group.name, id, { kind: 'status', status }))));
     for (const address of group.addresses) {
+      ipBatch ??= createIpBatch({ logger });
+      const batch = ipBatch;
       addPlain(addressId(address), (onStatus) =>
-        createAddressDriver(address, { network: options.network, logger, onStatus }),
+        createAddressDriver(address, { network: options.network, batch, logger, onStatus }),
       );
     }
     for (const name of group.drbd) {
@@ -308,7 +312,7 @@ export function createResources(options: ResourcesOptions): Resources {
       for (const abort of aborts.values()) abort.abort('the daemon ends');
       await readiness.close();
       await Promise.all(entries.map(({ driver }) => driver.close()));
-      await Promise.all([drbdMonitor?.close(), mountMonitor?.close()]);
+      await Promise.all([drbdMonitor?.close(), mountMonitor?.close(), ipBatch?.close()]);
     },
   };
 }

@@ -12,9 +12,12 @@ import { type InterfaceState, type NetworkMonitor, readInterfaces } from '../net
 import { assertNever } from '../never.ts';
 import { shellLine } from '../shell.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
+import type { IpBatch } from './ip-batch.ts';
 
 export interface AddressDriverOptions {
   readonly network: NetworkMonitor;
+  /** The fast way; whatever does not come out of it as wanted is done again by a process of its own. */
+  readonly batch: IpBatch;
   readonly logger: Logger;
   /** The status as the network monitor sees it, once when first known and then only when it changes. */
   readonly onStatus: (status: ResourceStatus) => void;
@@ -36,7 +39,7 @@ type Look =
 
 /** Announces and defends the address only after its own `start` or `resume`, so a restarted daemon starts what it adopts. */
 export function createAddressDriver(config: AddressConfig, options: AddressDriverOptions): ResourceDriver {
-  const { network, onStatus } = options;
+  const { network, batch, onStatus } = options;
   const logger = options.logger.child({ address: config.address, interface: config.interface });
   const announcer = createAddressAnnouncer({
     address: config,
@@ -80,7 +83,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
     switch (action) {
       case 'start':
       case 'resume': {
-        const outcome = await addAddress(config, signal);
+        const outcome = await addAddress(config, batch, signal);
         if (outcome.kind === 'done' && !closed) {
           held = true;
           announcer.start();
@@ -92,7 +95,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
       case 'freeze':
         held = false;
         announcer.stop();
-        return await removeAddress(config, signal, logger);
+        return await removeAddress(config, batch, signal, logger);
       default:
         return assertNever(action);
     }
@@ -154,8 +157,10 @@ async function lookAt(config: AddressConfig, signal: AbortSignal): Promise<Look>
   return seen === undefined ? { kind: 'interface-missing' } : { kind: 'seen', interface: seen };
 }
 
-async function addAddress(config: AddressConfig, signal: AbortSignal): Promise<Outcome> {
+async function addAddress(config: AddressConfig, batch: IpBatch, signal: AbortSignal): Promise<Outcome> {
   const argv = addArgv(config);
+  const shown = await batch.perform(argv.slice(1), config.interface, signal);
+  if (shown !== null && statusOf(config, shown).kind === 'up') return done;
   const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
   if (result.exitCode === 0) return done;
   if (result.exitCode === null) return withoutExitCode(argv, result);
@@ -176,9 +181,16 @@ async function addAddress(config: AddressConfig, signal: AbortSignal): Promise<O
   return failure(config, argv, result);
 }
 
-async function removeAddress(config: AddressConfig, signal: AbortSignal, logger: Logger): Promise<Outcome> {
+async function removeAddress(
+  config: AddressConfig,
+  batch: IpBatch,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<Outcome> {
   if (config.family === 4) await keepSecondaries(config.interface, logger);
   const argv = deleteArgv(config, config.prefix);
+  const shown = await batch.perform(argv.slice(1), config.interface, signal);
+  if (shown !== null && matches(config, shown).length === 0) return done;
   const result = await runCommand(argv, { timeoutMs: commandTimeoutMs, signal });
   if (result.exitCode === null) return withoutExitCode(argv, result);
   // The same address may be there once more with another prefix: it would go on answering.

@@ -83,6 +83,10 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
   }
 
   function later(offsetMs: number, act: () => void): void {
+    if (offsetMs === 0) {
+      act();
+      return;
+    }
     const timer = setTimeout(() => {
       timers.delete(timer);
       act();

@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import type { AddressConfig, Readiness } from '../../../daemon/config/config.ts';
 import { createAddressDriver } from '../../../daemon/drivers/address/address.ts';
+import { createIpBatch, type IpBatch } from '../../../daemon/drivers/address/ip-batch.ts';
 import type { BasicAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
 import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
 import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
@@ -38,6 +39,7 @@ const logger = pino(
 );
 let network: NetworkMonitor | undefined;
 let address: ResourceDriver | undefined;
+let batch: IpBatch | undefined;
 let probe: Probe | undefined;
 
 function watchNetwork(): NetworkMonitor {
@@ -54,8 +56,10 @@ async function handle(request: Request): Promise<unknown> {
       await watchNetwork().refresh();
       return watchNetwork().current();
     case 'create-address':
+      batch ??= createIpBatch({ logger });
       address = createAddressDriver(request.config, {
         network: watchNetwork(),
+        batch,
         logger,
         announceRefreshMs: request.announceRefreshMs,
         onStatus: (value) => send({ event: 'status', value }),
@@ -84,7 +88,7 @@ async function handle(request: Request): Promise<unknown> {
     }
     case 'close':
       await Promise.all([probe?.close(), address?.close()]);
-      await network?.close();
+      await Promise.all([network?.close(), batch?.close()]);
       return undefined;
     default: {
       const unknown: never = request;
