@@ -83,10 +83,6 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
   }
 
   function later(offsetMs: number, act: () => void): void {
-    if (offsetMs === 0) {
-      act();
-      return;
-    }
     const timer = setTimeout(() => {
       timers.delete(timer);
       act();
@@ -94,11 +90,21 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
     timers.add(timer);
   }
 
+  function announceAll(argvs: readonly (readonly string[])[], signal: AbortSignal): void {
+    for (const argv of argvs) track(announceOnce(argv, signal));
+  }
+
+  /** To start a process holds everything else up for milliseconds: the first one goes at once, the others after that. */
+  function announceNow(signal: AbortSignal): void {
+    const [first, ...others] = announcements(address);
+    if (first !== undefined) announceAll([first], signal);
+    later(0, () => announceAll(others, signal));
+  }
+
   function burst(signal: AbortSignal): void {
     for (const offsetMs of address.family === 4 ? burstOffsetsMs4 : burstOffsetsMs6) {
-      later(offsetMs, () => {
-        for (const argv of announcements(address)) track(announceOnce(argv, signal));
-      });
+      if (offsetMs === 0) announceNow(signal);
+      else later(offsetMs, () => announceAll(announcements(address), signal));
     }
   }
 

@@ -22,13 +22,13 @@ export interface FaultOutcome {
 }
 
 const intervalMs = 5;
-const takeoverTimeoutMs = 90_000;
+const takeoverTimeoutMs = 60_000;
 /** After the first answer of the other: a second gap belongs to the fault. */
 const afterwardsMs = 1000;
 
 /** Long enough for a slow verdict, and what follows from it. */
 export function watchedFor(windowMs: number): number {
-  return 2 * windowMs + 4000;
+  return 2 * windowMs + 2500;
 }
 
 type Fault = (stage: Stage, windowMs: number) => Promise<void>;
@@ -38,7 +38,7 @@ const faults: Readonly<Record<FaultName, Fault>> = {
     await network.cut('primary', 'heartbeat');
     await sleep(watchedFor(windowMs));
     await network.mend('primary', 'heartbeat');
-    await sleep(watchedFor(windowMs));
+    await sleep(windowMs + afterwardsMs);
   },
   async handover(stage) {
     await stage.handOver('primary');

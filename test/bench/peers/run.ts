@@ -102,10 +102,10 @@ async function oneRun(entry: Entry, run: number, options: PeerBenchOptions, tell
   await onStage(entry, `run ${run}`, tell, async (stage) => {
     let isFresh = false;
     for (const name of faults) {
+      // One that does not come up now will not for the next fault either: the other configurations have their turn.
+      if (!isFresh) await stage.begin();
+      isFresh = false;
       await attempt(entry, `run ${run}, ${name}`, tell, stage, async () => {
-        const wasFresh = isFresh;
-        isFresh = false;
-        if (!wasFresh) await stage.begin();
         const outcome = await suffer(stage, name);
         outcomes[name].push(outcome);
         tell(`${configuration.id}, run ${run}, ${name}: ${describeOutcome(outcome)}`);

@@ -12,8 +12,8 @@ import { HostSystem } from './host-system.ts';
 import type { Cluster, Configuration, Peer } from './peer.ts';
 
 /** At rest for so long, besides the window itself: what a start still does is over. */
-const settleMs = 1500;
-const startTimeoutMs = 150_000;
+const settleMs = 1000;
+const startTimeoutMs = 80_000;
 const logLinesShown = 12;
 
 export class Stage {
@@ -59,7 +59,7 @@ export class Stage {
 
   /** Ends whatever the hosts still run, and starts the peer from nothing; returns when `primary` has the address. */
   async begin(): Promise<void> {
-    for (const host of hostNames) await this.#clean(host);
+    await Promise.all(hostNames.map((host) => this.#clean(host)));
     const site = {
       network: this.network,
       system: (host: HostName) => {
