@@ -120,6 +120,15 @@ export function failureLines({ results }: Results): readonly string[] {
   );
 }
 
+/** Before the bench began: with it, nobody can tell whose load it was. */
+function companyLine({ machine }: Results): readonly string[] {
+  if (machine.loadBefore < machine.cores / 4) return [];
+  return [
+    `Other work kept this machine busy (load ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores before it began): compare within`,
+    'these tables only.',
+  ];
+}
+
 export function renderResults(all: Results): string {
   const { date, machine, runs, loadAfter, results } = all;
   const versions = new Map(results.map(({ configuration, version }) => [configuration.peer, version]));
@@ -129,6 +138,7 @@ export function renderResults(all: Results): string {
     'median [min..max] in milliseconds. `ours/it`: the medians of ours and of the peer with the same window.',
     `Versions: ${[...versions].map(([name, version]) => `${name} ${version}`).join(', ')}.`,
     latenessLine(all),
+    ...companyLine(all),
     '',
     'The longest time without an answer from the address (`window`: from the last sign of a node to the verdict, as',
     'configured). Power loss: both links of the active host go down. Segment cut: the dedicated one, and mended later;',
