@@ -254,3 +254,43 @@ pairTest('A killed ip monitor is started again and what was missed is read', asy
   await drivers.ask({ kind: 'close' });
   t.is(drivers.children().size, 0);
 });
+
+const batchOf = (drivers: { children(): ReadonlyMap<number, string> }): number | undefined =>
+  [...drivers.children()].find(([, line]) => line.includes(' -batch '))?.[0];
+
+for (const config of [floating4, floating6]) {
+  pairTest(
+    `IPv${config.family}: with an ip that hangs the address comes and goes all the same, and nothing comes later`,
+    async (t, { left }) => {
+      const drivers = left.startDrivers();
+      await drivers.ask({ kind: 'create-address', config, announceRefreshMs: 30_000 });
+      const cidr = `${config.address}/${config.prefix}`;
+      for (const [action, isThere] of [
+        ['start', true],
+        ['stop', false],
+      ] as const) {
+        const hanging = await eventually('ip -batch', () => batchOf(drivers));
+        process.kill(hanging, 'SIGSTOP');
+        t.deepEqual(await drivers.ask({ kind: 'perform', action }), done);
+        t.is(addressesOf(left).includes(cidr), isThere, action);
+        t.false(drivers.children().has(hanging), 'it is gone, with what it was told');
+      }
+    },
+  );
+}
+
+pairTest(
+  'An interface that took the name of another one gets the address, the other does not',
+  async (t, { left }) => {
+    const drivers = left.startDrivers();
+    await drivers.ask({ kind: 'create-address', config: floating4, announceRefreshMs: 30_000 });
+    t.deepEqual(await drivers.ask({ kind: 'perform', action: 'start' }), done);
+    t.deepEqual(await drivers.ask({ kind: 'perform', action: 'stop' }), done);
+    left.run('ip', 'link', 'set', 'eth0', 'name', 'eth9');
+    left.run('ip', 'link', 'add', 'eth0', 'type', 'bridge');
+    left.run('ip', 'link', 'set', 'eth0', 'up');
+    t.deepEqual(await drivers.ask({ kind: 'perform', action: 'start' }), done);
+    t.true(addressesOf(left).includes('10.9.0.50/24'));
+    t.false(left.run('ip', 'addr', 'show', 'dev', 'eth9').includes('10.9.0.50'));
+  },
+);
