@@ -3,10 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFailure, runCommand } from '../../../daemon/drivers/command.ts';
 import { readAptSources } from '../../lab/support/apt-sources.ts';
+import { isAlive, thisProcess } from '../../lab/support/owner.ts';
 import { cacheFolder } from '../../lab/support/places.ts';
 
 export interface DebianRoot {
@@ -34,7 +35,9 @@ export async function ensureRoot(
   const folder = join(cache, digest);
   if (!existsSync(folder)) {
     tell(`making a Debian ${sources.codename} with ${packages.join(', ')}; this takes a minute or two, once`);
-    const scratch = join(cache, `making-${process.pid}-${digest}`);
+    await removeUnfinished(cache);
+    const { pid, startTime } = thisProcess();
+    const scratch = join(cache, `making-${pid}-${startTime}-${digest}`);
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     try {
       await build(scratch, packages, sources);
@@ -50,6 +53,15 @@ export async function ensureRoot(
   return { folder, version: versionIn(status, packages[0] ?? '') };
 }
 
+/** What makers that are gone have left. */
+async function removeUnfinished(cache: string): Promise<void> {
+  for (const name of await readdir(cache).catch(() => [])) {
+    const [, pid, startTime] = /^making-(\d+)-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || startTime === undefined || isAlive({ pid: Number(pid), startTime })) continue;
+    await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
 async function build(
   scratch: string,
   packages: readonly string[],
@@ -60,6 +72,8 @@ async function build(
   await writeFile(sourcesFile, `${sources.lines.join('\n')}\n`);
   await writeFile(settingsFile, `${sources.settings.join('\n')}\n`);
   const argv = [
+    // Its mounts are its own: one that is killed leaves none behind.
+    ...['unshare', '--mount', '--fork', '--kill-child'],
     ...['mmdebstrap', '--mode=root', '--variant=minbase', '--format=directory'],
     ...[`--architectures=${sources.architecture}`, `--include=${[...hostPackages, ...packages].join(',')}`],
     ...[`--aptopt=${settingsFile}`, '--dpkgopt=force-unsafe-io'],
@@ -67,9 +81,8 @@ async function build(
   ];
   const result = await runCommand(argv, { timeoutMs: buildTimeoutMs });
   if (result.exitCode === 0) return;
-  if (result.startError === 'ENOENT') throw new Error('mmdebstrap is missing; run: ./scripts/setup');
   const said = result.stderr.trimEnd().split('\n').slice(-shownLines).join('\n  ');
-  const how = describeFailure(argv.slice(0, 1), { ...result, stderr: '' });
+  const how = describeFailure(['mmdebstrap'], { ...result, stderr: '' });
   throw new Error(`${packages.join(', ')} could not be installed (${how}):\n  ${said}`);
 }
 
