@@ -20,7 +20,7 @@ export function describeMachine(): Machine {
     cpuModel: processors[0]?.model.trim() ?? 'unknown',
     cores: processors.length,
     memoryMb: Math.round(totalmem() / 2 ** 20),
-    kernel: release(),
+    kernel: release().split('-')[0] ?? '', // Without the name that its builder gave it.
     node: process.version,
     qemu: qemuVersion(),
     loadBefore: loadavg()[0] ?? 0,

@@ -124,9 +124,9 @@ async function standing(entry: Entry, options: PeerBenchOptions, tell: Tell): Pr
       tell(`${entry.configuration.id}: four busy loops for ${loadSeconds} s`);
       entry.underLoad = await measureUnderLoad(stage, loadSeconds);
     }
-    await stage.client.stop();
     if (costSeconds === 0) return;
     if (entry.underLoad !== null && entry.underLoad.takeovers > 0) await stage.begin();
+    await stage.client.stop(); // What it sends is no cost of the peer's.
     tell(`${entry.configuration.id}: its cost for ${costSeconds} s`);
     entry.cost = await measureCost(stage, costSeconds);
   });
