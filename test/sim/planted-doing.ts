@@ -171,9 +171,9 @@ export const doing: readonly Defect[] = [
   {
     name: 'refusal-without-advice',
     what: 'a refusal does not say what to do',
-    file: 'requests.ts',
-    find: "answer: { kind: 'refused', message, next },",
-    replace: "answer: { kind: 'refused', message, next: '' },",
+    file: 'request-answer.ts',
+    find: "answer: { kind: 'refused', code, message, next },",
+    replace: "answer: { kind: 'refused', code, message, next: '' },",
     variants: anywhere,
   },
 ];
