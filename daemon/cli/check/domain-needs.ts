@@ -28,6 +28,8 @@ export interface HostSight {
   /** Does libvirt answer? If not, only what is not libvirt's is looked at. */
   readonly answers: boolean;
   readonly peer: string;
+  /** No daemon runs here, and none has ever been sent a definition: so it is before the first start. */
+  readonly isFirst: boolean;
   /** How a person calls virsh for this connection. */
   readonly virsh: string;
   /** existsSync; a test gives its own. */

@@ -31,7 +31,7 @@ const nameBytesMax = 255 - '.libvirt-frozen'.length;
 
 /** A guest that a group names and nobody has defined, as far as this node knows. */
 export function sayUndefined(
-  { report, answers, peer, virsh }: About,
+  { report, answers, peer, virsh, isFirst }: About,
   name: string,
   listed: readonly ListedDomain[] | null,
 ): void {
@@ -42,6 +42,12 @@ export function sayUndefined(
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
   if (!answers) {
     report.info(`${name}: ${peer} has sent no definition of it; whether libvirt has one here cannot be told`);
+    return;
+  }
+  if (isFirst && near === undefined) {
+    report.info(
+      `${name}: libvirt does not know it here yet: ${peer} sends its definition when both daemons run; then check again`,
+    );
     return;
   }
   report.problem(

@@ -58,7 +58,7 @@ export async function checkDomains(
 async function look(
   config: Config,
   node: string,
-  { stored }: KnownDefinitions,
+  { stored, told }: KnownDefinitions,
   libvirt: Libvirt,
   sight: DomainsSight,
 ): Promise<DomainsResult> {
@@ -75,6 +75,7 @@ async function look(
     libvirt,
     answers: connection.answers,
     peer: membersOf(config, node)?.peer.name ?? 'the other node',
+    isFirst: told === null && stored.length === 0,
     virsh: virshWord(libvirt.uri),
     exists: sight.exists,
     mounts,
