@@ -17,7 +17,7 @@ const keptName = 'test';
 /** Nothing in a lab takes that long, also under emulation on a busy machine. */
 const idleTimeout = '20m';
 
-interface Outcome {
+export interface Outcome {
   readonly group: string;
   readonly title: string;
   ok: boolean;
@@ -31,9 +31,11 @@ interface Selection {
   readonly titles: readonly string[];
 }
 
-interface Run {
+export interface Run {
   readonly outcomes: readonly Outcome[];
   readonly exitCode: number | null;
+  /** It came to its end, and has said how many tests there were. */
+  readonly isWhole: boolean;
   /** What ava said besides. */
   readonly stderr: string;
 }
@@ -89,16 +91,26 @@ export async function runTests({ args, tell, signal, unfinished }: Call): Promis
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
-function conclude({ outcomes, exitCode, stderr }: Run, isJson: boolean, tookMs: number): number {
+/** `trouble`: what is wrong with the run itself, which is a failure of its own: it broke off, or found no test. */
+export function judgeRun({ outcomes, exitCode, isWhole, stderr }: Run) {
   const passed = outcomes.filter(({ ok }) => ok).length;
-  let failed = outcomes.length - passed;
-  // A run that broke off, or in which no test was found, is a failure of its own.
-  if (failed === 0 && (exitCode !== 0 || passed === 0)) {
-    failed = 1;
-    process.stderr.write(
-      `${stderr.trim() || 'no test of that name was found'}\nlab: ava ended with exit code ${exitCode}\n`,
-    );
+  const failed = outcomes.length - passed;
+  const said = stderr.trim();
+  if (!isWhole && outcomes.length > 0) {
+    const trouble = `${said}\nava broke off with exit code ${exitCode}: the tests after these were not run`;
+    return { passed, failed: failed + 1, trouble: trouble.trim() };
   }
+  if (failed === 0 && (exitCode !== 0 || passed === 0)) {
+    const trouble = `${said || 'no test of that name was found'}\nava ended with exit code ${exitCode}`;
+    return { passed, failed: 1, trouble };
+  }
+  return { passed, failed, trouble: null };
+}
+
+function conclude(run: Run, isJson: boolean, tookMs: number): number {
+  const { outcomes } = run;
+  const { passed, failed, trouble } = judgeRun(run);
+  if (trouble !== null) process.stderr.write(`lab: ${trouble}\n`);
   if (isJson) {
     const tests = outcomes.map(({ group, title, ok, lines }) => ({ group, title, ok, lines }));
     process.stdout.write(`${JSON.stringify({ passed, failed, tookMs: Math.round(tookMs), tests })}\n`);
@@ -150,12 +162,14 @@ async function runAva(
     child.once('error', reject).once('close', resolve);
   });
   const outcomes: Outcome[] = [];
+  let isWhole = false;
   let current: Outcome | undefined;
   const finish = () => {
     if (current !== undefined) onOutcome(current);
     current = undefined;
   };
   for await (const line of createInterface({ input: child.stdout })) {
+    isWhole ||= isPlan(line);
     const outcome = parseTest(line, groups.length === 1 ? groups[0] : undefined);
     if (outcome !== undefined) {
       finish();
@@ -169,7 +183,7 @@ async function runAva(
   const exitCode = await exited;
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  return { outcomes, exitCode, stderr };
+  return { outcomes, exitCode, isWhole, stderr };
 }
 
 /** A test's line of TAP: `ok 1 - smoke › hosts › title # SKIP`; of a single group, ava leaves the group's name out. */
@@ -187,6 +201,9 @@ export function parseTest(line: string, onlyGroup: string | undefined): Outcome 
     lines: [],
   };
 }
+
+/** ava's last word but for the sums: `1..10`. */
+export const isPlan = (line: string) => /^1\.\.\d+$/.test(line);
 
 const isSaid = (line: string) =>
   line.trim() !== '' && !/^(TAP version|1\.\.|# (tests|pass|fail|skip|todo) |\s*(---|\.\.\.)$)/.test(line);
