@@ -21,7 +21,7 @@ labTest(
     await primary.run('virsh --quiet autostart dns');
     const mends =
       /dns: libvirt starts it by itself with this host[\s\S]*?(virsh [^\n]*autostart --disable dns)/;
-    const { stdout } = await primary.tryRun('battito check', { timeoutMs: checkTimeoutMs });
+    const { stdout } = await primary.tryRun('battito check --this-node', { timeoutMs: checkTimeoutMs });
     const [, next = 'false'] = mends.exec(stdout) ?? [];
     t.log(next);
     await primary.run(next);

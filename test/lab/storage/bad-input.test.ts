@@ -61,7 +61,7 @@ async function footprint(node: LabNode): Promise<string> {
 
 /** What `battito check` finds of disks, as `message | mend`. */
 async function found(node: LabNode, level: 'problem' | 'warning'): Promise<readonly string[]> {
-  const { stdout } = await node.tryRun('battito check --json');
+  const { stdout } = await node.tryRun('battito check --this-node --json');
   const { findings } = JSON.parse(stdout) as {
     findings: { area: string; level: string; message: string; mend: string | null }[];
   };
