@@ -109,7 +109,16 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
     logger,
   });
 
+  const lookAtGroups = () =>
+    uptime.look(
+      status().groups.map(({ name, runsOn, phase, peer: there }) => ({
+        name,
+        isUp: runsOn === self ? phase === 'active' : runsOn !== null && there?.phase === 'active',
+      })),
+    );
+
   const sendSummary = () => {
+    lookAtGroups();
     const seen = status();
     const week = uptime.week();
     options.notifications.send(
@@ -138,13 +147,9 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
       ...{ tasks, known: known.tasks, clock: cronClock, wallMs: Date.now, monotonicMs, save },
       tell: options.tell,
     });
+    lookAtGroups();
     const look = () => {
-      uptime.look(
-        status().groups.map(({ name, runsOn, phase, peer: there }) => ({
-          name,
-          isUp: runsOn === self ? phase === 'active' : runsOn !== null && there?.phase === 'active',
-        })),
-      );
+      lookAtGroups();
       scheduler?.look();
     };
     timers = [setInterval(look, lookEveryMs).unref(), setInterval(save, saveEveryMs).unref()];
