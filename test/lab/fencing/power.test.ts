@@ -1,8 +1,9 @@
 // A BMC for each node (fence_ipmilan in the nodes, ipmi_sim outside) that pulls the plug of its virtual machine: a silent
-// node is off before anything of it is started elsewhere; with a device that is away nothing is.
+// node is off before anything of it is started elsewhere; a device that is away, or lies, starts nothing.
 
 import type { ExecutionContext } from 'ava';
 import type { Bmcs } from '../../netns/support/bmc.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { noted, notes, type PoweredCluster, useBmcs } from '../support/fenced.ts';
 import type { Lab } from '../support/lab.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
@@ -32,6 +33,9 @@ async function takenOver(
   t.true(codes.lastIndexOf('fenced') < codes.indexOf('take-over'), codes.join(' '));
 }
 
+const hang = (cluster: Cluster) =>
+  cluster.lab.primary.run('systemctl kill --kill-whom=main --signal=STOP battito');
+
 labTest('all links cut: the active node is switched off, exactly one survives', async (t, lab) => {
   const { primary, secondary } = lab;
   const powered = await usePower(t, lab);
@@ -45,6 +49,22 @@ labTest('all links cut: the active node is switched off, exactly one survives', 
   await noted(secondary, 'fenced');
   watch.lap('it is off');
   t.deepEqual(bmcs.told, [{ host: 'primary', to: 'off' }]);
+  await takenOver(t, powered, counted);
+  watch.lap('the guest counts on the other node');
+});
+
+labTest('power loss: the device says off, and the other node takes over', async (t, lab) => {
+  const { primary, secondary } = lab;
+  const powered = await usePower(t, lab);
+  const { cluster, bmcs } = powered;
+  const watch = startStopwatch(t);
+  const counted = await cluster.counts(primary);
+  await primary.powerOff();
+  bmcs.sees('primary', 'off');
+  watch.restart('the active node has no power');
+  await noted(secondary, 'fenced');
+  watch.lap('its device was read');
+  t.deepEqual(bmcs.told, [], 'what is off needs no telling');
   await takenOver(t, powered, counted);
   watch.lap('the guest counts on the other node');
 });
@@ -90,6 +110,41 @@ labTest(
     watch.lap('confirmed by a person: the guest counts on the other node');
     t.true((await cluster.startedFrom(secondary)) >= counted);
     t.deepEqual(bmcs.told, []);
+  },
+);
+
+labTest(
+  'fence says ok while the node lives: its status, and its answers, give it away, and nothing is started',
+  async (t, lab) => {
+    const { primary, secondary } = lab;
+    const powered = await usePower(t, lab);
+    const { cluster, bmcs } = powered;
+    const watch = startStopwatch(t);
+    const counted = await cluster.counts(primary);
+    bmcs.mode('primary', 'ignores');
+    await hang(cluster);
+    watch.restart('the active daemon hangs, and the device does not do what it is told');
+    t.regex(
+      await noted(secondary, 'fence-failed'),
+      /bmc-primary .*; its status says on|bmc-primary .* but its status says on/,
+    );
+    watch.lap('its status says on');
+    await cluster.phaseIs(secondary, 'blocked');
+    bmcs.mode('primary', 'lies');
+    watch.restart('the device says off, and the node has its power');
+    await noted(secondary, 'fence-belied');
+    watch.lap('the node answers');
+    t.is(bmcs.says('primary'), 'off');
+    t.is(primary.power(), 'on');
+    t.true(await cluster.holdsNothing(secondary));
+    await cluster.counts(primary);
+
+    bmcs.mode('primary', 'obeys');
+    bmcs.sees('primary', 'on');
+    watch.restart('it does what it is told');
+    await takenOver(t, powered, counted);
+    watch.lap('the guest counts on the other node');
+    t.deepEqual(bmcs.told, [{ host: 'primary', to: 'off' }]);
   },
 );
 

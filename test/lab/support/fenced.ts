@@ -81,7 +81,7 @@ export async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<Witne
 // ---- a BMC for each node ----
 
 /** An agent is a Python program and starts slowly on an emulated host; a shot has to be over before the other one's. */
-const times = { delay: '60s', timeout: '2m', powerTimeout: 20 } as const;
+const times = { delay: '120s', timeout: '5m', powerTimeout: 20 } as const;
 
 export interface PoweredCluster {
   readonly cluster: Cluster;
