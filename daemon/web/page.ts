@@ -9,7 +9,7 @@ import { type Exchange, Refused, send, sessionIdOf } from './exchange.ts';
 import { refusalOf } from './guard.ts';
 import { openListener } from './listener.ts';
 import { createLive, type Fragment } from './live.ts';
-import { answer, problemPage, type Site } from './routes.ts';
+import { answer, type Parts, problemPage, type Site } from './routes.ts';
 import { createSessions } from './sessions.ts';
 import { statusParts } from './status-parts.ts';
 
@@ -24,7 +24,7 @@ export const openWebPage: OpenWebPage = async (options) => {
   const sessions = createSessions(config.tokenFile, () => performance.now());
   const commands = createCommands(command);
   const live = createLive({
-    render: parts,
+    render: parts.latest,
     onError: (error) => logger.error({ err: error }, 'the web page could not be rendered'),
     everyMs: renderEveryMs,
   });
@@ -90,17 +90,22 @@ async function serve(site: Site, exchange: Exchange, logger: WebOptions['logger'
 }
 
 /** The parts of the status page, as they were at most a moment ago. */
-function lately({ source }: WebOptions): () => readonly Fragment[] {
+function lately({ source }: WebOptions): Parts {
   let known: readonly Fragment[] = [];
   let atMs = -Infinity;
-  return () => {
-    if (performance.now() - atMs < renderEveryMs * 0.9) return known;
-    known = statusParts({
-      status: source.status(),
-      minutes: source.minutes(),
-      history: source.history(historyRead),
-    });
-    atMs = performance.now();
-    return known;
+  return {
+    latest() {
+      if (performance.now() - atMs < renderEveryMs * 0.9) return known;
+      known = statusParts({
+        status: source.status(),
+        minutes: source.minutes(),
+        history: source.history(historyRead),
+      });
+      atMs = performance.now();
+      return known;
+    },
+    outdate() {
+      atMs = -Infinity;
+    },
   };
 }

@@ -21,13 +21,19 @@ import { isSame, type Sessions } from './sessions.ts';
 import { style } from './style.ts';
 import { renderWhatIf } from './what-if-page.ts';
 
+export interface Parts {
+  /** The parts of the status page, not older than a moment. */
+  latest(): readonly Fragment[];
+  /** Something was done: what was seen before it is not shown any more. */
+  outdate(): void;
+}
+
 export interface Site {
   readonly options: Pick<WebOptions, 'source' | 'logger'>;
   readonly sessions: Sessions;
   readonly live: Live;
   readonly commands: Commands;
-  /** The parts of the status page, not older than a moment. */
-  readonly parts: () => readonly Fragment[];
+  readonly parts: Parts;
 }
 
 /** Null: it is answered already. */
@@ -90,7 +96,7 @@ export function page(site: Site, exchange: Exchange, title: string, content: Htm
 }
 
 function showStatus(site: Site, exchange: Exchange): Answer {
-  const content = renderStatusPage(site.parts(), exchange.session !== null);
+  const content = renderStatusPage(site.parts.latest(), exchange.session !== null);
   return page(site, exchange, 'Status', content, true);
 }
 
@@ -196,6 +202,7 @@ async function act(site: Site, exchange: Exchange, id: string): Promise<Answer> 
     throw new Refused(400, 'this is not one of the times');
   const said = `${exchange.session?.name ?? ''} on the web page`;
   const result = await askFor(site.options.source, action.wish(group, minutes), said);
+  site.parts.outdate();
   const title = result.kind === 'refused' ? 'Refused' : 'Under way';
   return {
     ...page(site, exchange, title, renderAnswer(result)),

@@ -47,12 +47,8 @@ export function knownSearches(): FirstSearches {
 export function rememberSearches(searches: FirstSearches): void {
   const all = { ...knownSearches(), ...searches };
   const names = plantedDefects.map(({ name }) => name).filter((name) => Object.hasOwn(all, name));
-  const lines = names.map((name) => {
-    const { seed, from, schedules, patient } = all[name] as FirstSearch;
-    const how = patient === undefined ? '' : ', "patient": true';
-    return `  "${name}": { "seed": ${seed}, "from": ${from}, "schedules": ${schedules}${how} }`;
-  });
-  writeFileSync(seedsPath, `{\n${lines.join(',\n')}\n}\n`);
+  const kept = Object.fromEntries(names.map((name) => [name, all[name]]));
+  writeFileSync(seedsPath, `${JSON.stringify(kept, null, 2)}\n`);
 }
 
 const coreDirectory = resolve(import.meta.dirname, '../../daemon/core');

@@ -158,6 +158,23 @@ test('who has a token may act; the cookie is for this page alone, and who asked 
   t.is(page.wishes.length, count);
 });
 
+test('who has acted sees what came of it, however soon they look', async (t) => {
+  const page: TestPage = await usePage(t, {
+    status: () => {
+      const { self, ...rest } = status();
+      return { ...rest, self: { ...self, standby: page.wishes.length > 0 } };
+    },
+  });
+  await listening(page);
+  const { cookie, csrf } = await page.logIn();
+  const headers = formHeaders(page.base, { cookie });
+  const home = () => page.ask('/', { headers: { cookie } });
+  // Twice: the second answer is of the first look, or of one of its own.
+  for (let looks = 0; looks < 2; looks += 1) t.true((await home()).body.includes('/act/standby-on'));
+  await page.ask('/act/standby-on', { method: 'POST', headers, body: `csrf=${csrf}` });
+  t.true((await home()).body.includes('/act/standby-off'));
+});
+
 test('a refusal of the core is shown with what to do', async (t) => {
   const refusal = {
     kind: 'refused',
