@@ -5,7 +5,6 @@ import { useDomains } from '../support/domains.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
 
-const handoverTimeoutMs = 600_000;
 const checkTimeoutMs = 300_000;
 
 labTest(
@@ -28,7 +27,7 @@ labTest(
     t.regex(await primary.run('virsh dominfo dns'), /^Autostart: +disable$/m, stdout);
 
     watch.restart('checked');
-    await primary.run('battito handover', { timeoutMs: handoverTimeoutMs });
+    await cluster.handOver(primary);
     watch.lap('handed over');
     await cluster.settled('secondary');
     watch.lap('all count on the other node');

@@ -11,8 +11,6 @@ import { type NodeName, otherNode } from '../support/plan.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
 
-const handoverTimeoutMs = 600_000;
-
 /** Whatever way it went: it is on one node alone, no count was made twice, and DRBD lets nobody in beside it. */
 async function isOnceAt(at: NodeName, t: ExecutionContext, lab: Lab, cluster: Domains): Promise<void> {
   const { primary, secondary } = lab;
@@ -61,7 +59,7 @@ labTest(
     const onlooker = lookAtGuest(t, lab, dbPort);
     await onlooker.sees();
     const watch = startStopwatch(t);
-    t.log((await primary.run('battito handover', { timeoutMs: handoverTimeoutMs })).trim());
+    t.log((await cluster.handOver(primary)).trim());
     watch.lap('handed over');
     await cluster.settled('secondary');
     watch.lap('it counts on the other node');
@@ -87,11 +85,11 @@ labTest(
     await onlooker.sees();
     await primary.run('virsh --quiet migrate-setspeed db 1');
     const watch = startStopwatch(t);
-    const moving = primary.tryRun('battito handover', { timeoutMs: handoverTimeoutMs });
+    const moving = cluster.handOver(primary);
     await isMoving(primary);
     await primary.run('virsh domjobabort db');
     watch.lap('it was called off');
-    t.log((await moving).stdout.trim());
+    t.log((await moving).trim());
     watch.lap('handed over');
     await cluster.settled('secondary');
     watch.lap('it counts on the other node');

@@ -2,7 +2,7 @@
 // back, what mends it, and that a handover goes before it.
 
 import type { TaskRun } from '../../../daemon/control/schedule.ts';
-import { patience, useCluster } from '../support/cluster.ts';
+import { useCluster } from '../support/cluster.ts';
 import { fileMirror } from '../support/mirror.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
 import { labTest } from '../support/use-lab.ts';
@@ -57,7 +57,7 @@ labTest(
     await cluster.says(primary, 'it is under way', ({ schedule }) =>
       schedule.some((task) => task.name === 'verify' && task.running !== null),
     );
-    await primary.run('battito handover', { timeoutMs: patience.timeoutMs });
+    await cluster.handOver(primary);
     await cluster.settled('secondary');
     watch.lap('handed over');
     const gaveWay = await cluster.says(primary, 'it has given way', ({ schedule }) => {

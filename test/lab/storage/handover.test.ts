@@ -26,7 +26,7 @@ labTest(
     ] as const) {
       const counted = await cluster.counts(from);
       watch.restart(`handover to ${to.name}`);
-      await from.run('battito handover', { timeoutMs: 240_000 });
+      await cluster.handOver(from);
       watch.lap('the command has ended');
       await cluster.settled(to.name);
       watch.lap('settled');

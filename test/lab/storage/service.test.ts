@@ -60,7 +60,7 @@ labTest(
     await cluster.settled('primary');
     t.is((await cluster.held(primary)).guestPid, guestPid, 'the same guest');
 
-    await primary.run('battito handover');
+    await cluster.handOver(primary);
     await cluster.settled('secondary');
     watch.lap('handed over');
     t.is(await state(), 'inactive', 'the unit has ended with its guest');

@@ -115,7 +115,7 @@ labTest('both lose their power and both return: the last writer becomes active',
   const { primary, secondary } = lab;
   const cluster = await useCluster(lab);
   const watch = startStopwatch(t);
-  await primary.run('battito handover', { timeoutMs: 240_000 });
+  await cluster.handOver(primary);
   await cluster.settled('secondary');
   const counted = await cluster.counts(secondary);
   await lab.both((node) => node.powerOff());

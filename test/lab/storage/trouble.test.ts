@@ -105,7 +105,7 @@ labTest(
 
     await primary.run('systemctl stop holder');
     watch.restart('let go of');
-    await primary.run('battito handover', { timeoutMs: 240_000 });
+    await cluster.handOver(primary);
     await cluster.settled('secondary');
     watch.lap('handed over');
     t.true(await cluster.holdsNothing(primary));

@@ -244,6 +244,12 @@ export class Cluster {
     return looks.flatMap(([at, bytes], index) => (bytes > (looks[index - 1]?.[1] ?? bytes) ? [at] : []));
   }
 
+  /** By the command of an operator who is as patient as an emulated host needs; returns what it prints. */
+  async handOver(from: LabNode): Promise<string> {
+    const command = `battito handover --timeout ${patience.timeoutMs / 60_000}m`;
+    return await from.run(command, { timeoutMs: patience.timeoutMs + 60_000 });
+  }
+
   // ---- faults ----
 
   /** No cable of the node leads anywhere. */
