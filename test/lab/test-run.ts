@@ -151,8 +151,12 @@ async function runAva(
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
-  const stop = () => child.kill('SIGTERM');
+  // Its workers, too: one that is left would go on with its test, in no lab.
+  const stop = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+  };
   signal.addEventListener('abort', stop, { once: true });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
