@@ -42,6 +42,7 @@ export type NoteCode =
   | 'disk-answers'
   | 'disk-trouble'
   | 'fence-belied'
+  | 'fence-ended'
   | 'fence-failed'
   | 'fenced'
   | 'fencing'

@@ -13,7 +13,7 @@ import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
 import { areKnownInStep, isHeldBack, writesAlone } from './storage.ts';
-import { fenceIsBelied } from './verdict.ts';
+import { fenceIsBelied, isSwitchedOn } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
 type FactsOf = (group: GroupState) => Facts;
@@ -66,12 +66,7 @@ function fenceDelayMs(state: State): number {
 function tendFence(before: State, factsOf: FactsOf, emit: Emit): State {
   const { fencing, peer } = before.policy;
   if (fencing === null) return before;
-  let state = before;
-  if (fenceIsBelied(state)) {
-    const message = `the fencing device says that ${peer} is off, but it still answers`;
-    emit(note('alarm', 'fence-belied', null, message, null, `check the device; power ${peer} off by hand`));
-    state = fenceFailed(state, message);
-  }
+  const state = fenceIsBelied(before) ? fenceEnded(before, emit) : before;
   const { fence } = state;
   if (fence.operation !== null || fence.succeededAt !== null || !isSilent(state)) return state;
   if (peerInMaintenance(state) || (fence.retryAt !== null && state.now < fence.retryAt)) return state;
@@ -89,7 +84,30 @@ function tendFence(before: State, factsOf: FactsOf, emit: Emit): State {
   };
 }
 
-function fenceFailed(state: State, message: string): State {
+/** It answers: what the device has said proves nothing any more. */
+function fenceEnded(state: State, emit: Emit): State {
+  const { peer } = state.policy;
+  if (isSwitchedOn(state)) {
+    const message = `${peer} answers again: it was switched on after its device had switched it off, or it never was off`;
+    const next = `if nobody has switched ${peer} on, look at it at once: what was started here may run there too`;
+    emit(note('warning', 'fence-ended', null, message, null, next));
+    return fenceFailed(state, null);
+  }
+  const message = `the fencing device says that ${peer} is off, but it still answers`;
+  emit(note('alarm', 'fence-belied', null, message, null, `check the device; power ${peer} off by hand`));
+  return fenceFailed(state, message);
+}
+
+/** The run that was heard before the device said off is heard again: the peer has never been off. */
+export function noteNeverOff({ policy, fence }: State, heardRun: number, emit: Emit): void {
+  if (heardRun !== fence.offRun) return;
+  const { peer } = policy;
+  const message = `the fencing device said that ${peer} is off, but its daemon has gone on: it never was off`;
+  const next = `see with \`battito status\` on ${peer} what runs there; then mend the device, and try it: battito drill fence`;
+  emit(note('alarm', 'fence-belied', null, message, null, next));
+}
+
+function fenceFailed(state: State, message: string | null): State {
   const failures = state.fence.failures + 1;
   const retryAt = state.now + Math.min(fenceRetryMsMax, 500 * 2 ** failures);
   return {
@@ -105,7 +123,14 @@ export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State
     emit(note('warning', 'fenced', null, `${peer} is powered off, the fencing device says`, tookMs));
     return {
       ...state,
-      fence: { ...state.fence, operation: null, succeededAt: state.now, failures: 0, lastError: null },
+      fence: {
+        ...state.fence,
+        operation: null,
+        succeededAt: state.now,
+        offRun: state.peer.incarnation,
+        failures: 0,
+        lastError: null,
+      },
     };
   }
   const message = `${peer} could not be powered off: ${outcome.message}`;

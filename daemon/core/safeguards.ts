@@ -12,6 +12,8 @@ export interface FenceState {
   readonly askedAt: MonotonicMs | null;
   /** When the device said that the peer is off; null: it did not, or the peer was heard since. */
   readonly succeededAt: MonotonicMs | null;
+  /** The peer's incarnation at that time; null: unknown, or it was heard since. */
+  readonly offRun: number | null;
   /** Failed attempts in a row, and when the next one is due. */
   readonly failures: number;
   readonly retryAt: MonotonicMs | null;
@@ -57,6 +59,7 @@ export const noFence: FenceState = {
   operation: null,
   askedAt: null,
   succeededAt: null,
+  offRun: null,
   failures: 0,
   retryAt: null,
   lastError: null,

@@ -7,6 +7,7 @@ import {
   fenceFinished,
   leaseAnswered,
   letGoOfSafeguards,
+  noteNeverOff,
   tendSafeguards,
   watchdogFinished,
 } from './fencing.ts';
@@ -104,7 +105,10 @@ function handle<K extends EventKind>(state: State, event: EventOf<K>, emit: Emit
 
 const handlers: Handlers = {
   'time-passed': (state) => state,
-  'heartbeat-received': (state, event) => receiveHeartbeat(state, event),
+  'heartbeat-received': (state, event, emit) => {
+    noteNeverOff(state, event.incarnation, emit);
+    return receiveHeartbeat(state, event);
+  },
   'heartbeat-not-understood': (state, event) => receiveUnreadable(state, event.link),
   'policy-replaced': replacePolicy,
   'link-observed': (state, event) => ({

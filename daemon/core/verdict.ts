@@ -75,6 +75,20 @@ export function fenceIsBelied(state: State): boolean {
   return succeededAt !== null && signsOfLife(state, succeededAt).length > 0;
 }
 
+/**
+ * What answers did not do so for a while since the device said off: the peer has been switched on, and is no less off
+ * before that.
+ */
+export function isSwitchedOn(state: State): boolean {
+  const since = state.fence.succeededAt ?? Infinity;
+  const answers = answering(state, since);
+  const ofPeer = state.policy.probes.filter(({ kind }) => kind === 'peer').map(({ id }) => id);
+  const ids = answers.length > 0 ? answers : ofPeer;
+  const wasSilent = (id: string) =>
+    (state.probes.find(({ target }) => target === id)?.lastUnansweredAt ?? -Infinity) > since;
+  return ids.length > 0 && ids.every(wasSilent);
+}
+
 export function holdsNothing(content: HeartbeatContent): boolean {
   return content.groups.every((group) => !group.holdsAddresses && !group.holdsRest);
 }

@@ -19,9 +19,14 @@ export const ofSafeguards = {
     '`battito fence status NODE` says what the device answers. Or power it off by hand, then: `battito fence confirm NODE`.',
   ),
   'fence-belied': explained(
-    'A fencing device says that the other node is off, but it still answers.',
+    'A fencing device says that the other node is off, but it still answers, or its daemon has gone on.',
     'The device switches another outlet or another host, or lies.',
     'Power the other node off by hand; then correct the device under `fencing`, and try it: `battito drill fence`.',
+  ),
+  'fence-ended': explained(
+    'The other node answers again, after it was switched off by its device.',
+    'Somebody has switched it on. If nobody has, its device may have lied while it stood still.',
+    'Wait until its daemon is heard. If nobody has switched it on, look at once at what runs on it.',
   ),
   'fence-device': explained(
     'A fencing device does not answer as it should.',

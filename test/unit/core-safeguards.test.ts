@@ -282,13 +282,54 @@ test('what answered before its word, or in the same moment, belies no device', (
   t.false(node.codes().includes('fence-belied'));
 });
 
-test('a device that is belied after the group has started here alarms, and the peer is not called off any more', (t) => {
+/** The group has started here, since the peer was silent after the device's word. */
+function fencedAndActive() {
   const node = fenced();
   node.go(askedAt + 1000, { prompt: true });
+  return node;
+}
+
+test('a peer that answers after it was silent has been switched on: the device has not lied, and proves nothing any more', (t) => {
+  const node = fencedAndActive();
   t.is(node.phase()?.kind, 'active');
   node.probe(askedAt + 1010, 'peer-lan', 'answered');
   t.is(node.state().verdict.kind, 'unresponsive');
+  t.false(node.codes().includes('fence-belied'));
+  const note = node.ofKind('note').find((effect) => effect.note.code === 'fence-ended')?.note;
+  t.is(note?.severity, 'warning');
+  t.like(node.state().fence, { succeededAt: null, lastError: null });
+  node.go(askedAt + 20_000);
+  t.is(asked(node), 1, 'nothing waits for its being off');
+});
+
+test('an address that was never silent belies the device, whatever another one did', (t) => {
+  const node = fenced();
+  node.probe(askedAt + 1, 'peer-heartbeat', 'unanswered');
+  node.probe(askedAt + 10, 'peer-lan', 'answered');
   t.true(node.codes().includes('fence-belied'));
+  t.false(node.codes().includes('fence-ended'));
+});
+
+test('a packet that proves nothing yet comes from a peer that was switched on, if all of it was silent before', (t) => {
+  const node = fencedAndActive();
+  node.feed(askedAt + 1010, { kind: 'heartbeat-not-understood', link: 0, incarnation: 8, sequence: 1 });
+  t.true(node.codes().includes('fence-ended'));
+  t.false(node.codes().includes('fence-belied'));
+});
+
+test('a peer whose run goes on after the device has said off was never off; one that runs anew was', (t) => {
+  const lies = (incarnation: number) => {
+    const node = fencedAndActive();
+    node.probe(askedAt + 1010, 'peer-lan', 'answered');
+    node.hear(askedAt + 1020, activeReport, { incarnation });
+    node.hear(askedAt + 1030, activeReport, { incarnation });
+    return node.ofKind('note').filter((effect) => effect.note.code === 'fence-belied');
+  };
+  const [note, ...more] = lies(fenced().state().peer.incarnation ?? 0);
+  t.like(note?.note, { severity: 'alarm' });
+  t.regex(note?.note.message ?? '', /its daemon has gone on: it never was off/);
+  t.deepEqual(more, [], 'told once');
+  t.deepEqual(lies(9_000_000), []);
 });
 
 test('the word of a device ends when the peer is heard, and so do its failures', (t) => {

@@ -173,4 +173,6 @@ labTest('both nodes try to fence each other: one wins, no loop', async (t, lab) 
   t.deepEqual(bmcs.told, [...off, { host: 'secondary', to: 'on' }]);
   t.deepEqual(await cluster.held(primary), before);
   t.is(bmcs.failure, null);
+  const codes = (await notes(primary)).map(({ code }) => code);
+  t.false(codes.includes('fence-belied'), 'whoever is switched on again proves no device a liar');
 });

@@ -145,6 +145,7 @@ const fence: Fates<FenceState> = {
   operation: 'row',
   askedAt: 'words',
   succeededAt: 'row',
+  offRun: 'words',
   failures: 'row',
   retryAt: 'row',
   lastError: 'row',
