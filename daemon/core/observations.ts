@@ -8,7 +8,14 @@ import type { GroupName, NodeName } from './policy.ts';
 import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
-import { goesAhead, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
+import {
+  goesAhead,
+  goesOnAlone,
+  isSplit,
+  observeStorage,
+  outdatingAnswer,
+  storageAsResource,
+} from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;
@@ -128,8 +135,8 @@ export function noteSplits(state: State, emit: Emit): State {
 export function answerOutdatings(state: State, emit: Emit): State {
   let next = state;
   for (const group of state.groups) {
-    const isRun = group.phase.kind === 'starting' || group.phase.kind === 'active';
-    if (!isRun || !group.resources.some(({ outdatings }) => outdatings.length > 0)) continue;
+    if (!goesOnAlone(state, group) || !group.resources.some(({ outdatings }) => outdatings.length > 0))
+      continue;
     const answer = outdatingAnswer(state, group, factsOf(state, group).peerGone);
     if (answer === null) continue;
     for (const { outdatings } of group.resources) {

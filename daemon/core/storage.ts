@@ -198,6 +198,15 @@ export function wantsPeerOutdated(state: State, group: GroupState): boolean {
   return group.resources.some(isHeldBack) || hasOnlyConsistent(state, group);
 }
 
+/**
+ * Does the group write without its mirror, once that is safe? Also what is given away, so that its guests can end, while
+ * the peer is there to say that its copy is the older one. What is frozen, or loses, is to write nothing more.
+ */
+export function goesOnAlone({ verdict }: State, { phase }: GroupState): boolean {
+  if (phase.kind === 'stopping') return phase.reason === 'handover' && verdict.kind === 'alive';
+  return phase.kind === 'starting' || phase.kind === 'active';
+}
+
 /** What DRBD may be told of the peer's copy; null: nothing is proven, its IO stays frozen. */
 export function outdatingAnswer(state: State, group: GroupState, peerGone: boolean): OutdatingAnswer | null {
   const { verdict } = state;

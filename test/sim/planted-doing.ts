@@ -255,6 +255,14 @@ export const data: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'writes-while-it-loses',
+    what: 'a group that is being stopped goes on without its mirror as one that is run does, whoever has it next',
+    file: 'storage.ts',
+    find: "return phase.reason === 'handover' && verdict.kind === 'alive';",
+    replace: 'return verdict !== null;',
+    variants: [],
+  },
+  {
     name: 'last-copy-outdated',
     what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
     file: 'storage.ts',

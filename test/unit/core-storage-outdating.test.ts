@@ -8,6 +8,7 @@ import { outdatingAnswer } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy } from '../sim/example.ts';
 import { createWorld } from '../sim/world.ts';
 import { apart, mirrored, type OneCore, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
+import { handover } from './support/requests.ts';
 import { ofPrimary, ofSecondary, runningOwner } from './support/situations.ts';
 
 const held = { kind: 'held', term: 1, peerAlone: [] } as const;
@@ -227,6 +228,40 @@ test('a group that is frozen here answers no question: its IO is to stay frozen'
   t.is(node.phase()?.kind, 'frozen');
   node.hear(3510, { ...ofPrimary, outdated: true });
   t.deepEqual(node.outdatings(), []);
+});
+
+/** The cable between the two was cut while the guests of a group that is handed over were being stopped. */
+function askingOnItsWay(protection: Protection = {}) {
+  const node = runningOwner(protection);
+  node.go(1990, { prompt: false });
+  node.request(2000, handover);
+  node.hear(2010, { ...ofPrimary, phase: 'claiming', claim: { id: 1, reason: 'offered' } });
+  node.show(2020, { ...apart, suspended: 'fencing' });
+  return node;
+}
+
+test('a group that is given away writes alone so that its guests can end, once the peer has marked its copy', (t) => {
+  const node = askingOnItsWay();
+  t.like(node.phase(), { kind: 'stopping', reason: 'handover' });
+  node.askOutdating(2030, 7);
+  node.hear(2040, ofPrimary);
+  t.deepEqual(node.outdatings(), []);
+  node.hear(2050, { ...ofPrimary, outdated: true });
+  t.deepEqual(node.outdatings(), ['7 outdated']);
+  t.true(node.report()?.alone);
+  t.true(node.record()?.alone, 'and that is written down');
+});
+
+test('no evidence lets what is given away write alone, but the word of a peer that lives', (t) => {
+  const node = askingOnItsWay();
+  node.askOutdating(2030, 7);
+  node.hear(2040, { ...ofPrimary, outdated: true }, { says: { leaving: true } });
+  t.is(node.state().verdict.kind, 'departed');
+  const silent = askingOnItsWay();
+  silent.askOutdating(2030, 7);
+  silent.go(20_000, { peer: null });
+  t.is(silent.state().verdict.kind, 'dead');
+  for (const one of [node, silent]) t.deepEqual(one.outdatings(), []);
 });
 
 test('a question is void when the disks are connected again', (t) => {
