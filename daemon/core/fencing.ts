@@ -8,11 +8,11 @@ import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
 import { isStorage } from './policy.ts';
-import { isComingUp, isDown } from './resource.ts';
+import { isComingUp, isDown, type ResourceState } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { areKnownInStep, isHeldBack, writesAlone } from './storage.ts';
+import { areKnownInStep, isHeldBack, isVouchedFor, writesAlone } from './storage.ts';
 import { fenceIsBelied, isSwitchedOn } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
@@ -165,17 +165,18 @@ function isDownAsLastRead({ now, policy }: State, { resources }: GroupState): bo
   });
 }
 
-/** About to be promoted without its mirror. */
-function isToWriteAlone({ phase, resources }: GroupState): boolean {
-  const isApart = resources.some(({ storage }) => storage !== null && storage.connection !== 'connected');
-  return phase.kind === 'starting' && isApart;
+/** About to be written to without its mirror, for all that is known: what DRBD showed may be of before the peer fell silent. */
+function isToWriteAlone(state: State, { phase, resources }: GroupState): boolean {
+  const isApart = ({ storage }: ResourceState) =>
+    storage !== null && (storage.connection !== 'connected' || !isVouchedFor(state));
+  return phase.kind === 'starting' && resources.some(isApart);
 }
 
 /** What the witness is to record: whoever takes over later must know that we wrote without it. */
 function loneMarks(state: State): LoneMarks {
   const namesOf = (chosen: (group: GroupState) => boolean) =>
     state.groups.filter(chosen).map(({ policy }) => policy.name);
-  const isAlone = (group: GroupState) => writesAlone(group) || isToWriteAlone(group);
+  const isAlone = (group: GroupState) => writesAlone(group) || isToWriteAlone(state, group);
   return { alone: namesOf(isAlone), same: namesOf((group) => !isAlone(group) && isMirrored(state, group)) };
 }
 

@@ -14,7 +14,7 @@ import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from '.
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
-import { isPromotable, isUnknownToWitness, loneMarkStands, storageAction } from './storage.ts';
+import { isPromotable, isUnknownToWitness, isVouchedFor, loneMarkStands, storageAction } from './storage.ts';
 import { mayBeSaved } from './ways.ts';
 
 const maxStartsPerHour = 5;
@@ -90,7 +90,7 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   }
   if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
   if (isAboutToConnect(state, group, resource)) return false;
-  if (policy.kind === 'drbd' && mustMarkFirst(state, group, resource)) return false;
+  if (policy.kind === 'drbd' && mustMarkFirst(state, group)) return false;
   const isHeld = policy.kind === 'address' ? facts.peerMayHoldAddresses : facts.peerMayHoldRest;
   if (isHeld && !mayStandBeside(state, group, policy.id, facts)) return false;
   const isUp = ({ status, operation }: ResourceState) => status?.kind === 'up' && !isGoingDown(operation);
@@ -114,13 +114,8 @@ function isAboutToConnect(state: State, group: GroupState, resource: ResourceSta
 }
 
 /** With a witness, whoever takes over later must be able to learn that this node wrote without its mirror. */
-function mustMarkFirst(state: State, group: GroupState, resource: ResourceState | undefined): boolean {
-  const isVouchedFor =
-    state.verdict.kind === 'alive' ||
-    state.verdict.kind === 'departed' ||
-    (state.verdict.kind === 'fenced' && state.verdict.by !== 'lease');
-  const isApart = resource?.storage?.connection !== 'connected';
-  return state.policy.witness !== null && isApart && !isVouchedFor && !loneMarkStands(state, group);
+function mustMarkFirst(state: State, group: GroupState): boolean {
+  return state.policy.witness !== null && !isVouchedFor(state) && !loneMarkStands(state, group);
 }
 
 /** What waits for others to be down; what is done at once does not wait for it. */

@@ -239,6 +239,12 @@ function hasOnlyConsistent(state: State, group: GroupState): boolean {
   return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
 }
 
+/** Can the peer not come to write without hearing first that this node did? Else the witness has to know it. */
+export function isVouchedFor({ verdict }: State): boolean {
+  const isOff = verdict.kind === 'fenced' && verdict.by !== 'lease';
+  return isOff || verdict.kind === 'alive' || verdict.kind === 'departed';
+}
+
 /** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
 export function loneMarkStands(state: State, group: GroupState): boolean {
   return leaseIsValid(state) && state.lease.ownAlone.includes(group.policy.name);

@@ -11,7 +11,8 @@ const resumingMs = 4000;
 /**
  * S4. Where two nodes hold an address, the loser hears the winner within two keepalives of the heal (one for each to
  * prove that it reads the other), and lets the address go within one operation. A bad network takes a few more. And a
- * host whose guests stand paused does not announce the addresses of their group for longer than that, either.
+ * host whose guests stand paused does not announce the addresses of their group for longer than that, either, but while
+ * its operator has it in maintenance: nothing is touched there.
  */
 export function addressBoundMs({ timings }: Policy): number {
   return 2 * timings.keepaliveMs + timings.deadtimeMs;
@@ -69,6 +70,7 @@ const holdersOf = ({ groups }: Policy): readonly Holders[] =>
 export function addressOnce({ policy, hosts, report }: Context): Checker {
   const boundMs = addressBoundMs(policy);
   const isOnLan: Record<Side, boolean> = { primary: true, secondary: true };
+  const isLeftAlone: Record<Side, boolean> = { primary: false, secondary: false };
   const addresses = holdersOf(policy);
   const running = runningOf();
   const breach = (holders: Holders, side: Side | null, since: number, at: number, what: string) => {
@@ -92,7 +94,7 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
     holders.since = isBoth ? (holders.since ?? at) : null;
     for (const side of sides) {
       const since = holders.frozenSince[side];
-      const isKept = !isEnd && announces(holders, side) && isFrozen(holders, side);
+      const isKept = !isEnd && !isLeftAlone[side] && announces(holders, side) && isFrozen(holders, side);
       if (!isKept && since !== null) breach(holders, side, since, at, 'a host with paused guests');
       holders.frozenSince[side] = isKept ? (since ?? at) : null;
     }
@@ -121,6 +123,12 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
   };
   return {
     rule: 'S4',
+    stepped({ at, side, after }) {
+      const isMaintained = after.maintenanceUntil !== null;
+      if (isMaintained === isLeftAlone[side]) return;
+      isLeftAlone[side] = isMaintained;
+      judgeAll(at);
+    },
     running({ at, side, resource, running: now }) {
       running.set(resource, side, now);
       for (const holders of addresses) {

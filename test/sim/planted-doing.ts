@@ -263,6 +263,14 @@ export const data: readonly Defect[] = [
     variants: [],
   },
   {
+    name: 'silence-vouches',
+    what: 'a peer that is silent is taken for one that hears, before it writes, that this node did: the witness is not told',
+    file: 'storage.ts',
+    find: "return isOff || verdict.kind === 'alive' || verdict.kind === 'departed';",
+    replace: "return isOff || verdict.kind !== 'fenced';",
+    variants: lease,
+  },
+  {
     name: 'last-copy-outdated',
     what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
     file: 'storage.ts',

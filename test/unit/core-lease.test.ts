@@ -14,7 +14,14 @@ import {
   peerRun,
   stoppedReport,
 } from './support/one-core.ts';
-import { frozenAndHeardAgain, ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
+import {
+  frozenAndHeardAgain,
+  ofPrimary,
+  runningOwner,
+  seeShop,
+  taking,
+  withShop,
+} from './support/situations.ts';
 
 const policyOf = (self: 'primary' | 'secondary') => protectedPolicy(self, { lease: true });
 const { timings, witness, watchdog } = policyOf('primary');
@@ -657,19 +664,32 @@ test('a mark that is to be taken off counts no longer, whether or not that is an
   t.deepEqual(node.state().lease.ownAlone, []);
 });
 
-test('a group that is started with its mirror, or has none, is not to write alone', (t) => {
-  for (const onDisk of [true, false]) {
-    const node = oneCore({
-      self: 'secondary',
-      policy: protectedPolicy('secondary', { lease: true, disk: onDisk }),
-    });
-    node.see(1, 'down');
-    if (onDisk) node.show(1, { peerRole: 'primary' });
-    node.go(2000, { peer: activeReport, witness: held, prompt: false });
-    node.go(8000, { peer: null });
-    t.is(node.phase()?.kind, 'starting');
-    t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, []);
-  }
+/** The secondary starts the group, since the peer is silent; its disk, where it has one, was shown with its mirror before. */
+function startsAfterSilence(onDisk: boolean) {
+  const node = oneCore({
+    self: 'secondary',
+    policy: protectedPolicy('secondary', { lease: true, disk: onDisk }),
+  });
+  node.see(1, 'down');
+  if (onDisk) node.show(1, { peerRole: 'primary' });
+  node.go(2000, { peer: activeReport, witness: held, prompt: false });
+  node.go(8000, { peer: null });
+  if (node.phase()?.kind !== 'starting') throw new Error('it does not start');
+  return node;
+}
+
+test('a group that has no disk, or is started beside a peer that lives and has its mirror, is not to write alone', (t) => {
+  t.deepEqual(startsAfterSilence(false).ofKind('request-lease').at(-1)?.marks.alone, []);
+  const node = taking({ lease: true });
+  node.go(4000, { witness: held });
+  t.is(node.phase()?.kind, 'starting');
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, []);
+});
+
+test('what DRBD showed before the peer fell silent does not tell whether its mirror is there', (t) => {
+  const node = startsAfterSilence(true);
+  t.deepEqual(node.ofKind('request-lease').at(-1)?.marks.alone, ['office']);
+  t.deepEqual(node.state().lease.ownAlone, ['office']);
 });
 
 /** Without watchdogs the witness is only one more piece of evidence. */
