@@ -1,14 +1,11 @@
-// The gaps between heartbeats over restarts: one small file in the state directory, written seldom. What is lost with it
-// is advice, so a file that cannot be read is begun anew, and one that cannot be written is said once.
+// The gaps between heartbeats over restarts. They are written seldom: what is lost with them is advice.
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { State } from '../core/state.ts';
 import { monotonicMs } from './clock.ts';
-import { writeDurably } from './durable-file.ts';
 import { createGapMinutes, type GapMinutes } from './gap-minutes.ts';
-import { createGaps, type GapRecord, type Gaps, gapRecord } from './gaps.ts';
+import { createGaps, type Gaps, gapRecord } from './gaps.ts';
+import { openKeptFile } from './kept-file.ts';
 
 const writeEveryMs = 10 * 60_000;
 
@@ -23,29 +20,14 @@ export interface GapsFile {
 }
 
 export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFile> {
-  const path = join(stateDir, 'gaps.json');
+  const file = await openKeptFile({
+    ...{ stateDir, name: 'gaps.json', schema: gapRecord, logger },
+    what: 'the record of gaps between heartbeats',
+  });
   const minutes = createGapMinutes();
-  const gaps = createGaps(await readRecord(path), Date.now);
-  let written = '';
-  let isTold = false;
-  let writing: Promise<void> = Promise.resolve();
-  const write = async () => {
-    const text = `${JSON.stringify(gaps.record())}\n`;
-    if (text === written) return;
-    await writeDurably(path, text).then(
-      () => {
-        written = text;
-      },
-      (error: unknown) => {
-        if (!isTold) logger.warn({ err: error }, 'the gaps between heartbeats cannot be written');
-        isTold = true;
-      },
-    );
-  };
-  // One after the other: on a disk that hangs there is one at most.
-  const timer = setInterval(() => {
-    writing = writing.then(write);
-  }, writeEveryMs);
+  const gaps = createGaps(file.known, Date.now);
+  const save = () => file.save(gaps.record);
+  const timer = setInterval(save, writeEveryMs);
   timer.unref();
   return {
     heard({ link, incarnation }, state) {
@@ -72,16 +54,7 @@ export async function openGaps(stateDir: string, logger: Logger): Promise<GapsFi
     minutes: () => minutes.view(monotonicMs()),
     async close() {
       clearInterval(timer);
-      writing = writing.then(write);
-      await writing;
+      await save();
     },
   };
-}
-
-async function readRecord(path: string): Promise<GapRecord | null> {
-  try {
-    return gapRecord.safeParse(JSON.parse(await readFile(path, 'utf8'))).data ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -3,8 +3,6 @@
 // Guarantees: nothing of the core or of an operation waits for it, and no failure of it is theirs.
 
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -17,7 +15,7 @@ import { createOutbox, outboxSchema } from '../notify/outbox.ts';
 import { createSender } from '../notify/sender.ts';
 import { createIncidentWatch, watchSchema } from '../notify/watch.ts';
 import { monotonicMs } from './clock.ts';
-import { writeDurably } from './durable-file.ts';
+import { openKeptFile } from './kept-file.ts';
 
 export interface Notifications {
   /** An event, before the core sees it, and the state that it meets. */
@@ -53,31 +51,15 @@ const off = { repeatAfterMs: 0, collectMs: 300_000, channels: [] } as const;
 export async function openNotifications(options: NotificationsOptions): Promise<Notifications> {
   const { config, self, stateDir, configPath, needs, logger } = options;
   let notify: NotifyConfig = config.notify ?? off;
-  const path = join(stateDir, 'notify.json');
-  const known = await readRecord(path, logger);
+  const file = await openKeptFile({
+    ...{ stateDir, name: 'notify.json', schema: fileSchema, logger },
+    what: 'the record of notifications',
+  });
   const ending = new AbortController();
-  let written = '';
-  let isTold = false;
-  let saving: Promise<void> = Promise.resolve();
-
-  const write = async () => {
-    const text = `${JSON.stringify({ watch: watch.record(), outbox: outbox.record() })}\n`;
-    if (text === written) return;
-    try {
-      await writeDurably(path, text);
-      written = text;
-    } catch (error) {
-      if (!isTold) logger.warn({ err: error }, 'what is to be notified cannot be kept on disk');
-      isTold = true;
-    }
-  };
-  const save = () => {
-    saving = saving.then(write);
-    return saving;
-  };
+  const save = () => file.save(() => ({ watch: watch.record(), outbox: outbox.record() }));
 
   const outbox = createOutbox({
-    known: known?.outbox ?? null,
+    known: file.known?.outbox ?? null,
     channels: notify.channels,
     send: createSender({
       program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
@@ -92,7 +74,7 @@ export async function openNotifications(options: NotificationsOptions): Promise<
   const watch = createIncidentWatch({
     cluster: config.cluster,
     node: self,
-    known: known?.watch ?? null,
+    known: file.known?.watch ?? null,
     config: () => notify,
     attention: needs,
     tell: (message) => outbox.put(message),
@@ -142,19 +124,4 @@ export async function openNotifications(options: NotificationsOptions): Promise<
       if (notify.channels.length > 0) await Promise.race([save(), sleep(saveMsMax)]);
     },
   };
-}
-
-async function readRecord(path: string, logger: Logger): Promise<z.output<typeof fileSchema> | null> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return null; // There is none yet.
-  }
-  try {
-    return fileSchema.parse(JSON.parse(text));
-  } catch {
-    logger.warn({ path }, 'what was to be notified cannot be read; it is begun anew');
-    return null;
-  }
 }

@@ -2,7 +2,6 @@
 // Guarantees: nothing of the core or of an operation waits for it, and no failure of it is theirs.
 
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
@@ -26,9 +25,9 @@ import { createUptime } from '../schedule/uptime.ts';
 import { verifyTask } from '../schedule/verify.ts';
 import { monotonicMs } from './clock.ts';
 import type { Definitions } from './definitions.ts';
-import { writeDurably } from './durable-file.ts';
 import type { History } from './history.ts';
 import { pruneJournal } from './journal-files.ts';
+import { openKeptFile } from './kept-file.ts';
 import { usesLibvirt } from './known-guests.ts';
 import type { Notifications } from './notifications.ts';
 import { createPeerChecks } from './peer-checks.ts';
@@ -69,37 +68,25 @@ const historyMax = 1000;
 
 export async function openSchedule(options: ScheduleOptions): Promise<Schedule> {
   const { config, self, peer, stateDir, command, status, definitions, logger } = options;
-  const path = join(stateDir, 'schedule.json');
-  const known = await readRecord(path, logger);
+  const file = await openKeptFile({
+    ...{ stateDir, name: 'schedule.json', schema: recordSchema, logger },
+    what: 'the record of what was done by schedule',
+  });
+  const known = file.known ?? emptyRecord;
   let { readiness } = known;
   let scheduler: Scheduler | null = null;
-  let written = '';
-  let isTold = false;
-  let saving: Promise<void> = Promise.resolve();
   const uptime = createUptime(known.uptime, { wallMs: Date.now, monotonicMs });
-
-  const write = async () => {
+  const record = (): ScheduleRecord => {
     const tasks = scheduler?.record() ?? known.tasks;
-    const record: ScheduleRecord = { format: 1, tasks, readiness, uptime: uptime.record() };
-    const text = `${JSON.stringify(record)}\n`;
-    if (text === written) return;
-    try {
-      await writeDurably(path, text);
-      written = text;
-    } catch (error) {
-      if (!isTold) logger.warn({ err: error }, 'what was done by schedule cannot be kept on disk');
-      isTold = true;
-    }
+    return { format: 1, tasks, readiness, uptime: uptime.record() };
   };
-  /** One after the other, and after what is under way in this turn of the loop. */
-  const save = () => {
-    saving = saving.then(write);
-  };
+  /** Not before what is under way in this turn of the loop. */
+  const save = () => file.save(record);
 
   const keep = (found: Readiness) => {
     if (readiness !== null && Date.parse(found.at) < Date.parse(readiness.at)) return;
     readiness = found;
-    save();
+    void save();
   };
   const peerChecks = createPeerChecks({
     channel: definitions.channel,
@@ -175,8 +162,7 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
       isClosed = true;
       for (const timer of timers) clearInterval(timer);
       await Promise.all([scheduler?.close(), peerChecks.close()]);
-      save();
-      await saving;
+      await save();
     },
   };
 }
@@ -212,19 +198,4 @@ function tasksOf(options: ScheduleOptions, sendSummary: () => void): readonly Ta
       journal: (before) => pruneJournal(join(stateDir, 'journal'), before),
     }),
   ];
-}
-
-async function readRecord(path: string, logger: Logger): Promise<ScheduleRecord> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return emptyRecord; // There is none yet.
-  }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch {
-    logger.warn({ path }, 'what was done by schedule cannot be read; it is begun anew');
-    return emptyRecord;
-  }
 }
