@@ -1,6 +1,10 @@
 // Helpers that every kind of test may use. No network, no processes.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { namePrefix, removeLeftoverDirectories } from './leftovers.ts';
 
 /** CLOCK_MONOTONIC in milliseconds: comparable between processes on one machine. */
 export function monotonicMs(): number {
@@ -51,4 +55,20 @@ export async function waitFor<T>(
     if (monotonicMs() >= deadline) throw new WaitTimeoutError(description, timeoutMs, seen);
     await sleep(intervalMs);
   }
+}
+
+let leftoversAreRemoved = false;
+
+/** A new, empty directory in `parent`; whoever calls it removes it. What killed test runs left in /tmp is removed, too. */
+export function makeTemporaryDirectory(parent = tmpdir()): string {
+  if (!leftoversAreRemoved) removeLeftoverDirectories();
+  leftoversAreRemoved = true;
+  return mkdtempSync(join(parent, namePrefix()));
+}
+
+/** The same for one ava test: removed with all that is in it when the test ends, however it ends. */
+export function temporaryDirectory(t: { teardown(fn: () => void): void }, parent = tmpdir()): string {
+  const directory = makeTemporaryDirectory(parent);
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }

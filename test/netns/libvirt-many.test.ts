@@ -2,14 +2,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { ResourceStatus } from '../../daemon/drivers/driver.ts';
 import { createLibvirt, type Libvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { createLibvirtDriver } from '../../daemon/drivers/libvirt/libvirt.ts';
+import { temporaryDirectory } from '../support.ts';
 import { createLibvirtHost, type LibvirtHost } from './support/libvirt-host.ts';
 import { done, patienceMs, until } from './support/qemu-host.ts';
 
@@ -17,16 +17,15 @@ const soon = () => AbortSignal.timeout(patienceMs);
 
 /** A virsh that notes each call, and otherwise is the installed one. */
 async function countVirsh(t: ExecutionContext): Promise<() => Promise<readonly string[]>> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-virsh-'));
+  const directory = temporaryDirectory(t);
   const real = execFileSync('sh', ['-c', 'command -v virsh'], { encoding: 'utf8' }).trim();
   const script = `#!/bin/sh\necho "$4 $5" >>${directory}/calls\nexec ${real} "$@"\n`;
   await writeFile(path.join(directory, 'virsh'), script);
   await chmod(path.join(directory, 'virsh'), 0o755);
   const before = process.env['PATH'];
   process.env['PATH'] = `${directory}:${before}`;
-  t.teardown(async () => {
+  t.teardown(() => {
     process.env['PATH'] = before;
-    await rm(directory, { recursive: true, force: true });
   });
   return async () => (await readFile(path.join(directory, 'calls'), 'utf8')).trim().split('\n');
 }

@@ -11,8 +11,9 @@ import { allCommands } from '../../daemon/cli/commands.ts';
 import { exitCodeMeanings } from '../../daemon/cli/help.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { explanationOf } from '../../daemon/why/explanations.ts';
+import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 const commands = await allCommands();
 

@@ -11,8 +11,8 @@ import { controlClient } from '../../daemon/cli/client.ts';
 import type { GuestDefinition, GuestDefinitions } from '../../daemon/control/guests.ts';
 import { openDefinitionFiles } from '../../daemon/runtime/definition-files.ts';
 import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
+import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 import { configOf } from './support/check-host.ts';
 import { domain, uuidOf } from './support/definitions.ts';
 

@@ -1,14 +1,14 @@
 // What `battito check` says of libvirt domains: which are guests and which are left out, what would keep one from being
 // started here, and the command that mends each. On a scripted libvirt; its files are not read.
 
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import type { StoredDefinition } from '../../daemon/cli/check/definitions.ts';
 import { noDefinitions } from '../../daemon/cli/check/definitions.ts';
 import { checkGuestMemory } from '../../daemon/cli/check/guest-memory.ts';
 import { BattitoError } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 import { configOf, diskXml, domainXml, findingsOf, officeStorage } from './support/check-host.ts';
 import { uuidOf } from './support/definitions.ts';
 import { useFakeVirsh } from './support/fake-libvirt.ts';
@@ -383,8 +383,7 @@ test('a libvirt that hangs is told with its unit, and its guests are judged by w
 });
 
 test('a libvirt that is down, or masked, is told with its unit; what it would start is seen by its links', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-autostart-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   await symlink('/etc/libvirt/qemu/web.xml', path.join(directory, 'web.xml'));
   await mkdir(path.join(directory, 'other'));
   const told = async (masked: boolean) => {

@@ -4,7 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { askSystemctl, checkUnits } from '../../daemon/cli/check/units.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
 import { configOf } from './support/check-host.ts';
 
 async function told(states: Readonly<Record<string, string>>, group = 'drbd: [r0]') {

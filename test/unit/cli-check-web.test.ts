@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { checkWeb } from '../../daemon/cli/check/web.ts';
 import type { Config, WebConfig } from '../../daemon/config/config.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
 import { makeCertificates } from './support/mail-server.ts';
 
 const check = (web: WebConfig | null) => checkWeb({ web } as Config);

@@ -8,9 +8,10 @@ import { checkMachine, type Machine } from '../../daemon/cli/check/machine.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { textDigest } from '../../daemon/runtime/definition-content.ts';
+import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { status } from './fixtures/cli/statuses.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { domain, uuidOf } from './support/definitions.ts';
 
 interface Office {

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { controlClient } from '../../daemon/cli/client.ts';
 import { BattitoError, exitCodes } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon, serve } from './fixtures/cli/server.ts';
 import { status } from './fixtures/cli/statuses.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 async function failure(t: ExecutionContext, promise: Promise<unknown>): Promise<BattitoError> {
   const error = await t.throwsAsync(promise, { instanceOf: BattitoError });

@@ -9,9 +9,10 @@ import { fencePeer } from '../../daemon/cli/fence/peer.ts';
 import type { DiskRemark, GroupView, ResourceView } from '../../daemon/control/api.ts';
 import type { OutdatingAnswer, StorageStatus } from '../../daemon/core/events.ts';
 import { BattitoError, exitCodes } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
-import { captureOutput, type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { captureOutput, type RunOptions, run } from './fixtures/cli/terminal.ts';
 
 const parted: StorageStatus = {
   role: 'secondary',

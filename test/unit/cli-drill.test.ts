@@ -7,9 +7,10 @@ import test, { type ExecutionContext } from 'ava';
 import type { CommandNote, OperatorRequest, Status } from '../../daemon/control/api.ts';
 import type { State } from '../../daemon/core/state.ts';
 import { exitCodes } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
 import { entry, group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
-import { type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { type RunOptions, run } from './fixtures/cli/terminal.ts';
 import { type FakeAgent, fakeAgent } from './support/fence-agent.ts';
 
 const here = status();

@@ -8,9 +8,10 @@ import { whoTyped } from '../../daemon/cli/who.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Status } from '../../daemon/control/api.ts';
 import { BattitoError, exitCodes } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, groupAtPeer, status } from './fixtures/cli/statuses.ts';
-import { type RunOptions, run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { type RunOptions, run } from './fixtures/cli/terminal.ts';
 import { type FakeAgent, fakeAgent } from './support/fence-agent.ts';
 
 const agentsOf = (t: ExecutionContext, bodies: Partial<Record<'primary' | 'secondary', string>> = {}) => ({

@@ -13,9 +13,10 @@ import type {
 import { type ControlSource, startControlServer } from '../../daemon/control/server.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { newMask } from '../../daemon/runtime/definitions-view.ts';
+import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { domain, uuidOf } from './support/definitions.ts';
 
 const takenAt = '2026-03-01T03:12:44.081Z';

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { loadConfig } from '../../daemon/config/load.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { pair, writeFiles } from './support/import.ts';
 
 const nodes = ['--address', 'alpha=192.168.1.2', '--address', 'beta=192.168.1.3'];

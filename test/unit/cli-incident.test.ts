@@ -6,7 +6,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import type { Incident } from '../../daemon/incident/list.ts';
 import type { Timeline } from '../../daemon/incident/timeline.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { stateDirWith, takeover } from './fixtures/incident/files.ts';
 import { createTwoNodes } from './fixtures/incident/two-nodes.ts';
 

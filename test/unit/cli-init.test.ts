@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { generateKeyFile, loadKeyRing } from '../../daemon/config/key-file.ts';
 import { loadConfig, parseConfig } from '../../daemon/config/load.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { type HostOptions, hostOf, mirrored, plain, recorded, typeInit } from './support/init-host.ts';
 
 /** Where the files of a test go. */

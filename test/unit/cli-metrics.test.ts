@@ -3,8 +3,9 @@
 import test from 'ava';
 import { renderMetrics } from '../../daemon/metrics/metrics.ts';
 import { promtool } from '../prometheus.ts';
+import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { troubledSource } from './support/metrics.ts';
 
 const { contentType, body } = renderMetrics(troubledSource());

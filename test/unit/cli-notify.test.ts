@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkNotify } from '../../daemon/cli/check/notify.ts';
 import { formatProblem, parseConfig } from '../../daemon/config/load.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 const base = `cluster: office
 nodes: { primary: { address: 192.168.1.2 }, secondary: { address: 192.168.1.3 } }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { exitCodes } from '../../daemon/errors.ts';
 import type { GroupOutcome, WhatIfReport } from '../../daemon/whatif/report.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 const guest = (name: string) => `
       - { name: ${name}, driver: qemu, memory: 64M, disk: /srv/guests/${name}.qcow2 }`;

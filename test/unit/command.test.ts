@@ -1,15 +1,14 @@
 // Commands that are run and ended.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { runCommand } from '../../daemon/drivers/command.ts';
+import { temporaryDirectory } from '../support.ts';
 
 test('a command that is aborted is gone when that is told: it forks nothing any more', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-command-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const pidFile = join(directory, 'pid');
   const abort = new AbortController();
   const argv = ['sh', '-c', 'echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 600', pidFile];

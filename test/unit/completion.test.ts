@@ -2,23 +2,23 @@
 // without one, of the configuration.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { commandNames } from '../../daemon/cli/commands.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { makeBundle } from '../../scripts/package/bundle.ts';
+import { makeTemporaryDirectory, temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 const example = resolve(import.meta.dirname, '../../config/battito.yaml');
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
-const work = mkdtempSync(join(tmpdir(), 'battito-completion-'));
+const work = makeTemporaryDirectory();
 const bundle = join(work, 'battito.mjs');
 
 /** The program as it is installed: a shell asks it while somebody types. */

@@ -1,7 +1,6 @@
 // The configuration: what a sound file becomes, its defaults, its digest, the example and the JSON Schema.
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
@@ -14,6 +13,7 @@ import { configSchema } from '../../daemon/config/schema.ts';
 import { renderSchema, schemaFile } from '../../daemon/config/write-schema.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { plainQemu } from '../guest/configs.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const exampleFile = new URL('../../config/battito.yaml', import.meta.url);
 
@@ -299,16 +299,14 @@ test('the JSON Schema accepts the example, refuses a typo, and describes every k
 });
 
 test('loadConfig reads a file and takes a byte order mark and CRLF in its stride', (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-config-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const file = join(directory, 'battito.yaml');
   writeFileSync(file, `\ufeff${office.replaceAll('\n', '\r\n')}`);
   t.deepEqual(loadConfig(file), configOf(office));
 });
 
 test('loadConfig throws one error that lists every problem, counts them, and says what to do', (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-config-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const file = join(directory, 'battito.yaml');
   writeFileSync(file, office.replace('keepalive', 'keepalve').replace('2s', '2'));
   const error = t.throws(() => loadConfig(file), { instanceOf: BattitoError });
@@ -323,8 +321,7 @@ test('loadConfig throws one error that lists every problem, counts them, and say
 });
 
 test('loadConfig says why a file cannot be read', (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-config-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const missing = t.throws(() => loadConfig(join(directory, 'none.yaml')), { instanceOf: BattitoError });
   t.is(missing.code, 'config-unreadable');
   t.is(missing.exitCode, 78);

@@ -6,8 +6,8 @@ import { pino } from 'pino';
 import { controlClient } from '../../daemon/cli/client.ts';
 import type { Note, OperatorRequest } from '../../daemon/control/api.ts';
 import { type ControlSource, startControlServer } from '../../daemon/control/server.ts';
+import { temporaryDirectory } from '../support.ts';
 import { status } from './fixtures/cli/statuses.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 
 test('what the person typed is noted before the request is answered; a request without it stays without a note', async (t) => {
   const done: (OperatorRequest | Note)[] = [];

@@ -1,8 +1,7 @@
 // The guests' definitions of two nodes: what is on the disk after a cut, what comes over the channel, and what a person
 // sees. Real files, real sockets on loopback.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -10,7 +9,7 @@ import { openDefinitionFiles, versionSchema } from '../../daemon/runtime/definit
 import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
 import { createDefinitions, type Definitions } from '../../daemon/runtime/definitions.ts';
 import type { ChannelAddress } from '../../daemon/runtime/peer-channel-tls.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 import { oldSecret, ringOf } from './support/channels.ts';
 import { domain, uuidOf } from './support/definitions.ts';
 
@@ -24,12 +23,6 @@ const nodes = {
 };
 type Host = keyof typeof nodes;
 const otherOf = (host: Host): Host => (host === 'primary' ? 'secondary' : 'primary');
-
-function temporaryDirectory(t: ExecutionContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-definitions-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 interface Node {
   readonly definitions: Definitions;

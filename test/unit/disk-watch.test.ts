@@ -1,17 +1,17 @@
 // The watch of a disk in use, on files, which dd reads past the cache as it reads a device.
 
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { createDiskWatch } from '../../daemon/runtime/disk-watch.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 // Not under /tmp, which may be a tmpfs without O_DIRECT.
 const place = new URL('../../test-output', import.meta.url).pathname;
 
 async function watched(t: import('ava').ExecutionContext) {
   await mkdir(place, { recursive: true });
-  const directory = await mkdtemp(join(place, 'disk-watch-'));
+  const directory = temporaryDirectory(t, place);
   const device = join(directory, 'disk');
   await writeFile(device, Buffer.alloc(64 * 1024));
   const told: Array<string | null> = [];
@@ -20,10 +20,7 @@ async function watched(t: import('ava').ExecutionContext) {
     intervalMs: 50,
     timeoutMs: 20_000,
   });
-  t.teardown(async () => {
-    await watch.letGo();
-    await rm(directory, { recursive: true, force: true });
-  });
+  t.teardown(() => watch.letGo());
   const lastIs = (isSo: (trouble: string | null | undefined) => boolean) =>
     waitFor('told', () => {
       if (!isSo(told.at(-1))) throw new Error(JSON.stringify(told));

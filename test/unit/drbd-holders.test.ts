@@ -2,12 +2,11 @@
 // cannot run, and fails there in CI.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type DeviceHolder, describeHolders, holdersOf } from '../../daemon/drivers/drbd/holders.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 import { drivenDrbd, soon } from './support/drbd-tools.ts';
 
 const run = (file: string, ...args: readonly string[]) =>
@@ -20,8 +19,7 @@ interface Loop {
 
 /** A loop device on a file with an ext4 in it; null: this machine has none for us. */
 async function loopDevice(t: ExecutionContext): Promise<Loop | null> {
-  const directory = await mkdtemp(join(tmpdir(), 'battito-holders-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const image = join(directory, 'image');
   await writeFile(image, '');
   await truncate(image, 16 * 1024 * 1024);

@@ -1,8 +1,7 @@
 // How DRBD is set up, how far a resync is, which kernel runs: readers of recorded output, and what `check` finds.
 
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
@@ -24,6 +23,7 @@ import { optionsOf, parseDevices, readDrbdOptions } from '../../daemon/drivers/d
 import { checkDrbdOptions } from '../../daemon/drivers/drbd/options-check.ts';
 import { outOfSyncOfJson, outOfSyncOfProc } from '../../daemon/drivers/drbd/out-of-sync.ts';
 import { parseProcDrbd, parseStatusJson, progressText } from '../../daemon/drivers/drbd/progress.ts';
+import { temporaryDirectory } from '../support.ts';
 import { fakeDrbd, soon } from './support/drbd-tools.ts';
 
 const place = (name: string) => new URL(`fixtures/drbd/${name}`, import.meta.url).pathname;
@@ -280,8 +280,7 @@ test('the kernel says which generation runs', async (t) => {
   t.like(parseKernelVersion('version: 9.2.8 (api:2/proto:86-122)\n'), { generation: '9' });
   t.is(parseKernelVersion('version: 8.3.16 (api:88)\n').kind, 'unknown');
   t.is(parseKernelVersion('').kind, 'unknown');
-  const directory = await mkdtemp(join(tmpdir(), 'battito-drbd-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   t.is((await readDrbdKernel(join(directory, 'drbd'))).kind, 'not-loaded');
   t.is((await readDrbdKernel(directory)).kind, 'unknown');
   await writeFile(join(directory, 'drbd'), fixture('proc-drbd-8.4.txt'));

@@ -6,8 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createFenceDevice } from '../../daemon/drivers/fence/device.ts';
 import { withoutPasswordInArgv } from '../../daemon/drivers/fence/ipmitool.ts';
 import { hideSecrets, readSecrets } from '../../daemon/drivers/fence/secrets.ts';
-import { waitFor } from '../support.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 import { fakeAgent } from './support/fence-agent.ts';
 
 const patience = () => ({ timeoutMs: 20_000, signal: new AbortController().signal });

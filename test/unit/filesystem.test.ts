@@ -1,8 +1,7 @@
 // What the filesystem driver makes of the mounts, of configurations and of /etc/fstab, without a disk. Recorded on
 // Linux 6.18 with util-linux 2.38.1, where not marked otherwise.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
@@ -10,6 +9,7 @@ import { createFilesystemDriver, type FilesystemConfig } from '../../daemon/driv
 import { type Finding, judge, type Target } from '../../daemon/drivers/filesystem/judge.ts';
 import { type Mount, parseMountinfo, topMountAt } from '../../daemon/drivers/filesystem/mountinfo.ts';
 import { filesystemProblems, fstabProblem } from '../../daemon/drivers/filesystem/problems.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const base = `77 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard,errors=remount-ro
 78 77 0:21 / /proc rw,relatime master:5 propagate_from:2 - proc proc rw
@@ -166,8 +166,7 @@ test('a line of fstab that mounts it at boot is a problem', (t) => {
 });
 
 test('what is missing on this host is told before it is needed', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-problems-'));
-  t.teardown(() => rm(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const fstab = path.join(directory, 'fstab');
   const mountinfo = path.join(directory, 'mountinfo');
   const filesystems = path.join(directory, 'filesystems');

@@ -1,9 +1,8 @@
 // The gaps between heartbeats: what counts as one, what is told apart, what is kept, and what `check` makes of it.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { pino } from 'pino';
 import { checkGaps } from '../../daemon/cli/check/gaps.ts';
 import type { GapsView } from '../../daemon/control/api.ts';
@@ -12,6 +11,7 @@ import { monotonicMs } from '../../daemon/runtime/clock.ts';
 import { createGaps, type GapRecord, gapRecord, type OwnPace } from '../../daemon/runtime/gaps.ts';
 import { openGaps } from '../../daemon/runtime/gaps-file.ts';
 import { examplePolicy } from '../sim/example.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const dayMs = 24 * 3_600_000;
 const calm: OwnPace = { deadtimeMs: 2000, stalledAt: null, stalls: 0, lastStallMs: 0, lateMs: 0 };
@@ -137,12 +137,6 @@ test('links without end and gaps of any length take no more room', (t) => {
   t.true(JSON.stringify(gaps.record()).length < 10_000);
 });
 
-function directory(t: ExecutionContext): string {
-  const made = mkdtempSync(join(tmpdir(), 'battito-gaps-'));
-  t.teardown(() => rmSync(made, { recursive: true }));
-  return made;
-}
-
 const silentLogger = pino({ level: 'silent' });
 
 function hearing(now: number, incarnation = 5): State {
@@ -152,7 +146,7 @@ function hearing(now: number, incarnation = 5): State {
 }
 
 test('what was counted is there after a restart, and a damaged file is begun anew', async (t) => {
-  const stateDir = directory(t);
+  const stateDir = temporaryDirectory(t);
   const gaps = await openGaps(stateDir, silentLogger);
   const state = hearing(monotonicMs());
   for (let index = 0; index < 3; index += 1) gaps.heard({ link: 0, incarnation: 5 }, state);
@@ -172,7 +166,7 @@ test('what was counted is there after a restart, and a damaged file is begun ane
 });
 
 test('a packet that finds our own loop late is a stall of ours', async (t) => {
-  const stateDir = directory(t);
+  const stateDir = temporaryDirectory(t);
   const gaps = await openGaps(stateDir, silentLogger);
   const state = hearing(monotonicMs());
   gaps.heard({ link: 0, incarnation: 5 }, state);

@@ -5,9 +5,10 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, readlinkSync, writeFi
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Status } from '../../daemon/control/api.ts';
+import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, groupAtPeer, link, status } from './fixtures/cli/statuses.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { run } from './fixtures/cli/terminal.ts';
 
 const scripts = join(import.meta.dirname, '../../scripts');
 

@@ -11,7 +11,7 @@ import {
   qemuGuestMiB,
   readGuestMemoryMiB,
 } from '../../daemon/runtime/host-memory.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const recorded = (name: string) =>
   readFileSync(join(import.meta.dirname, 'fixtures/meminfo', `${name}.txt`), 'utf8');

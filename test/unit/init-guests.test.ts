@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { findGuests } from '../../daemon/cli/init/guests.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
 import { useFakeVirsh } from './support/fake-libvirt.ts';
 
 useFakeVirsh();

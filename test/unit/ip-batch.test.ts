@@ -1,13 +1,12 @@
 // The long-lived ip: what it says, and what becomes of what it was told when it hangs, ends or is called off. A shell
 // script stands in for ip(8): it answers as that does, and remembers what it was told.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createIpBatch, type IpBatch } from '../../daemon/drivers/address/ip-batch.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 /** What it does with a line that has `add` in it is in the file `mode`. */
 const program = `echo $$ >> "$0/pids"
@@ -41,16 +40,13 @@ interface Stand {
 const add = ['address', 'add', '10.0.0.1/24', 'dev', 'eth0'];
 
 async function stand(t: ExecutionContext): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), 'battito-ip-'));
+  const folder = temporaryDirectory(t);
   const file = (name: string) => join(folder, name);
   for (const name of ['mode', 'told', 'pids']) writeFileSync(file(name), '');
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const batch = createIpBatch({ logger, argv: ['sh', '-c', program, folder] });
-  t.teardown(async () => {
-    await batch.close();
-    rmSync(folder, { recursive: true });
-  });
+  t.teardown(() => batch.close());
   const pids = () => readFileSync(file('pids'), 'utf8').split('\n').filter(Boolean).map(Number);
   await waitFor('it runs', () => pids().length === 1);
   return {

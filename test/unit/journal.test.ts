@@ -23,8 +23,7 @@ import { type Place, readJournal, wallMs } from '../../daemon/incident/read.ts';
 import { createReplayer } from '../../daemon/incident/replay.ts';
 import { type Journal, openJournal } from '../../daemon/runtime/journal.ts';
 import { examplePolicy } from '../sim/example.ts';
-import { waitFor } from '../support.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 import { stateDirWith, takeover } from './fixtures/incident/files.ts';
 
 const logger = pino({ level: 'silent' });

@@ -5,15 +5,12 @@ import {
   chmodSync,
   chownSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
@@ -26,18 +23,13 @@ import {
 } from '../../daemon/config/key-file.ts';
 import { createIdentity, decodePacket, encodePacket } from '../../daemon/drivers/link/wire.ts';
 import { BattitoError } from '../../daemon/errors.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const runsAsRoot = process.geteuid?.() === 0;
 const keyLine = (byte: number) => `battito-key-1:${Buffer.alloc(32, byte).toString('base64')}`;
 
-function directoryFor(t: ExecutionContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-key-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
 function fileWith(t: ExecutionContext, text: string, mode = 0o600): string {
-  const path = join(directoryFor(t), 'key');
+  const path = join(temporaryDirectory(t), 'key');
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
@@ -62,7 +54,7 @@ function refusedOnLoad(t: ExecutionContext, path: string, code: string): Battito
 }
 
 test('a generated key file has mode 0600, one key and nothing beside it', (t) => {
-  const directory = directoryFor(t);
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'key');
   generateKeyFile(path);
   t.is(mode(path), '600');
@@ -73,7 +65,7 @@ test('a generated key file has mode 0600, one key and nothing beside it', (t) =>
 });
 
 test('a generated key file has mode 0600 whatever the umask', (t) => {
-  const path = join(directoryFor(t), 'key');
+  const path = join(temporaryDirectory(t), 'key');
   const module = new URL('../../daemon/config/key-file.ts', import.meta.url).href;
   const script = `process.umask(0o000); (await import(${JSON.stringify(module)})).generateKeyFile(process.argv[1])`;
   execFileSync(process.execPath, ['--input-type=module', '-e', script, path]);
@@ -87,21 +79,21 @@ test('generating never overwrites', (t) => {
 });
 
 test('generating into a directory that does not exist says how to make it', (t) => {
-  const directory = join(directoryFor(t), 'etc', 'battito');
+  const directory = join(temporaryDirectory(t), 'etc', 'battito');
   const error = failure(t, () => generateKeyFile(join(directory, 'key')));
   t.is(error.code, 'key-file-unwritable');
   t.is(error.next, `mkdir -p '${directory}'`);
 });
 
 test('two generated keys differ', (t) => {
-  const directory = directoryFor(t);
+  const directory = temporaryDirectory(t);
   for (const name of ['one', 'two']) generateKeyFile(join(directory, name));
   const [one, two] = ['one', 'two'].map((name) => loadKeyRing(join(directory, name)).signing.id);
   t.notDeepEqual(one, two);
 });
 
 test('a missing key file says how to create it', (t) => {
-  const error = refusedOnLoad(t, join(directoryFor(t), 'key'), 'key-file-missing');
+  const error = refusedOnLoad(t, join(temporaryDirectory(t), 'key'), 'key-file-missing');
   t.regex(error.next ?? '', /battito keygen/);
 });
 
@@ -122,13 +114,13 @@ for (const good of [0o600, 0o400]) {
 }
 
 test('a directory in the key file’s place is refused', (t) => {
-  const path = join(directoryFor(t), 'key');
+  const path = join(temporaryDirectory(t), 'key');
   mkdirSync(path, { mode: 0o600 });
   t.regex(refusedOnLoad(t, path, 'key-file-mode').message, /directory/);
 });
 
 test('a named pipe in the key file’s place is refused without waiting for a writer', (t) => {
-  const path = join(directoryFor(t), 'key');
+  const path = join(temporaryDirectory(t), 'key');
   execFileSync('mkfifo', ['-m', '600', path]);
   t.regex(refusedOnLoad(t, path, 'key-file-mode').message, /named pipe/);
 });
@@ -183,7 +175,7 @@ test('comments, blank lines, indentation and carriage returns are fine', (t) => 
 });
 
 test('a rotation keeps both nodes talking at every step', (t) => {
-  const path = join(directoryFor(t), 'key');
+  const path = join(temporaryDirectory(t), 'key');
   generateKeyFile(path);
   const before = loadKeyRing(path);
   stageKey(path);
@@ -240,7 +232,7 @@ test('a rotation keeps mode, comments and the directory as they are', (t) => {
 
 test('a rotation through a symbolic link changes the file and leaves the link', (t) => {
   const target = fileWith(t, `${keyLine(1)}\n`);
-  const link = join(directoryFor(t), 'key');
+  const link = join(temporaryDirectory(t), 'key');
   symlinkSync(target, link);
   stageKey(link);
   t.is(loadKeyRing(target).accepted.length, 2);

@@ -1,8 +1,7 @@
 // Which domains a group's storage carries: decided on facts, and on facts that real images and links give.
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -10,6 +9,7 @@ import { type DomainFacts, judgeBelonging } from '../../daemon/drivers/libvirt/b
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { findBelonging } from '../../daemon/drivers/libvirt/disks.ts';
 import { type DomainDefinition, parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
+import { temporaryDirectory } from '../support.ts';
 import { useFakeVirsh } from './support/fake-libvirt.ts';
 
 useFakeVirsh();
@@ -99,14 +99,11 @@ test('a name that only begins like a mount or a device is not on it; a partition
 
 /** A directory that plays the group's file system, one that does not, and a libvirt with one pool. */
 async function createPlace(t: ExecutionContext) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-belonging-'));
+  const directory = temporaryDirectory(t);
   const [mount, local] = [path.join(directory, 'guests'), path.join(directory, 'local')];
   await Promise.all([mkdir(mount), mkdir(local)]);
   const libvirt = createLibvirt({ uri: `fake://${directory}`, logger: pino({ level: 'silent' }) });
-  t.teardown(async () => {
-    await libvirt.close();
-    await rm(directory, { recursive: true, force: true });
-  });
+  t.teardown(() => libvirt.close());
   const image = (...argv: readonly string[]) =>
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...argv]);
   const storage = { devices: [], mounts: [mount] };

@@ -1,12 +1,12 @@
 // A libvirt that is dead is started by its systemd unit, once and only then.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { chooseUnit, ensureLibvirt, parseUnits, servingDaemons } from '../../daemon/drivers/libvirt/units.ts';
 import type { VirshFailure, VirshResult } from '../../daemon/drivers/libvirt/virsh.ts';
+import { temporaryDirectory } from '../support.ts';
 import { useFakeVirsh } from './support/fake-libvirt.ts';
 
 useFakeVirsh();
@@ -27,8 +27,7 @@ async function ensure(
   units: string,
   uri = 'qemu:///system',
 ) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-systemd-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   process.env['FAKE_SYSTEMD'] = directory;
   await writeFile(path.join(directory, 'units'), units);
   const left = [...answers];

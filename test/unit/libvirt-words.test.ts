@@ -1,8 +1,7 @@
 // What virsh says, as recorded from libvirt 9.0 and as the installed one says it now.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
@@ -16,6 +15,7 @@ import {
   readState,
 } from '../../daemon/drivers/libvirt/state.ts';
 import { isUsableName, runVirsh, wordsOf } from '../../daemon/drivers/libvirt/virsh.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const call = { timeoutMs: 60_000 };
 
@@ -128,8 +128,7 @@ test('events are read, of old and new libvirt; what follows them on more lines i
 });
 
 test('the installed virsh: list, state, definition and failure', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-node-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const node = path.join(directory, 'node.xml');
   await writeFile(
     node,
@@ -174,8 +173,7 @@ test('the installed virsh: list, state, definition and failure', async (t) => {
 test('the installed virsh: what it says of a domain that is paused, among what else it says', async (t) => {
   const script =
     'define DIR/one.xml; destroy test; start test; suspend test; domstate --reason test; resume test';
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-events-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   await writeFile(
     path.join(directory, 'one.xml'),
     "<domain type='test'><name>one</name><memory>8192</memory><os><type>hvm</type></os></domain>",

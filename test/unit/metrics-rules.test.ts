@@ -1,12 +1,12 @@
 // The alert rules of config/, run by the real promtool: each one fires when it should, stays silent when all is well and
 // in its own borderline case, and its words have every label that they name.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'ava';
 import { parse, stringify } from 'yaml';
 import { promtool } from '../prometheus.ts';
+import { makeTemporaryDirectory } from '../support.ts';
 
 const rulesFile = resolve(import.meta.dirname, '../../config/prometheus-rules.yml');
 
@@ -253,7 +253,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-const work = mkdtempSync(join(tmpdir(), 'battito-rules-'));
+const work = makeTemporaryDirectory();
 test.after.always(() => rmSync(work, { recursive: true, force: true }));
 
 /** The firing alerts that have every label that their words name. */

@@ -6,34 +6,25 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { pino } from 'pino';
 import { createTextfile } from '../../daemon/metrics/textfile.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 const logger = pino({ level: 'silent' });
-
-function useDirectory(t: ExecutionContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-textfile-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : null);
 
 test('it is written at once and again and again, for everybody to read, and removed at the end', async (t) => {
-  const directory = useDirectory(t);
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'battito.prom');
   let count = 0;
   const render = async () => `battito_count ${++count}\n`;
@@ -51,7 +42,7 @@ test('it is written at once and again and again, for everybody to read, and remo
 });
 
 test('a umask that hides all from others, as the service has it, hides nothing of it', (t) => {
-  const path = join(useDirectory(t), 'battito.prom');
+  const path = join(temporaryDirectory(t), 'battito.prom');
   const module = new URL('../../daemon/metrics/textfile.ts', import.meta.url).href;
   const script = `import { createTextfile } from ${JSON.stringify(module)};
     const config = { textfile: ${JSON.stringify(path)}, intervalMs: 60_000 };
@@ -63,7 +54,7 @@ test('a umask that hides all from others, as the service has it, hides nothing o
 });
 
 test('a directory that is missing is said with what mends it, and no more once it is there', async (t) => {
-  const directory = useDirectory(t);
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'later', 'battito.prom');
   const config = { textfile: path, intervalMs: 5 };
   const textfile = createTextfile({ config, render: async () => 'battito_x 1\n', logger });
@@ -83,7 +74,7 @@ test('a directory that is missing is said with what mends it, and no more once i
 });
 
 test('what lies in the way of another user is neither followed nor written into', async (t) => {
-  const directory = useDirectory(t);
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'battito.prom');
   const victim = join(directory, 'victim');
   writeFileSync(victim, 'precious');
@@ -100,7 +91,7 @@ test('what lies in the way of another user is neither followed nor written into'
 });
 
 test('one write at a time: a disk that hangs is not asked twice, and the end does not wait for it for ever', async (t) => {
-  const directory = useDirectory(t);
+  const directory = temporaryDirectory(t);
   let asked = 0;
   const render = () => {
     asked += 1;
@@ -115,7 +106,7 @@ test('one write at a time: a disk that hangs is not asked twice, and the end doe
 });
 
 test('with another configuration the old file goes and the new one comes; without one nothing is written', async (t) => {
-  const directory = useDirectory(t);
+  const directory = temporaryDirectory(t);
   const [first, second] = [join(directory, 'a.prom'), join(directory, 'b.prom')];
   const render = async () => 'battito_x 1\n';
   const textfile = createTextfile({ config: null, render, logger });

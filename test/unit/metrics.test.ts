@@ -1,8 +1,7 @@
 // What is measured, as text: what promtool thinks of it, what it says of a pair that is well and of one that is not, and
 // that the dashboard and the alert rules of config/ ask for nothing that is not there.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse, stringify } from 'yaml';
@@ -12,6 +11,7 @@ import { createHistogram } from '../../daemon/metrics/histogram.ts';
 import { metricFamilies, renderMetrics } from '../../daemon/metrics/metrics.ts';
 import { readProcessFacts } from '../../daemon/metrics/process-facts.ts';
 import { promtool } from '../prometheus.ts';
+import { temporaryDirectory } from '../support.ts';
 import { status } from './fixtures/cli/statuses.ts';
 import { metricsSource, troubledSource } from './support/metrics.ts';
 
@@ -257,8 +257,7 @@ test('Prometheus understands every question of the dashboard', (t) => {
   }));
   t.true(rules.length > 40);
   const text = stringify({ groups: [{ name: 'dashboard', rules }] });
-  const directory = mkdtempSync(join(tmpdir(), 'battito-dashboard-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const file = join(directory, 'rules.yml');
   writeFileSync(file, text);
   t.regex(promtool(['check', 'rules', file]), new RegExp(`SUCCESS: ${rules.length} rules`));

@@ -1,13 +1,13 @@
 // The parsers of the address, network and probe drivers, fed with recorded output: iproute2 6.1.0, iputils 20221126.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseArpingLine } from '../../daemon/drivers/arping.ts';
 import { parseInterfaces, readInterfaces } from '../../daemon/drivers/network.ts';
 import { parsePingLine } from '../../daemon/drivers/ping.ts';
 import { parseRouteDevice } from '../../daemon/drivers/probe/ping.ts';
+import { temporaryDirectory } from '../support.ts';
 
 // A veth in a namespace whose peer was set down, with addresses in several states.
 const recorded = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"qdisc":"noqueue","operstate":"UNKNOWN","group":"default","txqlen":1000,"link_type":"loopback","address":"00:00:00:00:00:00","broadcast":"00:00:00:00:00:00","addr_info":[{"family":"inet","local":"127.0.0.1","prefixlen":8,"scope":"host","label":"lo","valid_life_time":4294967295,"preferred_life_time":4294967295},{"family":"inet6","local":"::1","prefixlen":128,"scope":"host","valid_life_time":4294967295,"preferred_life_time":4294967295}]},{"ifindex":2,"link_index":2,"ifname":"eth0","flags":["NO-CARRIER","BROADCAST","MULTICAST","UP"],"mtu":1500,"qdisc":"noqueue","operstate":"DOWN","group":"default","txqlen":1000,"link_type":"ether","address":"56:f6:2c:85:36:a2","broadcast":"ff:ff:ff:ff:ff:ff","link_netnsid":0,"addr_info":[{"family":"inet6","local":"fd00::50","prefixlen":64,"scope":"global","nodad":true,"deprecated":true,"noprefixroute":true,"valid_life_time":4294967295,"preferred_life_time":0},{"family":"inet6","local":"fe80::54f6:2cff:fe85:36a2","prefixlen":64,"scope":"link","tentative":true,"valid_life_time":4294967295,"preferred_life_time":4294967295}]}]`;
@@ -124,8 +124,7 @@ for (const [what, json] of Object.entries(unparseable)) {
 
 /** An `ip` that says these one after the other, the last one again and again; each ends with exit code 0. */
 async function scriptedIp(t: ExecutionContext, answers: readonly string[]) {
-  const directory = await mkdtemp(join(tmpdir(), 'battito-ip-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   await Promise.all(answers.map((text, index) => writeFile(join(directory, `${index + 1}`), text)));
   const script =
     'cd "$0"; echo >>calls; n=$(wc -l <calls); [ -e "$n" ] || n=$1; cat "$n"; [ -s "$n" ] || echo Dump terminated >&2';

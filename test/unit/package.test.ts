@@ -1,8 +1,7 @@
 // The Debian package: what is in it, that it is the same twice, and its life from installation to purge.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
@@ -10,9 +9,10 @@ import { commandNames } from '../../daemon/cli/commands.ts';
 import { configJsonSchema, type JsonSchema } from '../../daemon/config/schema.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { bundleOptions } from '../../scripts/package/bundle.ts';
+import { makeTemporaryDirectory } from '../support.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const work = mkdtempSync(join(tmpdir(), 'battito-package-'));
+const work = makeTemporaryDirectory();
 const unpacked = join(work, 'unpacked');
 const { version } = manifest;
 let deb = '';

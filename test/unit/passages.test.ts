@@ -1,14 +1,13 @@
 // The way of a guest from libvirt on one node to libvirt on the other, through the channel between the daemons.
 
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { Outcome } from '../../daemon/drivers/driver.ts';
 import { createPassages } from '../../daemon/runtime/passages.ts';
+import { temporaryDirectory } from '../support.ts';
 import { openPair } from './support/channels.ts';
 
 const logger = pino({ level: 'silent' });
@@ -16,8 +15,7 @@ const soon = () => AbortSignal.timeout(20_000);
 
 /** The secondary's libvirt says everything back in capitals; mail may come. */
 async function aWay(t: ExecutionContext, letGo: Outcome = { kind: 'done' }) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-passage-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const { primary, secondary } = await openPair(t);
   const file = path.join(directory, 'libvirt-sock');
   const callers: Socket[] = [];

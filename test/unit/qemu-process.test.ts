@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { findGuestProcess, processAgeMs } from '../../daemon/drivers/qemu/process.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
 
 test('how long a guest is up is counted from the start of its process', async (t) => {
   const pidFile = join(temporaryDirectory(t), 'mail.pid');

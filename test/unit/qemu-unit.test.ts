@@ -11,8 +11,7 @@ import { guestPaths } from '../../daemon/drivers/qemu/command.ts';
 import { createQemuDriver } from '../../daemon/drivers/qemu/qemu.ts';
 import { buildUnitArgv, guestUnit, runInUnit, type UnitRunOptions } from '../../daemon/drivers/qemu/unit.ts';
 import { plainQemu } from '../guest/configs.ts';
-import { waitFor } from '../support.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 const unit = 'battito-guest-mail.scope';
 

@@ -1,11 +1,10 @@
 // The QMP client against a scripted server on a real unix socket.
 
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { connectQmp, QmpError, type QmpErrorCode, type QmpEvent } from '../../daemon/drivers/qemu/qmp.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const greeting =
   '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}, "capabilities": ["oob"]}}\r\n';
@@ -37,7 +36,7 @@ function qemuThat(onRequest: NonNullable<Script['onRequest']>): Script {
 }
 
 async function serve(t: ExecutionContext, script: Script, backlog?: number): Promise<string> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-qmp-'));
+  const directory = temporaryDirectory(t);
   const file = path.join(directory, 'qmp');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -53,10 +52,9 @@ async function serve(t: ExecutionContext, script: Script, backlog?: number): Pro
     script.onConnect?.(socket);
   });
   await new Promise<void>((resolve) => server.listen({ path: file, backlog }, resolve));
-  t.teardown(async () => {
+  t.teardown(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
-    await rm(directory, { recursive: true, force: true });
   });
   return file;
 }
@@ -244,7 +242,6 @@ test('a client that finds no place in the queue in time says so, and does not ta
 });
 
 test('nobody listening is told from silence', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-qmp-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   await rejectsWith(t, connectQmp(path.join(directory, 'none'), call), 'qmp-unreachable');
 });

@@ -12,8 +12,7 @@ import {
   createReadinessProbe,
   type ReadinessProbeOptions,
 } from '../../daemon/drivers/readiness/readiness.ts';
-import { waitFor } from '../support.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 const timeoutMs = 60_000;
 const never = new AbortController().signal;

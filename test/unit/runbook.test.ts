@@ -2,13 +2,13 @@
 // host of stubs doing step by step what they should, also when they are run again, refused or answered wrongly.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { exitCodes } from '../../daemon/errors.ts';
 import { runbookKinds } from '../../daemon/runbook/runbook.ts';
-import { run, temporaryDirectory } from './fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../support.ts';
+import { run } from './fixtures/cli/terminal.ts';
 import { configOf, createRunbookHost, runbookOf } from './support/runbook-host.ts';
 
 const addressOnly = `groups:
@@ -62,8 +62,7 @@ const off = 'primary\ny\n';
 
 for (const [name, text] of Object.entries(all)) {
   test(`${name}: every runbook is clean for shellcheck and is read by dash and bash alike`, (t) => {
-    const directory = mkdtempSync(join(tmpdir(), 'battito-shellcheck-'));
-    t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+    const directory = temporaryDirectory(t);
     const files = runbookKinds.map((kind) => {
       const file = join(directory, `${kind}.sh`);
       writeFileSync(file, runbookOf(kind, configOf(text)));

@@ -1,9 +1,8 @@
 // What the runtime keeps and sends: the state file, the history, the payload of a heartbeat, a reload.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { parseConfig } from '../../daemon/config/load.ts';
@@ -17,15 +16,10 @@ import { openHistory } from '../../daemon/runtime/history.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { openStateFile } from '../../daemon/runtime/state-file.ts';
+import { temporaryDirectory } from '../support.ts';
 import { peerContent } from './support/one-core.ts';
 
 const logger = pino({ level: 'silent' });
-
-function useDirectory(t: ExecutionContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-unit-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 const office = { cluster: 'office', node: 'primary' };
 const ledger = {
@@ -49,7 +43,7 @@ const ledger = {
 };
 
 test('a state file gives back its ledger and an incarnation that grows with every start', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const first = await openStateFile({ stateDir, ...office });
   t.deepEqual(first.ledger, { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null });
   await first.save(ledger);
@@ -61,7 +55,7 @@ test('a state file gives back its ledger and an incarnation that grows with ever
 });
 
 test('an incarnation grows also when the clock was set back, and when the file was lost', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });
   const path = join(stateDir, 'state.json');
   const far = file.incarnation + 1e12;
@@ -73,7 +67,7 @@ test('an incarnation grows also when the clock was set back, and when the file w
 });
 
 test('a damaged state file, or one of another node, is refused and left as it is', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const path = join(stateDir, 'state.json');
   for (const text of ['', '{', '{"format":2}', 'null', '{"format":1,"cluster":"office"}']) {
     writeFileSync(path, text);
@@ -91,7 +85,7 @@ test('a damaged state file, or one of another node, is refused and left as it is
 });
 
 test('maintenance outlives a restart of the daemon, and is over when its time is', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });
   const until = monotonicMs() + 3_600_000;
   await file.save({ ...ledger, maintenanceUntil: until });
@@ -101,7 +95,7 @@ test('maintenance outlives a restart of the daemon, and is over when its time is
 });
 
 test('saves are written in the order in which they were asked for', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });
   const saves = Array.from({ length: 20 }, (_, generation) =>
     file.save({
@@ -127,7 +121,7 @@ test('saves are written in the order in which they were asked for', async (t) =>
 });
 
 test('the history comes back after a restart, oldest first, and a line cut by a power loss is left out', async (t) => {
-  const stateDir = useDirectory(t);
+  const stateDir = temporaryDirectory(t);
   const history = await openHistory(stateDir, logger);
   const note = {
     severity: 'info',

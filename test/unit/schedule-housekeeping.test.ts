@@ -14,8 +14,8 @@ import { pruneJournal } from '../../daemon/runtime/journal-files.ts';
 import { definitionsTask, pruneTask, summaryTask } from '../../daemon/schedule/housekeeping.ts';
 import { readinessTask } from '../../daemon/schedule/readiness.ts';
 import type { Outcome, Task } from '../../daemon/schedule/task.ts';
+import { temporaryDirectory } from '../support.ts';
 import { entry, groupAtPeer, status } from './fixtures/cli/statuses.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 
 const logger = pino({ level: 'silent' });
 const nowMs = Date.parse('2026-03-08T07:00:00.000Z');

@@ -14,8 +14,8 @@ import { BattitoError } from '../../daemon/errors.ts';
 import { renderMetrics } from '../../daemon/metrics/metrics.ts';
 import { renderSchemas } from '../../scripts/schemas.ts';
 import { apiDocument, faultsIn, faultsInApi } from '../schemas.ts';
+import { temporaryDirectory } from '../support.ts';
 import { entry, group, groupAtPeer, link, resource, status } from './fixtures/cli/statuses.ts';
-import { temporaryDirectory } from './fixtures/cli/terminal.ts';
 import { metricsSource, troubled } from './support/metrics.ts';
 
 test('the files in config/ are up to date: npm run schema writes them', (t) => {

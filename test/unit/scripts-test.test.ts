@@ -2,18 +2,10 @@
 // whatever is left out is said.
 
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { temporaryDirectory } from '../support.ts';
 
 const root = join(import.meta.dirname, '../..');
 const isRoot = process.geteuid?.() === 0;
@@ -29,8 +21,7 @@ const avaWell = 'printf "TAP version 13\\nok 1 - fine\\n1..1\\n# tests 1\\n# pas
 
 /** Runs the script in a checkout of stubs. `ran`: what was called, a line each. */
 function run(t: ExecutionContext, words: readonly string[], stubs: Stubs = {}, CI = '') {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-scripts-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const bin = join(directory, 'node_modules/.bin');
   mkdirSync(bin, { recursive: true });
   mkdirSync(join(directory, 'scripts'));

@@ -1,14 +1,14 @@
 // Standby for a limited time: until when it lasts over a restart, a reboot and a clock that is set; and who ends it.
 
 import { readdirSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { RequestAnswer } from '../../daemon/control/api.ts';
 import type { OperatorRequest } from '../../daemon/core/events.ts';
 import { openStandbyEnd, standbyLeftMs } from '../../daemon/runtime/standby-end.ts';
 import { createWishes } from '../../daemon/runtime/wishes.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const hour = 3_600_000;
 const known = {
@@ -33,12 +33,6 @@ test('over a reboot the wall clock counts, and never gives more than was asked f
   t.is(left('b', 5, 0), hour, 'the clock was set back');
   t.true(left('b', 5, 99_000_000_000) < 0, 'set forward: it ends early');
 });
-
-async function directory(t: ExecutionContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'battito-standby-'));
-  t.teardown(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
 
 /** A core of one thing: standby. */
 async function node(
@@ -69,7 +63,7 @@ async function node(
 }
 
 test('standby for a limited time ends by itself, once, and says so', async (t) => {
-  const { requests, state, asked, notes, ended } = await node(t, await directory(t));
+  const { requests, state, asked, notes, ended } = await node(t, temporaryDirectory(t));
   requests.watchStandby();
   t.deepEqual(await requests.ask({ kind: 'standby', on: true, forMs: 20 }), {
     kind: 'accepted',
@@ -85,7 +79,7 @@ test('standby for a limited time ends by itself, once, and says so', async (t) =
 });
 
 test('its end outlives the daemon: the next one goes on with what is left, or ends what is over', async (t) => {
-  const stateDir = await directory(t);
+  const stateDir = temporaryDirectory(t);
   const first = await node(t, stateDir);
   await first.requests.ask({ kind: 'standby', on: true, forMs: hour });
   first.end.close();
@@ -104,7 +98,7 @@ test('its end outlives the daemon: the next one goes on with what is left, or en
 
 test('standby without a time, and its end by hand, forget an earlier time', async (t) => {
   for (const wish of [{ on: true }, { on: false }]) {
-    const stateDir = await directory(t);
+    const stateDir = temporaryDirectory(t);
     const { requests, end } = await node(t, stateDir);
     await requests.ask({ kind: 'standby', on: true, forMs: hour });
     await requests.ask({ kind: 'standby', ...wish });
@@ -114,7 +108,7 @@ test('standby without a time, and its end by hand, forget an earlier time', asyn
 });
 
 test('what the core refuses leaves no end behind, nor changes the one that there was', async (t) => {
-  const stateDir = await directory(t);
+  const stateDir = temporaryDirectory(t);
   const { requests, end } = await node(t, stateDir, { refuses: true });
   t.like(await requests.ask({ kind: 'standby', on: true, forMs: hour }), { kind: 'refused' });
   t.is(end.leftMs(), null);
@@ -122,7 +116,7 @@ test('what the core refuses leaves no end behind, nor changes the one that there
 });
 
 test('standby whose end cannot be kept does not begin', async (t) => {
-  const stateDir = await directory(t);
+  const stateDir = temporaryDirectory(t);
   const { requests, asked } = await node(t, stateDir);
   await rm(stateDir, { recursive: true });
   const answer = await requests.ask({ kind: 'standby', on: true, forMs: hour });
@@ -131,7 +125,7 @@ test('standby whose end cannot be kept does not begin', async (t) => {
 });
 
 test('a file that cannot be understood is as if there were none', async (t) => {
-  const stateDir = await directory(t);
+  const stateDir = temporaryDirectory(t);
   for (const text of ['', 'nonsense', '{}', '{"bootId":1}']) {
     await writeFile(join(stateDir, 'standby-ends.json'), text);
     await chmod(join(stateDir, 'standby-ends.json'), 0o600);

@@ -1,8 +1,6 @@
 // What the service manager is told: the watchdog is fed from decisions alone, and the status is one line.
 
 import { dlopen } from 'node:ffi';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -17,7 +15,7 @@ import {
   watchdogMs,
 } from '../../daemon/runtime/systemd.ts';
 import { examplePolicy } from '../sim/example.ts';
-import { waitFor } from '../support.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
 
 const ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
 
@@ -147,8 +145,7 @@ function openReceiver(t: ExecutionContext, path: string): () => string[] {
 test.serial(
   'a service manager hears of it, and what the daemon starts does not inherit its variables',
   async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), 'battito-notify-'));
-    t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+    const directory = temporaryDirectory(t);
     const path = join(directory, 'notify');
     const receive = openReceiver(t, path);
     Object.assign(process.env, { NOTIFY_SOCKET: path, WATCHDOG_USEC: '10000000' });
@@ -168,8 +165,7 @@ test.serial(
 );
 
 test.serial('a service manager that does not listen costs nothing', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-notify-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'notify');
   openReceiver(t, path); // Never read: its queue fills.
   process.env['NOTIFY_SOCKET'] = path;

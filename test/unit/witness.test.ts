@@ -1,14 +1,13 @@
 // The driver of the witness against a store that speaks as etcd does: one lease for the pair, whatever happens to
 // questions and answers on their way.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { WitnessConfig } from '../../daemon/config/config.ts';
 import type { LeaseAnswer, LoneMarks } from '../../daemon/drivers/driver.ts';
 import { createWitness, type Witness } from '../../daemon/drivers/witness/witness.ts';
-import { monotonicMs, waitFor } from '../support.ts';
+import { monotonicMs, temporaryDirectory, waitFor } from '../support.ts';
 import { FakeEtcd, type Question } from './support/fake-etcd.ts';
 
 /** Long, so that a slow machine is not taken for a witness that hangs. */
@@ -307,8 +306,7 @@ test('a request without an answer is not taken back: what this node counts on ma
 
 /** A file of the test's own. */
 async function fileWith(t: ExecutionContext, text: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'battito-witness-'));
-  t.teardown(() => rm(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'password');
   await writeFile(path, text, { mode: 0o600 });
   return path;

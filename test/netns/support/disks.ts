@@ -3,12 +3,11 @@
 // when the last process that has it open is gone, so also after a test that was killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFile, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, open, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { describeFailure, runCommand } from '../../../daemon/drivers/command.ts';
-import { waitFor } from '../../support.ts';
+import { temporaryDirectory, waitFor } from '../../support.ts';
 
 const commandTimeoutMs = 30_000;
 const diskBytes = 32 * 1024 * 1024;
@@ -48,9 +47,9 @@ export interface HangingDisk extends Disk {
   answer(): void;
 }
 
-async function createFolder(t: ExecutionContext) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-disk-'));
-  const closers: (() => Promise<void> | void)[] = [() => rm(directory, { recursive: true, force: true })];
+function createFolder(t: ExecutionContext) {
+  const directory = temporaryDirectory(t);
+  const closers: (() => Promise<void> | void)[] = [];
   t.teardown(async () => {
     for (const close of closers.reverse()) await close();
   });
@@ -68,7 +67,7 @@ async function attach(file: string, atEnd: Disk['atEnd'], options: readonly stri
 
 /** An empty disk of 32 MiB. */
 export async function createDisk(t: ExecutionContext): Promise<Disk> {
-  const { directory, atEnd } = await createFolder(t);
+  const { directory, atEnd } = createFolder(t);
   const image = path.join(directory, 'disk.img');
   await writeFile(image, '');
   await truncate(image, diskBytes);
@@ -80,7 +79,7 @@ export async function createDisk(t: ExecutionContext): Promise<Disk> {
  * mkfs over this device would not do, since its server takes zeroes that are written without data for something else.
  */
 export async function createHangingDisk(t: ExecutionContext, content?: string): Promise<HangingDisk> {
-  const { directory, atEnd } = await createFolder(t);
+  const { directory, atEnd } = createFolder(t);
   const image = path.join(directory, 'disk.img');
   const served = path.join(directory, 'served.img');
   await writeFile(image, '');

@@ -4,8 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -17,6 +16,7 @@ import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/driv
 import type { Passage } from '../../../daemon/drivers/libvirt/migrate.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainDomain } from '../../guest/configs.ts';
+import { temporaryDirectory } from '../../support.ts';
 import { done, patienceMs, until } from './qemu-host.ts';
 
 const uuid = '7c5cea09-6ec0-4fac-92e5-92bbe48a3436';
@@ -64,7 +64,7 @@ export async function createLibvirtHost(
   changes: Partial<LibvirtGuestConfig> = {},
   twin?: { readonly directory: string; readonly config: LibvirtGuestConfig; readonly xml: string },
 ) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-libvirt-'));
+  const directory = temporaryDirectory(t);
   const socketDirectory = path.join(directory, 'sockets');
   const serial = path.join(twin?.directory ?? directory, 'serial.txt');
   const saveDirectory = path.join(directory, 'saved');
@@ -131,7 +131,6 @@ export async function createLibvirtHost(
       await signalGuest(one, identity, 'SIGKILL');
       await waitForState(one, 'gone', 10_000);
     }
-    await rm(directory, { recursive: true, force: true });
   });
   await Promise.all([mkdir(socketDirectory), mkdir(saveDirectory)]);
   await writeFile(path.join(directory, 'qemu.conf'), `${qemuConf.join('\n')}\n`);

@@ -3,37 +3,20 @@
 // those are ever signalled. Names carry the creating process, so leftovers of a dead one can be told.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeFailure, runCommand } from '../../../daemon/drivers/command.ts';
+import { isLeftover, namePrefix, removeLeftoverDirectories } from '../../leftovers.ts';
 import { monotonicMs } from '../../support.ts';
 
 const commandTimeoutMs = 30_000;
 const goneTimeoutMs = 20_000;
 const namespaceFolder = '/run/netns';
-const ourName = /^battito-(?<pid>\d+)-(?<startTime>\d+)-[0-9a-z]{4}\b/;
-
-/** When a process started, in clock ticks after boot; undefined when there is no such process (proc(5)). */
-function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
 
 /** A prefix that no other network on this machine has, and that names the process that made it. */
 export function newPrefix(): string {
   const random = Math.floor(Math.random() * 36 ** 4).toString(36);
-  return `battito-${process.pid}-${startTimeOf(process.pid)}-${random.padStart(4, '0')}`;
-}
-
-function isLeftover(name: string): boolean {
-  const groups = ourName.exec(name)?.groups;
-  return groups !== undefined && startTimeOf(Number(groups['pid'])) !== groups['startTime'];
+  return `${namePrefix()}${random.padStart(4, '0')}`;
 }
 
 /** Runs lines of `ip -batch`, in a namespace when one is named. With `force`, a failed line does not matter. */
@@ -141,10 +124,6 @@ export function releaseNow(namespaces: readonly string[], directories: readonly 
 
 /** Removes what a test run that died left behind: namespaces with their processes, and directories. */
 export function removeLeftovers(): void {
-  releaseNow(
-    namesIn(namespaceFolder).filter(isLeftover),
-    namesIn(tmpdir())
-      .filter(isLeftover)
-      .map((name) => join(tmpdir(), name)),
-  );
+  releaseNow(namesIn(namespaceFolder).filter(isLeftover), []);
+  removeLeftoverDirectories();
 }

@@ -1,7 +1,6 @@
 // What the QEMU driver's tests share: a guest with a disk of its own and real QEMU, and ways to wait for it.
 
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
@@ -13,13 +12,14 @@ import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/d
 import { createQemuDriver, type QemuDriverOptions } from '../../../daemon/drivers/qemu/qemu.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainQemu } from '../../guest/configs.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 export const patienceMs = 60_000;
 export const done: Outcome = { kind: 'done' };
 
 /** A guest with a disk of its own; whatever runs at the end of the test is killed. */
 export async function createHost(t: ExecutionContext, changes: Partial<QemuGuestConfig> = {}) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-qemu-'));
+  const directory = temporaryDirectory(t);
   const runDir = path.join(directory, 'run');
   const serial = path.join(directory, 'serial.txt');
   const disk = await buildCounterDisk({ file: path.join(directory, 'disk.raw') });
@@ -41,7 +41,6 @@ export async function createHost(t: ExecutionContext, changes: Partial<QemuGuest
       await signalGuest(one, paths.pidFile, 'SIGKILL');
       await waitForState(one, 'gone', 10_000);
     }
-    await rm(directory, { recursive: true, force: true });
   });
 
   /** What a daemon has: a driver, and the statuses that it was told. */

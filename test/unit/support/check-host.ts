@@ -1,13 +1,13 @@
 // A host as `battito check` sees it: a scripted libvirt with domains, networks and pools, and a configuration.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { noDefinitions } from '../../../daemon/cli/check/definitions.ts';
 import { checkDomains, type DomainsSight } from '../../../daemon/cli/check/domains.ts';
 import type { Config } from '../../../daemon/config/config.ts';
 import { parseConfig } from '../../../daemon/config/load.ts';
+import { temporaryDirectory } from '../../support.ts';
 import { uuidOf } from './definitions.ts';
 
 export interface FakeDomain {
@@ -78,8 +78,7 @@ groups: { office: { preferred: primary, ${group} } }
 
 /** A directory in which the scripted virsh finds what it is to say; the URI of it. */
 export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<string> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-check-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const write = (name: string, text: string) => writeFile(path.join(directory, name), text);
   const domains = Object.entries(host.domains ?? {});
   const uuids = (isMeant: (domain: FakeDomain) => boolean) =>

@@ -1,8 +1,7 @@
 // drbdadm and drbdsetup on PATH that are a script (drbd-tools.sh), for tests that run one after the other.
 
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Logger, pino } from 'pino';
@@ -12,7 +11,7 @@ import {
   type DrbdDriverOptions,
 } from '../../../daemon/drivers/drbd/drbd.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../../../daemon/drivers/drbd/monitor.ts';
-import { waitFor } from '../../support.ts';
+import { temporaryDirectory, waitFor } from '../../support.ts';
 
 const initial = {
   UP: 'yes',
@@ -47,7 +46,7 @@ const proc84 = 'version: 8.4.11 (api:1/proto:86-101)\nsrcversion: 0\n';
 
 /** Ends with the test; PATH, too. */
 export async function fakeDrbd(t: ExecutionContext, state: Partial<FakeState> = {}): Promise<FakeDrbd> {
-  const directory = await mkdtemp(join(tmpdir(), 'battito-drbd-'));
+  const directory = temporaryDirectory(t);
   const script = join(directory, 'tools.sh');
   await copyFile(join(import.meta.dirname, 'drbd-tools.sh'), script);
   await chmod(script, 0o755);
@@ -62,9 +61,8 @@ export async function fakeDrbd(t: ExecutionContext, state: Partial<FakeState> = 
   await writeFile(procFile, proc84);
   const path = process.env['PATH'] ?? '';
   process.env['PATH'] = `${directory}:${path}`;
-  t.teardown(async () => {
+  t.teardown(() => {
     process.env['PATH'] = path;
-    await rm(directory, { recursive: true, force: true });
   });
   const said: string[] = [];
   const write = (text: string) => {

@@ -3,8 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
@@ -14,6 +13,7 @@ import type { BasicAction, ResourceStatus } from '../../../daemon/drivers/driver
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type LibvirtDriverOptions } from '../../../daemon/drivers/libvirt/libvirt.ts';
 import { plainDomain } from '../../guest/configs.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 export const patienceMs = 60_000;
 
@@ -24,11 +24,10 @@ export function useFakeVirsh(): void {
 }
 
 export async function createFake(t: ExecutionContext, state?: string) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'battito-fake-'));
+  const directory = temporaryDirectory(t);
   const closers: (() => Promise<unknown>)[] = [];
   t.teardown(async () => {
     for (const close of closers) await close();
-    await rm(directory, { recursive: true, force: true });
   });
   const file = (name: string) => path.join(directory, name);
   const write = (name: string, text: string) => writeFile(file(name), text);

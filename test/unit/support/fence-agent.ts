@@ -1,10 +1,10 @@
 // A fencing device that is a script of a test's own, with the contract of the fence agents. What it was told, and with
 // what arguments, is kept beside it.
 
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FenceDeviceConfig } from '../../../daemon/config/config.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 export interface FakeAgent {
   readonly directory: string;
@@ -22,8 +22,7 @@ export function fakeAgent(
   t: { teardown(fn: () => void): void },
   { name = 'bmc', body = '' }: { readonly name?: string; readonly body?: string } = {},
 ): FakeAgent {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-fence-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const program = join(directory, 'agent');
   writeFileSync(
     program,

@@ -10,7 +10,7 @@ import { readHeartbeat } from '../../../daemon/config/import/read-heartbeat.ts';
 import { readKeepalived } from '../../../daemon/config/import/read-keepalived.ts';
 import { formatProblem, parseConfig } from '../../../daemon/config/load.ts';
 import { BattitoError } from '../../../daemon/errors.ts';
-import { temporaryDirectory } from '../fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 /** Text by path in the directory. */
 export type Files = Readonly<Record<string, string>>;

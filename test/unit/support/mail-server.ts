@@ -2,11 +2,11 @@
 // whatever it is to answer.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { temporaryDirectory } from '../../support.ts';
 
 export interface Certificates {
   readonly caFile: string;
@@ -143,7 +143,6 @@ function unquoted(body: string): string {
 }
 
 export function temporaryFolder(t: { teardown(fn: () => void): void }): string {
-  const folder = mkdtempSync(join(tmpdir(), 'battito-notify-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryDirectory(t);
   return folder;
 }

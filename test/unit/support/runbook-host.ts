@@ -6,18 +6,17 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Config } from '../../../daemon/config/config.ts';
 import { parseConfig } from '../../../daemon/config/load.ts';
 import { type RunbookKind, renderRunbook } from '../../../daemon/runbook/runbook.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 const tools = [
   ...['arping', 'awk', 'drbdadm', 'drbdsetup', 'findmnt', 'flock', 'fuser', 'id', 'ip', 'logger', 'modprobe'],
@@ -50,8 +49,7 @@ export interface Run {
 
 /** A host that stands by: its peer is silent, DRBD looks for it. */
 export function createRunbookHost(t: ExecutionContext, config: Config) {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-runbook-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const bin = join(directory, 'bin');
   mkdirSync(bin);
   copyFileSync(join(import.meta.dirname, 'runbook-tools.sh'), join(bin, 'stub'));

@@ -1,9 +1,8 @@
 // A web page with a daemon's surface that a test makes up, on an address of the loopback that no other test has.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -18,7 +17,7 @@ import type {
 import type { WebPage, WebSource } from '../../../daemon/control/web.ts';
 import { renderMetrics } from '../../../daemon/metrics/metrics.ts';
 import { openWebPage } from '../../../daemon/web/page.ts';
-import { waitFor } from '../../support.ts';
+import { temporaryDirectory, waitFor } from '../../support.ts';
 import { entry, status as wellStatus } from '../fixtures/cli/statuses.ts';
 import { metricsSource } from './metrics.ts';
 
@@ -103,7 +102,7 @@ export interface PageOptions {
 }
 
 export async function usePage(t: ExecutionContext, options: PageOptions = {}): Promise<TestPage> {
-  const directory = mkdtempSync(join(tmpdir(), 'battito-web-'));
+  const directory = temporaryDirectory(t);
   const tokenFile = join(directory, 'tokens');
   writeFileSync(tokenFile, options.tokens ?? `anna=${anna}\n`, { mode: 0o600 });
   const address = options.address ?? ownAddress();
@@ -130,10 +129,7 @@ export async function usePage(t: ExecutionContext, options: PageOptions = {}): P
     ...{ source, config, address, nodes: ['primary', 'secondary'] },
     ...{ command: options.command ?? ['false'], logger: pino({ level: 'silent' }) },
   });
-  t.teardown(async () => {
-    await page.close();
-    rmSync(directory, { recursive: true });
-  });
+  t.teardown(() => page.close());
   const base = `${config.tls === null ? 'http' : 'https'}://${address}:${port}`;
   const asked = (path: string, how?: AskOptions) => ask(base, path, how);
   return {
