@@ -81,7 +81,7 @@ export function generateKeyFile(path: string): void {
     } finally {
       unlinkSync(temporary);
     }
-    syncDirectory(path);
+    syncDirectoryOf(path);
   });
 }
 
@@ -192,7 +192,7 @@ function replaceFile(path: string, stats: Stats, lines: readonly string[]): void
       unlinkSync(temporary);
       throw error;
     }
-    syncDirectory(target);
+    syncDirectoryOf(target);
   });
 }
 
@@ -217,8 +217,8 @@ function writeTemporary(
   return temporary;
 }
 
-/** A rename or link is only safe against power loss once its directory is on disk. */
-function syncDirectory(path: string): void {
+/** For after a rename or link, which outlives a power cut only once the directory of `path` is on disk. */
+export function syncDirectoryOf(path: string): void {
   const descriptor = openSync(dirname(path), constants.O_RDONLY);
   try {
     fsyncSync(descriptor);

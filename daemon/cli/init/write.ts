@@ -4,14 +4,11 @@
 import { randomBytes } from 'node:crypto';
 import {
   accessSync,
-  closeSync,
   constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
-  openSync,
   renameSync,
   rmSync,
   statSync,
@@ -19,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { generateKeyFile, loadKeyRing } from '../../config/key-file.ts';
+import { generateKeyFile, loadKeyRing, syncDirectoryOf } from '../../config/key-file.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 
 export interface Places {
@@ -70,7 +67,7 @@ export function writeFiles({ configPath, keyFile }: Places, yaml: string, keepAs
       keyIsNew = true;
     }
     const backup = putInPlace(temporary, configPath, keepAs);
-    syncDirectory(configPath);
+    syncDirectoryOf(configPath);
     return { backup, keyIsNew };
   } catch (error) {
     if (keyIsNew) rmSync(keyFile, { force: true });
@@ -93,15 +90,6 @@ function putInPlace(temporary: string, configPath: string, keepAs: string | null
   copyFileSync(configPath, keepAs, constants.COPYFILE_EXCL);
   renameSync(temporary, configPath);
   return keepAs;
-}
-
-function syncDirectory(path: string): void {
-  const descriptor = openSync(dirname(path), constants.O_RDONLY);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 const exists = (path: string) =>
