@@ -6,6 +6,7 @@
 import { hostNames } from '../netns/support/hosts.ts';
 import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
+import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section } from './figures.ts';
 import { measureGuests } from './guests.ts';
@@ -96,19 +97,5 @@ function benchJson(
   };
 }
 
-async function main(words: readonly string[]): Promise<number> {
-  let options: BenchOptions | 'help';
-  try {
-    options = parseOptions(words);
-  } catch (error) {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
-    return 64;
-  }
-  if (options === 'help') {
-    process.stdout.write(`${usage}\n`);
-    return 0;
-  }
-  return (await bench(options)) ? 0 : 1;
-}
-
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+if (import.meta.main)
+  process.exit(await runBenchCommand(process.argv.slice(2), { usage, parse: parseOptions, run: bench }));

@@ -1,6 +1,7 @@
 // The command line of the bench.
 
 import { parseArgs } from 'node:util';
+import { splitNames, wholeNumber } from './command-line.ts';
 
 export const sectionNames = ['takeover', 'handover', 'steady', 'load', 'start', 'guests'] as const;
 export type SectionName = (typeof sectionNames)[number];
@@ -33,22 +34,16 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const named = (values.only ?? []).flatMap((names) => names.split(',')).filter((name) => name !== '');
+  const named = splitNames(values.only);
   for (const name of named) {
     if (!sectionNames.some((known) => known === name)) throw new Error(`--only: there is no ${name}`);
   }
-  const seconds = values.seconds === undefined ? undefined : positive('--seconds', values.seconds);
+  const seconds = values.seconds === undefined ? undefined : wholeNumber('--seconds', values.seconds, 1);
   return {
     only: named.length === 0 ? sectionNames : sectionNames.filter((name) => named.includes(name)),
-    runs: positive('--runs', values.runs),
+    runs: wholeNumber('--runs', values.runs, 1),
     steadySeconds: seconds ?? 30,
     loadSeconds: seconds ?? 60,
     json: values.json,
   };
-}
-
-function positive(option: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${option}: a whole number from 1, not ${text}`);
-  return value;
 }

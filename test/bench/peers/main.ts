@@ -2,22 +2,12 @@
 // is asserted; the exit code is 1 only when something could not be measured (64: the command line was wrong).
 
 import { writeFile } from 'node:fs/promises';
+import { runBenchCommand } from '../command-line.ts';
 import { type PeerBenchOptions, parseOptions, usage } from './options.ts';
 import { runBench } from './run.ts';
 import { renderResults } from './table.ts';
 
-async function main(words: readonly string[]): Promise<number> {
-  let options: PeerBenchOptions | 'help';
-  try {
-    options = parseOptions(words);
-  } catch (error) {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
-    return 64;
-  }
-  if (options === 'help') {
-    process.stdout.write(`${usage}\n`);
-    return 0;
-  }
+async function benchPeers(options: PeerBenchOptions): Promise<boolean> {
   const results = await runBench(options, (line) => process.stderr.write(`bench: ${line}\n`));
   const text = renderResults(results);
   if (options.save !== null) {
@@ -25,7 +15,8 @@ async function main(words: readonly string[]): Promise<number> {
     await writeFile(options.save, `${head}\n${text}\n`);
   }
   process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : `${text}\n`);
-  return results.results.some(({ failures }) => failures.length > 0) ? 1 : 0;
+  return results.results.every(({ failures }) => failures.length === 0);
 }
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+if (import.meta.main)
+  process.exit(await runBenchCommand(process.argv.slice(2), { usage, parse: parseOptions, run: benchPeers }));

@@ -1,6 +1,7 @@
 // The command line of the bench of peers.
 
 import { parseArgs } from 'node:util';
+import { splitNames, wholeNumber } from '../command-line.ts';
 import { type FaultName, faultNames } from './faults.ts';
 import type { Configuration } from './peer.ts';
 import { peerNames } from './peer.ts';
@@ -46,8 +47,8 @@ export function parseOptions(words: readonly string[]): PeerBenchOptions | 'help
   });
   if (values.help) return 'help';
   return {
-    only: chosen(split(values.only)),
-    faults: faultsIn(split(values.faults)),
+    only: chosen(splitNames(values.only)),
+    faults: faultsIn(splitNames(values.faults)),
     runs: wholeNumber('--runs', values.runs, 1),
     loadSeconds: wholeNumber('--load-seconds', values['load-seconds'], 0),
     costSeconds: wholeNumber('--cost-seconds', values['cost-seconds'], 0),
@@ -55,9 +56,6 @@ export function parseOptions(words: readonly string[]): PeerBenchOptions | 'help
     save: values.save ?? null,
   };
 }
-
-const split = (words: readonly string[] | undefined): readonly string[] =>
-  (words ?? []).flatMap((names) => names.split(',')).filter((name) => name !== '');
 
 function chosen(names: readonly string[]): readonly Configuration[] {
   if (names.length === 0) return configurations;
@@ -78,11 +76,4 @@ function faultsIn(names: readonly string[]): readonly FaultName[] {
     if (!faultNames.some((known) => known === name)) throw new Error(`--faults: there is no ${name}`);
   }
   return faultNames.filter((name) => names.includes(name));
-}
-
-function wholeNumber(option: string, text: string, min: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min)
-    throw new Error(`${option}: a whole number from ${min}, not ${JSON.stringify(text)}`);
-  return value;
 }
