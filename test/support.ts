@@ -72,3 +72,16 @@ export function temporaryDirectory(t: { teardown(fn: () => void): void }, parent
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
+
+/**
+ * Keeps the event loop alive until `work` has ended. In the daemon other things do; in a test, timers that are unref'ed
+ * and the deadlines of AbortSignal would let the process end before it.
+ */
+export async function keepingAlive<T>(work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 60_000);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

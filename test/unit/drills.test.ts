@@ -6,6 +6,7 @@ import type { Status } from '../../daemon/control/api.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
 import { cronClock } from '../../daemon/schedule/clock.ts';
 import { drillTask, turnOf } from '../../daemon/schedule/drill.ts';
+import { keepingAlive } from '../support.ts';
 import { group, groupAtPeer, status } from './fixtures/cli/statuses.ts';
 import { drivenScheduler, settled } from './support/schedule.ts';
 
@@ -159,10 +160,7 @@ test('never two at once, and one under way ends with the daemon, without a word 
 test('node-cron calls by the schedule, and says when the next time is', async (t) => {
   const called = Promise.withResolvers<void>();
   const times = cronClock('* * * * * *', { due: () => called.resolve(), missed: () => called.resolve() });
-  // Its timer keeps no process alive; this one is to wait for it.
-  const alive = setInterval(() => {}, 1000);
-  t.teardown(() => clearInterval(alive));
-  await called.promise;
+  await keepingAlive(() => called.promise);
   t.true(Number(times.next()?.getTime()) > Date.now() - 1000);
   times.stop();
 });

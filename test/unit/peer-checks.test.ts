@@ -8,6 +8,7 @@ import type { CommandResult } from '../../daemon/drivers/command.ts';
 import type { ChannelResult } from '../../daemon/runtime/peer-channel-client.ts';
 import type { ChannelRoutes } from '../../daemon/runtime/peer-channel-server.ts';
 import { createPeerChecks, type PeerChecksOptions } from '../../daemon/runtime/peer-checks.ts';
+import { keepingAlive } from '../support.ts';
 import { settled } from './support/schedule.ts';
 
 const logger = pino({ level: 'silent' });
@@ -126,10 +127,7 @@ test('one that never ends is given up by the deadline of who asked', async (t) =
           }),
   };
   const options = { command: ['battito'], peer: 'secondary', logger, onReadiness: () => {}, withinMs: 20 };
-  // In the daemon other things keep the loop alive; a deadline alone does not.
-  const alive = setInterval(() => {}, 60_000);
-  const answer = await createPeerChecks({ channel, ...options }).ask();
-  clearInterval(alive);
+  const answer = await keepingAlive(() => createPeerChecks({ channel, ...options }).ask());
   t.like(answer, {
     ...{ kind: 'not-checked', why: 'its check did not end in time', next: 'on secondary: battito check' },
   });

@@ -5,6 +5,7 @@ import type { GroupView } from '../../daemon/control/api.ts';
 import type { StorageStatus } from '../../daemon/core/events.ts';
 import type { VerifyEnd } from '../../daemon/drivers/drbd/verify.ts';
 import { outcomeOf, resourcesHere, verifyTask, verifyTurn } from '../../daemon/schedule/verify.ts';
+import { keepingAlive } from '../support.ts';
 import { group, groupAtPeer, resource, status } from './fixtures/cli/statuses.ts';
 import { drivenScheduler, settled } from './support/schedule.ts';
 
@@ -129,10 +130,7 @@ test('one that takes for ever is stopped, and said', async (t) => {
       return { kind: 'stopped' };
     },
   });
-  // In the daemon other things keep the loop alive; a deadline alone does not.
-  const alive = setInterval(() => {}, 60_000);
-  const outcome = await task.run(new AbortController().signal, () => {});
-  clearInterval(alive);
+  const outcome = await keepingAlive(() => task.run(new AbortController().signal, () => {}));
   t.is(outcome.kind, 'interrupted');
   t.regex(outcome.message, /^it was not done after .*; not compared: r0, r1$/);
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { ResourceStatus } from '../../daemon/drivers/driver.ts';
 import { createWatch } from '../../daemon/drivers/watch.ts';
+import { keepingAlive } from '../support.ts';
 
 /** How often it has looked when 300 ms have gone by since the end of its first look, which took 50 ms. */
 async function looksAfter(status: ResourceStatus): Promise<number> {
@@ -16,13 +17,13 @@ async function looksAfter(status: ResourceStatus): Promise<number> {
       return status;
     },
   );
-  const hold = setInterval(() => {}, 60_000); // The watch itself keeps no process alive.
-  watch.start();
-  await first.promise;
-  // Of two timers of one process the one that is due earlier ends first, however busy the machine is.
-  await sleep(300);
-  await watch.stop();
-  clearInterval(hold);
+  await keepingAlive(async () => {
+    watch.start();
+    await first.promise;
+    // Of two timers of one process the one that is due earlier ends first, however busy the machine is.
+    await sleep(300);
+    await watch.stop();
+  });
   return looks;
 }
 
