@@ -10,13 +10,21 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { LibvirtGuestConfig } from '../../../daemon/config/config.ts';
 import type { BasicAction, Outcome, ResourceStatus } from '../../../daemon/drivers/driver.ts';
-import { scanGuestProcesses, signalGuest, waitForState } from '../../../daemon/drivers/guest-process.ts';
+import { scanGuestProcesses } from '../../../daemon/drivers/guest-process.ts';
 import { createLibvirt } from '../../../daemon/drivers/libvirt/connection.ts';
 import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/drivers/libvirt/libvirt.ts';
 import type { Passage } from '../../../daemon/drivers/libvirt/migrate.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainDomain } from '../../guest/configs.ts';
 import { temporaryDirectory } from '../../support.ts';
+import {
+  deleteNamespaces,
+  ipBatch,
+  killAllIn,
+  newPrefix,
+  presentNamespaces,
+  removeLeftovers,
+} from './namespaces.ts';
 import { done, patienceMs, until } from './qemu-host.ts';
 
 const uuid = '7c5cea09-6ec0-4fac-92e5-92bbe48a3436';
@@ -65,6 +73,7 @@ export async function createLibvirtHost(
   twin?: { readonly directory: string; readonly config: LibvirtGuestConfig; readonly xml: string },
 ) {
   const directory = temporaryDirectory(t);
+  const namespace = `${newPrefix()}-libvirt`;
   const socketDirectory = path.join(directory, 'sockets');
   const serial = path.join(twin?.directory ?? directory, 'serial.txt');
   const saveDirectory = path.join(directory, 'saved');
@@ -85,13 +94,13 @@ export async function createLibvirtHost(
     pidFile: '/none',
     matches: (argv: readonly string[]) => argv.join(' ').includes(`guest=${name},`),
   };
-  const qemus = () => scanGuestProcesses(identity);
   const closers: (() => Promise<void>)[] = [];
   let daemon: ChildProcess | undefined;
 
   async function startLibvirtd(): Promise<void> {
     const log = path.join(directory, 'libvirtd.out');
-    daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', startScript, 'sh', directory], {
+    const inNamespaces = [`--net=/run/netns/${namespace}`, 'unshare', '--mount'];
+    daemon = spawn('nsenter', [...inNamespaces, 'sh', '-c', startScript, 'sh', directory], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [daemon.stdout, daemon.stderr]) {
@@ -126,12 +135,13 @@ export async function createLibvirtHost(
 
   t.teardown(async () => {
     for (const close of closers) await close();
-    await killLibvirtd();
-    for (const one of await qemus()) {
-      await signalGuest(one, identity, 'SIGKILL');
-      await waitForState(one, 'gone', 10_000);
-    }
+    // libvirtd, its guests, and the QEMUs that it asks for their capabilities: all of them are daemons by themselves.
+    const made = presentNamespaces([namespace]);
+    await killAllIn(made);
+    await deleteNamespaces(made);
   });
+  removeLeftovers();
+  await ipBatch(undefined, [`netns add ${namespace}`]);
   await Promise.all([mkdir(socketDirectory), mkdir(saveDirectory)]);
   await writeFile(path.join(directory, 'qemu.conf'), `${qemuConf.join('\n')}\n`);
   await writeFile(
@@ -182,7 +192,7 @@ export async function createLibvirtHost(
 
   /** What the guest has shown; a line that is not complete yet is left out. */
   const lines = async () => (await readFile(serial, 'utf8').catch(() => '')).split('\r\n').slice(0, -1);
-  const pids = async () => (await qemus()).map(({ pid }) => pid);
+  const pids = async () => (await scanGuestProcesses(identity)).map(({ pid }) => pid);
   return {
     config,
     directory,
