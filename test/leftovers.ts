@@ -29,6 +29,11 @@ export function isLeftover(name: string): boolean {
 }
 
 export function removeLeftoverDirectories(): void {
-  for (const name of readdirSync(tmpdir()).filter(isLeftover))
-    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  for (const name of readdirSync(tmpdir()).filter(isLeftover)) {
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    } catch {
+      // Another process of this test run removes it at the same time.
+    }
+  }
 }

@@ -1,10 +1,10 @@
 // Builds the counting guest's boot disk from counter.s with binutils. Used by the tests and by the demo.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeTemporaryDirectory } from '../support.ts';
 
 const run = promisify(execFile);
 const sectorBytes = 512;
@@ -24,13 +24,26 @@ export interface CounterTraits {
   readonly filledMebibytes?: number;
 }
 
-/** The assembled boot sector. Rejects with the assembler's own message. */
-export async function assembleCounter({
-  ticksPerCount = 2,
+const assembled = new Map<string, Promise<Buffer>>();
+
+/** The assembled boot sector, made once in a process. Rejects with the assembler's own message. */
+export function assembleCounter(traits: CounterTraits = {}): Promise<Buffer> {
+  const { ticksPerCount = 2, filledMebibytes } = traits;
+  const key = `${ticksPerCount} ${filledMebibytes}`;
+  const known = assembled.get(key) ?? assemble({ ticksPerCount, filledMebibytes });
+  assembled.set(key, known);
+  return known;
+}
+
+async function assemble({
+  ticksPerCount,
   filledMebibytes,
-}: CounterTraits = {}): Promise<Buffer> {
+}: {
+  readonly ticksPerCount: number;
+  readonly filledMebibytes: number | undefined;
+}): Promise<Buffer> {
   const source = path.join(import.meta.dirname, 'counter.s');
-  const scratch = await mkdtemp(path.join(tmpdir(), 'battito-counter-'));
+  const scratch = makeTemporaryDirectory();
   try {
     const object = path.join(scratch, 'counter.o');
     const binary = path.join(scratch, 'counter.bin');

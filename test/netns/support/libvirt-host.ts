@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -16,7 +16,7 @@ import { createLibvirtDriver, type DefinitionSource } from '../../../daemon/driv
 import type { Passage } from '../../../daemon/drivers/libvirt/migrate.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainDomain } from '../../guest/configs.ts';
-import { temporaryDirectory } from '../../support.ts';
+import { makeTemporaryDirectory, temporaryDirectory } from '../../support.ts';
 import {
   deleteNamespaces,
   ipBatch,
@@ -55,8 +55,21 @@ for file in passwd group; do
 done
 grep -q '^libvirt-qemu:' /etc/group || echo 'libvirt-qemu:x:64055:' >>/etc/group
 grep -q '^libvirt-qemu:' /etc/passwd || echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>/etc/passwd
+mkdir -p /var/cache/libvirt/qemu/capabilities
+mount --bind "$2" /var/cache/libvirt/qemu/capabilities
 exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
 `;
+
+let cache: string | undefined;
+
+/** What libvirtd has found out of QEMU, by starting it, is kept for the next one of this test file, as on any host. */
+function capabilitiesCache(): string {
+  if (cache !== undefined) return cache;
+  const made = makeTemporaryDirectory();
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  cache = made;
+  return made;
+}
 
 interface DaemonOptions {
   readonly definitions?: DefinitionSource;
@@ -100,9 +113,13 @@ export async function createLibvirtHost(
   async function startLibvirtd(): Promise<void> {
     const log = path.join(directory, 'libvirtd.out');
     const inNamespaces = [`--net=/run/netns/${namespace}`, 'unshare', '--mount'];
-    daemon = spawn('nsenter', [...inNamespaces, 'sh', '-c', startScript, 'sh', directory], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    daemon = spawn(
+      'nsenter',
+      [...inNamespaces, 'sh', '-c', startScript, 'sh', directory, capabilitiesCache()],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     for (const stream of [daemon.stdout, daemon.stderr]) {
       stream?.on('data', (chunk: Buffer) => appendFileSync(log, chunk));
     }

@@ -72,7 +72,7 @@ export class Office {
       if (options.fencing === true) office.#bmcs = await Bmcs.start(siteIn(network));
       await writeFile(office.configFile, office.configText(options));
       if (options.idle !== true) {
-        for (const host of hostNames) await office.startDaemon(host);
+        await Promise.all(hostNames.map((host) => office.startDaemon(host)));
       }
       return office;
     } catch (error) {
