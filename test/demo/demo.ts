@@ -105,7 +105,7 @@ async function showStart(office: Office): Promise<void> {
   show(lines.filter((line) => !detail.test(line)).join('\n'));
   await readingPause();
   say('They look for each other on two networks, and agree who has address and guests.');
-  await Promise.all(hostNames.map((host) => office.startDaemon(host)));
+  await office.startDaemons();
   await office.settled('primary');
   say('It is primary, the preferred one. This is how the operator sees it:');
   await operate(office, 'primary', 'status');

@@ -31,7 +31,7 @@ test('a definition comes to the peer over the link that is left; a stranger is r
   await store(office, 'primary', 'files', 1024);
   await store(office, 'secondary', 'files', 2048);
   await office.network.cut('primary', 'lan');
-  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.startDaemons();
 
   // The plain text beside the record is written when the record has come, or when it changes.
   await waitFor('it is on the other host', async () => (await stored(office, 'secondary', 'erp')) !== '');

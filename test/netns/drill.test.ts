@@ -160,7 +160,7 @@ test('a device that lies is found out by the drill: the node reads off, and is h
 });
 
 test('by schedule the node that has the group drills, the other one does not; in maintenance it is left out', async (t) => {
-  const office = await useOffice(t, { drill: '{ schedule: "*/5 * * * * *", kind: handover, settled: 30s }' });
+  const office = await useOffice(t, { drill: '{ schedule: "*/5 * * * * *", kind: handover, settled: 10s }' });
   await office.settled('primary');
   const done = await waitFor(
     'a drill has succeeded',

@@ -268,7 +268,7 @@ test('a graceful stop hands over: the guests shut down in order, the address har
 
 test('both daemons start together: one owner, the preferred node; one alone waits for initdead and then asks a person', async (t) => {
   const office = await useOffice(t, { idle: true, initdead: '4s' });
-  await Promise.all(hostNames.map((host) => office.startDaemon(host)));
+  await office.startDaemons();
   await office.settled('primary');
   t.deepEqual(await pids(office, 'secondary'), [null, null]);
 
@@ -289,7 +289,7 @@ test('both daemons start together: one owner, the preferred node; one alone wait
 test('a guest that cannot start is given up and reported; the address and the other guest are up; retry mends it', async (t) => {
   const office = await useOffice(t, { idle: true });
   await rename(office.disk('mail'), `${office.disk('mail')}.away`);
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   await office.waitForPhase('primary', 'active');
   await office.counts('web');
   t.deepEqual(await office.network.addressHolders(floatingAddress), ['primary']);
@@ -321,7 +321,7 @@ test('the address is put back when somebody removes it, and a guest that dies is
 test('the active host is cut off in the middle of a handover, while a guest shuts down: never two copies', async (t) => {
   const office = await useOffice(t, { idle: true });
   await writeFile(office.disk('mail'), Buffer.alloc(1024 * 1024)); // Nothing in it hears the power button.
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   await office.waitForPhase('primary', 'active');
   await office.waitForPhase('secondary', 'stopped');
   const watch = watchGuest(office.network, 'mail');

@@ -51,7 +51,7 @@ ${office.guestText(guest, guests.indexOf(guest))}`;
 async function useTwoGroups(t: Parameters<typeof useOffice>[0]): Promise<Office> {
   const office = await useOffice(t, { idle: true });
   await writeFile(office.configFile, office.configText({ groups: groupsText(office) }));
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   return office;
 }
 
@@ -228,7 +228,7 @@ for (const { kind, links } of otherLinks) {
       links.map((link) => `    - ${link}\n`).join(''),
     );
     await writeFile(office.configFile, text);
-    for (const host of hostNames) await office.startDaemon(host);
+    await office.startDaemons();
     await office.settled('primary');
     const { links: views } = await office.status('primary');
     t.is(views.length, links.length);

@@ -69,7 +69,7 @@ function assertStory(t: ExecutionContext, mail: Mail | undefined): void {
 test('a takeover is told in one mail, by the node that did it; when its peer is back, that all is well', async (t) => {
   const { office, mails, startServer } = await officeWithMail(t);
   await startServer();
-  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.startDaemons();
   await office.settled('primary');
   const tested = await office.battito('primary', 'notify', 'test');
   t.is(tested.exitCode, 0, `${tested.stdout}${tested.stderr}`);
@@ -107,7 +107,7 @@ test('a takeover is told in one mail, by the node that did it; when its peer is 
 
 test('while the mail server is away the story waits on disk, over a restart, and is sent once', async (t) => {
   const { office, mails, startServer } = await officeWithMail(t);
-  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.startDaemons();
   await office.settled('primary');
   await office.network.powerLoss('primary');
   await office.waitForPhase('secondary', 'active');

@@ -544,7 +544,7 @@ test('with automatic failback the group returns to its preferred node once that 
 test('a daemon that is told to stop twice ends at once and leaves everything; started again, it goes on', async (t) => {
   const office = await useOffice(t, { idle: true });
   await writeFile(office.disk('mail'), Buffer.alloc(1024 * 1024)); // Nothing in it hears the power button.
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   await office.waitForPhase('primary', 'active');
   await office.counts('web');
   const mail = await office.guestPid('primary', 'mail');

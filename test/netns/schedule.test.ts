@@ -133,7 +133,7 @@ test('it is checked by schedule by the node that runs the group; each is run on 
   const old = new Date(Date.now() - 31 * 24 * 3_600_000).toISOString();
   const young = new Date(Date.now() - 29 * 24 * 3_600_000).toISOString();
   const file = writeHistory(office, 'primary', [entry(old, 'long ago'), entry(young, 'not so long ago')]);
-  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.startDaemons();
   await office.settled('primary');
 
   const made = await waitFor(
@@ -203,7 +203,7 @@ test('the summary of the week is handed to who is notified, with the uptime, the
     'the peer is gone, nobody runs the group',
   );
   writeHistory(office, 'primary', [{ ...took, severity: 'warning', code: 'take-over' }]);
-  for (const host of ['primary', 'secondary'] as const) await office.startDaemon(host);
+  await office.startDaemons();
   await office.settled('primary');
   await office.battito('primary', 'check');
   const run = await office.battito('primary', 'schedule', 'run', 'summary');

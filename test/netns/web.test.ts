@@ -31,7 +31,7 @@ async function officeWithPage(t: ExecutionContext, web: (folder: string) => stri
   chmodSync(join(folder, 'key.pem'), 0o600);
   writeFileSync(join(folder, 'tokens'), `anna=${token}\n`, { mode: 0o600 });
   writeFileSync(office.configFile, office.configText({ web: web(folder) }));
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   await office.settled('primary');
   return office;
 }

@@ -18,7 +18,7 @@ async function witnessed(t: ExecutionContext, given: EtcdOptions = {}) {
   const office = await useOffice(t, { idle: true, initdead: '4s', groups: addressOnly, witness });
   const { network } = office;
   const etcd = await Etcd.start(network, given);
-  for (const host of hostNames) await office.startDaemon(host);
+  await office.startDaemons();
   await office.waitForPhase('primary', 'active');
   await leaseHeldBy(office, 'primary', 'primary');
   await leaseHeldBy(office, 'secondary', 'primary');

@@ -3,17 +3,17 @@
 // test run left behind is removed by the next.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { NodeEvent, Order } from './link-node.ts';
+import { newPrefix, releaseNow, removeLeftovers } from './namespaces.ts';
 
-const prefix = 'battito-link';
 const script = fileURLToPath(new URL('link-node.ts', import.meta.url));
 const deadlineMs = 60_000;
-let labs = 0;
 
 export type Host = 'primary' | 'secondary';
+const places = ['primary', 'secondary', 'switch'] as const;
+type Place = (typeof places)[number];
 type Report = Extract<NodeEvent, { kind: 'report' }>;
 
 /** Runs `ip`; throws with its message when it fails. */
@@ -22,24 +22,24 @@ function ip(...args: string[]): string {
 }
 
 export class Lab {
-  readonly #id = `${prefix}-${process.pid}-${++labs}`;
+  readonly #prefix = newPrefix();
   readonly #nodes: LabNode[] = [];
 
   /** The caller registers `close` as its teardown at once. */
   create(): void {
     removeLeftovers();
-    for (const name of ['primary', 'secondary', 'switch'] as const) {
+    for (const name of places) {
       ip('netns', 'add', this.namespace(name));
       ip('-n', this.namespace(name), 'link', 'set', 'lo', 'up');
     }
   }
 
-  namespace(name: Host | 'switch'): string {
-    return `${this.#id}-${name}`;
+  namespace(name: Place): string {
+    return `${this.#prefix}-${name}`;
   }
 
   /** `ip` inside a namespace. */
-  ip(where: Host | 'switch', ...args: string[]): string {
+  ip(where: Place, ...args: string[]): string {
     return ip('-n', this.namespace(where), ...args);
   }
 
@@ -65,7 +65,7 @@ export class Lab {
     this.ip('switch', 'link', 'set', portName(host, device), state);
   }
 
-  async startNode(where: Host | 'switch'): Promise<LabNode> {
+  async startNode(where: Place): Promise<LabNode> {
     const node = new LabNode(this.namespace(where));
     this.#nodes.push(node);
     await node.until('is ready', (events) => events.some((event) => event.kind === 'ready'));
@@ -74,7 +74,10 @@ export class Lab {
 
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.kill()));
-    removeNamespaces((name) => name.startsWith(`${this.#id}-`));
+    releaseNow(
+      places.map((name) => this.namespace(name)),
+      [],
+    );
   }
 }
 
@@ -185,27 +188,4 @@ export function labFor(t: ExecutionContext): Lab {
 
 function portName(host: Host, device: string): string {
   return `${host.slice(0, 3)}-${device}`;
-}
-
-/** Namespaces whose test process is gone. */
-function removeLeftovers(): void {
-  removeNamespaces((name) => {
-    const [, pid] = new RegExp(`^${prefix}-(\\d+)-`).exec(name) ?? [];
-    return pid !== undefined && !isAlive(Number(pid));
-  });
-}
-
-function removeNamespaces(matches: (name: string) => boolean): void {
-  if (!existsSync('/run/netns')) return;
-  const names = readdirSync('/run/netns', { encoding: 'utf8' }).filter(matches);
-  for (const name of names) ip('netns', 'delete', name);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,11 +2,11 @@
 // Everything is released when the test ends, however it ends.
 
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Request, WorkerEvent } from './driver-worker.ts';
+import { newPrefix, releaseNow, removeLeftovers } from './namespaces.ts';
 
 const deadlineMs = 60_000;
 const withoutAdmin = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
@@ -57,11 +57,10 @@ export function pairTest(
   test.serial(title, async (t) => {
     t.timeout(4 * deadlineMs);
     const workers: DriverHost[] = [];
-    const id = randomBytes(4).toString('hex'); // Test files are threads of one process.
-    const names = [`battito-${id}l`, `battito-${id}r`] as const;
-    const release = () => {
-      for (const name of names) releaseNamespace(name);
-    };
+    const prefix = newPrefix();
+    const names = [`${prefix}-left`, `${prefix}-right`] as const;
+    const release = () => releaseNow(names, []);
+    removeLeftovers();
     process.once('exit', release);
     try {
       const pair = createPair(names, workers);
@@ -195,20 +194,6 @@ function commandLine(pid: number): string {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
   } catch {
     return ''; // It ended in between.
-  }
-}
-
-function releaseNamespace(name: string): void {
-  try {
-    for (const pid of ip('netns', 'pids', name).split('\n').filter(Boolean))
-      process.kill(Number(pid), 'SIGKILL');
-  } catch {
-    // The namespace was never made, or its last process has just ended.
-  }
-  try {
-    ip('netns', 'del', name);
-  } catch {
-    // As above.
   }
 }
 

@@ -72,7 +72,7 @@ export class Office {
       if (options.fencing === true) office.#bmcs = await Bmcs.start(siteIn(network));
       await writeFile(office.configFile, office.configText(options));
       if (options.idle !== true) {
-        await Promise.all(hostNames.map((host) => office.startDaemon(host)));
+        await office.startDaemons();
       }
       return office;
     } catch (error) {
@@ -191,6 +191,11 @@ ${guests.map((guest, index) => this.guestText(guest, index)).join('')}`;
       return this.status(host);
     });
     if (ended) throw new Error(`the daemon of ${host} ended:\n${await this.log(host)}`);
+  }
+
+  /** Both at the same time. */
+  async startDaemons(): Promise<void> {
+    await Promise.all(hostNames.map((host) => this.startDaemon(host)));
   }
 
   daemon(host: HostName): HostProcess {
