@@ -6,16 +6,20 @@ import type { GuestPolicy, Policy } from '../../daemon/core/policy.ts';
 import { address, examplePolicy, mail, web } from '../sim/example.ts';
 import { type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
 import { handover } from './support/requests.ts';
-import { cellar, ofPrimary, owner, seeShop, shop, starting, withShop } from './support/situations.ts';
+import {
+  ableGuest,
+  cellar,
+  ofPrimary,
+  owner,
+  seeShop,
+  shop,
+  starting,
+  withShop,
+} from './support/situations.ts';
 
 const dns = 'guest:dns';
 const plain: GuestPolicy = {
-  priority: 0,
-  after: [],
-  readyMs: null,
-  startDelayMs: 0,
-  memoryMiB: 1024,
-  handover: 'shutdown',
+  ...ableGuest,
   saveMs: null,
   migrateMs: null,
   cannot: { live: 'it shares its disk', save: 'there is no file system' },

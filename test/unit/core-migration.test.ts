@@ -7,17 +7,12 @@ import type { GuestPolicy, Policy } from '../../daemon/core/policy.ts';
 import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
 import { apart, mirrored, type OneCore, oneCore, ownRun } from './support/one-core.ts';
 import { handover } from './support/requests.ts';
-import { ofPrimary, ofSecondary } from './support/situations.ts';
+import { ableGuest, ofPrimary, ofSecondary } from './support/situations.ts';
 
 const live: GuestPolicy = {
-  priority: 0,
-  after: [],
-  readyMs: null,
-  startDelayMs: 0,
-  memoryMiB: 1024,
+  ...ableGuest,
   handover: 'live',
   saveMs: null,
-  migrateMs: 60_000,
   cannot: { live: null, save: 'there is no file system' },
 };
 const saveable = { saveMs: 9000, cannot: { live: null, save: null } } as const;

@@ -7,21 +7,10 @@ import type { GuestPolicy, HandoverMode } from '../../daemon/core/policy.ts';
 import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
 import { mirrored, type OneCore, oneCore } from './support/one-core.ts';
 import { words } from './support/requests.ts';
-import { ofPrimary } from './support/situations.ts';
+import { ableGuest, ofPrimary } from './support/situations.ts';
 
 const times = { startMs: 5000, stopMs: 5000 } as const;
 const second = 'drbd:r1';
-const able: GuestPolicy = {
-  priority: 0,
-  after: [],
-  readyMs: null,
-  startDelayMs: 0,
-  memoryMiB: 1024,
-  handover: 'shutdown',
-  saveMs: 9000,
-  migrateMs: 60_000,
-  cannot: { live: null, save: null },
-};
 const unable: Partial<GuestPolicy> = {
   saveMs: null,
   migrateMs: null,
@@ -35,8 +24,8 @@ function waysPolicy(one: Partial<GuestPolicy> = {}, other: Partial<GuestPolicy> 
       { id: address, kind: 'address', needs: [], ...times },
       { id: disk, kind: 'drbd', needs: [], ...times },
       { id: second, kind: 'drbd', needs: [], ...times },
-      { id: mail, kind: 'guest', needs: [disk], ...times, guest: { ...able, ...one } },
-      { id: web, kind: 'guest', needs: [second], ...times, guest: { ...able, ...other } },
+      { id: mail, kind: 'guest', needs: [disk], ...times, guest: { ...ableGuest, ...one } },
+      { id: web, kind: 'guest', needs: [second], ...times, guest: { ...ableGuest, ...other } },
     ],
   });
 }

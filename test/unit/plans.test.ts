@@ -4,23 +4,13 @@ import test from 'ava';
 import type { GuestPolicy, HandoverMode } from '../../daemon/core/policy.ts';
 import { plansOf } from '../../daemon/runtime/plans.ts';
 import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
+import { ableGuest } from './support/situations.ts';
 
 const times = { startMs: 5000, stopMs: 5000 } as const;
 const second = 'drbd:r1';
 const mount = 'filesystem:/srv/guests';
-const able: GuestPolicy = {
-  priority: 0,
-  after: [],
-  readyMs: null,
-  startDelayMs: 0,
-  memoryMiB: 1024,
-  handover: 'shutdown',
-  saveMs: 9000,
-  migrateMs: 60_000,
-  cannot: { live: null, save: null },
-};
 const inImages: GuestPolicy = {
-  ...able,
+  ...ableGuest,
   migrateMs: null,
   cannot: { live: 'vda is no block device', save: null },
 };
@@ -31,7 +21,7 @@ const { groups } = examplePolicy('primary', {
     { id: disk, kind: 'drbd', needs: [], ...times },
     { id: second, kind: 'drbd', needs: [], ...times },
     { id: mount, kind: 'filesystem', needs: [second], ...times },
-    { id: mail, kind: 'guest', needs: [disk, second, mount], ...times, guest: able },
+    { id: mail, kind: 'guest', needs: [disk, second, mount], ...times, guest: ableGuest },
     { id: web, kind: 'guest', needs: [second, mount], ...times, guest: inImages },
   ],
 });

@@ -1,7 +1,7 @@
 // One core in a situation that several tests begin with.
 
 import type { GroupReport, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
-import type { Policy } from '../../../daemon/core/policy.ts';
+import type { GuestPolicy, Policy } from '../../../daemon/core/policy.ts';
 import { examplePolicy, type Protection, protectedPolicy } from '../../sim/example.ts';
 import {
   activeReport,
@@ -17,6 +17,19 @@ import {
 
 export const ofPrimary = { generation: 3, owner: 'primary', writer: 'primary' } as const;
 export const ofSecondary = { generation: 3, owner: 'secondary', writer: 'secondary' } as const;
+
+/** A guest that can be handed over in every way. */
+export const ableGuest: GuestPolicy = {
+  priority: 0,
+  after: [],
+  readyMs: null,
+  startDelayMs: 0,
+  memoryMiB: 1024,
+  handover: 'shutdown',
+  saveMs: 9000,
+  migrateMs: 60_000,
+  cannot: { live: null, save: null },
+};
 
 /** The primary runs the group, its guests are on the disk, and both copies are the same, until 2 s. */
 export function runningOwner(
