@@ -12,6 +12,13 @@ export interface Look {
   readonly unicode: boolean;
 }
 
+/** Something that stands on the terminal. */
+export interface Drawing {
+  readonly redraw: () => void;
+  /** Takes it away, and gives the cursor back. */
+  readonly leave: () => void;
+}
+
 /** Where a command writes. `line` and `problem` end the line themselves; `raw` does not. */
 export interface Output {
   /** Asked anew each time: a window may be resized. */
@@ -19,12 +26,17 @@ export interface Output {
   /** Lines on the screen; Infinity when this is not a terminal. */
   readonly rows: () => number;
   readonly isTerminal: boolean;
+  /** A terminal on which what was drawn can be drawn over. */
+  readonly canRedraw: boolean;
+  /** Until the returned function is called: after a new size, and while the job is suspended (Ctrl-Z). */
+  readonly whileDrawing: (drawing: Drawing) => () => void;
   readonly line: (text: string) => void;
   readonly problem: (text: string) => void;
   readonly raw: (text: string) => void;
 }
 
 const widthElsewhere = 80;
+const rowsElsewhere = 24;
 
 const formats = {
   red: 'red',
@@ -50,11 +62,17 @@ export function padTo(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - width(text)));
 }
 
+/** A number stays with its unit: `1` at the end of a line and `GiB` in the next is easily misread. So does `2 h 5 min`. */
+const insideQuantity =
+  /(?<=\d) (?=(?:ms|s|min|h|days?|%|[KMG]iB(?:\/s)?)(?![\w/]))|(?<=\d (?:h|days?)) (?=\d)/g;
+const glue = '\u00a0';
+
 /** Words in lines of at most `columns` characters; a longer word is broken. Always at least one line. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/).flatMap((long) => chunks(long, columns))) {
+  const words = text.replaceAll(insideQuantity, glue).split(/[^\S\u00a0]+/);
+  for (const word of words.flatMap((long) => chunks(long.replaceAll(glue, ' '), columns))) {
     if (line !== '' && line.length + 1 + word.length > columns) {
       lines.push(line);
       line = word;
@@ -82,17 +100,37 @@ export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
   const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
   const unicode = /utf-?8/i.test(locale);
   const isTerminal = stdout.isTTY === true;
-  const colour = isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  const { TERM: kind = 'dumb' } = env;
+  const canRedraw = isTerminal && kind !== 'dumb' && kind !== '';
+  const colour = canRedraw && !env['NO_COLOR'];
   // A reader that has seen enough, as `head`, closes the pipe: that is no error.
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   }
   return {
-    look: () => ({ columns: stdout.columns ?? widthElsewhere, colour, unicode }),
-    rows: () => stdout.rows ?? Number.POSITIVE_INFINITY,
+    // A serial console does not know its size and says 0.
+    look: () => ({ columns: stdout.columns || widthElsewhere, colour, unicode }),
+    rows: () => (isTerminal ? stdout.rows || rowsElsewhere : Number.POSITIVE_INFINITY),
     isTerminal,
+    canRedraw,
+    whileDrawing,
     line: (text) => stdout.write(`${text}\n`),
     problem: (text) => stderr.write(`${text}\n`),
     raw: (text) => stdout.write(text),
+  };
+}
+
+function whileDrawing({ redraw, leave }: Drawing): () => void {
+  const { stdout } = process;
+  const suspend = () => {
+    leave();
+    process.once('SIGCONT', redraw);
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  stdout.on('resize', redraw);
+  process.on('SIGTSTP', suspend);
+  return () => {
+    stdout.off('resize', redraw);
+    process.off('SIGTSTP', suspend).off('SIGCONT', redraw);
   };
 }

@@ -91,8 +91,8 @@ shows(
    + guest:mail              up
 
  what if: battito explain
- daemon: battito 0.1.0, process 4242, up for 2 h 5
-         min
+ daemon: battito 0.1.0, process 4242, up for
+         2 h 5 min
 `,
 );
 
@@ -465,14 +465,14 @@ shows(
    - guest:mail              down
 
  what if: battito explain
- daemon: battito 0.1.0, process 4242, up for 2 h 5
-         min
+ daemon: battito 0.1.0, process 4242, up for
+         2 h 5 min
 `,
 );
 
-test('No line is wider than the terminal, with and without colour, from 50 to 120 columns', (t) => {
+test('No line is wider than the terminal, with and without colour, from 32 to 120 columns', (t) => {
   for (const given of pictured) {
-    for (let columns = 50; columns <= 120; columns += 1) {
+    for (let columns = 32; columns <= 120; columns += 1) {
       for (const colour of [false, true]) {
         const text = stripVTControlCharacters(
           renderStatus(given, { columns, colour, unicode: columns % 2 === 0 }),
@@ -504,7 +504,7 @@ test('Long names of nodes, links and resources are shortened or wrapped, never s
     ],
     groups: [group({ name, runsOn: node, resources: [resource(`guest:${name}`, { lastError: name })] })],
   });
-  for (let columns = 50; columns <= 100; columns += 1) {
+  for (let columns = 32; columns <= 100; columns += 1) {
     const lines = renderStatus(given, { ...wide, columns }).split('\n');
     t.true(Math.max(...lines.map((line) => [...line].length)) <= columns, lines.join('\n'));
   }

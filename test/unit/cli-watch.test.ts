@@ -21,7 +21,7 @@ test('The exit code of status is 0 when all is well and 3 when something needs a
   t.deepEqual(JSON.parse(json.stdout), status({ attention }));
 });
 
-test('A watched status is drawn in place, outlives a daemon that is away, and gives the cursor back', async (t) => {
+test('A watched status is drawn in place, outlives a daemon that is away, and gives cursor and screen back', async (t) => {
   let looks = 0;
   const socketPath = await serve(t, (request, response) => {
     looks += 1;
@@ -35,10 +35,13 @@ test('A watched status is drawn in place, outlives a daemon that is away, and gi
     onWrite: (text) => text.includes('office-3') && controller.abort(),
   });
   t.is(exitCode, 0);
-  t.true(stdout.startsWith('\u001b[?25l office-1 '));
-  t.true(stdout.includes('\u001b[13F the daemon at '));
-  t.true(stdout.includes('\u001b[2F office-3 '));
-  t.true(stdout.endsWith('\u001b[J\u001b[?25h'));
+  const [entered = '', ...drawn] = stdout.split('\u001b[H');
+  t.is(entered, '\u001b[?1049h\u001b[?25l');
+  const names = drawn.map((text) => /^ (office-\d|the daemon at) /.exec(text)?.[1]);
+  t.deepEqual(names, ['office-1', 'the daemon at', 'office-3', undefined]);
+  // The last picture stays, on the terminal as it was before.
+  t.true(drawn.at(-1)?.startsWith('\u001b[J\u001b[?25h\u001b[?1049l office-3 '));
+  t.true(stdout.endsWith(' up for 2 h 5 min\n'));
 });
 
 test('A watched status that is not on a terminal prints only what changed', async (t) => {

@@ -10,7 +10,7 @@ import {
   verdictWords,
   type Words,
 } from '../../control/words.ts';
-import { type Look, padTo, paint, width, wrap } from '../output.ts';
+import { type Colour, type Look, padTo, paint, width, wrap } from '../output.ts';
 
 interface Strokes {
   readonly across: string;
@@ -49,6 +49,10 @@ const asciiStrokes: Strokes = {
 /** Below this many columns the nodes are stacked. */
 const sideBySideColumnsMin = 72;
 const boxColumnsMax = 30;
+/** Below this many, a text is not indented as far as its label reaches. */
+const roomyColumnsMin = 50;
+const narrowIndent = '      ';
+const firstWordColumns = 8;
 
 /** This node left, its peer right; below them whatever is wrong with a link. */
 export function renderPicture(status: Status, look: Look): string[] {
@@ -113,33 +117,37 @@ function nameInPicture({ name }: LinkView, { links }: Status): string {
 function stacked(status: Status, look: Look, strokes: Strokes): string[] {
   const node = (which: 'self' | 'peer') => {
     const { name } = status[which];
-    const words = nodeWords(status, which).map(({ text, colour }) => paint(look, colour, text));
-    return fill([paint(look, 'bold', shorten(name, look.columns - 1)), ...words], look.columns);
+    const title: Piece = { text: shorten(name, look.columns - 1), colour: 'bold' };
+    return fill([title, ...nodeWords(status, which)], look);
   };
   const links = status.links.map((link) => {
     const words = linkWords(link, status);
     const upright = strokes.upright[words.kind];
-    return paint(
-      look,
-      words.colour,
-      shorten(`   ${upright} ${nameInPicture(link, status)}  ${words.text}`, look.columns),
-    );
+    const label = `   ${upright} ${nameInPicture(link, status)}  `;
+    return hanging(label, words.text, look.columns).map((line) => paint(look, words.colour, line));
   });
-  return [...node('self'), ...links, ...node('peer')];
+  return [...node('self'), ...links.flat(), ...node('peer')];
+}
+
+interface Piece {
+  readonly text: string;
+  readonly colour: Colour | null;
 }
 
 /** Pieces in lines, two spaces apart; a piece that does not fit goes to the next line. */
-function fill(pieces: readonly string[], columns: number): string[] {
+function fill(pieces: readonly Piece[], look: Look): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const piece of pieces) {
-    const longer = line === '' ? ` ${piece}` : `${line}  ${piece}`;
-    if (line !== '' && width(longer) > columns) {
-      lines.push(line);
-      line = `   ${piece}`;
-    } else {
+  for (const { text, colour } of pieces) {
+    const whole = paint(look, colour, text);
+    const longer = line === '' ? ` ${whole}` : `${line}  ${whole}`;
+    if (line === '' || width(longer) <= look.columns) {
       line = longer;
+      continue;
     }
+    const parts = wrap(text, look.columns - 3).map((part) => `   ${paint(look, colour, part)}`);
+    lines.push(line, ...parts.slice(0, -1));
+    line = parts.at(-1) ?? '';
   }
   return [...lines, line];
 }
@@ -161,11 +169,23 @@ function linkTroubles(status: Status, look: Look): string[] {
 
 /** Text after a label; further lines are indented below it. A label that takes too much gets a line of its own. */
 export function hanging(label: string, text: string, columns: number): string[] {
-  if (label.length > columns * 0.6) {
-    return [shorten(label.trimEnd(), columns), ...wrap(text, columns - 6).map((line) => `      ${line}`)];
+  const isNarrow = columns < roomyColumnsMin && label.length > narrowIndent.length;
+  const labelColumnsMax = isNarrow ? columns - firstWordColumns : columns * 0.6;
+  if (label.length > labelColumnsMax) {
+    const lines = wrap(text, columns - narrowIndent.length).map((line) => narrowIndent + line);
+    return [...labelLines(label.trimEnd(), columns), ...lines];
   }
-  const indent = ' '.repeat(label.length);
-  return wrap(text, columns - label.length).map((line, index) => (index === 0 ? label : indent) + line);
+  const [first = '', ...rest] = wrap(text, columns - label.length);
+  const indent = isNarrow ? narrowIndent : ' '.repeat(label.length);
+  const others = isNarrow && rest.length > 0 ? wrap(rest.join(' '), columns - indent.length) : rest;
+  return [label + first, ...others.map((line) => indent + line)];
+}
+
+/** The whole of it: it may be a path, of which nothing can be left out. */
+function labelLines(label: string, columns: number): string[] {
+  const text = label.trimStart();
+  const indent = label.length - text.length;
+  return wrap(text, columns - indent).map((line) => ' '.repeat(indent) + line);
 }
 
 export function shorten(text: string, columns: number): string {

@@ -1,5 +1,5 @@
 // The whole of `battito status` as text: what needs a person, the two nodes, the groups. Pure: the same status,
-// width and look always give the same text, and no line is wider than asked for (50 columns at the least).
+// width and look always give the same text, and no line is wider than asked for (32 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
 import { protectionGaps } from '../../control/protection.ts';
@@ -14,10 +14,12 @@ import {
 import type { Colour, Look } from '../output.ts';
 import { harmless, padTo, paint, width } from '../output.ts';
 import { formatSpan } from '../time.ts';
-import { hanging, renderPicture } from './picture.ts';
+import { hanging, renderPicture, shorten } from './picture.ts';
 import { readinessWords, scheduleWords } from './schedule.ts';
 
-const columnsMin = 50;
+const columnsMin = 32;
+/** Below this many, what is said of each resource is not in a column of its own. */
+const alignedColumnsMin = 50;
 const columnsMax = 100;
 
 const unicodeMarks: Readonly<Record<ResourceWords['mark'], string>> = {
@@ -54,7 +56,7 @@ export function renderStatus(given: Status, wanted: Look): string {
   const look = { ...wanted, columns: Math.min(columnsMax, Math.max(columnsMin, wanted.columns)) };
   const status = harmlessStatus(given);
   const sections = [
-    [renderHeader(status, look), ...renderBanner(status, look)],
+    [...renderHeader(status, look), ...renderBanner(status, look)],
     [...status.attention.flatMap((item) => renderAttention(item, look)), ...renderWhere(status, look)],
     renderPicture(status, look),
     ...status.groups.map((group) => renderGroup(group, status, look)),
@@ -73,11 +75,14 @@ function harmlessStatus(status: Status): Status {
   ) as Status;
 }
 
-function renderHeader(status: Status, look: Look): string {
+function renderHeader(status: Status, look: Look): string[] {
   const overall = overallOf(status);
-  const title = ` ${paint(look, 'bold', status.cluster)}   tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
+  const cluster = ` ${paint(look, 'bold', shorten(status.cluster, look.columns - 12))}`;
+  const tier = `tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
   const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
-  return padTo(title, look.columns - width(word)) + word;
+  const withWord = (title: string) => padTo(title, look.columns - width(word)) + word;
+  const isFitting = width(cluster) + 3 + tier.length + 2 + width(word) <= look.columns;
+  return isFitting ? [withWord(`${cluster}   ${tier}`)] : [withWord(cluster), ` ${tier}`];
 }
 
 /** That nothing protects the groups, in one line for all reasons. */
@@ -113,7 +118,7 @@ function renderGroup(group: GroupView, status: Status, look: Look): string[] {
   const away = group.preferred === (group.runsOn ?? group.preferred) ? '' : `, prefers ${group.preferred}`;
   const heading = hanging(` ${group.name}  `, text + away, look.columns).map((line, index) =>
     index === 0
-      ? ` ${paint(look, 'bold', group.name)}  ${paint(look, colour, line.slice(group.name.length + 3))}`
+      ? ` ${paint(look, 'bold', line.slice(1, group.name.length + 1))}  ${paint(look, colour, line.slice(group.name.length + 3))}`.trimEnd()
       : paint(look, colour, line),
   );
   const settled = group.phase === 'active' || (elsewhere && group.phase === 'stopped');
@@ -145,7 +150,8 @@ function renderResources(group: GroupView, elsewhere: boolean, look: Look): stri
     ({ status, operation, quarantined }) =>
       !elsewhere || status !== 'down' || operation !== null || quarantined !== null,
   );
-  const columns = Math.max(0, ...shown.map(({ id }) => id.length));
+  const isAligned = look.columns >= alignedColumnsMin;
+  const columns = isAligned ? Math.max(0, ...shown.map(({ id }) => id.length)) : 0;
   return shown.flatMap((resource) => {
     const words = resourceWords(resource);
     const label = `   ${markFor(words.mark, look)} ${resource.id.padEnd(columns)}  `;
