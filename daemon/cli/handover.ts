@@ -64,6 +64,7 @@ export const handoverCommand: Command = {
     return runMove(context, args, handoverCommand, {
       requests: [{ kind: 'handover', groups: args.positionals, ...by }],
       judge: (now) => judgeGivenAway(now, groups),
+      groups: groups.map(({ name }) => name),
     });
   },
 };

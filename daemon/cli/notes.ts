@@ -4,6 +4,7 @@ import type { HistoryEntry, Severity } from '../control/api.ts';
 import { marks, oneLine, storyOf } from '../incident/words.ts';
 import type { Colour, Look } from './output.ts';
 import { paint } from './output.ts';
+import { hanging } from './status/picture.ts';
 import { formatTime, formatTook } from './time.ts';
 
 export const severityColours: Readonly<Record<Severity, Colour | null>> = {
@@ -35,14 +36,21 @@ const verbs: Readonly<Record<string, string>> = {
   resume: 'resumed',
 };
 
-/** One line of progress while the operator waits; null for what he knows already. */
-export function renderProgress(entry: HistoryEntry, look: Look, showGroup: boolean): string | null {
+/** One step, while the operator waits; `wrapped`: in lines that fit. Null for what he knows already. */
+export function renderProgress(
+  entry: HistoryEntry,
+  look: Look,
+  showGroup: boolean,
+  wrapped = false,
+): string | null {
   if (entry.code === 'request-accepted' || entry.code === 'operator-said') return null;
   const said = doneText(entry) ?? entry.message;
   const group = showGroup && entry.group !== null ? `${entry.group}  ` : '';
   const took = entry.tookMs === null ? '' : `  ${formatTook(entry.tookMs)}`;
-  const text = `  ${group}${oneLine(said)}${took}`;
-  return paint(look, severityColours[entry.severity], text);
+  const text = `${group}${oneLine(said)}${took}`;
+  const isTooLong = wrapped && text.length + 2 > look.columns;
+  const lines = isTooLong ? hanging('  ', text, look.columns) : [`  ${text}`];
+  return lines.map((line) => paint(look, severityColours[entry.severity], line)).join('\n');
 }
 
 /** `guest:mail stopped`; null: it is no operation that is done. */

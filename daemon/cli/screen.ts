@@ -14,6 +14,9 @@ const showCursor = '\u001b[?25h';
 const otherScreen = '\u001b[?1049h';
 const ownScreen = '\u001b[?1049l';
 
+/** A window may be narrower already than is known here: what would wrap is cut off, so that each line stays one. */
+const unwrapped = (text: string) => `\u001b[?7l${text}\u001b[?7h`;
+
 /** Text for the terminal as it is now. */
 export type Drawn = () => string;
 
@@ -33,12 +36,13 @@ function onOtherScreen(output: Output): Picture {
   let isThere = false;
   const redraw = () => {
     if (current === null) return;
-    const lines = fitting(current().split('\n'), output).map((line) => line + eraseLineEnd);
+    // Before it is written: behind the last column that would take its last character away.
+    const lines = fitting(current().split('\n'), output).map((line) => eraseLineEnd + line);
     // Once: a terminal that is told so again forgets where its cursor was before.
     const enter = isThere ? '' : otherScreen + hideCursor;
     isThere = true;
     // At its last line a newline would scroll.
-    output.raw(`${enter}${home}${lines.join('\n')}${eraseToEnd}`);
+    output.raw(`${enter}${home}${unwrapped(lines.join('\n'))}${eraseToEnd}`);
   };
   const leave = () => {
     // A terminal that has no other screen is cleared.
@@ -100,7 +104,7 @@ export function openLiveLines(output: Output): LiveLines {
     const text = current();
     const lines = text === '' ? [] : fitting(text.split('\n'), output);
     const back = lines.length > 1 ? `\u001b[${lines.length - 1}A` : '';
-    output.raw(`${hideCursor}\r${eraseToEnd}${lines.join('\n')}${back}\r`);
+    output.raw(`${hideCursor}\r${eraseToEnd}${unwrapped(lines.join('\n'))}${back}\r`);
   };
   const leave = () => output.raw(`\r${eraseToEnd}${showCursor}`);
   const release = output.whileDrawing({ redraw, leave });

@@ -78,6 +78,7 @@ export const takeoverCommand: Command = {
     return runMove(context, args, takeoverCommand, {
       requests: [request],
       judge: (now) => judgeRunningHere(now, wanted),
+      groups: wanted.map(({ name }) => name),
       ...(isByWord ? { said: saidBy(args, status) } : {}),
     });
   },

@@ -10,27 +10,22 @@ import type { Arguments, Command, Context, OptionSpecs } from './command.ts';
 import { flag, text } from './command.ts';
 import { newNotesFinder, renderProgress, tailLimit } from './notes.ts';
 import { printJson } from './output.ts';
+import { openProgress, type ProgressView, underWayIn } from './progress.ts';
 import { formatTook } from './time.ts';
 
 /** `stuck` fails the wait when it is seen again and again, since a move passes through such states, too. */
 export type Judgement =
-  | { readonly kind: 'pending'; readonly waitingFor: string; readonly progress?: Progress }
+  | { readonly kind: 'pending'; readonly waitingFor: string }
   | { readonly kind: 'done'; readonly message: string; readonly attention: string | null }
   | { readonly kind: 'stuck'; readonly message: string; readonly next: string };
-
-/** Of what takes long and says how far it is. While it moves on, the patience by default does not run out. */
-export interface Progress {
-  readonly percent: number;
-  readonly leftKib: number | null;
-  /** A line for the operator. */
-  readonly text: string;
-}
 
 export interface Move {
   readonly requests: readonly OperatorWish[];
   /** What the person typed and named, for the history. */
   readonly said?: string;
   readonly judge: (status: Status) => Judgement;
+  /** The groups whose progress is shown; absent: all. */
+  readonly groups?: readonly string[];
   /** What is known of it before it begins, for --json. */
   readonly about?: object;
 }
@@ -50,9 +45,6 @@ export const waitExitCodes: Readonly<Record<number, string>> = {
 };
 
 const timeoutMsDefault = 120_000;
-/** Progress is told at every so many percent, or after so long. */
-const percentStep = 5;
-const tellEveryMs = 30_000;
 /** Looks in a row at a move that is stuck, after which it is given up. */
 const stuckLooksMax = 20;
 
@@ -108,21 +100,25 @@ export async function beginMove(context: Context, move: Move, silent: boolean): 
     accepted = await client.request(request, move.said);
     if (!silent) output.line(accepted);
   }
-  const notes: HistoryEntry[] = [];
-  const tell = (entries: readonly HistoryEntry[], several: boolean) => {
-    notes.push(...entries);
-    const lines = silent ? [] : entries.map((entry) => renderProgress(entry, output.look(), several));
-    for (const line of lines) if (line !== null) output.line(line);
-  };
-  const tellProgress = newProgressTeller((line) => {
-    if (!silent) output.line(`  ${line}`);
-  });
   return {
     accepted,
     async wait({ timeoutMs, signal }) {
-      const watched = { startedAt, timeoutMs, signal, fresh, tell, tellProgress };
-      const { message, attention } = await watch(context, move.judge, watched);
-      return { message, attention, tookMs: Math.round(performance.now() - startedAt), notes };
+      const notes: HistoryEntry[] = [];
+      const progress = silent ? null : openProgress(output);
+      const tell = (entries: readonly HistoryEntry[], several: boolean) => {
+        notes.push(...entries);
+        for (const entry of progress === null ? [] : entries) {
+          const line = renderProgress(entry, output.look(), several, output.isTerminal);
+          if (line !== null) progress?.tell(line);
+        }
+      };
+      try {
+        const watched = { startedAt, timeoutMs, signal, fresh, tell, progress };
+        const { message, attention } = await watch(context, move, watched);
+        return { message, attention, tookMs: Math.round(performance.now() - startedAt), notes };
+      } finally {
+        progress?.close();
+      }
     },
   };
 }
@@ -134,20 +130,11 @@ interface Watch {
   readonly signal: AbortSignal;
   readonly fresh: ReturnType<typeof newNotesFinder>;
   readonly tell: (entries: readonly HistoryEntry[], several: boolean) => void;
-  readonly tellProgress: (progress: Progress) => void;
+  /** Null: nothing is told. */
+  readonly progress: ProgressView | null;
 }
 
-function newProgressTeller(tell: (line: string) => void): (progress: Progress) => void {
-  let told: { readonly step: number; readonly at: number } | undefined;
-  return ({ percent, text: line }) => {
-    const [step, at] = [Math.floor(percent / percentStep), performance.now()];
-    if (told?.step === step && at - told.at < tellEveryMs) return;
-    told = { step, at };
-    tell(line);
-  };
-}
-
-async function watch(context: Context, judge: Move['judge'], watched: Watch) {
+async function watch(context: Context, { judge, groups }: Move, watched: Watch) {
   const { client, pollMs } = context;
   const { timeoutMs = timeoutMsDefault } = watched;
   let stuckLooks = 0;
@@ -162,14 +149,14 @@ async function watch(context: Context, judge: Move['judge'], watched: Watch) {
     if (judgement.kind === 'stuck' && stuckLooks >= stuckLooksMax) {
       throw new BattitoError('move-stuck', judgement.message, { next: judgement.next });
     }
-    const progress = judgement.kind === 'pending' ? judgement.progress : undefined;
-    if (progress !== undefined) {
-      watched.tellProgress(progress);
-      const farNow = `${progress.percent} ${progress.leftKib}`;
-      if (farNow !== far && watched.timeoutMs === undefined) patientFrom = performance.now();
-      far = farNow;
-    }
     const waitingFor = judgement.kind === 'stuck' ? judgement.message : judgement.waitingFor;
+    const items = underWayIn(status, groups ?? status.groups.map(({ name }) => name));
+    watched.progress?.show(items, waitingFor);
+    const farNow = items
+      .flatMap(({ key, measure }) => (measure === null ? [] : [`${key} ${measure}`]))
+      .join();
+    if (farNow !== '' && farNow !== far && watched.timeoutMs === undefined) patientFrom = performance.now();
+    far = farNow;
     if (performance.now() - patientFrom >= timeoutMs) {
       const tookMs = watched.timeoutMs ?? performance.now() - watched.startedAt;
       throw unfinished(`not done after ${formatTook(tookMs)}: ${waitingFor}`, status);

@@ -46,7 +46,12 @@ export interface ResourceView {
   readonly kind: ResourceKind;
   readonly status: 'up' | 'down' | 'paused' | 'incoming' | 'failed' | 'unknown';
   /** The operation under way, if any. */
-  readonly operation: { readonly action: string; readonly forMs: number } | null;
+  readonly operation: {
+    readonly action: string;
+    readonly forMs: number;
+    /** How much longer it may take before it is broken off, or the guest switched off; null: not known. */
+    readonly leftMs: number | null;
+  } | null;
   readonly quarantined: string | null;
   readonly lastError: string | null;
   /** Guests that this one waits for before it starts: they come first. */

@@ -26,7 +26,7 @@ export function progressOf(storage: StorageStatus, measured: ResyncProgress | nu
   return measured ?? { ...storage.resync, leftKib: null, leftS: null };
 }
 
-/** `r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left, about 5 min`. */
+/** `r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left at 12 MiB/s, about 5 min`. */
 export function storageText(
   id: string,
   storage: StorageStatus | null,

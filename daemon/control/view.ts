@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { isEligible } from '../core/eligibility.ts';
 import { awaitedGuests } from '../core/guests.ts';
 import type { GroupReport } from '../core/heartbeat.ts';
-import type { ResourceId } from '../core/policy.ts';
+import type { ResourceId, ResourcePolicy } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
 import { ledgerGroup, peerReport } from '../core/state.ts';
@@ -219,7 +219,7 @@ function resourceView(source: ViewSource, group: GroupState, resource: ResourceS
     id: resource.id,
     kind: policy?.kind ?? 'guest',
     status: resource.status?.kind ?? 'unknown',
-    operation: operation === null ? null : { action: operation.action, forMs: nowMs - operation.since },
+    operation: operation === null ? null : operationView(operation, policy, nowMs),
     quarantined: resource.quarantined,
     lastError: resource.lastError,
     waitsFor: isWaiting ? awaitedGuests(state, group, policy) : [],
@@ -232,4 +232,30 @@ function resourceView(source: ViewSource, group: GroupState, resource: ResourceS
     upForMs: guestsUpForMs.get(resource.id) ?? null,
     trouble: notes.get(resource.id)?.trouble ?? null,
   };
+}
+
+function operationView(
+  { action, since }: NonNullable<ResourceState['operation']>,
+  policy: ResourcePolicy | undefined,
+  nowMs: number,
+): NonNullable<ResourceView['operation']> {
+  const forMs = nowMs - since;
+  const limitMs = limitOf(action, policy);
+  return { action, forMs, leftMs: limitMs === null ? null : Math.max(0, limitMs - forMs) };
+}
+
+/** How long it may take, milliseconds; null: that is not configured. */
+function limitOf(action: string, policy: ResourcePolicy | undefined): number | null {
+  switch (action) {
+    case 'start':
+      return policy?.startMs ?? null;
+    case 'stop':
+      return policy?.stopMs ?? null;
+    case 'save':
+      return policy?.guest?.saveMs ?? null;
+    case 'migrate':
+      return policy?.guest?.migrateMs ?? null;
+    default:
+      return null;
+  }
 }

@@ -149,7 +149,10 @@ export function resourceWords(resource: ResourceView): ResourceWords {
   const because = lastError === null ? '' : `: ${lastError}`;
   if (quarantined !== null) return { mark: 'given-up', text: `given up: ${quarantined}`, colour: 'red' };
   if (operation !== null) {
-    const doing = `${actionWords[operation.action] ?? operation.action} ${formatSpan(operation.forMs)}`;
+    const { action, forMs, leftMs } = operation;
+    // A daemon that an upgrade has not restarted yet leaves it out.
+    const left = leftMs == null ? '' : `, at most ${formatRemaining(leftMs)} more`;
+    const doing = `${actionWords[action] ?? action} ${formatSpan(forMs)}${left}`;
     return { mark: 'moving', text: doing + because, colour: 'yellow' };
   }
   if (leftOut) return { mark: 'given-up', text: 'left out: no memory for it here', colour: 'red' };

@@ -372,7 +372,7 @@ test('it is followed until the copies are the same again, with percent and time'
   t.deepEqual(lines.slice(-4, -1), [
     'as you wish',
     '  r0 is copied from secondary: 0 %',
-    '  r0 is copied from secondary: 48 %, 524 MiB left, about 71 s',
+    '  r0 is copied from secondary: 48 %, 524 MiB left at 7 MiB/s, about 71 s',
   ]);
   t.regex(
     lines.at(-1) ?? '',

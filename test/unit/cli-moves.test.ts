@@ -1,6 +1,7 @@
 // takeover, handover and standby against a scripted daemon: what is asked of it, when the wait ends, and how.
 
 import test, { type ExecutionContext } from 'ava';
+import { underWayIn } from '../../daemon/cli/progress.ts';
 import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { type Script, scriptedDaemon } from './fixtures/cli/server.ts';
@@ -81,6 +82,59 @@ test('A takeover waits only for the groups that were named', async (t) => {
   t.is(exitCode, 0);
   t.deepEqual(requests, [{ kind: 'takeover', groups: ['office'] }]);
   t.true(stdout.includes('primary runs office now'));
+});
+
+test('Where nothing can be drawn over, what takes long is told in lines, each when there is something new', async (t) => {
+  const going = { ...groupAtPeer().peer, phase: 'stopping' } as NonNullable<Status['groups'][0]['peer']>;
+  const goingAt = (up: number) =>
+    status({ groups: [groupAtPeer({ phase: 'claiming', peer: { ...going, up } })] });
+  const comingFor = (forMs: number) => {
+    const operation = { action: 'start', forMs, leftMs: 120_000 - forMs };
+    return status({
+      groups: [
+        group({ phase: 'starting', resources: [resource('guest:mail', { status: 'down', operation })] }),
+      ],
+    });
+  };
+  const { exitCode, stdout } = await battito(t, 'takeover', {
+    statuses: [
+      there,
+      goingAt(2),
+      goingAt(2),
+      goingAt(1),
+      comingFor(400),
+      comingFor(30_000),
+      comingFor(30_100),
+      here,
+    ],
+  });
+  t.is(exitCode, 0);
+  t.is(
+    stdout,
+    [
+      'as you wish',
+      '  secondary stops office: 2 of 2 still up',
+      '  secondary stops office: 1 of 2 still up',
+      '  guest:mail starting 30 s, at most 2 min more',
+      'primary runs office now; it took T',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('A guest that stops within its time is waited for beyond the patience by default, which --timeout ends', async (t) => {
+  const going = (leftMs: number) => {
+    const operation = { action: 'stop', forMs: 130_000 - leftMs, leftMs };
+    return status({
+      groups: [group({ phase: 'stopping', resources: [resource('guest:mail', { operation })] })],
+    });
+  };
+  const late = await battito(t, 'handover --timeout 20ms', { statuses: [here, going(9000), going(8000)] });
+  t.is(late.exitCode, exitCodes.timedOut);
+  t.regex(late.stderr, /not done after 20 ms: office is stopping on primary/);
+  const items = (leftMs: number) => underWayIn(going(leftMs), ['office']).map(({ measure }) => measure);
+  t.deepEqual([items(9000), items(8000), items(0)], [['9000'], ['8000'], [null]]);
+  t.deepEqual(underWayIn(going(9000), ['another']), []);
 });
 
 test('With --no-wait nothing is waited for', async (t) => {
@@ -256,7 +310,7 @@ test('--force shows each disk in doubt, has its name typed, and asks the daemon 
   t.deepEqual(questions, ['Type r0 to confirm: ', 'Type r2 to confirm: ']);
   t.true(
     stderr.includes(
-      "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left, about 5 min.",
+      "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left at 12 MiB/s, about 5 min.",
     ),
   );
   t.true(stderr.includes('Whatever secondary wrote to office later will be lost'));

@@ -212,7 +212,10 @@ shows(
         reason: 'the peer agreed that this node runs the group',
         resources: [
           resource('address:192.168.1.1/24'),
-          resource('guest:mail', { status: 'down', operation: { action: 'start', forMs: 412 } }),
+          resource('guest:mail', {
+            status: 'down',
+            operation: { action: 'start', forMs: 412, leftMs: 119_588 },
+          }),
           resource('guest:web', { status: 'down' }),
         ],
       }),
@@ -230,7 +233,7 @@ shows(
  office  starting on primary for 0.4 s, generation 5
    why: the peer agreed that this node runs the group
    ● address:192.168.1.1/24  up
-   ◐ guest:mail              starting 0.4 s
+   ◐ guest:mail              starting 0.4 s, at most 2 min more
    ○ guest:web               down
 
  what if: battito explain

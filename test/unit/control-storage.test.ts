@@ -42,7 +42,7 @@ test('a mirror that is whole is not spoken of', (t) => {
 
 test('a resync is told with the direction, the percent, what is left and for how long', (t) => {
   t.deepEqual(said(stale, { resync: measured }), [
-    'warning resync: drbd:r0 is being copied to secondary, 12 %, 3.4 GiB left, about 5 min; until then nothing protects it => wait; `battito status` shows how far it is',
+    'warning resync: drbd:r0 is being copied to secondary, 12 %, 3.4 GiB left at 12 MiB/s, about 5 min; until then nothing protects it => wait; `battito status` shows how far it is',
   ]);
   t.regex(said(stale)[0] ?? '', /copied to secondary, 12 %; until then/);
 });
@@ -157,7 +157,7 @@ test('a refusal names the disks that are not up to date on both sides, and no ot
   t.is(disksInTheWay(groups(resource('guest:mail'))), '');
   t.is(
     disksInTheWay(groups(view({ storage: stale, resync: measured }))),
-    "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left, about 5 min",
+    "r0: its disk is Inconsistent, the peer's is UpToDate, connected, resync at 12 %, 3.4 GiB left at 12 MiB/s, about 5 min",
   );
   t.regex(
     disksInTheWay(groups(view({ storage: { ...well, peerDisk: 'outdated' } }))),

@@ -224,7 +224,7 @@ test('8.4: a resync in /proc/drbd, of the volumes that are asked for', (t) => {
   const text = fixture('proc-drbd-8.4.txt');
   const two = { direction: 'target', percent: 48.8, leftKib: 536_576, leftS: 71 } as const;
   t.deepEqual(parseProcDrbd(text, [2]), two);
-  t.is(progressText(two), '48 %, 524 MiB left, about 71 s');
+  t.is(progressText(two), '48 %, 524 MiB left at 7 MiB/s, about 71 s');
   const three = { direction: 'source', percent: 3.5, leftKib: 99_000_000, leftS: null } as const;
   t.deepEqual(parseProcDrbd(text, [3]), three);
   t.is(progressText(three), '3 %, 94.4 GiB left');

@@ -139,7 +139,7 @@ test('a resync has its progress and its end in sight', (t) => {
   const part = partsOf({ groups: [group({ resources: [disk] })] })('groups');
   t.regex(
     part,
-    /resync 37 %, 3\.4 GiB left, about 5 min<progress max="100" value="37" aria-label="resync of r0">/,
+    /resync 37 %, 3\.4 GiB left at 12 MiB\/s, about 5 min<progress max="100" value="37" aria-label="resync of r0">/,
   );
 });
 

@@ -4,13 +4,14 @@
 import type { ResourceView, Status } from '../../control/api.ts';
 import { progressOf } from '../../control/storage.ts';
 import { drbdNameOf } from '../../core/resource.ts';
-import { progressText, sizeText } from '../../drivers/drbd/progress.ts';
+import { sizeText } from '../../drivers/drbd/progress.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag } from '../command.ts';
 import { printJson } from '../output.ts';
+import { copiedText } from '../progress.ts';
 import { formatSpan } from '../time.ts';
-import { type Judgement, type Progress, runMove } from '../wait.ts';
+import { type Judgement, runMove } from '../wait.ts';
 import { confirm } from './accept-data.ts';
 import { factsOf, type ResolveFacts } from './resolve-facts.ts';
 import { renderFacts } from './resolve-view.ts';
@@ -51,6 +52,7 @@ export async function resolve(
   return runMove(context, args, command, {
     requests: [{ kind: 'discard-data', groups: [group.name] }],
     judge: newJoiningJudge(group.name),
+    groups: [group.name],
     about: facts,
     said: `battito drbd resolve ${facts.resource} --discard-here`,
   });
@@ -122,8 +124,7 @@ function judgeConnected(status: Status, group: Found['group'], disks: readonly R
     ({ storage }) => storage?.disk !== 'up-to-date' || storage.peerDisk !== 'up-to-date',
   );
   if (copied.length > 0) {
-    const progress = progressAt(copied, peer);
-    return { kind: 'pending', waitingFor: progress.text, progress };
+    return { kind: 'pending', waitingFor: copyingText(copied, peer) };
   }
   if (stale.length > 0) {
     const states = stale.map(
@@ -138,21 +139,12 @@ function judgeConnected(status: Status, group: Found['group'], disks: readonly R
   return { kind: 'done', message, attention: null };
 }
 
-/** Of several the one that is least far. */
-function progressAt(copied: readonly ResourceView[], peer: string): Progress {
+function copyingText(copied: readonly ResourceView[], peer: string): string {
   const each = copied.flatMap(({ id, storage, resync }) => {
     const found = storage === null ? null : progressOf(storage, resync ?? null);
-    return found === null ? [] : [{ ...found, name: drbdNameOf(id) }];
+    return found === null ? [] : [copiedText(id, found, peer)];
   });
-  const way = (direction: 'source' | 'target') => (direction === 'target' ? `from ${peer}` : `to ${peer}`);
-  return {
-    percent: Math.min(...each.map(({ percent }) => percent)),
-    leftKib: each.reduce<number | null>(
-      (sum, { leftKib }) => (sum === null || leftKib === null ? null : sum + leftKib),
-      0,
-    ),
-    text: each.map((one) => `${one.name} is copied ${way(one.direction)}: ${progressText(one)}`).join('; '),
-  };
+  return each.join('; ');
 }
 
 /** The daemon has given up: DRBD does not take what it was told. */

@@ -40,10 +40,13 @@ export function parseStatusJson(json: string, resource: string): ResyncProgress 
   return slowest(found);
 }
 
-/** "12 %, 3.4 GiB left, about 5 min", for messages. */
+/** "12 %, 3.4 GiB left at 12 MiB/s, about 5 min", for messages. The rate is the one by which DRBD estimates the time. */
 export function progressText({ percent, leftKib, leftS }: ResyncProgress): string {
   const parts = [`${Math.floor(percent)} %`];
-  if (leftKib !== null) parts.push(`${sizeText(leftKib)} left`);
+  if (leftKib !== null) {
+    const rate = leftS === null || leftS < 1 ? '' : ` at ${sizeText(Math.round(leftKib / leftS))}/s`;
+    parts.push(`${sizeText(leftKib)} left${rate}`);
+  }
   if (leftS !== null) parts.push(`about ${durationText(leftS)}`);
   return parts.join(', ');
 }
