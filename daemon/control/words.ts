@@ -12,34 +12,6 @@ export interface Words {
   readonly colour: Colour | null;
 }
 
-/** DOWN: a group runs nowhere, and nobody is about to start it. DEGRADED: it all runs, but not as it should. */
-export type Overall = 'OK' | 'DEGRADED' | 'DOWN';
-
-const moving = new Set(['observing', 'claiming', 'starting', 'stopping']);
-
-export function overallOf(status: Status): Overall {
-  const isMoving = ({ phase, peer }: GroupView) =>
-    moving.has(phase) || (peer !== null && moving.has(peer.phase));
-  const unserved = status.groups.filter(({ runsOn, phase }) => runsOn === null && phase !== 'active');
-  if (unserved.some((group) => !isMoving(group))) return 'DOWN';
-  const urgent = status.attention.some(({ severity }) => severity !== 'info');
-  const lost = status.groups.some(({ resources }) =>
-    resources.some(({ quarantined }) => quarantined !== null),
-  );
-  const settled = !urgent && !lost && status.verdict.kind === 'alive';
-  return settled && status.groups.every((group) => isRunning(group, status)) ? 'OK' : 'DEGRADED';
-}
-
-function isRunning({ phase, runsOn, peer }: GroupView, { self }: Status): boolean {
-  return runsOn === null || runsOn === self.name ? phase === 'active' : peer?.phase === 'active';
-}
-
-export const overallColours: Readonly<Record<Overall, Colour>> = {
-  OK: 'green',
-  DEGRADED: 'yellow',
-  DOWN: 'alarm',
-};
-
 /** What this node concludes about its peer. */
 export function verdictWords({ verdict }: Status): Words {
   const span = formatSpan(verdict.forMs);

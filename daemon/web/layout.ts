@@ -62,6 +62,7 @@ export function renderStatusPage(fragments: readonly Fragment[], mayAct: boolean
 <p id="headline" class="headline">${part('headline')}</p>
 <section id="protection" aria-label="Protection">${part('protection')}</section>
 <section id="attention" aria-label="Attention">${part('attention')}</section>
+<section id="readiness" aria-label="Readiness">${part('readiness')}</section>
 <section aria-labelledby="nodes-heading"><h2 id="nodes-heading" class="hidden">Nodes and links</h2><div id="nodes" class="pair">${part('nodes')}</div></section>
 <section aria-labelledby="groups-heading"><h2 id="groups-heading">Groups</h2><div id="groups" class="cards">${part('groups')}</div></section>
 ${mayAct ? html`<section id="actions" aria-label="Actions">${part('actions')}</section>` : ''}

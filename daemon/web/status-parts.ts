@@ -1,6 +1,7 @@
 // The status as parts of a page, each in the element of its id; what changes is sent again part by part. Pure.
 
 import type { GroupView, HistoryEntry, ResourceView, Status } from '../control/api.ts';
+import { type Overall, overallOf } from '../control/overall.ts';
 import { protectionGaps } from '../control/protection.ts';
 import type { LinkMinutes } from '../control/web.ts';
 import {
@@ -8,8 +9,6 @@ import {
   groupWords,
   linkWords,
   nodeFlags,
-  type Overall,
-  overallOf,
   type ResourceWords,
   refusedWords,
   resourceWords,
@@ -49,7 +48,7 @@ const marks: Readonly<Record<ResourceWords['mark'], string>> = {
 };
 export const severityTones = { info: 'info', warning: 'warn', alarm: 'bad' } as const;
 const severityWords = { info: 'note', warning: 'warning', alarm: 'alarm' } as const;
-const overallTones = { OK: 'good', DEGRADED: 'warn', DOWN: 'bad' } as const;
+const overallTones = { OK: 'good', UNPROTECTED: 'warn', DEGRADED: 'warn', DOWN: 'bad' } as const;
 const eventsShown = 15;
 
 export function statusParts(source: PartsSource): readonly Fragment[] {
@@ -59,6 +58,7 @@ export function statusParts(source: PartsSource): readonly Fragment[] {
     part('headline', headline(status)),
     part('protection', protection(status)),
     part('attention', attention(status)),
+    part('readiness', readiness(status)),
     part('nodes', nodes(status, minutes)),
     part('groups', html`${status.groups.map((group) => groupCard(group, status))}`),
     part('events', events(history)),
@@ -81,8 +81,8 @@ function overallSentence(overall: Overall, status: Status): string {
     const open = length === 1 ? ' One thing needs a person.' : ` ${length} things need a person.`;
     return `It runs, but not as it should.${length === 0 ? '' : open}`;
   }
-  const isProtected = protectionGaps(status).length === 0;
-  return isProtected ? 'Everything runs, and a failure would be made good.' : 'Everything runs.';
+  if (overall === 'UNPROTECTED') return 'Everything runs, but a failure would not be made good.';
+  return 'Everything runs, and a failure would be made good.';
 }
 
 function groupBrief({ phase, runsOn }: GroupView, { self }: Status): string {
@@ -104,6 +104,23 @@ function attention({ attention: items }: Status): Html {
     ({ severity, message, next }) =>
       html`<li class="${severityTones[severity]}"><span class="tag">${severityWords[severity]}</span><div><p>${message}</p><p class="next">Next: ${next}</p></div></li>`,
   )}</ul>`;
+}
+
+/** What the last check of both nodes has found; nothing, as long as there was none. */
+function readiness({ readiness: seen }: Partial<Pick<Status, 'readiness'>>): Html {
+  if (seen == null) return html``;
+  const { score, ready, at, nodes: checked, losses } = seen;
+  const tone = ready ? (score === 100 ? 'good' : 'warn') : 'bad';
+  const when = formatTime(at).slice(0, 16);
+  const whose = checked.length === 1 ? `, ${checked[0]} alone` : '';
+  const found = losses.map(({ area, node, message, mend, points }) => {
+    const next = mend === null ? '' : html`<p class="next">Next: ${mend}</p>`;
+    const where = node === null ? area : `${node}, ${area}`;
+    return html`<li><div><p>${where}: ${message}</p>${next}</div><span class="dim">−${points}</span></li>`;
+  });
+  return html`<h2>Readiness</h2><article class="card"><p class="row"><span class="${tone}">${ready ? 'ready for a takeover' : 'a takeover would fail'}</span><strong>${score} of 100</strong></p><progress max="100" value="${score}" aria-label="readiness"></progress><p class="note">Checked ${when}${whose}.</p>${
+    found.length === 0 ? '' : html`<ul class="losses">${found}</ul>`
+  }</article>`;
 }
 
 function nodes(status: Status, minutes: readonly LinkMinutes[]): Html {

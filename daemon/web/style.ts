@@ -55,6 +55,9 @@ ul, ol { margin: 0; padding: 0; list-style: none; }
 .banner .next, .items .next { color: inherit; opacity: .9; }
 .items li { display: grid; grid-template-columns: 5.5rem 1fr; gap: .25rem 1rem; padding: .7rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; margin-bottom: .5rem; color: var(--ink); }
 .items p { margin: 0; }
+.losses { margin: .6rem 0 0; padding: 0; list-style: none; }
+.losses li { display: flex; justify-content: space-between; gap: 1rem; padding: .35rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+.losses p { margin: 0; }
 .tag { font-size: .75rem; font-weight: 700; text-transform: uppercase; letter-spacing: .05em; align-self: start; padding-top: .2rem; }
 .warn .tag { color: var(--warn); } .bad .tag { color: var(--bad); } .info .tag { color: var(--info); }
 .pair { margin-top: 1rem; display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.7fr) minmax(0, 1fr); gap: .75rem; align-items: stretch; }

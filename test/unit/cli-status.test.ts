@@ -6,7 +6,7 @@ import test from 'ava';
 import type { Look } from '../../daemon/cli/output.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
 import type { Status } from '../../daemon/control/api.ts';
-import { overallOf } from '../../daemon/control/words.ts';
+import { overallOf } from '../../daemon/control/overall.ts';
 import { group, groupAtPeer, link, resource, status } from './fixtures/cli/statuses.ts';
 
 const wide: Look = { columns: 80, colour: false, unicode: true };
@@ -385,7 +385,7 @@ shows(
   }),
   wide,
   `
- office   tier: evidence                                                      OK
+ office   tier: evidence                                             UNPROTECTED
  NOT PROTECTED: primary is in maintenance and looks after nothing; secondary is
                 in maintenance and looks after nothing
 
@@ -413,7 +413,7 @@ shows(
   }),
   wide,
   `
- office   tier: evidence                                                      OK
+ office   tier: evidence                                             UNPROTECTED
  NOT PROTECTED: primary is in standby and takes nothing over
 
  ┌─ primary ──────────────┐                          ┌─ secondary ────────────┐
@@ -530,6 +530,15 @@ test('It is OK only when every group runs, the peer is alive and nothing needs a
   t.is(overallOf(status({ groups: [group({ phase: 'stopping', runsOn: null })] })), 'DEGRADED');
 });
 
+test('It is UNPROTECTED when all runs and a failure would not be made good, also by wish', (t) => {
+  const { self, peer } = status();
+  t.is(overallOf(status({ self: { ...self, standby: true }, groups: [groupAtPeer()] })), 'UNPROTECTED');
+  t.is(overallOf(status({ peer: { ...peer, maintenanceMs: 60_000 } })), 'UNPROTECTED');
+  t.is(overallOf(status({ tierLacks: 'no fencing device answers' })), 'UNPROTECTED');
+  const item = { severity: 'warning', code: 'x', message: 'm', next: 'n' } as const;
+  t.is(overallOf(status({ peer: { ...peer, standby: true }, attention: [item] })), 'DEGRADED');
+});
+
 test('It is DOWN when a group runs nowhere and nobody is about to start it, or when it is frozen', (t) => {
   t.is(
     overallOf(status({ groups: [group(), group({ name: 'web', phase: 'stopped', runsOn: null })] })),
@@ -546,7 +555,7 @@ shows(
   }),
   { columns: 60, colour: false, unicode: false },
   `
- office   tier: evidence                                  OK
+ office   tier: evidence                         UNPROTECTED
  NOT PROTECTED: primary is in standby and takes nothing over
 
  primary  192.168.1.2  this node  standby, 25 min left

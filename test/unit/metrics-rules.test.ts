@@ -148,14 +148,9 @@ const cases: Readonly<Record<string, Case>> = {
     silent: one('battito_guest_ready', '0+0x8 1+0x20', { group: 'office', guest: 'mail' }),
   },
   BattitoUnprotected: {
-    at: '10m',
-    fires: {
-      ...verdict('alive', 0),
-      ...verdict('late', 0),
-      ...verdict('listening', 0),
-      ...verdict('dead', 1),
-    },
-    silent: { ...verdict('alive', 0), ...verdict('late', 1), ...verdict('listening', 0) },
+    at: '15m',
+    fires: one('battito_protected', always(0)),
+    silent: one('battito_protected', '0+0x9 1+0x20'),
   },
   BattitoTierNotEffective: {
     at: '10m',

@@ -70,6 +70,7 @@ test('a pair that is well', (t) => {
   is('battito_peer_verdict{verdict="dead"}', '0');
   is('battito_tier{tier="evidence"}', '1');
   is('battito_tier_effective', '1');
+  is('battito_protected', '1');
   is('battito_peer_silence_seconds', '0.12');
   is('battito_group_runs{group="office",node="primary"}', '1');
   is('battito_group_runs{group="office",node="secondary"}', '0');
@@ -90,6 +91,7 @@ test('a pair where everything is wrong', (t) => {
   const text = bodyOf(troubledSource());
   const is = (series: string, value: string | undefined) => t.is(sampleOf(text, series), value, series);
   is('battito_tier_effective', '0');
+  is('battito_protected', '0');
   is('battito_attention{severity="warning",code="link-silent"}', '2');
   is('battito_attention_items{severity="warning"}', '2');
   is('battito_link_packets_refused_total{link="eth1 broadcast",reason="bad-signature"}', '7');

@@ -43,6 +43,40 @@ test('a cluster that is well is calm: no banner, nothing that needs a person', (
   t.regex(part('nodes'), /this node.*eth1 broadcast.*heard.*secondary.*alive/s);
 });
 
+test('readiness: what the last check has found, with what mends it; nothing before the first', (t) => {
+  t.is(partsOf({})('readiness'), '');
+  const readiness = {
+    at: '2026-03-01T03:00:00.000Z',
+    by: 'primary',
+    nodes: ['primary', 'secondary'],
+    score: 60,
+    ready: false,
+    losses: [
+      {
+        node: 'secondary',
+        area: 'guests',
+        message: '<mail> is not there',
+        mend: 'battito guests sync',
+        points: 30,
+        blocks: true,
+      },
+      { node: null, area: 'disks', message: 'no room', mend: null, points: 10, blocks: false },
+    ],
+  };
+  const shown = partsOf({ readiness })('readiness');
+  t.regex(shown, /class="bad">a takeover would fail<.*60 of 100.*value="60"/);
+  t.regex(
+    shown,
+    /secondary, guests: &lt;mail&gt; is not there<\/p><p class="next">Next: battito guests sync<.*−30/,
+  );
+  t.regex(shown, /disks: no room<\/p><\/div>.*−10/);
+  const alone = { ...readiness, nodes: ['primary'], score: 100, ready: true, losses: [] };
+  t.regex(
+    partsOf({ readiness: alone })('readiness'),
+    /class="good">ready for a takeover<.*, primary alone\./,
+  );
+});
+
 const unprotected: [string, Partial<Status>, RegExp][] = [
   [
     'a dead peer',

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../control/api.ts';
-import { overallOf } from '../../control/words.ts';
+import { overallOf } from '../../control/overall.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag, jsonOption } from '../command.ts';
@@ -31,7 +31,7 @@ export const statusCommand: Command = {
   ],
   exitCodes: {
     0: 'all is well',
-    3: 'something needs attention, or a group is not running',
+    3: 'something needs attention, a group is not running, or nothing protects the groups',
     69: 'no daemon answers at the control socket',
     75: 'the daemon did not answer in time',
     77: 'not allowed: run it as root',

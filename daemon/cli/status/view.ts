@@ -2,15 +2,9 @@
 // width and look always give the same text, and no line is wider than asked for (32 columns at the least).
 
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
+import { overallColours, overallOf } from '../../control/overall.ts';
 import { protectionGaps } from '../../control/protection.ts';
-import {
-  groupWords,
-  overallColours,
-  overallOf,
-  type ResourceWords,
-  resourceWords,
-  witnessWords,
-} from '../../control/words.ts';
+import { groupWords, type ResourceWords, resourceWords, witnessWords } from '../../control/words.ts';
 import type { Colour, Look } from '../output.ts';
 import { harmless, padTo, paint, width } from '../output.ts';
 import { formatSpan } from '../time.ts';
@@ -21,6 +15,8 @@ const columnsMin = 32;
 /** Below this many, what is said of each resource is not in a column of its own. */
 const alignedColumnsMin = 50;
 const columnsMax = 100;
+/** Of the one word for the whole. */
+const wordColumnsMax = 16;
 
 const unicodeMarks: Readonly<Record<ResourceWords['mark'], string>> = {
   up: '●',
@@ -77,7 +73,7 @@ function harmlessStatus(status: Status): Status {
 
 function renderHeader(status: Status, look: Look): string[] {
   const overall = overallOf(status);
-  const cluster = ` ${paint(look, 'bold', shorten(status.cluster, look.columns - 12))}`;
+  const cluster = ` ${paint(look, 'bold', shorten(status.cluster, look.columns - wordColumnsMax))}`;
   const tier = `tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
   const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
   const withWord = (title: string) => padTo(title, look.columns - width(word)) + word;

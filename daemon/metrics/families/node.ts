@@ -1,6 +1,7 @@
 // The two nodes, what this one concludes about its peer, and the guarantee in force.
 
 import type { NodeView, Status } from '../../control/api.ts';
+import { protectionGaps } from '../../control/protection.ts';
 import type { Tier } from '../../core/policy.ts';
 import type { VerdictKind } from '../../core/state.ts';
 import { every, type Family, gauge, info, oneOf, type Point, seconds } from '../family.ts';
@@ -42,6 +43,9 @@ export function nodeFamilies({ status }: MetricsSource): readonly Family[] {
     ]),
     gauge('battito_tier_effective', 'Whether what the guarantee rests on works now.', [
       [{}, tierLacks === null],
+    ]),
+    gauge('battito_protected', 'Whether a failure of either node would be made good now.', [
+      [{}, protectionGaps(status).length === 0],
     ]),
     gauge(
       'battito_node_standby',
