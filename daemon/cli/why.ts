@@ -16,7 +16,7 @@ export const whyCommand: Command = {
   summary: 'what a message means, and what to do about it',
   usage: ['why [CODE]', "why 'PART OF A MESSAGE'"],
   description: [
-    'Every message has a code that stays the same: `battito status` shows it behind "why:", errors have it with --json, notes in `battito history --json`. This explains one; with words instead of a code it finds the messages that have them, also where names and numbers were filled in. Without any word it lists all codes. No daemon is asked.',
+    'Every message has a code that stays the same: `battito status` and `battito check` show it behind "why:", errors have it with --json, notes in `battito history --json`. This explains one; with words instead of a code it finds the messages that have them, also where names and numbers were filled in. Without any word it lists all codes. No daemon is asked.',
   ],
   options: { json: jsonOption },
   examples: [

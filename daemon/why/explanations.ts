@@ -3,6 +3,8 @@
 
 import type { NoteCode, RefusalCode } from '../core/codes.ts';
 import type { Note } from '../core/events.ts';
+import { ofChecks } from './checks.ts';
+import { ofGuestChecks } from './checks-guests.ts';
 import { ofConfig } from './config.ts';
 import { ofErrors } from './errors.ts';
 import { ofFiles } from './errors-files.ts';
@@ -24,6 +26,8 @@ export const chapters = {
   'Disks and guests': ofResources,
   'How DRBD is set up': ofMirror,
   'Fencing, witness, watchdog, drills, messages': ofSafeguards,
+  'What battito check finds: the nodes': ofChecks,
+  'What battito check finds: guests and disks': ofGuestChecks,
   'What runs by schedule': ofSchedule,
   'What was asked for is refused': ofRefusals,
   'Commands, and a daemon that does not start': ofErrors,
@@ -39,6 +43,8 @@ const all = {
   ...ofResources,
   ...ofMirror,
   ...ofSafeguards,
+  ...ofChecks,
+  ...ofGuestChecks,
   ...ofRefusals,
   ...ofErrors,
   ...ofFiles,

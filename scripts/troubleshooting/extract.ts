@@ -21,6 +21,9 @@ const calls: Readonly<Record<string, readonly [code: number, message: number]>> 
   refused: [1, 2],
   refuse: [1, 2],
   fail: [2, 3],
+  'report.warning': [0, 1],
+  'report.obstacle': [0, 1],
+  'report.problem': [0, 1],
 };
 
 /** Of the checks of DRBD, under names that others have for something else. */
@@ -60,6 +63,13 @@ export function extract(daemon: string): Extracted {
   return { messages, literals };
 }
 
+/** `BattitoError`; of a finding of `battito check`: `report.problem`. */
+function nameOf(callee: Node): string {
+  if (callee.type === 'Identifier') return callee.name;
+  if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier') return '';
+  return callee.property.type === 'Identifier' ? `${callee.object.name}.${callee.property.name}` : '';
+}
+
 const isCode = (text: string) => /^[a-z]+(-[a-z0-9]+)*$/.test(text);
 
 type Said = readonly (readonly [code: string, messages: readonly string[]])[];
@@ -69,7 +79,7 @@ function saidBy(node: Node, constants: ReadonlyMap<string, Expression>, known: t
   switch (node.type) {
     case 'CallExpression':
     case 'NewExpression': {
-      const name = node.callee.type === 'Identifier' ? node.callee.name : '';
+      const name = nameOf(node.callee);
       const own = Object.hasOwn(makers, name) ? makers[name] : undefined;
       if (own !== undefined)
         return both(

@@ -7,7 +7,13 @@ import { attentionOfReadiness, lossesMax, readinessSchema } from '../../daemon/c
 
 const look = { columns: 100, colour: false, unicode: false };
 const finding = (level: Finding['level'], message: string, more: Partial<Finding> = {}): Finding => ({
-  ...{ area: 'guests', level, message, mend: level === 'ok' || level === 'info' ? null : `mend ${message}` },
+  ...{
+    area: 'guests',
+    level,
+    code: null,
+    message,
+    mend: level === 'ok' || level === 'info' ? null : `mend ${message}`,
+  },
   ...more,
 });
 const about = { nodes: ['primary', 'secondary'], by: 'primary', at: '2026-03-01T03:00:00.000Z' };

@@ -478,7 +478,10 @@ test('a reserve that is more than the host has is a problem of its own; no guest
   const known = new Map([['office', [libvirtGuest('mail', 0, 3000)]]]);
   const config = configOf('failback: manual');
   t.deepEqual(await checkGuestMemory(config, known, 'primary', refuse), [
-    { area: 'memory', level: 'problem', message: 'too much', mend: 'configure less' },
+    {
+      ...{ area: 'memory', level: 'problem', code: 'memory-reserve-too-large' },
+      ...{ message: 'too much', mend: 'configure less' },
+    },
   ]);
   t.deepEqual(await checkGuestMemory(config, new Map(), 'primary', refuse), []);
 });

@@ -8,6 +8,7 @@ import { checkMachine, type Machine } from '../../daemon/cli/check/machine.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { textDigest } from '../../daemon/runtime/definition-content.ts';
+import { explanationOf } from '../../daemon/why/explanations.ts';
 import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { status } from './fixtures/cli/statuses.ts';
@@ -102,6 +103,29 @@ test('Everything that is missing on this machine is found, each with what mends 
   );
   t.regex(at('daemon', 'warning')[0]?.message ?? '', /^no daemon answers at /);
   t.is(problems, [...at('programs', 'problem')].length + 4);
+});
+
+test('Each finding that wants something has a code, in the text and in JSON, which battito why explains', async (t) => {
+  const { options } = office(t);
+  const { findings } = await findingsOf(options);
+  const coded = findings.filter(({ level }) => level === 'problem' || level === 'warning');
+  t.true(coded.length >= 6);
+  const { stdout } = await run(['check', ...options]);
+  for (const { code, message } of coded) {
+    t.truthy(code === null ? undefined : explanationOf(code), message);
+    t.true(stdout.includes(`\n             why:  battito why ${code}\n`), message);
+    t.is((await run(['why', code ?? ''])).exitCode, exitCodes.ok, message);
+  }
+  const codes = coded.map(({ code }) => code);
+  for (const code of [
+    'key-file-missing',
+    'interface-missing',
+    'guest-disk-missing',
+    'bridge-missing',
+    'daemon-not-running',
+  ])
+    t.true(codes.includes(code), code);
+  for (const { level, code } of findings) if (level === 'ok' || level === 'info') t.is(code, null);
 });
 
 test('The text ends with the count, and every problem has its remedy below it', async (t) => {

@@ -152,11 +152,11 @@ async function checkConfiguration(path: string) {
     if (!(error instanceof BattitoError)) throw error;
     const parsed = error.code === 'config-invalid' ? parseConfig(readFileSync(path, 'utf8'), path) : null;
     if (parsed === null || parsed.ok) {
-      report.problem(error.message, error.next ?? `mend ${path}`);
+      report.problem(error.code, error.message, error.next ?? `mend ${path}`);
     } else {
       // Each problem of the file is a finding of its own.
       for (const problem of parsed.problems) {
-        report.problem(formatProblem(problem), `edit line ${problem.line} of ${path}`);
+        report.problem(problem.code, formatProblem(problem), `edit line ${problem.line} of ${path}`);
       }
     }
   }
@@ -172,7 +172,7 @@ async function checkKey({ heartbeat: { keyFile } }: Config): Promise<readonly Fi
     else report.ok(`${keyFile}: two keys, a change of keys is under way`);
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
-    report.problem(error.message, error.next ?? 'battito keygen');
+    report.problem(error.code, error.message, error.next ?? 'battito keygen');
   }
   return report.findings;
 }

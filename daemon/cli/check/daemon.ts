@@ -6,6 +6,7 @@ import type { Status } from '../../control/api.ts';
 import { notReadyCode } from '../../control/schedule.ts';
 import type { Policy } from '../../core/policy.ts';
 import { BattitoError } from '../../errors.ts';
+import type { Code } from '../../why/explanations.ts';
 import type { ControlClient } from '../client.ts';
 import { type Finding, reporter } from './finding.ts';
 import { checkGaps } from './gaps.ts';
@@ -31,7 +32,7 @@ export async function checkDaemon(
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
     const message = `${error.message}; whether both nodes agree could not be checked`;
-    report.obstacle(message, error.next ?? 'systemctl status battito');
+    report.obstacle(error.code, message, error.next ?? 'systemctl status battito');
     return [...report.findings, ...tier(null)];
   }
   return [...checkAgreement(config, status), ...checkState(status), ...checkGaps(status), ...tier(status)];
@@ -40,16 +41,25 @@ export async function checkDaemon(
 function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {
   const report = reporter('daemon');
   if (self.configDigest !== null && !config.digest.startsWith(self.configDigest)) {
-    report.warning('the daemon runs with another configuration than this file', 'systemctl reload battito');
+    report.warning(
+      'daemon-config-other',
+      'the daemon runs with another configuration than this file',
+      'systemctl reload battito',
+    );
   }
   if (peer.configDigest === null) {
-    report.obstacle(`${peer.name} has not been heard: whether it agrees is unknown`, 'battito status');
+    report.obstacle(
+      'agreement-unknown',
+      `${peer.name} has not been heard: whether it agrees is unknown`,
+      'battito status',
+    );
     return report.findings;
   }
   if (peer.configDigest === self.configDigest) {
     report.ok(`both nodes have the same configuration, digest ${peer.configDigest.slice(0, 12)}`);
   } else {
     report.problem(
+      'config-differs',
       `${self.name} and ${peer.name} have different configurations`,
       `copy the right one to the other node, then on both: systemctl reload battito`,
     );
@@ -57,6 +67,7 @@ function checkAgreement(config: Config, { self, peer }: Status): readonly Findin
   if (peer.software === self.software) report.ok(`both nodes run battito ${self.software}`);
   else {
     report.warning(
+      'software-differs',
       `${self.name} runs battito ${self.software}, ${peer.name} runs ${peer.software}`,
       'bring both to the same version, one after the other: battito maintenance on --for 30m',
     );
@@ -68,16 +79,17 @@ function checkState({ probes, attention }: Status): readonly Finding[] {
   const report = reporter('daemon');
   for (const { target, kind, last } of probes) {
     if (last === 'failed') {
-      report.warning(`${target} could not be asked`, `ping -c 1 ${addressIn(target)}`);
+      report.warning('probe-failed', `${target} could not be asked`, `ping -c 1 ${addressIn(target)}`);
     } else if (last === 'unanswered' && kind === 'gateway') {
-      report.warning(`${target} does not answer`, `ping -c 1 ${addressIn(target)}`);
+      report.warning('gateway-silent', `${target} does not answer`, `ping -c 1 ${addressIn(target)}`);
     }
   }
   // What the last check has found is asked anew here; it would keep itself alive.
   const present = attention.filter(({ code }) => code !== notReadyCode);
   for (const { severity, code, message, next } of present) {
-    if (severity === 'alarm' || unprotected.includes(code)) report.obstacle(message, next);
-    else if (severity === 'warning') report.warning(message, next);
+    // It is the daemon's own, which may be of another version.
+    if (severity === 'alarm' || unprotected.includes(code)) report.obstacle(code as Code, message, next);
+    else if (severity === 'warning') report.warning(code as Code, message, next);
   }
   if (present.every(({ severity }) => severity === 'info')) report.ok('nothing needs attention');
   return report.findings;

@@ -106,23 +106,30 @@ export function checkAgreement(
 ): readonly Finding[] {
   const report = reporter('definitions');
   if (unreadable !== null)
-    report.warning(`the stored definitions cannot be read: ${unreadable}`, 'sudo battito check');
+    report.warning(
+      'definitions-unreadable',
+      `the stored definitions cannot be read: ${unreadable}`,
+      'sudo battito check',
+    );
   if (told === null) return report.findings;
   const { guests, self, peer, problem, comparedMs, damaged } = told;
   for (const { name, state } of guests) {
     const word = shellQuote(name);
     if (state === 'conflict') {
       report.problem(
+        'definitions-conflict',
         `${name} was edited on both nodes: which definition is meant a person decides`,
         `battito guests diff ${word}; battito guests keep ${word} --from ${[self, peer].sort().join('|')}`,
       );
     } else if (state === 'name-taken') {
       report.problem(
+        'guest-name-taken',
         `${name} is the name of two guests, each node made its own`,
         `virsh domrename ${word} NEW-NAME   # or virsh undefine, on the node of the one that is not wanted`,
       );
     } else if (state === 'not-yet' && comparedMs !== null && problem === null) {
       report.warning(
+        'definition-not-there',
         `${peer} does not have ${self}'s definition of ${name} yet`,
         `battito guests diff ${word}`,
       );
@@ -135,11 +142,13 @@ export function checkAgreement(
     const through = `let TCP ${ports.join(', ')} through between the two hosts, beside UDP`;
     if (problem !== null) {
       report.warning(
+        'definitions-not-compared',
         `not compared with ${peer}: ${problem}`,
         `${tried}   # no connection? ${through}; see also: battito status`,
       );
     } else {
       report.warning(
+        'definitions-not-compared',
         `not compared with ${peer} since the daemon was started: what one node defines the other may not know`,
         `battito status   # is ${peer} heard? then ${through}: ${tried}`,
       );
@@ -147,6 +156,7 @@ export function checkAgreement(
   }
   for (const file of damaged) {
     report.warning(
+      'definition-damaged',
       `a stored definition was damaged and is put aside: ${file}`,
       `battito guests   # where ${peer} still has it nothing is lost; then: rm ${shellQuote(file)}`,
     );

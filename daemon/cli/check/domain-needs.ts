@@ -101,6 +101,7 @@ function checkInterfaces(report: Reporter, guests: readonly Domain[], host: Host
     if (isBridge(bridge, host.exists)) continue;
     const isOther = host.exists(place);
     report.problem(
+      'bridge-missing',
       `${isOther ? `${bridge} is not a bridge` : `there is no bridge ${bridge} here`}: ${listed(names)} cannot start`,
       isOther
         ? `ip -brief link show type bridge   # shows the bridges; on which one are they on ${host.peer}?`
@@ -110,6 +111,7 @@ function checkInterfaces(report: Reporter, guests: readonly Domain[], host: Host
   for (const [name, names] of sources('direct')) {
     if (host.exists(`/sys/class/net/${name}`)) continue;
     report.problem(
+      'interface-missing',
       `there is no interface ${name} here: ${listed(names)} cannot start`,
       `ip -brief link   # shows the names there are; the same one has to be on both nodes`,
     );
@@ -120,6 +122,7 @@ function checkFiles(report: Reporter, guests: readonly Domain[], host: HostSight
   for (const [loader, names] of needing(guests, (definition) => [definition.loader])) {
     if (host.exists(loader) || host.away.some((mount) => isWithin(loader, mount))) continue;
     report.problem(
+      'firmware-missing',
       `there is no firmware ${loader} here: ${listed(names)} cannot start`,
       `apt-get install ovmf   # or, on ${host.peer}: dpkg -S ${shellQuote(loader)}, and install that here`,
     );
@@ -127,6 +130,7 @@ function checkFiles(report: Reporter, guests: readonly Domain[], host: HostSight
   for (const [emulator, names] of needing(guests, (definition) => [definition.emulator])) {
     if (host.exists(emulator)) continue;
     report.problem(
+      'emulator-missing',
       `there is no emulator ${emulator} here: ${listed(names)} cannot start`,
       `apt-get install qemu-system   # or, on ${host.peer}: dpkg -S ${shellQuote(emulator)}, and install that here`,
     );
@@ -134,6 +138,7 @@ function checkFiles(report: Reporter, guests: readonly Domain[], host: HostSight
   const emulated = needing(guests, ({ tpm }) => [tpm?.backend === 'emulator' ? 'swtpm' : null]).get('swtpm');
   if (emulated !== undefined && !host.exists('/usr/bin/swtpm')) {
     report.problem(
+      'swtpm-missing',
       `swtpm is missing: ${listed(emulated)}, with an emulated TPM, cannot start`,
       'apt-get install swtpm swtpm-tools',
     );
@@ -141,6 +146,7 @@ function checkFiles(report: Reporter, guests: readonly Domain[], host: HostSight
   const kvm = guests.filter(({ definition }) => definition.type === 'kvm').map(({ name }) => name);
   if (kvm.length > 0 && !host.exists('/dev/kvm')) {
     report.problem(
+      'kvm-missing',
       `/dev/kvm is missing: ${listed(kvm)}, of type kvm, cannot start`,
       'modprobe kvm_intel || modprobe kvm_amd   # and allow virtualisation in the firmware',
     );
@@ -163,12 +169,14 @@ function checkHostdev(
   const see = look[type] ?? `${host.virsh} nodedev-list`;
   if (type === 'pci' && !host.exists(`/sys/bus/pci/devices/${address}`)) {
     report.problem(
+      'host-device-missing',
       `${name}: ${what} is not in this host: it cannot start here`,
       `${edit}   # take the <hostdev> out, or have the same device at the same address: ${see}, on both nodes`,
     );
     return;
   }
   report.warning(
+    'host-device-needed',
     `${name}: it has ${what} of its host: it fails over only as long as ${host.peer} has the same one at the same address`,
     `${see}   # on both nodes; not there? ${edit}, and take the <hostdev> out`,
   );
@@ -196,6 +204,7 @@ async function checkListed(
   const here = await listOf(libvirt, kind, signal);
   if (here.kind === 'failed') {
     report.problem(
+      'libvirt-not-listed',
       `the ${word}s of libvirt cannot be listed: ${here.message}`,
       `systemctl enable --now ${daemon}.socket   # where libvirt is modular; else: ${virsh} ${kind}-list --all`,
     );
@@ -210,6 +219,7 @@ async function checkListed(
     if (found === undefined) {
       bad.add(name);
       report.problem(
+        'libvirt-object-missing',
         `libvirt has no ${word} ${name} here: ${listed(names)} cannot start`,
         `ssh ${peer} virsh ${kind}-dumpxml ${quoted} >${file} && ${virsh} ${kind}-define ${file} && ${start} && ${atBoot}`,
       );
@@ -222,17 +232,20 @@ async function checkListed(
     if (place !== undefined) {
       if (!found.active) bad.add(name);
       report.warning(
+        'pool-on-storage',
         `storage pool ${name} lies on ${place}, and libvirt knows what is in it only if it was mounted before the pool was started: after a takeover ${listed(names)} may not start`,
         `${edit}   # name the file instead: <disk type='file'>, <source file='${target}/...'/>`,
       );
     } else if (!found.active) {
       bad.add(name);
       report.problem(
+        'libvirt-object-inactive',
         `the ${word} ${name} is not active here: ${listed(names)} cannot start`,
         `${start} && ${atBoot}`,
       );
     } else if (!found.autostart) {
       report.warning(
+        'libvirt-object-inactive',
         `the ${word} ${name}, which ${listed(names)} ${plural(names, 'has', 'have')}, is not started when this host boots`,
         atBoot,
       );
@@ -262,13 +275,18 @@ async function checkMachines(report: Reporter, guests: readonly Domain[], host: 
         type: `${editCommand(first, host)}   # another type than ${type} in <domain type='...'>; or: modprobe kvm_intel || modprobe kvm_amd`,
       };
       const what = answer.what === 'machine' ? `machine type ${machine}` : `a machine of ${type} for ${arch}`;
-      report.problem(`${what}: ${answer.message}: ${listed(names)} cannot start here`, mends[answer.what]);
+      report.problem(
+        'machine-unsupported',
+        `${what}: ${answer.message}: ${listed(names)} cannot start here`,
+        mends[answer.what],
+      );
       continue;
     }
     const { firmware, models } = answer.capabilities;
     const uefi = alike.filter(({ definition: { nvram, loader } }) => nvram !== null && loader === null);
     if (uefi.length > 0 && firmware !== null && !firmware.includes('efi')) {
       report.problem(
+        'firmware-missing',
         `libvirt has no UEFI firmware to choose from here: ${listed(uefi.map(({ name }) => name))} cannot start`,
         'apt-get install ovmf',
       );
@@ -279,6 +297,7 @@ async function checkMachines(report: Reporter, guests: readonly Domain[], host: 
       const fit = await compareProcessor(libvirt, definition, xml, signal);
       if (fit === 'fits' || (fit === 'unknown' && models.get(model ?? '') !== false)) continue;
       report.problem(
+        'machine-unsupported',
         `${name}: this host's processor is no ${model} with all that the definition asks for: it cannot start here`,
         `${editCommand(guest, host)}   # <cpu> with a model that both nodes have; here, and on ${peer}: ${virsh} domcapabilities | grep "usable='yes'"`,
       );

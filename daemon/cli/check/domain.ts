@@ -51,6 +51,7 @@ export function sayUndefined(
     return;
   }
   report.problem(
+    'domain-unknown',
     `${name}: libvirt does not know it here, and ${peer} has sent no definition: nothing can start it here${hint}`,
     `${virsh} list --all --name   # on both nodes: is it called otherwise? correct guests in the configuration; is it on ${peer}? battito guests says why it was not sent`,
   );
@@ -73,6 +74,7 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
   if (listed?.persistent === false) {
     const file = shellQuote(`${name}.xml`);
     report.problem(
+      'domain-transient',
       `${name}: it is transient, so that nothing is left of it once it is off`,
       `${virsh} dumpxml ${shellQuote(name)} >${file} && ${virsh} define ${file}`,
     );
@@ -106,6 +108,7 @@ function sayLive({ report, storages }: About, group: GroupConfig, definition: Do
   const found = liveDevicesOf(definition, { drbd, mounted, volumes });
   if (found.kind === 'none')
     report.warning(
+      'guest-not-live',
       `${definition.name}: it cannot go to the other node while it runs: ${found.what}`,
       found.next,
     );
@@ -115,11 +118,13 @@ function sayName({ report, virsh }: About, { name, definition }: Domain): void {
   const rename = `${virsh} domrename ${definition.uuid} NEW-NAME   # while it is off`;
   if (!isUsableName(name)) {
     report.problem(
+      'domain-name-unusable',
       `${name}: virsh takes this name for an id, so that it cannot be asked for, nor be started`,
       rename,
     );
   } else if (Buffer.byteLength(name) > nameBytesMax) {
     report.problem(
+      'domain-name-unusable',
       `${name}: the name is too long, at most ${nameBytesMax} bytes fit into a file's name`,
       rename,
     );
@@ -148,6 +153,7 @@ function sayDisks(about: About, { group, domain, belonging, unusable }: Disks): 
     if (source?.kind === 'volume' && unusable.has(source.pool)) continue;
     if (!hasStorage) {
       report.warning(
+        'guest-disk-apart',
         `${name}: ${group.name} has no storage of its own, so both nodes must have ${disk.target}, ${disk.path}, the very same`,
         `ls -lL ${shellQuote(disk.path)}   # on both nodes; leave it if it is on a storage that both see`,
       );
@@ -157,6 +163,7 @@ function sayDisks(about: About, { group, domain, belonging, unusable }: Disks): 
       );
     } else {
       report.problem(
+        'guest-disk-apart',
         `${name}: it cannot fail over with ${group.name}: disk ${disk.target}: ${disk.reason}`,
         mendDisk(about, group, domain, disk),
       );
@@ -192,9 +199,17 @@ function sayApart(about: About, domain: Domain, { what, path, message, next }: A
   const mend = `${whereDefined(domain, about)}${next.replaceAll('virsh ', `${virsh} `)}`;
   const isNeeded = what === 'cdrom' || what === 'floppy' || what === 'share' || what === 'boot-file';
   if (isNeeded && !exists(path)) {
-    report.problem(`${name}: ${path}, which it names, is not here: it cannot start here`, mend);
+    report.problem(
+      'domain-file-missing',
+      `${name}: ${path}, which it names, is not here: it cannot start here`,
+      mend,
+    );
   } else {
-    report.warning(`${name}: ${message}${isNeeded ? ` (it is here; is it on ${peer}?)` : ''}`, mend);
+    report.warning(
+      'domain-file-missing',
+      `${name}: ${message}${isNeeded ? ` (it is here; is it on ${peer}?)` : ''}`,
+      mend,
+    );
   }
 }
 
@@ -221,6 +236,7 @@ export async function checkLeftOut(
     if (!isMeant) continue;
     for (const disk of belonging.disks) {
       report.problem(
+        'domain-not-in-group',
         `${name} is left out of ${group.name}, though it has a disk on its storage: disk ${disk.target}: ${disk.reason}`,
         mendDisk(about, group, domain, disk),
       );

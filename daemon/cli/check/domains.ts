@@ -68,7 +68,8 @@ async function look(
   const report = reporter('guests');
   const listing = connection.answers ? await libvirt.list({ signal, timeoutMs: listTimeoutMs }) : null;
   const listed = listing?.kind === 'done' ? listing.domains : null;
-  if (listing?.kind === 'failed') report.problem(listing.message, `${virshWord(libvirt.uri)} list --all`);
+  if (listing?.kind === 'failed')
+    report.problem('libvirt-unusable', listing.message, `${virshWord(libvirt.uri)} list --all`);
 
   const mounts = groups.flatMap(({ filesystems }) => filesystems.map(({ mount }) => mount));
   const host: HostSight = {
@@ -167,7 +168,11 @@ async function readListed(listed: readonly ListedDomain[], about: About): Promis
     if (dumped.kind === 'done') domains.push(...parsed(one.name, dumped.stdout, one, about));
     else if (dumped.code !== 'libvirt-no-domain') {
       const next = `${about.virsh} dumpxml --inactive ${one.uuid}`;
-      about.report.problem(`${one.name}: its definition cannot be read: ${dumped.message}`, next);
+      about.report.problem(
+        'definitions-unreadable',
+        `${one.name}: its definition cannot be read: ${dumped.message}`,
+        next,
+      );
     }
   }
   return domains;
@@ -193,7 +198,7 @@ function parsed(
     return [{ name, xml, definition: parseDomain(xml, `definition of ${name}`), listed }];
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
-    report.problem(error.message, error.next ?? `${virsh} edit ${name}`);
+    report.problem(error.code, error.message, error.next ?? `${virsh} edit ${name}`);
     return [];
   }
 }

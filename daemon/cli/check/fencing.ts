@@ -40,10 +40,14 @@ export async function checkFencing(
   for (const { device, state, tookMs } of readings) {
     if (state.kind === 'unknown') {
       const mend = `battito fence status ${peer}   # until it tells`;
-      report.problem(`${device} does not tell the power of ${peer}: ${state.message}`, mend);
+      report.problem('fence-device', `${device} does not tell the power of ${peer}: ${state.message}`, mend);
     } else if (state.kind === 'off' && isHeard) {
       const message = `${device} says that ${peer} is off, but ${peer} is heard: the device has another host`;
-      report.problem(message, `correct fencing.devices.${device}: its address, or its outlet`);
+      report.problem(
+        'fence-belied',
+        message,
+        `correct fencing.devices.${device}: its address, or its outlet`,
+      );
     } else {
       report.ok(`${device}: ${peer} is ${state.kind} (${formatTook(Math.round(tookMs))})`);
     }
@@ -68,17 +72,22 @@ async function checkDevice(
   if (secrets.kind === 'unusable') {
     const message = `${name}: ${secrets.message}`;
     // The file for this node's own devices is needed on the other one.
-    if (isUsedHere) report.problem(message, secrets.mend);
+    if (isUsedHere) report.problem('secrets-unusable', message, secrets.mend);
     return false;
   }
   if (kind === 'script') return checkScript(report, name, program, `fencing.devices.${name}.script`);
   const description = await describeAgent(device);
   if (description.kind === 'missing') {
-    report.problem(`${name}: ${description.message}`, `apt-get install ${agentsPackage}`);
+    report.problem(
+      'fence-agent-unusable',
+      `${name}: ${description.message}`,
+      `apt-get install ${agentsPackage}`,
+    );
     return false;
   }
   if (description.kind === 'unreadable') {
     report.problem(
+      'fence-agent-unusable',
       `${name}: ${description.message}`,
       `${program} -o metadata   # shows what is wrong with it`,
     );
@@ -97,11 +106,12 @@ async function checkDevice(
       meant === undefined
         ? `man ${program}   # its options; then correct ${where}`
         : `${meant}   # instead, in ${where}`;
-    report.problem(`${name}: ${problem.message} (${program})`, hint);
+    report.problem('fence-option-wrong', `${name}: ${problem.message} (${program})`, hint);
   }
   for (const helper of helperPrograms(metadata, given)) {
     if (existsSync(helper.program)) continue;
     report.problem(
+      'fence-helper-missing',
       `${name}: ${helper.program}, which ${program} needs, is missing`,
       `apt-get install ${helper.debianPackage}`,
     );
@@ -115,16 +125,17 @@ export function checkScript(report: Reporter, name: string, path: string, where:
   try {
     stats = statSync(path);
   } catch {
-    report.problem(`${name}: there is no ${path}`, `write it, or correct ${where}`);
+    report.problem('script-unusable', `${name}: there is no ${path}`, `write it, or correct ${where}`);
     return false;
   }
   const quoted = shellQuote(path);
   if (!stats.isFile() || (stats.mode & 0o111) === 0) {
-    report.problem(`${name}: ${path} is not a program`, `chmod 0755 ${quoted}`);
+    report.problem('script-unusable', `${name}: ${path} is not a program`, `chmod 0755 ${quoted}`);
     return false;
   }
   if (stats.uid !== 0 || (stats.mode & 0o022) !== 0) {
     report.problem(
+      'script-unusable',
       `${name}: others than root may change ${path}`,
       `chown root: ${quoted} && chmod go-w ${quoted}`,
     );
@@ -156,6 +167,7 @@ function checkDelay(
   if (slowestMs <= delayMs) return;
   const whole = Math.ceil((slowestMs * 1.5) / 1000) * 1000;
   report.warning(
+    'fence-delay-short',
     `the devices need about ${formatTook(Math.round(slowestMs))} to cut the power, but the delay is ${formatDuration(delayMs)}: when all cables are cut, both nodes could switch each other off`,
     `delay: ${formatDuration(whole)}   # under fencing`,
   );

@@ -1,5 +1,6 @@
 // What `battito check` finds, and how it is shown. Pure.
 
+import type { ErrorCode } from '../../errors.ts';
 import { harmless, type Look, paint } from '../output.ts';
 import { hanging } from '../status/picture.ts';
 
@@ -9,6 +10,8 @@ export interface Finding {
   /** Heading that it stands under. */
   readonly area: string;
   readonly level: Level;
+  /** Stable: `battito why CODE` explains it, one of another version perhaps not. Null: there is nothing to mend. */
+  readonly code: string | null;
   readonly message: string;
   /** The command, or the sentence, that mends it. */
   readonly mend: string | null;
@@ -23,31 +26,32 @@ export interface Reporter {
   readonly ok: (message: string) => void;
   /** To be known, with nothing to mend. */
   readonly info: (message: string) => void;
-  readonly warning: (message: string, mend: string) => void;
+  readonly warning: (code: ErrorCode, message: string, mend: string) => void;
   /** A warning, and no takeover would succeed as long as it is so. */
-  readonly obstacle: (message: string, mend: string) => void;
-  readonly problem: (message: string, mend: string) => void;
+  readonly obstacle: (code: ErrorCode, message: string, mend: string) => void;
+  readonly problem: (code: ErrorCode, message: string, mend: string) => void;
   readonly findings: readonly Finding[];
 }
 
 export function reporter(area: string): Reporter {
   const findings: Finding[] = [];
   // A message may hold what a definition, or a program, says.
-  const add = (level: Level, message: string, mend: string | null, blocks = false) =>
+  const add = (level: Level, code: ErrorCode | null, message: string, mend: string | null, blocks = false) =>
     void findings.push({
       area,
       level,
+      code,
       message: harmless(message),
       mend: mend === null ? null : harmless(mend).replaceAll('\n', ' '),
       ...(blocks && { blocks }),
     });
   return {
     findings,
-    ok: (message) => add('ok', message, null),
-    info: (message) => add('info', message, null),
-    warning: (message, mend) => add('warning', message, mend),
-    obstacle: (message, mend) => add('warning', message, mend, true),
-    problem: (message, mend) => add('problem', message, mend),
+    ok: (message) => add('ok', null, message, null),
+    info: (message) => add('info', null, message, null),
+    warning: (code, message, mend) => add('warning', code, message, mend),
+    obstacle: (code, message, mend) => add('warning', code, message, mend, true),
+    problem: (code, message, mend) => add('problem', code, message, mend),
   };
 }
 
@@ -63,12 +67,13 @@ export function renderFindings(given: readonly Finding[], look: Look): string {
   const sections = areas.map((area) => {
     const lines = findings
       .filter((finding) => finding.area === area)
-      .flatMap(({ level, message, mend, node }) => [
+      .flatMap(({ level, code, message, mend, node }) => [
         ...hanging(`  ${labels[level]}`, node === undefined ? message : `${node}: ${message}`, columns).map(
           (line) => paint(look, colours[level], line),
         ),
         // A command is never broken over lines: it is to be copied.
         ...(mend === null ? [] : [`             mend: ${mend}`]),
+        ...(code === null ? [] : [paint(look, 'dim', `             why:  battito why ${code}`)]),
       ]);
     return [paint(look, 'bold', area), ...lines].join('\n');
   });

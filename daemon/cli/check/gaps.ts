@@ -29,7 +29,11 @@ export function checkGaps({ gaps, timings }: Pick<Status, 'gaps' | 'timings'>): 
     if (times >= marginWanted)
       report.ok(`${gap}; deadtime ${deadtime} leaves ${Math.floor(times)} times that`);
     else {
-      report.warning(`${gap}; deadtime ${deadtime} is only ${times.toFixed(1)} times that`, mend(largestMs));
+      report.warning(
+        'deadtime-tight',
+        `${gap}; deadtime ${deadtime} is only ${times.toFixed(1)} times that`,
+        mend(largestMs),
+      );
     }
     if (cuts.count > 0) {
       report.info(
@@ -46,6 +50,7 @@ function tellSilences(report: Reporter, gaps: GapsView, deadtimeMs: number, duri
   if (silences.count > 0) {
     const isShort = silences.longestMs <= longCut * deadtimeMs;
     report.warning(
+      'deadtime-exceeded',
       `nothing was heard on any link for longer than deadtime ${timesOf(silences)} ${during}, although the peer went on: all cables were cut, it stood still, or deadtime is too short`,
       isShort ? mend(silences.longestMs) : 'battito incident   # what it was',
     );

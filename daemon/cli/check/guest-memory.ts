@@ -34,7 +34,7 @@ export async function checkGuestMemory(
     freeMiB = await read({ reserveMiB: start.memoryReserveMiB });
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
-    report.problem(error.message, error.next ?? 'correct start.memory-reserve');
+    report.problem(error.code, error.message, error.next ?? 'correct start.memory-reserve');
     return report.findings;
   }
   const allMiB = wanted.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
@@ -54,6 +54,7 @@ export async function checkGuestMemory(
         ? 'less `memory` for some of them in the configuration'
         : `virsh setmaxmem ${shellQuote(domain.name)} SIZE --config`;
     report.problem(
+      'memory-short',
       `all guests together take ${allMiB} MiB, and ${node} has ${freeMiB} MiB for guests: if it has to run them all it leaves out ${names.join(', ')}`,
       `${less}   # or \`priority\` for what must run, or a smaller start.memory-reserve`,
     );

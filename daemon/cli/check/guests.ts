@@ -52,6 +52,7 @@ function checkGuest(
   }
   if (disk !== null) {
     report.problem(
+      'guest-disk-missing',
       `${guest.name}: ${guest.disk.file} ${disk}`,
       `ls -lL ${guest.disk.file}   # it must be reachable on ${node}`,
     );
@@ -60,6 +61,7 @@ function checkGuest(
   if (bridge !== undefined && !existsSync(`/sys/class/net/${bridge}/bridge`)) {
     const isOther = existsSync(`/sys/class/net/${bridge}`);
     report.problem(
+      'bridge-missing',
       `${guest.name}: ${isOther ? `${bridge} is not a bridge` : `there is no bridge ${bridge}`}`,
       isOther
         ? `name a bridge: ip -brief link show type bridge`
@@ -67,7 +69,11 @@ function checkGuest(
     );
   }
   if (guest.serial !== undefined && !existsSync(dirname(guest.serial))) {
-    report.problem(`${guest.name}: no directory for ${guest.serial}`, `mkdir -p ${dirname(guest.serial)}`);
+    report.problem(
+      'serial-directory-missing',
+      `${guest.name}: no directory for ${guest.serial}`,
+      `mkdir -p ${dirname(guest.serial)}`,
+    );
   }
   if (report.findings.length === before) report.ok(`${guest.name}: ${guest.disk.file}`);
 }
@@ -95,6 +101,7 @@ function checkKvm(report: Reporter, guests: readonly QemuGuestConfig[]): void {
   }
   const mend = 'modprobe kvm_intel || modprobe kvm_amd   # and allow virtualisation in the firmware';
   const forced = guests.filter(({ accel }) => accel === 'kvm').map(({ name }) => name);
-  if (forced.length > 0) report.problem(`/dev/kvm is missing, but ${forced.join(', ')} must have it`, mend);
-  else report.warning('/dev/kvm is missing: guests are emulated, many times slower', mend);
+  if (forced.length > 0)
+    report.problem('kvm-missing', `/dev/kvm is missing, but ${forced.join(', ')} must have it`, mend);
+  else report.warning('kvm-missing', '/dev/kvm is missing: guests are emulated, many times slower', mend);
 }

@@ -66,6 +66,7 @@ async function sayWhyNot(
   const unknown = 'what it has could not be checked';
   if (failure.code === 'libvirt-missing') {
     report.problem(
+      'virsh-missing',
       'virsh is missing: no domain can be started or stopped here',
       'apt-get install libvirt-clients libvirt-daemon-system',
     );
@@ -75,6 +76,7 @@ async function sayWhyNot(
   const unit = found?.unit ?? 'libvirtd';
   if (failure.code === 'libvirt-silent' || failure.code === 'libvirt-aborted') {
     report.problem(
+      'libvirt-unusable',
       `${uri} does not answer: ${unit} is there and hangs, its guests run on; ${unknown}`,
       `systemctl status ${unit}; dmesg | tail   # what does it wait for? then: systemctl restart ${unit}`,
     );
@@ -87,9 +89,10 @@ async function sayWhyNot(
           ? `systemctl enable --now ${unit}   # it does not start? journalctl -u ${unit} -n 30`
           : `${virshWord(uri)} uri   # mend the way to that host`;
     const what = local ? `${unit} ${state}` : failure.message;
-    report.problem(`nobody answers for ${uri}: ${what}; ${unknown}`, mend);
+    report.problem('libvirt-unusable', `nobody answers for ${uri}: ${what}; ${unknown}`, mend);
   } else {
     report.problem(
+      'libvirt-unusable',
       `${uri} refuses: ${failure.message}; ${unknown}`,
       `sudo ${virshWord(uri)} list --all   # correct libvirt.uri in the configuration if that fails, too`,
     );
@@ -106,6 +109,7 @@ async function checkGuestsService(report: Reporter, sight: LibvirtSight): Promis
   const word = isEnabled ? 'enabled' : 'active';
   const why = 'it stops or suspends guests when this host goes down, and may start them when it boots';
   report.problem(
+    'libvirt-guests-enabled',
     `libvirt-guests.service is ${word}: ${why}, behind Battito's back`,
     isActive
       ? 'battito standby && systemctl disable --now libvirt-guests; battito standby off   # its end stops what runs here, so that goes first'
@@ -131,7 +135,7 @@ export function checkAutostart(
       domains === null
         ? `rm ${shellQuote(`${sight.autostartDirectory}/${name}.xml`)}   # once libvirt answers: ${virsh} autostart --disable`
         : `${virsh} autostart --disable ${shellQuote(name)}`;
-    report.problem(what, mend);
+    report.problem('domain-autostart', what, mend);
   }
 }
 

@@ -76,6 +76,7 @@ function checkNode(config: Config, node: string, machine: Machine): readonly Fin
   if (members === undefined) {
     const names = config.nodes.map(({ name }) => name).join(' and ');
     report.problem(
+      'node-unknown',
       `this node would be "${node}", but the nodes are ${names}`,
       `hostnamectl set-hostname ${config.nodes[0].name}   # or give --node NAME`,
     );
@@ -84,12 +85,18 @@ function checkNode(config: Config, node: string, machine: Machine): readonly Fin
   } else {
     const { address } = members.self;
     report.problem(
+      'node-address-missing',
       `no interface has ${address}, the address of ${node}`,
       `ip address add ${address}/24 dev INTERFACE   # and make it permanent, or correct nodes.${node}.address`,
     );
   }
   if (machine.isRoot) report.ok('runs as root');
-  else report.warning('this check does not run as root and cannot see everything', 'sudo battito check');
+  else
+    report.warning(
+      'not-root',
+      'this check does not run as root and cannot see everything',
+      'sudo battito check',
+    );
   return report.findings;
 }
 
@@ -99,6 +106,7 @@ function checkLinks(config: Config, node: string, machine: Machine): readonly Fi
   const interfaces = new Set(config.heartbeat.links.map((link) => link.interface));
   if (interfaces.size < 2) {
     report.warning(
+      'one-interface',
       'all heartbeats go through one interface: a cut cable looks like a dead node',
       'add a link on another interface under heartbeat.links',
     );
@@ -106,6 +114,7 @@ function checkLinks(config: Config, node: string, machine: Machine): readonly Fi
   const low = config.heartbeat.links.find(({ port }) => port < privilegedPorts);
   if (low !== undefined && !machine.isRoot) {
     report.warning(
+      'port-for-root',
       `UDP port ${low.port} is for root`,
       'run the daemon as root, as its systemd unit does: systemctl start battito',
     );
@@ -122,6 +131,7 @@ function checkLink(report: Reporter, link: LinkConfig, config: Config, node: str
   const endpoint = resolveEndpoint(link, members.self, members.peer, view.addresses);
   if (endpoint.kind === 'none') {
     report.problem(
+      'link-address-missing',
       `${name}: ${endpoint.reason}`,
       `ip address add ADDRESS/24 dev ${link.interface}   # and make it permanent`,
     );
@@ -135,11 +145,16 @@ function checkInterface(report: Reporter, name: string, what: string, machine: M
   const view = machine.interfaceView(name);
   if (view.kind === 'missing') {
     report.problem(
+      'interface-missing',
       `${what}: ${view.reason}`,
       `ip -brief link   # shows the names there are; then correct ${name}`,
     );
   } else if (view.kind === 'unusable') {
-    report.warning(`${what}: ${view.reason}`, `ip link set dev ${name} up   # and look at its cable`);
+    report.warning(
+      'interface-down',
+      `${what}: ${view.reason}`,
+      `ip link set dev ${name} up   # and look at its cable`,
+    );
   }
   return view.kind === 'usable';
 }
@@ -154,6 +169,7 @@ function checkAddresses(config: Config, machine: Machine): readonly Finding[] {
   }
   if (config.connectivity.ping.length === 0) {
     report.warning(
+      'no-gateway',
       'nothing to ping: this node cannot well tell "I am cut off" from "the peer is dead"',
       'ping: [192.168.1.254]   # under `connectivity`, with your gateway: ip route show default',
     );
@@ -174,10 +190,11 @@ function checkPrograms(config: Config, machine: Machine): readonly Finding[] {
   for (const [program, debianPackage, wanted] of needed) {
     if (!wanted) continue;
     if (machine.hasProgram(program)) report.ok(program);
-    else report.problem(`${program} is missing`, `apt-get install ${debianPackage}`);
+    else report.problem('program-missing', `${program} is missing`, `apt-get install ${debianPackage}`);
   }
   if (families.has(6) && !machine.hasProgram('ndptool')) {
     report.warning(
+      'program-missing',
       'ndptool is missing: neighbours learn late where an IPv6 address has gone',
       'apt-get install libndp-tools',
     );

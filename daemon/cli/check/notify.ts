@@ -28,7 +28,11 @@ async function checkChannel(report: Reporter, channel: NotifyChannelConfig, reso
   const where = `notify.channels.${name}`;
   let isSound = checkSecrets(report, channel);
   if (caFile !== null && !holdsCertificate(caFile)) {
-    report.problem(`${name}: ${caFile} holds no certificate (PEM)`, `correct ${where}.ca`);
+    report.problem(
+      'certificate-unreadable',
+      `${name}: ${caFile} holds no certificate (PEM)`,
+      `correct ${where}.ca`,
+    );
     isSound = false;
   }
   if (way.kind === 'hook') isSound = checkScript(report, name, way.program, `${where}.hook`) && isSound;
@@ -37,11 +41,15 @@ async function checkChannel(report: Reporter, channel: NotifyChannelConfig, reso
   if (host !== null && isIP(host) === 0 && !(await resolve(host))) {
     const key = way.kind === 'smtp' ? 'smtp.host' : 'webhook';
     const mend = `getent hosts ${host}   # then correct ${where}.${key}, or /etc/resolv.conf`;
-    report.warning(`${name}: ${host} has no address here`, mend);
+    report.warning('notify-host-unknown', `${name}: ${host} has no address here`, mend);
     isSound = false;
   }
   if (way.kind === 'smtp' && way.tls === 'none' && host !== null && !/^(127\.|localhost$|::1$)/.test(host)) {
-    report.warning(`${name}: mails go to ${host} unencrypted`, `tls: starttls   # in ${where}.smtp`);
+    report.warning(
+      'notify-unencrypted',
+      `${name}: mails go to ${host} unencrypted`,
+      `tls: starttls   # in ${where}.smtp`,
+    );
   }
   if (isSound) report.ok(`${name}: ${described(channel)}`);
 }
@@ -49,13 +57,14 @@ async function checkChannel(report: Reporter, channel: NotifyChannelConfig, reso
 function checkSecrets(report: Reporter, { name, secrets, way }: NotifyChannelConfig): boolean {
   const read = readSecrets(secrets);
   if (read.kind === 'unusable') {
-    report.problem(`${name}: ${read.message}`, read.mend);
+    report.problem('secrets-unusable', `${name}: ${read.message}`, read.mend);
     return false;
   }
   if (secrets === null || way.kind !== 'smtp') return true;
   const missing = ['user', 'password'].filter((key) => !Object.hasOwn(read.options, key));
   if (missing.length === 0) return true;
   report.problem(
+    'secrets-unusable',
     `${name}: ${secrets} has no ${missing.join(' and no ')}`,
     `add ${missing[0]}=... to ${secrets}`,
   );
@@ -76,7 +85,7 @@ function checkSendmail(report: Reporter, name: string, program: string): boolean
     return true;
   } catch {
     const mend = `apt-get install msmtp-mta   # or another mail system; or smtp in notify.channels.${name}`;
-    report.problem(`${name}: there is no ${program} that could be run`, mend);
+    report.problem('sendmail-missing', `${name}: there is no ${program} that could be run`, mend);
     return false;
   }
 }

@@ -13,6 +13,8 @@ const reportSchema = z.object({
       z.object({
         area: text,
         level: z.enum(['ok', 'info', 'warning', 'problem']),
+        // One of an older version has none.
+        code: text.nullable().default(null),
         message: text,
         mend: text.nullable(),
         blocks: z.literal(true).exactOptional(),
@@ -41,18 +43,27 @@ export async function checkPeer(client: ControlClient, self: string): Promise<Pe
         return { checked: answer.node, findings };
       }
       report.obstacle(
+        'peer-not-checked',
         `${answer.node} has answered with nothing of use; only ${self} was checked`,
         'install the same version on both nodes',
       );
     } else {
       const { node, why, next } = answer;
-      report.obstacle(`${node} could not be checked: ${harmless(why)}; only ${self} was`, harmless(next));
+      report.obstacle(
+        'peer-not-checked',
+        `${node} could not be checked: ${harmless(why)}; only ${self} was`,
+        harmless(next),
+      );
     }
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
     if (error.code !== 'daemon-not-running' && error.code !== 'no-permission') {
       const next = error.next ?? 'systemctl status battito';
-      report.obstacle(`the other node could not be checked: ${error.message}; only ${self} was`, next);
+      report.obstacle(
+        'peer-not-checked',
+        `the other node could not be checked: ${error.message}; only ${self} was`,
+        next,
+      );
     }
   }
   return { checked: null, findings: report.findings };

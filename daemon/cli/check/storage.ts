@@ -68,7 +68,7 @@ async function checkDrbd(
   const names = config.groups.flatMap(({ drbd }) => drbd);
   if (names.length === 0) return report.findings;
   const missing = await checkDrbdModule(signal, procFile);
-  if (missing !== null) report.problem(missing.what, missing.next);
+  if (missing !== null) report.problem(missing.code, missing.what, missing.next);
   const members = membersOf(config, node);
   const facts = members && {
     self: members.self.name,
@@ -83,7 +83,7 @@ async function checkDrbd(
       mirrors.troubled.add(name);
       // Without a module the tools take the files for another generation's; that it is missing is said already.
       if (missing !== null && reading.trouble.code === 'drbd-not-readable') continue;
-      report.problem(reading.trouble.what, reading.trouble.next);
+      report.problem(reading.trouble.code, reading.trouble.what, reading.trouble.next);
       // Without the tools nothing more can be asked, of any resource.
       if (reading.trouble.code === 'drbd-utils-missing') {
         for (const other of names) mirrors.troubled.add(other);
@@ -117,12 +117,12 @@ function checkSettings(
   { verify }: Config['schedule'],
 ): void {
   const ends = facts === undefined ? [] : checkEndpoints(name, reading.endpoints, facts);
-  for (const { level, what, why, next } of [...ends, ...checkDrbdOptions(name, reading, context)]) {
-    report[level](`${what}: ${why}`, next);
+  for (const { level, code, what, why, next } of [...ends, ...checkDrbdOptions(name, reading, context)]) {
+    report[level](code, `${what}: ${why}`, next);
   }
   if ((reading.live ?? reading.configured).verifyAlg !== null || verify === null) return;
-  const { what, next } = noVerifyAlg(name);
-  report.warning(what, next);
+  const { code, what, next } = noVerifyAlg(name);
+  report.warning(code, what, next);
 }
 
 /** A handler that is not there leaves IO frozen, and nobody learns it before a host has died. */
@@ -130,6 +130,7 @@ function checkHandler(report: Reporter, name: string, { configured }: Read, { ha
   const program = configured.fencePeer?.split(/\s+/)[0];
   if (program === undefined || hasProgram(program)) return;
   report.problem(
+    'drbd-handler-missing',
     `${name}: its fence-peer handler ${program} is not there: IO would stay frozen when the peer is lost`,
     `ls -l ${program}   # the package installs /usr/bin/battito; or correct the handler in /etc/drbd.d/${name}.res`,
   );
@@ -151,13 +152,14 @@ async function checkState(
   }
   for (const { path } of devices) {
     const trouble = await checkDrbdDevice(path);
-    if (trouble !== null) report.problem(`${name}: ${trouble.what}`, trouble.next);
+    if (trouble !== null) report.problem(trouble.code, `${name}: ${trouble.what}`, trouble.next);
   }
   const { connection, disk } = view.storage;
   if (connection !== 'connected') {
     const there = endpoints.find(({ host }) => host === peer)?.address;
     const isAlone = connection === 'standalone';
     report.obstacle(
+      isAlone ? 'storage-standalone' : 'unmirrored',
       isAlone
         ? `${name} stands alone: its two copies have parted, or it was disconnected by hand`
         : `${name} is not connected to ${peer}${there === undefined ? '' : ` at ${there}`} (${connection}): nothing is mirrored`,
@@ -169,6 +171,7 @@ async function checkState(
   if (disk !== 'up-to-date') {
     const level = view.storage.resync === null ? 'problem' : 'obstacle';
     report[level](
+      'copy-not-up-to-date',
       `${name} could not be taken over here now: ${stateText(view, null)}`,
       nextForData(name, view, null),
     );
@@ -179,9 +182,9 @@ async function checkState(
 function sayTrouble(report: Reporter, name: string, { code, what, next }: Trouble): void {
   if (code === 'drbd-resource-not-up' || code === 'drbd-module-not-loaded') {
     const message = `${name} is not up on this node; the daemon brings it up when it starts`;
-    report.warning(message, `drbdadm up ${name}`);
+    report.warning('drbd-resource-not-up', message, `drbdadm up ${name}`);
   } else {
-    report.problem(`${name}: ${what}`, next);
+    report.problem(code, `${name}: ${what}`, next);
   }
 }
 
@@ -200,9 +203,14 @@ async function checkFilesystems(
       // A directory made before what it lies in is mounted would be hidden by that.
       const above = group.filesystems.findLast((other) => isWithin(mount, other.mount));
       for (const { code, message, next } of await filesystemProblems(filesystem, sight)) {
-        if (code !== 'mount-point-missing' || above === undefined) report.problem(message, next);
+        if (code !== 'mount-point-missing' || above === undefined)
+          report.problem('filesystem-unusable', message, next);
         else if (isMounted(above.mount))
-          report.problem(message, `mkdir ${mount}   # here, where ${above.mount} is mounted`);
+          report.problem(
+            'filesystem-unusable',
+            message,
+            `mkdir ${mount}   # here, where ${above.mount} is mounted`,
+          );
         else {
           report.info(
             `${message} here, and is to be in the file system of ${above.mount}, under which it lies`,
@@ -210,7 +218,8 @@ async function checkFilesystems(
         }
       }
       const foreign = await checkBelonging(useOf(config, group, device), mirrors.devices, signal);
-      if (foreign !== null) report.problem(`${foreign.what} (to be mounted at ${mount})`, foreign.next);
+      if (foreign !== null)
+        report.problem(foreign.code, `${foreign.what} (to be mounted at ${mount})`, foreign.next);
       else await checkDevice(report, group, filesystem, mirrors);
       if (report.findings.length === before && existsSync(device)) report.ok(`${device} at ${mount}`);
     }
@@ -240,16 +249,18 @@ async function checkGuestDisks(
       const other = identity === null ? undefined : taken.get(identity);
       if (other !== undefined) {
         report.problem(
+          'disk-shared',
           `${name}: its disk ${disk.file} is the same device as ${other}: one would destroy what the other has written`,
           `give ${name} a disk of its own in group ${group.name}`,
         );
       }
       taken.set(identity, `${disk.file}, the disk of ${name}`);
       const foreign = await checkBelonging(useOf(config, group, disk.file), mirrors.devices, signal);
-      if (foreign !== null) report.problem(`${name}: ${foreign.what}`, foreign.next);
+      if (foreign !== null) report.problem(foreign.code, `${name}: ${foreign.what}`, foreign.next);
       else if (identity !== null && (await checkMirrored(disk.file, group.drbd)) !== null) {
         const resources = group.drbd.join(', ');
         report.warning(
+          'disk-not-mirrored',
           `${name}: its disk ${disk.file} is not a device of DRBD, though its group has ${resources}: what it writes there is not mirrored`,
           `drbdadm sh-dev ${group.drbd[0]}   # shows the device; leave it if both nodes see the same ${disk.file}`,
         );
@@ -271,7 +282,7 @@ async function checkDevice(
 ): Promise<void> {
   const past = await checkMirrored(device, drbd);
   if (past !== null) {
-    report.problem(past.what, past.next);
+    report.problem(past.code, past.what, past.next);
     return;
   }
   if (existsSync(device)) return;
@@ -281,11 +292,13 @@ async function checkDevice(
     const owners = owner === undefined ? drbd : [owner];
     if (owners.some((resource) => troubled.has(resource))) return;
     report.warning(
+      'device-missing',
       `${device}, to be mounted at ${mount}, is not there as long as ${owners.join(', ')} ${owners.length === 1 ? 'is' : 'are'} not up`,
       `drbdadm up ${owners.join(' ')} && ls -l ${device}   # or correct \`device\` under filesystems`,
     );
   } else {
     report.problem(
+      'device-missing',
       `there is no device ${device}, to be mounted at ${mount}`,
       `lsblk -p   # shows the devices there are; correct \`device\` under filesystems of ${name}`,
     );

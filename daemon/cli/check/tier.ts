@@ -16,12 +16,14 @@ export function checkTier(policy: Policy, status: Status | null): readonly Findi
   if (raise !== null) report.info(raise);
   if (status !== null && status.tierLacks !== null) {
     report.obstacle(
+      'tier-not-effective',
       `now nothing would be taken over from a dead ${status.peer.name}: ${status.tierLacks}`,
       'battito status   # has what mends it',
     );
   }
   if (fencing === null && witness === null && watchdog !== null) {
     report.warning(
+      'watchdog-alone',
       'the watchdog does nothing alone: it is fed by the right that a witness lends',
       'give a witness too, under `witness`; or leave out the watchdog',
     );

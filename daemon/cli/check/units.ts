@@ -34,17 +34,23 @@ export async function checkUnits(
   if (own === 'enabled') report.ok('battito.service is enabled');
   else if (own === 'not-found') {
     report.warning(
+      'unit-not-enabled',
       'systemd has no battito.service: nothing starts the daemon when this node boots',
       'install the package, then: systemctl enable --now battito',
     );
   } else if (own !== null) {
     const mend = `${own.startsWith('masked') ? 'systemctl unmask battito && ' : ''}systemctl enable battito`;
-    report.warning(`battito.service is ${own}: the daemon does not start when this node boots`, mend);
+    report.warning(
+      'unit-not-enabled',
+      `battito.service is ${own}: the daemon does not start when this node boots`,
+      mend,
+    );
   }
   if (config.groups.every(({ drbd }) => drbd.length === 0)) return report.findings;
   const other = await stateOf('drbd.service');
   if (other?.startsWith('enabled')) {
     report.warning(
+      'drbd-service-enabled',
       `drbd.service is ${other}: it brings resources up at boot, and takes them down, beside Battito`,
       'systemctl disable drbd',
     );

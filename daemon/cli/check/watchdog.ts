@@ -26,7 +26,11 @@ export function checkWatchdog(
   const { device, timeoutMs } = watchdog;
   const seen = readWatchdog(device, root);
   if (seen === null) {
-    report.problem(`there is no ${device}: nothing may be started here without it`, loading);
+    report.problem(
+      'watchdog-missing',
+      `there is no ${device}: nothing may be started here without it`,
+      loading,
+    );
     return report.findings;
   }
   const { identity, isForEver, hasReset, outlivesProcess, isActive } = seen;
@@ -35,7 +39,7 @@ export function checkWatchdog(
   let fits = true;
   const unfit = (message: string, mend: string) => {
     fits = false;
-    report.problem(message, mend);
+    report.problem('watchdog-unfit', message, mend);
   };
   if (isForEver === true) {
     unfit(
@@ -63,7 +67,11 @@ export function checkWatchdog(
     unfit(`${name} is in use: ${who}`, `fuser -v ${device}`);
   }
   if (identity === null) {
-    report.warning(`the kernel tells nothing of ${device} in /sys/class/watchdog`, `wdctl ${device}`);
+    report.warning(
+      'watchdog-unknown',
+      `the kernel tells nothing of ${device} in /sys/class/watchdog`,
+      `wdctl ${device}`,
+    );
   } else if (fits)
     report.ok(
       `${name}: resets this host ${timeoutS} s after the last feed, or after its daemon was killed; the peer waits for both`,
@@ -82,6 +90,7 @@ export function checkWatchdog(
 function checkUse(report: Reporter, config: Config, node: string): void {
   if (membersOf(config, node) === undefined || buildPolicy(config, node, '').witness !== null) return;
   report.warning(
+    'watchdog-alone',
     'the watchdog is never armed: without a witness nobody could count on it',
     'add a witness, or leave watchdog out of the configuration',
   );

@@ -12,8 +12,8 @@ export function checkWeb({ web }: Config): readonly Finding[] {
   const { address, port, tls, tokenFile } = web;
   const certificate = tls === null ? null : certificateTrouble(tls);
   const tokens = tokenFile === null ? null : createSessions(tokenFile, () => 0).trouble();
-  if (certificate !== null) report.problem(certificate.message, certificate.next);
-  if (tokens !== null) report.problem(tokens.message, tokens.mend);
+  if (certificate !== null) report.problem('certificate-unreadable', certificate.message, certificate.next);
+  if (tokens !== null) report.problem('web-tokens', tokens.message, tokens.mend);
   const who = tokenFile === null ? 'for reading' : 'for acting too';
   if (certificate === null && tokens === null)
     report.ok(`${address ?? "the node's own address"}, port ${port}, ${who}`);

@@ -24,7 +24,7 @@ export async function checkWitness(
     tell(report, witness, await tryWitness(options), now);
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
-    report.problem(error.message, error.next ?? 'correct `witness` in the configuration');
+    report.problem(error.code, error.message, error.next ?? 'correct `witness` in the configuration');
   }
   return report.findings;
 }
@@ -35,6 +35,7 @@ function tell(report: Reporter, config: WitnessConfig, trial: WitnessTrial, now:
   for (const endpoint of endpoints) tellEndpoint(report, endpoint, works.length > 0, now);
   if (works.length * 2 <= endpoints.length && works.length > 0 && endpoints.length > 1) {
     report.warning(
+      'witness-endpoint-away',
       `${works.length} of ${endpoints.length} endpoints can be used: another member lost, and etcd lends nothing`,
       'see on each of them: systemctl status etcd',
     );
@@ -46,17 +47,19 @@ function tell(report: Reporter, config: WitnessConfig, trial: WitnessTrial, now:
   }
   if (config.endpoints.some((url) => url.startsWith('http:'))) {
     report.warning(
+      'witness-not-secured',
       'without TLS whoever is on the way can answer in the place of the witness, and a guest may then run twice',
       'give https:// endpoints and witness.ca',
     );
   } else if (config.login === null && config.clientCertificate === null) {
     report.warning(
+      'witness-not-secured',
       'neither a user nor a certificate: whoever reaches etcd may take the lease away',
       'give witness.user and witness.password-file, or witness.certificate and witness.key',
     );
   }
   if (servesAnybody) {
-    report.warning('etcd serves also whoever gives no user', 'etcdctl auth enable');
+    report.warning('witness-not-secured', 'etcd serves also whoever gives no user', 'etcdctl auth enable');
   }
   tellValidity(report, 'the certificate of this node for the witness', validUntil, now);
 }
@@ -66,8 +69,8 @@ function tellEndpoint(report: Reporter, endpoint: EndpointTrial, othersWork: boo
   if (trouble !== null) {
     const message = trouble.message.includes(url) ? trouble.message : `${url}: ${trouble.message}`;
     const isContradiction = /not of one etcd/.test(message);
-    if (othersWork && !isContradiction) report.warning(message, trouble.next);
-    else report.problem(message, trouble.next);
+    if (othersWork && !isContradiction) report.warning('witness-unreachable', message, trouble.next);
+    else report.problem('witness-unreachable', message, trouble.next);
     return;
   }
   const took = `in ${Math.max(1, Math.round(tookMs))} ms`;
@@ -75,7 +78,11 @@ function tellEndpoint(report: Reporter, endpoint: EndpointTrial, othersWork: boo
   if (databaseBytes > databaseBytesMax) {
     const size = `${(databaseBytes / 1024 ** 3).toFixed(1)} GiB`;
     const mend = 'run it with --auto-compaction-retention=1h; then etcdctl compact and etcdctl defrag';
-    report.warning(`${url}: its database has ${size}, and it stops writing at its quota (2 GiB)`, mend);
+    report.warning(
+      'witness-database-full',
+      `${url}: its database has ${size}, and it stops writing at its quota (2 GiB)`,
+      mend,
+    );
   }
   tellValidity(report, `the certificate of ${url}`, validUntil, now);
 }
@@ -84,6 +91,12 @@ function tellValidity(report: Reporter, what: string, until: Date | null, now: D
   if (until === null) return;
   const days = Math.floor((until.getTime() - now.getTime()) / 86_400_000);
   const date = until.toISOString().slice(0, 10);
-  if (days < 0) report.problem(`${what} was valid until ${date}`, 'make a new one; or see `date` here');
-  else if (days < renewBeforeDays) report.warning(`${what} is valid until ${date} only`, 'make a new one');
+  if (days < 0)
+    report.problem(
+      'certificate-expires',
+      `${what} was valid until ${date}`,
+      'make a new one; or see `date` here',
+    );
+  else if (days < renewBeforeDays)
+    report.warning('certificate-expires', `${what} is valid until ${date} only`, 'make a new one');
 }
