@@ -12,6 +12,7 @@ import { attentionOfDefinitions } from './attention-definitions.ts';
 import { item, restartInPlace } from './attention-item.ts';
 import { attentionOfResource } from './attention-resource.ts';
 import { attentionOfStorage } from './attention-storage.ts';
+import { attentionOfVersions, unsupportedVersion } from './attention-versions.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { type StorageNotes, storageText } from './storage.ts';
 
@@ -29,6 +30,7 @@ export function attentionOf(
 ): readonly Attention[] {
   const all = [
     ...ofKeys(state, refused),
+    ...attentionOfVersions(state, refused),
     ...ofPeer(state, refused),
     ...state.groups.flatMap((group) => ofGroup(state, group, notes)),
     ...(definitions === null ? [] : attentionOfDefinitions(definitions)),
@@ -40,16 +42,13 @@ export function attentionOf(
 }
 
 /** Reasons that mean: the other node is there, but does not speak our language. */
-const strangerReasons = [
-  'unknown-key',
-  'bad-signature',
-  'foreign-cluster',
-  'unknown-sender',
-  'unsupported-version',
-];
+const strangerReasons = ['unknown-key', 'bad-signature', 'foreign-cluster', 'unknown-sender'];
 
 const strangers = (refused: Readonly<Record<string, number>>) =>
   strangerReasons.filter((reason) => (refused[reason] ?? 0) > 0);
+
+const isRefused = (refused: Readonly<Record<string, number>>) =>
+  strangers(refused).length > 0 || (refused[unsupportedVersion] ?? 0) > 0;
 
 function ofKeys(state: State, refused: Readonly<Record<string, number>>): readonly Attention[] {
   const reasons = strangers(refused);
@@ -94,7 +93,7 @@ function ofPeer(state: State, refused: Readonly<Record<string, number>>): readon
           'alarm',
           'peer-unresponsive',
           `${peer} sends no heartbeats, but is not proven off: ${describeSigns(verdict.signs)}`,
-          strangers(refused).length > 0
+          isRefused(refused)
             ? `see why its packets are refused`
             : `on ${peer}: systemctl restart battito; if it hangs, power it off, then here: battito fence confirm ${peer}`,
         ),

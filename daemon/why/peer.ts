@@ -113,9 +113,14 @@ export const ofPeer = {
     'A firewall on the other node drops the UDP packets, or a cable is broken in one direction.',
     'Let UDP of the port of `heartbeat` in on the other node; then check the cable.',
   ),
+  'peer-version-unsupported': explained(
+    'The other node is there and speaks another version of the heartbeat protocol, so the two do not know of each other.',
+    'One node was upgraded over more than one version, or not at all.',
+    'Install the same version on both. The other node may be well and run its groups: do not power it off for this.',
+  ),
   'packets-refused': explained(
     'Packets of the other node arrive, but are refused.',
-    'The keys of the two hosts differ, or the names of cluster or nodes, or the versions are too far apart.',
+    'The keys of the two hosts differ, or the names of cluster or nodes.',
     'Compare /etc/battito/key (`sha256sum`) and the names in /etc/battito/battito.yaml on both nodes; then `systemctl reload battito`.',
   ),
   'stale-incarnation': explained(

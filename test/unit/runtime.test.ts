@@ -228,6 +228,19 @@ test('what a newer version adds is left out; what is not understood is null, and
   );
 });
 
+test('what an older version does not say yet is taken as not said', (t) => {
+  const older = decodeChanged((wire) => {
+    delete wire['gateways'];
+    delete wire['watchdog'];
+    for (const group of wire.groups) group.splice(10);
+  });
+  t.like(older, { software: example.software, gateways: null, watchdogMs: null });
+  t.deepEqual(
+    older?.groups,
+    example.groups.map((group) => ({ ...group, writer: null, inviting: [] })),
+  );
+});
+
 test('any content survives the wire', (t) => {
   const reports = fc.record({
     name: fc.string({ minLength: 1, maxLength: 20 }),
