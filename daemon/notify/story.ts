@@ -24,11 +24,13 @@ export function repetitionKey(incident: Incident): string | null {
   return [incident.kind, ...incident.groups.toSorted(), tellingNote(incident)?.code].join(' ');
 }
 
+/** `peer`: the name of the other node; null: nothing is known of it yet. */
 export function tellIncident(
   teller: Teller,
   id: string,
   incident: Incident,
   attention: readonly Attention[],
+  peer: string | null,
 ): Message {
   const { kind, groups, notes, span, startedAt, durationMs, outageMs, outcome } = incident;
   const lines = notes.map(
@@ -45,20 +47,23 @@ export function tellIncident(
   const code = tellingNote(incident)?.code ?? kind;
   const what = groups.length > 0 ? groups.join(', ') : code;
   const isDeed = deeds.includes(kind);
+  const summary = oneLine(
+    kind === 'takeover' && peer !== null ? takenOver(teller, incident, peer) : incident.summary,
+  );
   const text = [
-    oneLine(incident.summary),
+    summary,
     ...(outcome === 'open' ? ['It is still going on.'] : []),
     '',
     ...facts(teller, [
       ['what', isDeed ? kind : `${kind} (${code})`],
       ['began', formatTime(startedAt)],
-      ['took', lengthOf(incident)],
+      ['lasted', lengthOf(incident)],
       ...(outageMs === null ? [] : ([['outage', formatSpan(outageMs)]] as const)),
       ...Object.entries(incident.phases).map(
         ([group, phase]) => [`group`, `${group} is ${phase} here`] as const,
       ),
     ]),
-    ...section('What happened', folded(lines.filter((line) => !isStep(line))).map(lineText)),
+    ...section('What happened', folded(lines.filter((line) => !isStep(line))).map(pastText)),
     ...section('What was done, and how long it took', lines.filter(isStep).map(lineText)),
     ...whatNow(attention),
     ...readOn(teller),
@@ -68,13 +73,22 @@ export function tellIncident(
     ...teller,
     ...{ kind, severity: incident.severity, groups: [...groups], startedAt, durationMs, outageMs },
     rank: incident.severity === 'alarm' || isDeed ? 'alarm' : 'warning',
-    summary: oneLine(incident.summary),
+    summary,
     subject: subjectOf(teller.cluster, kind, what, teller.node),
     text: render(text),
     lines: shortened(lines, (left) => ({ ...blankLine, text: left })),
     attention: [...attention],
     repeats: 0,
   };
+}
+
+/** Who has taken what from whom, and for how long nobody ran it. */
+function takenOver({ node }: Teller, { groups, phases, outageMs }: Incident, peer: string): string {
+  const pending = Object.entries(phases).filter(([, phase]) => phase !== 'active');
+  const again = groups.length === 1 ? 'it was up again' : 'they were up again';
+  const outage = outageMs === null ? '' : `; ${again} ${formatSpan(outageMs)} after ${peer} was heard last`;
+  const rest = pending.map(([group, phase]) => `; ${group} is ${phase} here`).join('');
+  return `${node} has taken over ${groups.join(', ')} from ${peer}${pending.length === 0 ? outage : rest}`;
 }
 
 const blankLine = {
@@ -103,6 +117,9 @@ function folded(lines: readonly MessageLine[]): readonly MessageLine[] {
 function lineText({ atMs, severity, group, ...line }: MessageLine): string {
   return `${relative(atMs).padStart(10)}  ${marks[severity]} ${group === null ? '' : `${group}: `}${storyOf(line)}`;
 }
+
+/** What was to be done at that moment may be wrong by now: what is right stands below. */
+const pastText = (line: MessageLine) => lineText({ ...line, next: null });
 
 export interface Trouble {
   /** When it began, ISO 8601. */

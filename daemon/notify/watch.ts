@@ -127,7 +127,7 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
     sight = null;
     if (state !== null && seen !== null && isForPeer(incident, seen, state)) return;
     const items = present();
-    const message = tellIncident(teller, newId(), incident, items);
+    const message = tellIncident(teller, newId(), incident, items, state?.policy.peer ?? null);
     const key = repetitionKey(incident);
     const { repeatAfterMs } = config();
     const before = key === null ? undefined : repeats.get(key);

@@ -55,7 +55,7 @@ function assertStory(t: ExecutionContext, mail: Mail | undefined): void {
   t.like(mail, { subject: takeoverSubject, to: ['admin@example.org'], user: 'battito', secure: true });
   t.regex(
     text,
-    /^the peer is gone, nobody runs the group: office is active here, [\d.]+ s after the peer's last packet/,
+    /^secondary has taken over office from primary; it was up again [\d.]+ s after primary was heard last\n/,
   );
   t.regex(text, /\nnode +secondary\n/);
   t.regex(text, /What happened:[\s\S]* primary is dead: /);
@@ -95,7 +95,7 @@ test('a takeover is told in one mail, by the node that did it; when its peer is 
   );
   t.regex(
     mails().at(-1)?.text ?? '',
-    /What it was:\s+the peer is gone, nobody runs the group: office is active here/,
+    /What it was:\s+secondary has taken over office from primary; it was up again/,
   );
   t.deepEqual(
     mails()

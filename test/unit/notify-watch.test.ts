@@ -98,7 +98,7 @@ const item = (code: string, severity: Attention['severity'] = 'alarm'): Attentio
 test('an incident is told once, when it is quiet; then that all is well', (t) => {
   const node = watched();
   node.attention.push(item('peer-dead'));
-  node.note('alarm', 'peer-dead');
+  node.note('alarm', 'peer-dead', { next: 'see what has become of it' });
   node.note('warning', 'take-over', { group: 'office', message: 'stopped -> starting: the peer is gone' });
   node.phase('starting');
   node.pass(5000);
@@ -116,6 +116,10 @@ test('an incident is told once, when it is quiet; then that all is well', (t) =>
     subject: '[battito office] takeover: office on primary',
     startedAt: '2026-03-01T03:00:01.000Z',
   });
+  t.regex(message?.text ?? '', /^primary has taken over office from secondary\b/);
+  const [past = ''] = /What happened:[\s\S]*(?=What to do now:)/.exec(message?.text ?? '') ?? [];
+  t.true(past.includes('peer-dead'));
+  t.false(past.includes('next:'), 'what was to be done then is not what is to be done now');
   t.regex(message?.text ?? '', /\+5\.000 s {5}office: start guest:mail: done \(took 412 ms\)/);
   t.regex(message?.text ?? '', /What to do now:\n {2}!! peer-dead is so\n {5}next: mend peer-dead\n/);
   node.pass(600_000);
