@@ -2,7 +2,7 @@
 // Turns zod's issues into findings and findings into problems. It decides nothing about what is valid.
 
 import { distance } from 'fastest-levenshtein';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ProblemCode } from '../why/config.ts';
 import type { Finding, Path, SourceDocument } from './document.ts';
 import { knownKeysAt } from './schema.ts';

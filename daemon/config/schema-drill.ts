@@ -1,6 +1,6 @@
 // The key `drill`: what is drilled by itself, and when. Every `error` here says what is EXPECTED.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { crontab } from './schema-crontab.ts';
 import { duration, mapping } from './schema-parts.ts';
 

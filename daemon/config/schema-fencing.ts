@@ -1,7 +1,7 @@
 // The part `fencing` of the configuration: which devices cut a node's power, and in what order they are asked.
 // Every `error` here says what is EXPECTED. Rules between keys live in fencing-rules.ts.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { absolutePath, duration, mapping, named, nameText, text } from './schema-parts.ts';
 import { namePattern, nodeNamePattern } from './values.ts';
 

@@ -1,7 +1,7 @@
 // The YAML surface of a group's guests: `all`, a name, or a mapping with options. One mapping for both drivers, so that
 // a key of the other driver is named as such: what goes with what is in guest-rules.ts.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseReadiness, readinessExpected, readinessForms, readinessPattern } from './readiness.ts';
 import {
   absolutePath,

@@ -1,6 +1,6 @@
 // The key `metrics`: where what is measured is written for node_exporter. Every `error` here says what is EXPECTED.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
 import { explainedPath, mapping, text } from './schema-parts.ts';
 

@@ -1,7 +1,7 @@
 // The part `notify` of the configuration: who is told what happened, and how.
 // Every `error` here says what is EXPECTED. Rules between keys live in notify-rules.ts.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { absolutePath, duration, mapping, named, text, wholeNumber } from './schema-parts.ts';
 import { namePattern } from './values.ts';
 

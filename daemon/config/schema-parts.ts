@@ -1,7 +1,7 @@
 // The pieces of which the schema is made: texts with a pattern, names, durations, mappings.
 // Every `error` says what is EXPECTED; problem.ts makes the sentence.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
 import { interfacePattern, pathPattern } from './values.ts';
 

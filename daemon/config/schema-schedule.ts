@@ -1,6 +1,6 @@
 // The key `schedule`: the daemon's own housekeeping, and when. Every `error` here says what is EXPECTED.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ScheduleConfig } from './config.ts';
 import { crontabOrOff } from './schema-crontab.ts';
 import { mapping, wholeNumber } from './schema-parts.ts';

@@ -1,6 +1,6 @@
 // The key `watchdog`: which device resets this host, and after how long without a feed.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
 import { absolutePath, mapping, text } from './schema-parts.ts';
 

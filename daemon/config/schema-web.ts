@@ -2,7 +2,7 @@
 // Every `error` here says what is EXPECTED. Rules between keys live in web-rules.ts.
 
 import { isIP, isIPv4 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WebConfig } from './config.ts';
 import { absolutePath, mapping, parsed, text } from './schema-parts.ts';
 

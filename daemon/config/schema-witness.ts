@@ -1,6 +1,6 @@
 // The YAML surface of the witness. Rules between its keys, and with others, live in witness-rules.ts.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { absolutePath, duration, mapping, parsed, text } from './schema-parts.ts';
 import { endpointPattern, parseEndpoint } from './witness.ts';
 

@@ -3,7 +3,7 @@
 // keys live in check.ts, since zod skips refinements of a mapping that has any other fault and every problem is to be
 // shown at once.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { drill } from './schema-drill.ts';
 import { fencing } from './schema-fencing.ts';
 import { guests } from './schema-guests.ts';

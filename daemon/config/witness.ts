@@ -1,7 +1,7 @@
 // The witness as the rest of the program sees it, and the small language of its endpoints.
 
 import { isIP } from 'node:net';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { WitnessConfig } from './config.ts';
 import type { witness } from './schema-witness.ts';
 import { canonicalHostAddress } from './values.ts';

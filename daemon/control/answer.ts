@@ -1,7 +1,7 @@
 // How the control API answers: JSON, an ApiError for what failed, and bodies that are read up to a bound.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { restartInPlace } from './attention-item.ts';
 

@@ -1,7 +1,7 @@
 // The control API's part on the schedule and on readiness; schedule.ts says what it answers.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fail, readBody, send } from './answer.ts';
 import { readinessSchema, runTaskSchema, type ScheduleSource } from './schedule.ts';
 

@@ -6,7 +6,7 @@
 //
 // Both nodes' lists and the last readiness are in the status.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageLengthMax } from './answer.ts';
 import type { Attention, Severity } from './api.ts';
 

@@ -4,7 +4,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OutdatingAnswer } from '../core/events.ts';
 import { type HandoverMode, handoverModes } from '../core/policy.ts';
 import type { State } from '../core/state.ts';

@@ -1,6 +1,6 @@
 // One message, whatever the channel: what is mailed, posted and handed to a hook, and what waits in the queue's file.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const severity = z.enum(['info', 'warning', 'alarm']);
 

@@ -3,7 +3,7 @@
 // Guarantees: nothing here is waited for by whoever puts a message in; never throws.
 
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NotifyChannelConfig } from '../config/config.ts';
 import type { Attention } from '../control/api.ts';
 import { type Delivery, type Message, messageSchema } from './message.ts';

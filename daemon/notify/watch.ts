@@ -2,7 +2,7 @@
 // its groups have settled, or stand still until somebody does something, or when it goes on for too long. Then, when
 // nothing needs a person any more, that all is well again.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NotifyConfig } from '../config/config.ts';
 import type { Attention } from '../control/api.ts';
 import type { Event, Note } from '../core/events.ts';

@@ -6,7 +6,7 @@
 import { chmod, mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { contentDigest, guestNamePattern, textDigest, uuidPattern } from './definition-content.ts';
 import { type DefinitionRecord, versionId } from './definitions-merge.ts';
 import { writeDurably } from './durable-file.ts';

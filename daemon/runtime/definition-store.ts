@@ -3,7 +3,7 @@
 // cannot be written to the disk is kept in memory, told, and written later; nothing of a version is ever changed.
 
 import type { Logger } from 'pino';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { monotonicMs } from './clock.ts';
 import { contentDigest, identityOf } from './definition-content.ts';
 import { type DefinitionFiles, unsound, type versionSchema } from './definition-files.ts';

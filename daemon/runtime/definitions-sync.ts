@@ -3,7 +3,7 @@
 // that is away, or of a version without this, costs one warning and no work of anybody's.
 
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicMs } from './clock.ts';
 import { uuidPattern } from './definition-content.ts';
 import { versionSchema } from './definition-files.ts';

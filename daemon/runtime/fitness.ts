@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Libvirt } from '../drivers/libvirt/connection.ts';
 import { wantedOf, whyUnfit } from '../drivers/libvirt/fitness.ts';
 import { domainOption } from '../drivers/libvirt/virsh.ts';

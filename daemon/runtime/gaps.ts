@@ -2,7 +2,7 @@
 // Guarantees: bounded, whatever arrives; silence that was a stall of our own counts as that and as nothing else. What was
 // longer than deadtime is no jitter, and is counted apart. No rule reads any of this.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GapsView } from '../control/api.ts';
 import { createHistogram, type Histogram, type HistogramReading } from '../metrics/histogram.ts';
 

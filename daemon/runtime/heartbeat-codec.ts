@@ -4,7 +4,7 @@
 // equals the last one is not parsed again. Remarks, which are for people, are one more key of the JSON: what does not
 // fit of them is left out, and what is wrong with them costs nothing of the content.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GroupRemarks } from '../control/api.ts';
 import {
   claimReasons,

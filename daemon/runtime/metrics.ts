@@ -1,10 +1,11 @@
 // The daemon's end of daemon/metrics: gathers what is measured when it is asked for, and keeps the textfile.
-// Guarantee: what renders is loaded and run only then; where heartbeats come and go nothing but counters is touched.
+// Guarantee: it is run only then; where heartbeats come and go nothing but counters is touched.
 
 import type { Logger } from 'pino';
 import type { Config, MetricsConfig } from '../config/config.ts';
 import type { Attention, Status } from '../control/api.ts';
-import type { RenderedMetrics } from '../metrics/metrics.ts';
+import { type RenderedMetrics, renderMetrics } from '../metrics/metrics.ts';
+import { readProcessFacts } from '../metrics/process-facts.ts';
 import { createTextfile } from '../metrics/textfile.ts';
 import type { GapsFile } from './gaps-file.ts';
 import type { History } from './history.ts';
@@ -33,10 +34,6 @@ const historyMax = 1000;
 
 export function openMetrics({ config, status, loop, gaps, history, logger }: MetricsOptions): Metrics {
   const render = async (accept?: string): Promise<RenderedMetrics> => {
-    const [{ renderMetrics }, { readProcessFacts }] = await Promise.all([
-      import('../metrics/metrics.ts'),
-      import('../metrics/process-facts.ts'),
-    ]);
     const wallMs = Date.now();
     const process = await readProcessFacts(wallMs);
     return renderMetrics(

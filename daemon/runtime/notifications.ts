@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Config, NotifyConfig } from '../config/config.ts';
 import type { Attention, Note } from '../control/api.ts';
 import type { Event } from '../core/events.ts';

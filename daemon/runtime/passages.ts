@@ -7,7 +7,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LibvirtDriver } from '../drivers/libvirt/libvirt.ts';
 import type { Passage } from '../drivers/libvirt/migrate.ts';
 import type { PeerChannel } from './peer-channel.ts';

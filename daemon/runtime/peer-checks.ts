@@ -3,7 +3,7 @@
 // asked gets an answer within a bound. It decides nothing.
 
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type PeerChecked, type Readiness, readinessSchema } from '../control/schedule.ts';
 import { describeFailure, runCommand } from '../drivers/command.ts';
 import type { PeerChannel } from './peer-channel.ts';

@@ -3,7 +3,7 @@
 // or nothing is taken. A guest whose name is libvirt's alone, and would not do in a configuration, is left out by itself.
 // Fields may be added at the end of a tuple.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupsMax, namePattern } from '../config/values.ts';
 import type { DiskRemark, GroupRemarks, GuestRemark } from '../control/api.ts';
 

@@ -7,7 +7,7 @@
 
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicMs } from './clock.ts';
 import { writeDurably } from './durable-file.ts';
 import { readBootId } from './state-file.ts';

@@ -3,7 +3,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { listenAlone } from '../control/lone-socket.ts';
 import { alreadyRunning } from '../control/server.ts';
 import type { Ledger } from '../core/events.ts';

@@ -1,7 +1,7 @@
 // What is remembered over a restart: how each task went, when the next one was to be, how ready both nodes are, and for
 // how long groups were up. One small file.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { readinessSchema, taskNames, taskRunSchema } from '../control/schedule.ts';
 import { uptimeSchema } from './uptime.ts';
 

@@ -1,7 +1,7 @@
 // For how long each group was up, day by day, on whichever node: what a summary of the week tells.
 // Guarantees: bounded; time during which nobody looked counts for nothing, neither as up nor as down.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const groupDay = z.object({
   upMs: z.number().nonnegative(),

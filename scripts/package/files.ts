@@ -68,7 +68,9 @@ export async function packageFiles(source: FilesSource): Promise<PackageFile[]> 
       packed(`usr/share/man/man8/${name}.8.gz`, '.so man8/battito.8\n'),
     ]),
     program('usr/lib/battito/node', { copyOf: runtime.binary }),
-    text('usr/lib/battito/battito.js', bundle.code),
+    // Without it the runtime would take each part for CommonJS first.
+    text('usr/lib/battito/package.json', '{ "type": "module" }\n'),
+    ...bundle.files.map(({ path, code }) => text(`usr/lib/battito/${path}`, code)),
     program('usr/lib/battito/host/mount', read('scripts/package/debian/host-mount')),
     program('usr/lib/battito/host/umount', read('scripts/package/debian/host-mount')),
     text('usr/lib/systemd/system/battito.service', read('systemd/battito.service')),
@@ -113,7 +115,7 @@ function copyright(own: string, { libraries }: Bundle, { version }: Runtime): st
   const parts = [
     { title: 'Battito', licence: own },
     ...libraries.map((library) => ({
-      title: `${library.name} ${library.version}, in /usr/lib/battito/battito.js`,
+      title: `${library.name} ${library.version}, in /usr/lib/battito`,
       licence: library.licence,
     })),
     {

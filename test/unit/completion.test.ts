@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { commandNames } from '../../daemon/cli/commands.ts';
 import { exitCodes } from '../../daemon/errors.ts';
-import { makeBundle } from '../../scripts/package/bundle.ts';
+import { writeBundle } from '../../scripts/package/bundle.ts';
 import { makeTemporaryDirectory, temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';
@@ -19,11 +19,12 @@ const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
 const work = makeTemporaryDirectory();
-const bundle = join(work, 'battito.mjs');
+const bundle = join(work, 'battito.js');
 
 /** The program as it is installed: a shell asks it while somebody types. */
 test.before(async () => {
-  writeFileSync(bundle, (await makeBundle(resolve(import.meta.dirname, '../..'))).code);
+  writeFileSync(join(work, 'package.json'), '{ "type": "module" }');
+  await writeBundle(resolve(import.meta.dirname, '../..'), work);
 });
 test.after.always(() => rmSync(work, { recursive: true, force: true }));
 

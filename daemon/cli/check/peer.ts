@@ -1,6 +1,6 @@
 // The other node's own check, asked for through both daemons.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { BattitoError } from '../../errors.ts';
 import type { ControlClient } from '../client.ts';
 import { harmless } from '../output.ts';

@@ -1,7 +1,7 @@
 // The two keys of a pair in etcd, read and changed in one transaction each: the record, which stays, and the holder,
 // which hangs on a lease of etcd and goes with it. etcd alone judges when that is; no clock of a node has a part in it.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EtcdClient, Limit } from './etcd-client.ts';
 import { EtcdError } from './etcd-words.ts';
 import { formatRecord, parseRecord, type WitnessRecord } from './record.ts';

@@ -1,7 +1,7 @@
 // What the witness keeps for a pair, and what becomes of it when the lease is lent. Pure; any kind of witness can use it.
 
 import { randomInt } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LoneMarks } from '../driver.ts';
 
 /**

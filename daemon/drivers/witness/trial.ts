@@ -3,7 +3,7 @@
 
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WitnessConfig } from '../../config/config.ts';
 import { addressOfEndpoint } from '../../config/witness.ts';
 import { createEtcdClient, type EtcdClient, troubleOf } from './etcd-client.ts';
