@@ -13,6 +13,7 @@ import { defaultTimings } from './schema.ts';
 import { expectedName, expectedNodeName } from './schema-parts.ts';
 import { defaultWatchdog } from './schema-watchdog.ts';
 import { checkStorage } from './storage-rules.ts';
+import { checkTimings } from './timing-rules.ts';
 import {
   canonicalHostAddress,
   groupsMax,
@@ -42,37 +43,6 @@ export function checkRules(file: unknown): Finding[] {
     ...checkNotify(file),
     ...checkWeb(file),
   ];
-}
-
-function checkTimings(file: unknown): Finding[] {
-  const timing = (name: keyof typeof defaultTimings) => {
-    const given = at(file, 'heartbeat', name);
-    const durationMs = parseDuration(
-      typeof given === 'string' ? given : given === undefined ? defaultTimings[name] : '',
-    );
-    return { name, given: given !== undefined, durationMs };
-  };
-  const chain = [timing('keepalive'), timing('warntime'), timing('deadtime'), timing('initdead')];
-  return chain.flatMap((longer, index): Finding[] => {
-    const shorter = chain[index - 1];
-    if (shorter?.durationMs === undefined || longer.durationMs === undefined) {
-      return [];
-    }
-    const mayBeEqual = longer.name === 'initdead';
-    const inOrder = mayBeEqual
-      ? shorter.durationMs <= longer.durationMs
-      : shorter.durationMs < longer.durationMs;
-    if (inOrder || !(shorter.given || longer.given)) {
-      return [];
-    }
-    const [self, other, relation] = longer.given
-      ? [longer, shorter, mayBeEqual ? 'at least' : 'more than']
-      : [shorter, longer, mayBeEqual ? 'at most' : 'less than'];
-    const byDefault = other.given ? '' : ' by default';
-    const expected = `${relation} ${other.name}, which is ${formatDuration(other.durationMs ?? 0)}${byDefault}`;
-    const message = `expected ${expected}, found ${formatDuration(self.durationMs ?? 0)}`;
-    return [{ path: ['heartbeat', self.name], message, expected }];
-  });
 }
 
 /** Whoever stands still for less than deadtime is not given up by the peer, and should not be reset. */
