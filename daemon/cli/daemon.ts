@@ -3,6 +3,9 @@
 import { dirname, resolve } from 'node:path';
 import type { Command } from './command.ts';
 
+/** Options of the runtime that are for what lives for years, not for what computes for a moment. */
+const daemonOnly = ['--no-opt', '--no-maglev'];
+
 export const daemonCommand: Command = {
   name: 'daemon',
   summary: 'run the daemon of this node in the foreground, as systemd does',
@@ -31,7 +34,8 @@ export const daemonCommand: Command = {
     const stateDir = resolve(settings.stateDir);
     const socketPath = resolve(settings.socketPath);
     const { node } = settings;
-    const program = [process.execPath, ...process.execArgv, resolve(process.argv[1] ?? '')];
+    const ordinary = process.execArgv.filter((option) => !daemonOnly.includes(option));
+    const program = [process.execPath, ...ordinary, resolve(process.argv[1] ?? '')];
     const named = ['--config', configPath, '--node', node, '--state-dir', stateDir, '--socket', socketPath];
     const command = [...program, ...named];
     return runDaemon({

@@ -12,7 +12,7 @@ import { makeBundle } from '../../scripts/package/bundle.ts';
 import { makeTemporaryDirectory } from '../support.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const runtimeOptions = ['--max-semi-space-size=1', '--v8-pool-size=0'];
+const runtimeOptions = ['--max-semi-space-size=1', '--v8-pool-size=0', '--no-opt --no-maglev'];
 const work = makeTemporaryDirectory();
 const unpacked = join(work, 'unpacked');
 const { version } = manifest;
