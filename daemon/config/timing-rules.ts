@@ -125,6 +125,12 @@ function checkRoom(
   ];
 }
 
+/** The shortest deadtime, not shorter than the given one, that leaves at least `roomMs`. */
+export function deadtimeWithRoom(given: GivenTimings, asksOutside: boolean, roomMs: number): number {
+  const hasRoom = (deadtimeMs: number) => roomFor({ ...given, deadtimeMs }, asksOutside).ms >= roomMs;
+  return leastThat(given.deadtimeMs, hasRoom);
+}
+
 const searchMs = 10_000;
 
 /** The least value, from `fromMs` on, that will do. More than a few dozen are never tried. */

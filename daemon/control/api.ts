@@ -172,6 +172,15 @@ export interface GapsView {
   readonly stalls: SpellView;
 }
 
+/** How much later than it wished to this daemon got to run, since its start. */
+export interface LatenessView {
+  /** How often it was to run. */
+  readonly count: number;
+  /** 999 of 1000 times it was no later than about this. */
+  readonly usualMs: number;
+  readonly longestMs: number;
+}
+
 /** Something that needs a person, most urgent first. */
 export interface Attention {
   readonly severity: Severity;
@@ -245,6 +254,7 @@ export interface Status {
     readonly lastError: string | null;
   } | null;
   readonly stalls: { readonly count: number; readonly lastMs: number };
+  readonly lateness: LatenessView;
   readonly gaps: GapsView;
   readonly attention: readonly Attention[];
   /** What this daemon does by itself at times. */

@@ -11,7 +11,16 @@ import { ledgerGroup, peerReport } from '../core/state.ts';
 import { transitions } from '../core/transitions.ts';
 import type { LinkCounters } from '../drivers/link/link.ts';
 import type { WitnessSight } from '../drivers/witness/witness.ts';
-import type { Attention, GapsView, GroupView, LinkView, NodeView, ResourceView, Status } from './api.ts';
+import type {
+  Attention,
+  GapsView,
+  GroupView,
+  LatenessView,
+  LinkView,
+  NodeView,
+  ResourceView,
+  Status,
+} from './api.ts';
 import { attentionOf } from './attention.ts';
 import type { GuestDefinitions } from './guests.ts';
 import { apartOf, type HeardRemarks, type OwnSights, peerRemarksOf } from './remarks.ts';
@@ -27,6 +36,7 @@ export interface ViewSource extends OwnSights {
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
   readonly readinessOf: (resource: ResourceId) => string | null;
   readonly gaps: GapsView;
+  readonly lateness: LatenessView;
   readonly definitions: Pick<GuestDefinitions, 'guests' | 'self' | 'peer'>;
   /** What is wrong with what protects: a fencing device that does not answer. */
   readonly safeguards: readonly Attention[];
@@ -81,6 +91,7 @@ export function statusOf(source: ViewSource): Status {
     readiness: source.readiness,
     witness: witnessView(state, witness, nowMs),
     gaps: source.gaps,
+    lateness: source.lateness,
     timings: {
       keepaliveMs: timings.keepaliveMs,
       warntimeMs: timings.warntimeMs,

@@ -7,6 +7,8 @@ export interface HistogramReading {
   readonly cumulative: readonly number[];
   readonly count: number;
   readonly sum: number;
+  /** 0: there was none. */
+  readonly longest: number;
 }
 
 export interface Histogram {
@@ -17,12 +19,14 @@ export interface Histogram {
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
+  let longest = 0;
   return {
     observe(value) {
       let index = 0;
       while (index < bounds.length && value > (bounds[index] as number)) index += 1;
       counts[index] = (counts[index] as number) + 1;
       sum += value;
+      longest = Math.max(longest, value);
     },
     read() {
       let below = 0;
@@ -30,7 +34,7 @@ export function createHistogram(bounds: readonly number[]): Histogram {
         below += counts[index] as number;
         return below;
       });
-      return { bounds, cumulative, count: below + (counts[bounds.length] as number), sum };
+      return { bounds, cumulative, count: below + (counts[bounds.length] as number), sum, longest };
     },
   };
 }

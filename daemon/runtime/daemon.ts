@@ -27,7 +27,7 @@ import { usesLibvirt } from './known-guests.ts';
 import { openLinks } from './links.ts';
 import { createLogger } from './logger.ts';
 import type { Loop } from './loop.ts';
-import { startLoop } from './loop.ts';
+import { latenessView, startLoop } from './loop.ts';
 import { openMetrics } from './metrics.ts';
 import { openNotifications } from './notifications.ts';
 import { createOutdatings } from './outdatings.ts';
@@ -104,7 +104,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       peerRemarks: peerRemarks.latest(),
       safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), schedule.attention(), notices].flat(),
       ...schedule.view(),
-      gaps: gaps.view(),
+      ...{ gaps: gaps.view(), lateness: latenessView(loop.lateness()) },
       standbyLeftMs: standbyEnd.leftMs(),
     });
 

@@ -2,6 +2,7 @@
 // Guarantees: events are taken in the order they came; before time is judged, packets that lie in the sockets are
 // read; a broken invariant of the core is fatal, never skipped.
 
+import type { LatenessView } from '../control/api.ts';
 import type { Effect, Event } from '../core/events.ts';
 import type { State } from '../core/state.ts';
 import { step } from '../core/step.ts';
@@ -37,7 +38,17 @@ export interface LoopOptions {
 const queueMax = 1000;
 /** Turns of the event loop given to waiting packets after a stall, at most. */
 const catchUpTurns = 20;
-const latenessBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+/** Seconds; close where fast timings have to be judged. */
+const latenessBounds = [
+  ...[0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05],
+  ...[0.1, 0.2, 0.3, 0.5, 1, 2, 5],
+];
+
+export function latenessView({ bounds, cumulative, count, longest }: HistogramReading): LatenessView {
+  const usual = bounds[cumulative.findIndex((upTo) => upTo >= count * 0.999)] ?? longest;
+  const longestMs = Math.round(longest * 1000);
+  return { count, usualMs: Math.min(longestMs, Math.round(usual * 1000)), longestMs };
+}
 
 export function startLoop(options: LoopOptions): Loop {
   const { initial, record, recordEffects, carryOut, onDecided, onBroken } = options;

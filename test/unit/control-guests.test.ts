@@ -52,6 +52,7 @@ test('a guest is asked once it is up, and its last answer is shown until it is r
       witness: null,
       standbyLeftMs: null,
       gaps: { days: 0, links: [], silences: { count: 0, longestMs: 0 }, stalls: { count: 0, longestMs: 0 } },
+      lateness: { count: 0, usualMs: 0, longestMs: 0 },
       readinessOf: (id) => `${id} said nothing`,
       definitions: { self: 'primary', peer: 'secondary', guests },
       safeguards: [],

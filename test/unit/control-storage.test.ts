@@ -119,6 +119,7 @@ test('of a copy without its mirror the status has since when it is written to al
       guestsUpForMs: new Map([['guest:mail', 7000]]),
       standbyLeftMs: null,
       gaps: { days: 0, links: [], silences: { count: 0, longestMs: 0 }, stalls: { count: 0, longestMs: 0 } },
+      lateness: { count: 0, usualMs: 0, longestMs: 0 },
       peerRemarks: { remarks: [said], atMs: node.state().now - 1500 },
       readinessOf: () => null,
       witness: null,

@@ -145,7 +145,7 @@ test('a histogram counts what is at most as long as each bound, and everything a
   t.is(sampleOf(text, `${name}_count{link="eth1 broadcast"}`), '3');
   t.is(sampleOf(text, `${name}_sum{link="eth1 broadcast"}`), '3.41');
   const none = createHistogram([1]).read();
-  t.deepEqual(none, { bounds: [1], cumulative: [0], count: 0, sum: 0 });
+  t.deepEqual(none, { bounds: [1], cumulative: [0], count: 0, sum: 0, longest: 0 });
 });
 
 test('who asks for OpenMetrics gets it, everybody else the plain format', (t) => {

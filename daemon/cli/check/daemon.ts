@@ -10,6 +10,7 @@ import type { Code } from '../../why/explanations.ts';
 import type { ControlClient } from '../client.ts';
 import { type Finding, reporter } from './finding.ts';
 import { checkGaps } from './gaps.ts';
+import { checkLateness } from './lateness.ts';
 import { checkTier } from './tier.ts';
 
 /** Warnings, or what somebody wants so, with which nobody takes over. */
@@ -35,7 +36,9 @@ export async function checkDaemon(
     report.obstacle(error.code, message, error.next ?? 'systemctl status battito');
     return [...report.findings, ...tier(null)];
   }
-  return [...checkAgreement(config, status), ...checkState(status), ...checkGaps(status), ...tier(status)];
+  const asksOutside = config.connectivity.ping.length > 0;
+  const pace = [...checkGaps(status), ...checkLateness(status, asksOutside)];
+  return [...checkAgreement(config, status), ...checkState(status), ...pace, ...tier(status)];
 }
 
 function checkAgreement(config: Config, { self, peer }: Status): readonly Finding[] {
