@@ -26,7 +26,7 @@ export function checkLateness(
   const late = `this machine lets the daemon run up to ${usualMs} ms late (999 times of 1000; at the most ${longestMs} ms)`;
   const mend = () => {
     const enough = deadtimeWithRoom(timings, asksOutside, marginWanted * usualMs);
-    return `deadtime: ${formatDuration(enough)}   # under heartbeat, on both nodes; then systemctl restart battito`;
+    return `deadtime: ${formatDuration(enough)}   # under heartbeat, on both nodes; then systemctl reload battito`;
   };
   if (usualMs >= leftMs) {
     const harm = 'a node that is well will take itself for cut off, or its peer for dead';
