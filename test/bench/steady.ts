@@ -13,7 +13,7 @@ import { type DaemonUse, useOf } from './proc.ts';
 /** What the start left behind (address announcements, just-in-time compilation) is over by then. */
 const settleMs = 10_000;
 const cpuPercentBelow = 1;
-const memoryMbBelow = 90;
+const memoryMbBelow = 75;
 
 interface Sample {
   readonly atMs: number;
