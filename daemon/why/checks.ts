@@ -23,6 +23,16 @@ export const ofChecks = {
     'An upgrade is under way, or was forgotten on one node. Neighbouring versions understand each other; what only the newer one can do is not to be had until both have it.',
     'Bring both to the same version, one after the other: `battito maintenance on --for 30m`, install, `battito maintenance off`.',
   ),
+  'machine-too-late': explained(
+    'This machine lets the daemon run later than the timings bear.',
+    'It is slow, busy, or a virtual machine that shares its processors; or `deadtime` is very short.',
+    'Give `deadtime` the value that the message names, on both nodes, or give the machine less to do.',
+  ),
+  'machine-late': explained(
+    'This machine lets the daemon run nearly as late as the timings bear.',
+    'It is busy at times, or `deadtime` is very short.',
+    'Give `deadtime` the value that the message names before a busy day does harm.',
+  ),
   'probe-failed': explained(
     'An address that is asked for signs of life could not be asked.',
     'There is no route to it, or the program that asks cannot run.',

@@ -30,9 +30,17 @@ export function checkLateness(
   };
   if (usualMs >= leftMs) {
     const harm = 'a node that is well will take itself for cut off, or its peer for dead';
-    report.problem(`${late}, and a deadtime of ${deadtime} bears less than ${leftMs} ms: ${harm}`, mend());
+    report.problem(
+      'machine-too-late',
+      `${late}, and a deadtime of ${deadtime} bears less than ${leftMs} ms: ${harm}`,
+      mend(),
+    );
   } else if (usualMs * marginWanted > leftMs) {
-    report.warning(`${late}; a deadtime of ${deadtime} bears ${leftMs} ms, which is little more`, mend());
+    report.warning(
+      'machine-late',
+      `${late}; a deadtime of ${deadtime} bears ${leftMs} ms, which is little more`,
+      mend(),
+    );
   } else report.ok(`${late}; a deadtime of ${deadtime} bears ${leftMs} ms`);
   return report.findings;
 }

@@ -82,7 +82,11 @@ export const troubled: Status = status({
           kind: 'drbd',
           trouble: { code: 'drbd-silent', what: 'not seen', next: 'look' },
         }),
-        resource('guest:mail', { ready: false, upForMs: 5000, operation: { action: 'stop', forMs: 900, leftMs: null } }),
+        resource('guest:mail', {
+          ready: false,
+          upForMs: 5000,
+          operation: { action: 'stop', forMs: 900, leftMs: null },
+        }),
         resource('guest:we"ird\\name', { status: 'failed', quarantined: 'crashed', leftOut: true }),
       ],
     }),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { temporaryDirectory } from '../fixtures/cli/terminal.ts';
+import { temporaryDirectory } from '../../support.ts';
 
 const run = promisify(execFile);
 const patienceMs = 60_000;
