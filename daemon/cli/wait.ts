@@ -167,9 +167,11 @@ async function watch(context: Context, { judge, groups }: Move, watched: Watch) 
 }
 
 function unfinished(message: string, status: Status | null): BattitoError {
+  const [worst] = status?.attention ?? [];
+  const look = worst === undefined ? 'look with `battito status`' : `${worst.message}: ${worst.next}`;
   return new BattitoError('not-done-in-time', message, {
     exitCode: exitCodes.timedOut,
-    next: `the move goes on; ${status?.attention[0]?.next ?? 'look with `battito status`'}`,
+    next: `the move goes on; ${look}`,
   });
 }
 
