@@ -54,9 +54,9 @@ export function expectTakeover(run: Run, action: Action, following: Step | undef
   const boundMs = leaves ? departureBoundMs(setup) : takeoverBoundMs(setup);
   const from = world.now();
   world.apply(action);
-  const isDone = () =>
-    groups.every((group) => ownerOf(world, group) === survivor) &&
-    (!leaves || world.state(survivor)?.verdict.kind === 'departed');
+  // A daemon that left may be back, as its host's boot ends, before all runs on the other host.
+  const hasLeft = () => world.state(survivor)?.verdict.kind === 'departed' || world.daemonRuns(action.host);
+  const isDone = () => groups.every((group) => ownerOf(world, group) === survivor) && (!leaves || hasLeft());
   const limitMs = Math.min(boundMs, nextMs - from);
   const isTakenOver = world.runUntil(isDone, Math.max(0, limitMs));
   if (!isTakenOver && limitMs < boundMs) {
