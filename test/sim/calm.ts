@@ -173,9 +173,17 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
   );
 }
 
-/** Of one of its disks: one copy has failed, and the other one was being copied from it. */
+/**
+ * Of one of its disks: one copy has failed, and the other one was being copied from it, or lacks what DRBD has written
+ * since, so that DRBD does not go on with it.
+ */
 function hasNoWholeCopy(world: World, { resources }: GroupPolicy): boolean {
+  const isRefused = (side: Side, id: ResourceId) => {
+    const shown = world.storage(side, id);
+    return shown?.role === 'primary' && shown.disk === 'diskless' && shown.connection === 'standalone';
+  };
   const isLost = ({ id }: ResourcePolicy) =>
+    sides.some((side) => isRefused(side, id)) ||
     sides.every((side) => ['inconsistent', 'diskless'].includes(world.storage(side, id)?.disk ?? ''));
   return resources.some((resource) => resource.kind === 'drbd' && isLost(resource));
 }
