@@ -115,7 +115,8 @@ test('the power of the idle node is cut and given back, while everything goes on
   await waitFor('secondary is switched on again', () => bmcs.told.some(({ to }) => to === 'on'), {
     timeoutMs: 240_000,
   });
-  t.is((await office.status('primary')).verdict.kind, 'dead');
+  // Its host may answer already; its daemon does not run yet.
+  t.regex((await office.status('primary')).verdict.kind, /^(dead|unresponsive)$/);
   await office.startDaemon('secondary');
   const { exitCode, stdout, stderr } = await drilled;
   t.is(exitCode, 0, stderr);

@@ -108,7 +108,7 @@ test('light or dark, wide or on a phone, every page is accessible and no wider t
   await office.battito('secondary', 'check');
   const page = await openPage(t, browser);
   await page.goto('http://127.0.0.1:8694/');
-  await says(page, '#readiness', /a takeover would fail.*of 100.*primary could not be checked/s);
+  await says(page, 'readiness', /a takeover would fail.*of 100.*primary could not be checked/s);
   const pages: [path: string, name: string, text: RegExp][] = [
     ['/', 'status', /runs on secondary/],
     ['/incidents', 'incidents', /takeover.*office is active here/s],

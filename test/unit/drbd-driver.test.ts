@@ -63,7 +63,7 @@ test.serial('start: in mid-resync the time that is left is said', async (t) => {
     kind: 'failed',
     code: 'drbd-need-up-to-date',
     message:
-      "r0: not promoted, its disk is Inconsistent, the peer's is UpToDate, connected, resync at 48 %, 524 MiB left, " +
+      "r0: not promoted, its disk is Inconsistent, the peer's is UpToDate, connected, resync at 48 %, 524 MiB left at 7 MiB/s, " +
       'about 71 s; wait for the resync (drbdadm status r0), then: battito retry',
   });
 });
