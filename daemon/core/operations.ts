@@ -14,7 +14,14 @@ import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from '.
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
-import { isPromotable, isUnknownToWitness, isVouchedFor, loneMarkStands, storageAction } from './storage.ts';
+import {
+  goesOnByPeer,
+  isPromotable,
+  isUnknownToWitness,
+  isVouchedFor,
+  loneMarkStands,
+  storageAction,
+} from './storage.ts';
 import { mayBeSaved } from './ways.ts';
 
 const maxStartsPerHour = 5;
@@ -85,8 +92,8 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (group.needsRevision > state.persistedRevision || facts.unowned) return false;
   if (reliesOnWatchdog(state) && !state.watchdog.armed) return false;
   const resource = group.resources.find(({ id }) => id === policy.id);
-  if (policy.kind === 'drbd' && resource?.status?.kind === 'down' && !isPromotable(state, group, resource)) {
-    return false;
+  if (policy.kind === 'drbd' && resource?.status?.kind === 'down') {
+    if (!isPromotable(state, group, resource) && !goesOnByPeer(group, resource)) return false;
   }
   if (policy.kind === 'drbd' && isUnknownToWitness(state, group)) return false;
   if (isAboutToConnect(state, group, resource)) return false;

@@ -148,6 +148,13 @@ export function isPromotable(
   }
 }
 
+/** Its disk has failed while a part of its group is promoted: DRBD goes on with the peer's copy, as it does for that part. */
+export function goesOnByPeer({ resources }: GroupState, { storage }: ResourceState): boolean {
+  const isBegun = resources.some((other) => other.storage?.role === 'primary');
+  const isReadThere = storage?.connection === 'connected' && storage.peerDisk === 'up-to-date';
+  return isBegun && isReadThere && storage.disk === 'diskless';
+}
+
 /**
  * Does anything but the two nodes' records say that this one wrote last? The peer's may be an old one. While it lives, its
  * daemon marks its copy as the older one. Once it is away, it must have been connected since this daemon started, or

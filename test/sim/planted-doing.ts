@@ -271,6 +271,15 @@ export const data: readonly Defect[] = [
     variants: lease,
   },
   {
+    name: 'half-begun-for-ever',
+    what: 'a disk that fails while its group is being started is waited for, though DRBD can go on with the copy of the peer',
+    file: 'operations.ts',
+    find: 'if (!isPromotable(state, group, resource) && !goesOnByPeer(group, resource)) return false;',
+    replace:
+      "if (!isPromotable(state, group, resource) && !(goesOnByPeer(group, resource) && state.verdict.kind === 'listening')) return false;",
+    variants: [],
+  },
+  {
     name: 'last-copy-outdated',
     what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
     file: 'storage.ts',

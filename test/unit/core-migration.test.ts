@@ -4,6 +4,7 @@
 import test from 'ava';
 import type { StorageStatus } from '../../daemon/core/events.ts';
 import type { GuestPolicy, Policy } from '../../daemon/core/policy.ts';
+import { goesOnByPeer } from '../../daemon/core/storage.ts';
 import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
 import { apart, mirrored, type OneCore, oneCore, ownRun } from './support/one-core.ts';
 import { handover } from './support/requests.ts';
@@ -387,4 +388,30 @@ test('what a daemon before may have left on is forbidden, unless both are primar
   t.deepEqual(node.askedOf(disk), ['forbid-two']);
   node.go(9000);
   t.deepEqual(node.askedOf(disk), ['forbid-two'], 'once');
+});
+
+test('a disk that fails while a part of its group is promoted here is gone on with by way of the peer', (t) => {
+  const [first, other] = [
+    { ...mirrored, role: 'primary' } as const,
+    { ...mirrored, disk: 'diskless' } as const,
+  ];
+  const node = giving(livePolicy([{ id: second, kind: 'drbd', needs: [], ...times }]));
+  const goes = (ofFirst: StorageStatus, ofOther: StorageStatus) => {
+    const shown = new Map([
+      [disk, ofFirst],
+      [second, ofOther],
+    ]);
+    const resources = node.group().resources.map((one) => ({ ...one, storage: shown.get(one.id) ?? null }));
+    const found = resources.find(({ id }) => id === second);
+    return found !== undefined && goesOnByPeer({ ...node.group(), resources }, found);
+  };
+  t.true(goes(first, other));
+  t.true(goes({ ...first, disk: 'diskless' }, other));
+  t.false(goes({ ...first, role: 'secondary' }, other), 'a group is not begun without a disk');
+  t.false(goes(first, { ...other, connection: 'connecting' }));
+  t.false(goes(first, { ...other, peerDisk: 'inconsistent' }));
+  t.false(
+    goes(first, { ...other, disk: 'inconsistent' }),
+    'a copy of its own that is older is not passed over',
+  );
 });
