@@ -8,7 +8,7 @@ import type { Claim, GroupReport } from './heartbeat.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
-import { isUnmirrored, writesAlone } from './storage.ts';
+import { isReadFromPeer, isUnmirrored, writesAlone } from './storage.ts';
 
 /** Why the peer is wished to take a group. */
 export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk' | 'outside';
@@ -85,7 +85,7 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   const wasUndone = group.takenBack !== null;
   if (wasUndone && state.now - group.since < undonePauseMs) return null;
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
-  if (hasLostDisk(group)) return 'no-disk';
+  if (group.resources.some(isReadFromPeer)) return 'no-disk';
   if (wasUndone) return null;
   if (state.standby) return 'standby';
   if (peerReachesMore(state) && state.now - group.since >= gatewayMovePauseMs) return 'outside';
@@ -94,14 +94,6 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
 
 /** A handover that was undone is tried again by itself only for want of LAN or disk, and not before this is over. */
 const undonePauseMs = 300_000;
-
-/** The disk here has failed, and the work goes on by the peer's, which is whole. */
-function hasLostDisk({ resources }: GroupState): boolean {
-  return resources.some(
-    ({ storage }) =>
-      storage?.disk === 'diskless' && storage.connection === 'connected' && storage.peerDisk === 'up-to-date',
-  );
-}
 
 /** A group does not follow a gateway that comes and goes more often than this. */
 const gatewayMovePauseMs = 30_000;

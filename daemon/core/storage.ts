@@ -148,11 +148,16 @@ export function isPromotable(
   }
 }
 
+/** The disk here has failed, and DRBD reads the peer's, which is whole. */
+export function isReadFromPeer({ storage }: ResourceState): boolean {
+  return (
+    storage?.disk === 'diskless' && storage.connection === 'connected' && storage.peerDisk === 'up-to-date'
+  );
+}
+
 /** Its disk has failed while a part of its group is promoted: DRBD goes on with the peer's copy, as it does for that part. */
-export function goesOnByPeer({ resources }: GroupState, { storage }: ResourceState): boolean {
-  const isBegun = resources.some((other) => other.storage?.role === 'primary');
-  const isReadThere = storage?.connection === 'connected' && storage.peerDisk === 'up-to-date';
-  return isBegun && isReadThere && storage.disk === 'diskless';
+export function goesOnByPeer({ resources }: GroupState, resource: ResourceState): boolean {
+  return resources.some(({ storage }) => storage?.role === 'primary') && isReadFromPeer(resource);
 }
 
 /**
