@@ -18,6 +18,7 @@ export function lose(
   const peerDiskBefore = self.peerDisk;
   abortResync(mirror, self);
   self.session = 0;
+  self.twoOnItsWay = null;
   self.connection = self.leaving ? 'standalone' : next;
   self.leaving = false;
   self.peerRole = 'unknown';

@@ -43,7 +43,7 @@ export function promote(
     });
   };
   if (!self.powered || self.role === 'primary') {
-    tell(self.powered ? 'done' : 'not-up');
+    tell(self.powered ? 'unchanged' : 'not-up');
     return;
   }
   const leaves = options.alone && self.connection !== 'standalone';
@@ -105,8 +105,9 @@ function attempt(mirror: Mirror, promotion: Promotion): void {
   const refusal = objection(mirror, promotion);
   promotion.tries += 1;
   if (refusal === null) {
+    const wasPrimary = self.role === 'primary'; // By another promotion, meanwhile.
     becomePrimary(mirror, promotion);
-    finish('done');
+    finish(wasPrimary ? 'unchanged' : 'done');
     return;
   }
   promotion.refusal = refusal;

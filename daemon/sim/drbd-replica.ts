@@ -48,6 +48,8 @@ export interface Replica {
   discardMyData: boolean;
   /** allow-two-primaries; what is set by hand lasts until it connects by its configuration again. */
   twoAllowed: boolean;
+  /** What of that was told to the peer over a cable that is cut, and gets there if the connection outlives the cut. */
+  twoOnItsWay: boolean | null;
   /** A disconnect waits for the peer's word, or for the peer's loss. */
   leaving: boolean;
   whenLost: Array<() => void>;
@@ -103,6 +105,7 @@ export function createReplica(side: Side, generation: number): Replica {
     connectCount: 0,
     discardMyData: false,
     twoAllowed: false,
+    twoOnItsWay: null,
     leaving: false,
     whenLost: [],
     exposed: generation,
@@ -167,6 +170,7 @@ export function losePower(self: Replica): void {
   self.session = 0;
   self.discardMyData = false;
   self.twoAllowed = false;
+  self.twoOnItsWay = null;
   self.leaving = false;
   self.whenLost = [];
   if (self.resync !== null) self.resync.running = false;

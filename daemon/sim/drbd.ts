@@ -73,9 +73,10 @@ export interface DrbdOptions {
   readonly initially?: 'up' | 'off';
 }
 
-/** drbdadm's (-1), (-2), (-7); `not-up`: no power. */
+/** `unchanged`: it was primary already. drbdadm's (-1), (-2), (-7); `not-up`: no power. */
 export type PromoteOutcome =
   | 'done'
+  | 'unchanged'
   | 'multiple-primaries'
   | 'need-up-to-date'
   | 'peer-not-outdated'
@@ -162,8 +163,17 @@ function outdate(self: Replica): 'done' | 'refused' {
 function allowTwo(mirror: Mirror, self: Replica, allowed: boolean): 'done' | 'refused' {
   if (!self.powered || (!allowed && self.role === 'primary' && self.peerRole === 'primary')) return 'refused';
   self.twoAllowed = allowed;
-  if (isLive(mirror, self)) otherOf(mirror, self).twoAllowed = allowed;
+  if (self.session !== 0) self.twoOnItsWay = allowed;
+  if (isLive(mirror, self)) deliverTwo(mirror);
   return 'done';
+}
+
+function deliverTwo({ replicas: { primary, secondary } }: Mirror): void {
+  const [fromPrimary, fromSecondary] = [primary.twoOnItsWay, secondary.twoOnItsWay]; // They may have crossed.
+  if (fromPrimary !== null) secondary.twoAllowed = fromPrimary;
+  if (fromSecondary !== null) primary.twoAllowed = fromSecondary;
+  primary.twoOnItsWay = null;
+  secondary.twoOnItsWay = null;
 }
 
 function setLink(mirror: Mirror, up: boolean): void {
@@ -178,6 +188,7 @@ function setLink(mirror: Mirror, up: boolean): void {
   }
   if (isLive(mirror, primary)) {
     // Nobody noticed: what was under way goes on.
+    deliverTwo(mirror);
     for (const self of [primary, secondary]) {
       settleTogether(self);
       tellPeer(mirror, self);

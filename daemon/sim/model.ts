@@ -59,6 +59,8 @@ export interface Thing {
   takenDownAt: number;
   /** Of the daemon that runs; an older one's goes on by itself. */
   operation: Operation | null;
+  /** Of a device: the commands that allow two primaries; they may outlive their daemon. */
+  allowing: readonly Operation[];
   /** Is a write, or a look, on the agenda? */
   writing: boolean;
   looking: boolean;

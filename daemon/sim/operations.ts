@@ -21,6 +21,8 @@ const done: Outcome = { kind: 'done' };
 const tooLate: Outcome = { kind: 'failed', code: 'too-late', message: 'it was taken down meanwhile' };
 /** From an abort to a driver's end. */
 const graceMs = 40;
+/** How often a driver looks whether an earlier command has ended. */
+const lookAgainMs = 100;
 
 const defaultDurations = (resource: ResourcePolicy, action: ResourceAction): number => {
   if (resource.kind === 'address') return 4;
@@ -47,6 +49,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
     over: false,
   };
   thing.operation = operation;
+  if (action === 'allow-two') thing.allowing = [...thing.allowing.filter(isUnderWay), operation];
   trace(operation, 'started');
   model.agenda.later(deadlineMs / host.clock.rate, overdue, operation);
   const tookMs = about(host.chance, (model.options.durations ?? defaultDurations)(thing.policy, action));
@@ -88,8 +91,13 @@ function takeEffect(operation: Operation): void {
   const { thing, boot } = operation;
   const { host } = thing;
   if (operation.over || host.boot !== boot || !host.up || standsStill(host, takeEffect, operation)) return;
-  operation.over = true;
   const { action, since } = operation;
+  if (action === 'forbid-two' && thing.allowing.some(isUnderWay)) {
+    if (operation.told || operation.run !== host.run) operation.over = true;
+    else host.model.agenda.later(lookAgainMs, takeEffect, operation);
+    return;
+  }
+  operation.over = true;
   const bringsUp = action === 'start' || action === 'resume';
   if (bringsUp && since < thing.takenDownAt) {
     tell(operation, tooLate);
@@ -110,6 +118,9 @@ function takeEffect(operation: Operation): void {
   }
   changeDevice(operation, (problem) => end(operation, problem));
 }
+
+/** An earlier command, whose daemon may be gone: as the driver does, what undoes it waits for its end. */
+const isUnderWay = ({ over, boot, thing }: Operation) => !over && boot === thing.host.boot;
 
 function fail(operation: Operation): void {
   if (standsStill(operation.thing.host, fail, operation)) return;

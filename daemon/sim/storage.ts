@@ -177,7 +177,7 @@ function throwAway({ host, device, policy }: Thing): boolean {
   return true;
 }
 
-const refusals: Readonly<Record<Exclude<PromoteOutcome, 'done'>, string>> = {
+const refusals: Readonly<Record<Exclude<PromoteOutcome, 'done' | 'unchanged'>, string>> = {
   'multiple-primaries': '(-1) multiple primaries not allowed',
   'need-up-to-date': '(-2) need access to up-to-date data',
   'peer-not-outdated': '(-7) refusing to be primary while the peer is not outdated',
@@ -189,13 +189,13 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
   if (device === null) return;
   const { drbd } = device;
   const { side } = host;
-  const { disk, connection, role } = drbd.status(side);
+  const { disk, connection } = drbd.status(side);
   if (!forced && disk !== 'up-to-date' && disk !== 'consistent') {
     told(refusals['need-up-to-date']);
     return;
   }
   drbd.promote(side, { force: forced, alone: connection !== 'connected' }, (outcome) => {
-    if (outcome === 'done' && role !== 'primary') {
+    if (outcome === 'done') {
       const { trace, agenda } = host.model;
       const peer = peerOf(host);
       const peerDisk = drbd.status(peer.side).disk;
@@ -212,7 +212,7 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
         newest: drbd.isNewest(side),
       });
     }
-    told(outcome === 'done' ? null : refusals[outcome]);
+    told(outcome === 'done' || outcome === 'unchanged' ? null : refusals[outcome]);
   });
 }
 

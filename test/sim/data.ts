@@ -34,8 +34,6 @@ export function newestDataOnly(context: Context): Checker {
   const failed = new Set<string>();
   /** What the other copy has beyond this one was given up, by a person or by design, and it has not been used since. */
   const givenUp = new Set<string>();
-  /** Promoted and not demoted since: another promotion, of a command that had not ended, changes nothing there. */
-  const isPromoted = new Set<string>();
   const endAcceptance = (side: Side) => {
     for (const id of devices.keys()) accepted.delete(keyOf(side, id));
   };
@@ -73,7 +71,6 @@ export function newestDataOnly(context: Context): Checker {
       if (isHeard) heardAt[side] = at;
     },
     running({ side, resource, running: now }) {
-      if (now === 'down') isPromoted.delete(keyOf(side, resource));
       if (now === 'up') discarded[side].delete(resource);
       else if (now === 'down' && isHalted(running.get(resource, side))) discarded[side].add(resource);
       running.set(resource, side, now);
@@ -108,8 +105,6 @@ export function newestDataOnly(context: Context): Checker {
     },
     promoted({ at, side, resource, disk, peerFencedOrOutdated, forced, newest }) {
       const key = keyOf(side, resource);
-      if (isPromoted.has(key)) return;
-      isPromoted.add(key);
       const isAccepted = accepted.delete(key);
       const isCarriedThrough = forcing.delete(key);
       accepted.delete(keyOf(otherSide(side), resource));

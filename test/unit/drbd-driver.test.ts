@@ -1,15 +1,15 @@
 // The driver of a DRBD resource against scripted tools: what it runs, in which order, and what it says when refused.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createDrbdDriver } from '../../daemon/drivers/drbd/drbd.ts';
 import type { DrbdAction } from '../../daemon/drivers/drbd/types.ts';
 import { monotonicMs, waitFor } from '../support.ts';
-import { drivenDrbd, type FakeState, soon } from './support/drbd-tools.ts';
+import { drivenDrbd, type FakeDrbd, type FakeState, soon } from './support/drbd-tools.ts';
 
 const alone: Partial<FakeState> = {
   CONN: 'Connecting',
@@ -135,15 +135,25 @@ test.serial(
   },
 );
 
+/** A tool that does not end by itself, and that the driver must not kill. */
+async function ofSomebodyElse(
+  t: ExecutionContext,
+  { directory }: FakeDrbd,
+  name: string,
+  argv: readonly string[],
+): Promise<ChildProcess> {
+  const tool = join(directory, 'others', name);
+  await mkdir(dirname(tool));
+  await writeFile(tool, '#!/bin/bash\nwhile :; do sleep 0.1; done\n', { mode: 0o755 });
+  const child = spawn(tool, argv, { stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  return child;
+}
+
 test.serial('stop: not done while a promotion that was given up still hangs in the kernel', async (t) => {
   const { fake, driver } = await drivenDrbd(t);
-  // Somebody else's tool, which we must not kill.
-  const tool = join(fake.directory, 'drbdsetup-84');
-  await writeFile(tool, '#!/bin/bash\nwhile :; do sleep 0.1; done\n', { mode: 0o755 });
-  const promotion = spawn(tool, ['primary', '98765'], { stdio: 'ignore' });
-  t.teardown(() => promotion.kill('SIGKILL'));
-  await once(promotion, 'spawn');
-  await sleep(200);
+  const promotion = await ofSomebodyElse(t, fake, 'drbdsetup-84', ['primary', '98765']);
   const outcome = await driver.perform('stop', false, soon(500));
   t.like(outcome, { kind: 'unknown' });
   t.regex(outcome.kind === 'unknown' ? outcome.message : '', /fence-peer handler/);
@@ -341,6 +351,22 @@ test.serial('allow-two: only where what two primaries have lost each other holds
   await writeFile(join(fake.directory, 'show'), show.replace('protocol C', 'allow-two-primaries yes'));
   t.deepEqual(await driver.perform('forbid-two', false, soon()), { kind: 'done' });
   t.deepEqual(await fake.calls(), [...calls, 'drbdadm net-options --protocol=C --allow-two-primaries=no r0']);
+});
+
+test.serial('forbid-two: not done while a command of an earlier daemon may still allow it', async (t) => {
+  const { fake, driver } = await drivenDrbd(t);
+  const allowing = ['net-options', '--protocol=C', '--allow-two-primaries=yes', 'r0'];
+  const orphan = await ofSomebodyElse(t, fake, 'drbdadm', allowing);
+  t.deepEqual(await driver.perform('forbid-two', false, soon(500)), {
+    kind: 'unknown',
+    message: 'r0: an earlier command that allows two primaries did not end in time',
+  });
+  const show = 'resource r0 { net { protocol C; allow-two-primaries yes; } }';
+  await writeFile(join(fake.directory, 'show'), show);
+  const forbidden = driver.perform('forbid-two', false, soon());
+  orphan.kill('SIGKILL');
+  t.deepEqual(await forbidden, { kind: 'done' });
+  t.deepEqual(await fake.calls(), ['drbdadm net-options --protocol=C --allow-two-primaries=no r0']);
 });
 
 test.serial(

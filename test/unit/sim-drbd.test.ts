@@ -223,6 +223,34 @@ test('two cuts are two: the second is not noticed by the watch of the first', (t
   t.is(bench.status('primary').connection, 'connecting');
 });
 
+test('a promotion of what has become primary meanwhile changes nothing', (t) => {
+  const bench = createBench();
+  const told: string[] = [];
+  for (const name of ['first', 'second']) {
+    bench.promote('primary', { force: false, alone: false }, (outcome) => told.push(`${name} ${outcome}`));
+  }
+  bench.run(2000);
+  t.deepEqual(told, ['first done', 'second unchanged']);
+});
+
+test('two primaries allowed during a cut that nobody notices: the word gets there when the cable is mended', (t) => {
+  const bench = createBench();
+  const allowed = () => [bench.allowsTwo('primary'), bench.allowsTwo('secondary')];
+  bench.link(false);
+  t.is(bench.allowTwo('primary', true), 'done');
+  t.deepEqual(allowed(), [true, false]);
+  bench.link(true);
+  t.deepEqual(allowed(), [true, true]);
+  bench.link(false);
+  bench.allowTwo('primary', false);
+  bench.run(2000);
+  bench.link(true);
+  bench.run(5000);
+  t.deepEqual(allowed(), [false, true], 'with the connection the word is lost');
+  const connections = [bench.status('primary').connection, bench.status('secondary').connection];
+  t.true(connections.includes('standalone'), 'and they do not agree');
+});
+
 test('the primary comes back after a cut and the other follows it', (t) => {
   const bench = createBench();
   bench.primary('primary');

@@ -14,7 +14,7 @@ import {
   type DrbdContext,
   done,
   drbdadm,
-  noPromotionUnderWay,
+  noneUnderWay,
   refusal,
   seen,
   shown,
@@ -42,7 +42,7 @@ type Ready =
 /** What is not primary is down; so is what does not exist. */
 async function readyToDemote(context: DrbdContext, signal: AbortSignal): Promise<Ready> {
   const over = (outcome: Outcome): Ready => ({ kind: 'over', outcome });
-  if (!(await noPromotionUnderWay(context, signal))) {
+  if (!(await noneUnderWay(context, 'primary', signal))) {
     return over(aborted(context, "an earlier promotion, which waits for DRBD's fence-peer handler,"));
   }
   const view = await context.monitor.look(context.resource, signal);

@@ -12,7 +12,7 @@ import {
   type DrbdContext,
   done,
   drbdadm,
-  noPromotionUnderWay,
+  noneUnderWay,
   refusal,
   seen,
   shown,
@@ -28,7 +28,7 @@ export function promoteWords(forced: boolean): readonly string[] {
 
 export async function promote(context: DrbdContext, forced: boolean, signal: AbortSignal): Promise<Outcome> {
   const { logger, resource } = context;
-  if (!(await noPromotionUnderWay(context, signal))) return aborted(context, 'an earlier promotion');
+  if (!(await noneUnderWay(context, 'primary', signal))) return aborted(context, 'an earlier promotion');
   const view = await seen(context, signal);
   if (signal.aborted) return aborted(context, 'the promotion');
   if (view.trouble !== null) {

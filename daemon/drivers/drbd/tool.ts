@@ -114,10 +114,10 @@ export async function becomes(
 const tools: ReadonlySet<string> = new Set(['drbdadm', 'drbdadm-84', 'drbdsetup', 'drbdsetup-84']);
 
 /**
- * Processes that promote this resource right now, whoever started them: ours that was given up, one of an earlier
- * daemon, a person's. While the kernel runs the fence-peer handler for them they cannot be killed, and may succeed.
+ * Does a process carry out this command on the resource right now? Whoever started it: this daemon, that gave it up, an
+ * earlier one, a person. While the kernel runs the fence-peer handler for a promotion, it cannot be killed.
  */
-export async function promotionsUnderWay({ resource, monitor }: DrbdContext): Promise<readonly number[]> {
+async function isUnderWay({ resource, monitor }: DrbdContext, word: string): Promise<boolean> {
   const minors = monitor.current(resource).detail?.minors ?? [];
   const names = new Set([resource, ...minors.flatMap((minor) => [`${minor}`, `/dev/drbd${minor}`])]);
   const pids = (await readdir('/proc').catch((): string[] => [])).filter((entry) => /^\d+$/.test(entry));
@@ -125,19 +125,25 @@ export async function promotionsUnderWay({ resource, monitor }: DrbdContext): Pr
     pids.map(async (pid) => {
       // Never the command line of just any process: reading that waits for one that hangs in a page fault.
       const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
-      if (!tools.has(name)) return [];
+      if (!tools.has(name)) return false;
       const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-      const isOurs = words.includes('primary') && words.some((word) => names.has(word));
-      return isOurs ? [Number(pid)] : [];
+      return words.includes(word) && words.some((one) => names.has(one));
     }),
   );
-  return found.flat();
+  return found.includes(true);
 }
 
-/** False: aborted before the last of them had ended. */
-export async function noPromotionUnderWay(context: DrbdContext, signal: AbortSignal): Promise<boolean> {
+/**
+ * What an earlier command with this word does may come as long as it has not ended, so what undoes it waits for that.
+ * False: aborted before the last of them had ended.
+ */
+export async function noneUnderWay(
+  context: DrbdContext,
+  word: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   for (;;) {
-    if ((await promotionsUnderWay(context)).length === 0) return true;
+    if (!(await isUnderWay(context, word))) return true;
     if (signal.aborted) return false;
     await sleep(100, undefined, { signal }).catch(() => {});
   }

@@ -6,12 +6,14 @@ import { runCommand } from '../command.ts';
 import type { Outcome } from '../driver.ts';
 import { parseConfigText } from './config-text.ts';
 import { type DrbdOptions, optionsOf } from './options.ts';
-import { carryOut, type DrbdContext, done } from './tool.ts';
+import { aborted, carryOut, type DrbdContext, done, noneUnderWay } from './tool.ts';
 
 const showTimeoutMs = 5000;
 
+const allowing = '--allow-two-primaries=yes';
+
 export function twoPrimariesWords(allowed: boolean): readonly string[] {
-  return ['net-options', '--protocol=C', `--allow-two-primaries=${allowed ? 'yes' : 'no'}`];
+  return ['net-options', '--protocol=C', allowed ? allowing : '--allow-two-primaries=no'];
 }
 
 export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
@@ -33,6 +35,8 @@ export async function allowTwo(context: DrbdContext, signal: AbortSignal): Promi
  * stands alone DRBD 8.4 has forgotten what was set, and looks for its peer again as its files say.
  */
 export async function forbidTwo(context: DrbdContext, signal: AbortSignal): Promise<Outcome> {
+  if (!(await noneUnderWay(context, allowing, signal)))
+    return aborted(context, 'an earlier command that allows two primaries');
   if ((await allowsTwo(context.resource, signal)) === false) return done;
   return await carryOut(context, twoPrimariesWords(false), signal, ['already-standalone', 'not-up']);
 }
