@@ -2,10 +2,8 @@
 // warntime and the verdict, and each question and answer takes its time. How often the core asks, for how long it lets an
 // answer count and when it freezes is taken from the core itself, so that a change there is a change here.
 
-import type { Ledger } from '../core/events.ts';
-import { deriveTimings, type Policy, type Timings } from '../core/policy.ts';
-import { initialState, type State } from '../core/state.ts';
-import { isCutOff, wantedPaces } from '../core/verdict.ts';
+import { deriveTimings } from '../core/policy.ts';
+import { outsideWindowMs, urgentProbeMs } from '../core/verdict.ts';
 import { at, itemsAt } from './claims.ts';
 import type { Finding } from './document.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -82,13 +80,13 @@ export interface Room {
 export function roomFor(given: GivenTimings, asksOutside: boolean): Room {
   const timings = deriveTimings(given);
   const { warntimeMs, deadtimeMs, freezeAfterMs } = timings;
-  const askedEveryMs = questionIntervalMs(timings);
+  const askedEveryMs = urgentProbeMs(timings);
   // Each question has one interval to be answered. Whoever takes over has to have asked the peer once in vain.
   const untilVerdict = deadtimeMs - warntimeMs - askedEveryMs;
   if (!asksOutside) return { ms: untilVerdict, askedEveryMs };
   // Whoever has the group has to have an answer before it freezes, and always one that still counts.
   const untilFreeze = freezeAfterMs - warntimeMs - askedEveryMs;
-  const untilNext = answerCountsForMs(timings) - askedEveryMs;
+  const untilNext = Math.ceil(outsideWindowMs(timings)) - askedEveryMs;
   return { ms: Math.min(untilVerdict, untilFreeze, untilNext), askedEveryMs };
 }
 
@@ -137,39 +135,4 @@ const searchMs = 10_000;
 function leastThat(fromMs: number, works: (valueMs: number) => boolean): number {
   for (let valueMs = fromMs; valueMs < fromMs + searchMs; valueMs += 1) if (works(valueMs)) return valueMs;
   return Infinity;
-}
-
-const gateway = 'gateway';
-const nothing: Ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
-
-/** A node that heard its peer last at 0, and whose gateway answered `answeredAt`. */
-function silentSince0(timings: Timings, nowMs: number, answeredAt: number | null): State {
-  const policy: Policy = {
-    ...{ self: 'self', peer: 'peer', software: '', configDigest: '', timings, links: [], groups: [] },
-    ...{ parallelStarts: 1, guestMemoryMiB: null, fencing: null, witness: null, watchdog: null },
-    probes: [{ id: gateway, kind: 'gateway' }],
-  };
-  const state = initialState({ at: 0, policy, incarnation: 1, ledger: nothing });
-  return {
-    ...state,
-    now: nowMs,
-    peer: { ...state.peer, lastHeardAt: 0, contactAt: 0 },
-    probes: state.probes.map((probe) => ({ ...probe, lastAnsweredAt: answeredAt })),
-  };
-}
-
-function questionIntervalMs(timings: Timings): number {
-  const paces = wantedPaces(silentSince0(timings, timings.deadtimeMs, null));
-  return Math.min(...paces.map(({ intervalMs }) => intervalMs));
-}
-
-/** An answer of so long ago does not count any more, whole milliseconds. */
-function answerCountsForMs(timings: Timings): number {
-  let [counts, tooOld] = [0, timings.deadtimeMs];
-  while (tooOld - counts > 1) {
-    const ageMs = Math.floor((counts + tooOld) / 2);
-    if (isCutOff(silentSince0(timings, ageMs, 0))) tooOld = ageMs;
-    else counts = ageMs;
-  }
-  return tooOld;
 }

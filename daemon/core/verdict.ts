@@ -3,7 +3,7 @@
 import type { ProbePace } from './events.ts';
 import type { HeartbeatContent } from './heartbeat.ts';
 import { contactAgeMs, isHolding, patienceMs, rawSilenceMs, silenceMs } from './membership.ts';
-import type { MonotonicMs, ProbeTarget } from './policy.ts';
+import type { MonotonicMs, ProbeTarget, Timings } from './policy.ts';
 import { leaseHasSettled, leaseProvesAt, peerHoldsLease } from './safeguards.ts';
 import type { PeerState, State, Verdict } from './state.ts';
 
@@ -29,7 +29,7 @@ export function judge(state: State): State {
 /** The outside has been asked since the peer fell silent, and does not answer. */
 function isCutOffByNow(state: State): boolean {
   if (state.peer.lastHeardAt === null) return false;
-  const askedAfterMs = state.policy.timings.warntimeMs + 2 * urgentProbeMs(state);
+  const askedAfterMs = state.policy.timings.warntimeMs + 2 * urgentProbeMs(state.policy.timings);
   return silenceMs(state) >= askedAfterMs && !outsideReachable(state);
 }
 
@@ -94,16 +94,16 @@ export function holdsNothing(content: HeartbeatContent): boolean {
 }
 
 /** Answers count while younger than this: what came in since evidence gathering began. Must never grow. */
-function evidenceWindowMs(state: State): number {
-  return state.policy.timings.deadtimeMs - state.policy.timings.warntimeMs;
+function evidenceWindowMs({ deadtimeMs, warntimeMs }: Timings): number {
+  return deadtimeMs - warntimeMs;
 }
 
 /**
  * The outside counts as reachable for less long: a node that lost it must freeze before its peer, which may have
  * been cut off just before, takes over.
  */
-function outsideWindowMs(state: State): number {
-  return (evidenceWindowMs(state) * 2) / 3;
+export function outsideWindowMs(timings: Timings): number {
+  return (evidenceWindowMs(timings) * 2) / 3;
 }
 
 function within(state: State, at: MonotonicMs | null, windowMs: number): boolean {
@@ -120,7 +120,7 @@ function answering(state: State, since: MonotonicMs): readonly string[] {
 
 function signsOfLife(
   state: State,
-  since: MonotonicMs = state.now - evidenceWindowMs(state),
+  since: MonotonicMs = state.now - evidenceWindowMs(state.policy.timings),
 ): readonly string[] {
   const signs = answering(state, since).map((id) => `${id} still answers`);
   if ((state.peer.unprovenHeardAt ?? -Infinity) > since) {
@@ -141,7 +141,7 @@ function holdsAddress(state: State, target: ProbeTarget): boolean {
  * is heard says nothing of whether it hears us.
  */
 export function isCutOff(state: State): boolean {
-  const since = state.now - outsideWindowMs(state);
+  const since = state.now - outsideWindowMs(state.policy.timings);
   return !outsideReachable(state) && answering(state, since).length === 0;
 }
 
@@ -157,7 +157,7 @@ export function mayMissReturn(state: State): boolean {
 }
 
 /** Positive proof of the outside: a lease, a gateway that answers; without gateways to ask, carrier on the LAN. */
-function outsideReachable(state: State, windowMs = outsideWindowMs(state)): boolean {
+function outsideReachable(state: State, windowMs = outsideWindowMs(state.policy.timings)): boolean {
   if (leaseHasSettled(state)) return true;
   const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
   if (gateways.length === 0) return carrierEverywhere(state);
@@ -177,7 +177,7 @@ export function hasCarrier(state: State, interfaces: readonly string[]): boolean
 
 /** Was at least one question to the peer really asked, and left without an answer, since it fell silent? */
 function peerAsked(state: State): boolean {
-  const windowMs = evidenceWindowMs(state);
+  const windowMs = evidenceWindowMs(state.policy.timings);
   const targets = state.policy.probes.filter(({ kind }) => kind === 'peer');
   return targets.some(({ id }) => {
     const probe = state.probes.find(({ target }) => target === id);
@@ -187,14 +187,15 @@ function peerAsked(state: State): boolean {
 
 const steadyProbeMs = 1000;
 
-function urgentProbeMs(state: State): number {
-  return Math.max(20, Math.min(steadyProbeMs / 2, Math.round(evidenceWindowMs(state) / 8)));
+/** Between two questions to the same address once a verdict is near. */
+export function urgentProbeMs(timings: Timings): number {
+  return Math.max(20, Math.min(steadyProbeMs / 2, Math.round(evidenceWindowMs(timings) / 8)));
 }
 
 /** How often each target is to be asked now: gateways always, the peer's addresses once a verdict is near. */
 export function wantedPaces(state: State): readonly ProbePace[] {
-  const { takeoverAfterMs } = state.policy.timings;
-  const windowMs = evidenceWindowMs(state);
+  const { timings } = state.policy;
+  const windowMs = evidenceWindowMs(timings);
   const unheardMs = contactAgeMs(state) - state.peer.stalledSinceContactMs;
   const silent = Math.max(silenceMs(state), unheardMs);
   const mayFreezeAtWarntime = state.peer.contactAt === null && isHolding(state);
@@ -204,8 +205,8 @@ export function wantedPaces(state: State): readonly ProbePace[] {
   const isDue = mayFreezeSoon || silent >= patienceMs(state) - windowMs;
   const mustNoticeACut = state.policy.witness !== null && isHolding(state);
   const near = isDue && (state.verdict.kind !== 'departed' || mustNoticeACut);
-  const settled = silent > patienceMs(state) + takeoverAfterMs;
-  const urgentMs = settled ? 2 * urgentProbeMs(state) : urgentProbeMs(state);
+  const settled = silent > patienceMs(state) + timings.takeoverAfterMs;
+  const urgentMs = urgentProbeMs(timings) * (settled ? 2 : 1);
   const paces: ProbePace[] = [];
   for (const target of state.policy.probes) {
     if (target.kind === 'gateway')
