@@ -20,7 +20,10 @@ export interface GuestIdentity {
   matches(argv: readonly string[]): boolean;
 }
 
-/** `stopped`: by SIGSTOP, every thread of it. */
+/**
+ * `stopped`: by SIGSTOP, and none of it will run again before SIGCONT: each thread stands still, or waits in the kernel for a
+ * disk that does not answer and will stand still before it leaves the kernel.
+ */
 export type ProcessState = 'gone' | 'stopped' | 'alive';
 
 export type GuestSignal = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT';
@@ -67,7 +70,9 @@ export async function processState(process: GuestProcess): Promise<ProcessState>
   const threads = await readThreadStates(process.pid);
   // The first thread may be dead while others still finish a write.
   if (threads.every((state) => state === 'Z' || state === 'X')) return 'gone';
-  return threads.every((state) => 'TtZX'.includes(state)) ? 'stopped' : 'alive';
+  // Once one thread has stopped, all have been told to (signal(7), do_signal_stop() of the kernel).
+  const isStopping = threads.some((state) => 'Tt'.includes(state));
+  return isStopping && threads.every((state) => 'TtDZX'.includes(state)) ? 'stopped' : 'alive';
 }
 
 /** False when the process is still there at the deadline. Rejects only when `signal` aborts. */
@@ -110,7 +115,8 @@ async function identify(pid: number, identity: GuestIdentity): Promise<GuestProc
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
 }
 
-async function readThreadStates(pid: number): Promise<readonly string[]> {
+/** Letters of proc(5): R runs, S sleeps, D waits in the kernel and cannot be woken, T and t stopped, Z and X dead. */
+export async function readThreadStates(pid: number): Promise<readonly string[]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const stats = await Promise.all(threads.map((thread) => readStat(`/proc/${pid}/task/${thread}/stat`)));
   return stats.flatMap((stat) => (stat === undefined ? [] : [stat.state]));

@@ -3,11 +3,16 @@
 import { execFileSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { QemuGuestConfig } from '../../daemon/config/config.ts';
 import { runCommand } from '../../daemon/drivers/command.ts';
+import { readThreadStates } from '../../daemon/drivers/guest-process.ts';
 import { buildQemuArgv } from '../../daemon/drivers/qemu/command.ts';
+import { buildCounterDisk } from '../guest/build.ts';
+import { temporaryDirectory } from '../support.ts';
+import { createHangingDisk } from './support/disks.ts';
 import {
   assertFailed,
   assertNothingLeft,
@@ -116,6 +121,29 @@ test('a guest with a silent monitor is unknown, can be frozen all the same, and 
   t.deepEqual(await daemon.observe(), { kind: 'up' });
   t.false(await isThere(host.paths.frozenFile));
   await onlyPid(host);
+});
+
+test('a guest whose disk does not answer is frozen all the same, and resumes when it does', async (t) => {
+  const { file } = await buildCounterDisk({ file: path.join(temporaryDirectory(t), 'disk.raw') });
+  const disk = await createHangingDisk(t, file);
+  const host = await createHost(t, { disk: { file: disk.device, format: 'raw', locking: 'auto' } });
+  const daemon = host.createDaemon();
+  t.deepEqual(await daemon.perform('start'), done);
+  await countsOn(host);
+  const pid = await onlyPid(host);
+  const waits = async () => (await readThreadStates(pid)).includes('D');
+  disk.hang();
+  await until('it waits for its disk', waits);
+  t.deepEqual(await daemon.perform('freeze'), done);
+  t.true(await waits(), 'its disk still does not answer');
+  t.deepEqual(await daemon.observe(), { kind: 'paused' });
+  const frozen = await host.lines();
+  disk.answer();
+  await until('it stands still', async () => (await readThreadStates(pid)).every((state) => state === 'T'));
+  t.deepEqual(await host.lines(), frozen);
+  t.deepEqual(await daemon.perform('resume'), done);
+  await countsOn(host);
+  t.deepEqual(await daemon.observe(), { kind: 'up' });
 });
 
 test('a guest that a daemon left before its first instruction is brought up by a start', async (t) => {
