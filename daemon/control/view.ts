@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { isEligible } from '../core/eligibility.ts';
 import { awaitedGuests } from '../core/guests.ts';
 import type { GroupReport } from '../core/heartbeat.ts';
+import { deadlineFor } from '../core/operations.ts';
 import type { ResourceId, ResourcePolicy } from '../core/policy.ts';
 import { isDown, type ResourceState } from '../core/resource.ts';
 import type { GroupState, State } from '../core/state.ts';
@@ -251,22 +252,6 @@ function operationView(
   nowMs: number,
 ): NonNullable<ResourceView['operation']> {
   const forMs = nowMs - since;
-  const limitMs = limitOf(action, policy);
+  const limitMs = policy === undefined ? null : deadlineFor(policy, action);
   return { action, forMs, leftMs: limitMs === null ? null : Math.max(0, limitMs - forMs) };
-}
-
-/** How long it may take, milliseconds; null: that is not configured. */
-function limitOf(action: string, policy: ResourcePolicy | undefined): number | null {
-  switch (action) {
-    case 'start':
-      return policy?.startMs ?? null;
-    case 'stop':
-      return policy?.stopMs ?? null;
-    case 'save':
-      return policy?.guest?.saveMs ?? null;
-    case 'migrate':
-      return policy?.guest?.migrateMs ?? null;
-    default:
-      return null;
-  }
 }

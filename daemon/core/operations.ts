@@ -205,7 +205,8 @@ function hasLostAll({ storage }: ResourceState): boolean {
   return storage !== null && storage.disk === 'diskless' && storage.connection !== 'connected';
 }
 
-function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
+/** How long it may take before it is broken off, milliseconds. */
+export function deadlineFor(policy: ResourcePolicy, action: ResourceAction): number {
   switch (action) {
     case 'stop':
       return policy.stopMs;
