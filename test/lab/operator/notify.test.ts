@@ -71,7 +71,7 @@ labTest(
     t.regex(story.text, /^secondary has taken over office from primary; it was up again [\d.]+ (s|min)/);
     t.regex(story.text, /What happened:[\s\S]* primary is dead: /);
     const took = String.raw`: done \(took [\d.]+ m?s\)`;
-    for (const step of ['promote drbd:r0', 'start filesystem:/srv/guests', 'start guest:counter'])
+    for (const step of ['start drbd:r0', 'start filesystem:/srv/guests', 'start guest:counter'])
       t.regex(story.text, new RegExp(`${step}${took}`), step);
     t.regex(story.text, /What to do now:[\s\S]*next: find out why primary went down/);
     const { message } = (await cluster.history(secondary)).find(({ code }) => code === 'take-over') ?? {};
