@@ -129,7 +129,7 @@ function isOutranked(state: State, group: GroupState, report: GroupReport | null
   if (report === null || !('generation' in group.phase) || state.verdict.kind !== 'alive') return false;
   const own = group.phase.generation;
   if (report.phase === 'frozen') {
-    return own > 0 ? report.generation > own : isRecordedThere(state, group);
+    return own > 0 ? report.generation > own : isOlderThanFrozen(state, group);
   }
   if (report.phase !== 'starting' && report.phase !== 'active') return false;
   const isFirst = group.phase.kind !== 'frozen' && group.policy.preferred === state.policy.self;
@@ -138,10 +138,20 @@ function isOutranked(state: State, group: GroupState, report: GroupReport | null
 
 /**
  * What runs here without a right is the older one where our own record names the peer as the owner. With a witness it is
- * not gone by the record, which may be an old one: the witness tells the frozen node of later writes.
+ * not gone by the record, which may be an old one: the witness tells the frozen node of later writes. But disks that are
+ * left promoted, of which nobody here makes use, are no reason to discard what is only frozen there.
  */
-function isRecordedThere({ policy, ledger }: State, group: GroupState): boolean {
-  return policy.witness === null && ledgerGroup(ledger, group.policy.name).owner === policy.peer;
+function isOlderThanFrozen({ policy, ledger }: State, group: GroupState): boolean {
+  if (policy.witness !== null) return !hasUsers(group);
+  return ledgerGroup(ledger, group.policy.name).owner === policy.peer;
+}
+
+/** Does anything here work with the disks of the group? Of a group of disks and addresses alone nobody can tell. */
+function hasUsers({ policy, resources }: GroupState): boolean {
+  const isUser = new Set(
+    policy.resources.filter(({ kind }) => kind === 'guest' || kind === 'filesystem').map(({ id }) => id),
+  );
+  return isUser.size === 0 || resources.some(({ id, status }) => isUser.has(id) && isInUse(status?.kind));
 }
 
 function findObstacle(state: State, group: GroupState): Obstacle | null {

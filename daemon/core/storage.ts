@@ -198,11 +198,12 @@ function peerCannotWrite(state: State, group: GroupState): boolean {
 
 /**
  * DRBD holds its IO back, or would, until it is told of the peer's copy; it may have asked while no daemon ran. Without a
- * disk of its own it would have nothing to go on with: the peer's copy is all there is.
+ * disk of its own it would have nothing to go on with: the peer's copy is all there is. Nor is it known to have one before
+ * it was looked at, and its handler may ask first.
  */
 export function isHeldBack({ outdatings, storage }: ResourceState): boolean {
-  if (storage?.disk === 'diskless') return false;
-  return outdatings.length > 0 || storage?.suspended === 'fencing';
+  if (storage === null || storage.disk === 'diskless') return false;
+  return outdatings.length > 0 || storage.suspended === 'fencing';
 }
 
 /** This node has the newest data and cannot use them before the peer's copy is marked as the older one. */

@@ -283,8 +283,25 @@ export const data: readonly Defect[] = [
     name: 'last-copy-outdated',
     what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
     file: 'storage.ts',
-    find: "if (storage?.disk === 'diskless') return false;",
-    replace: 'if (storage === undefined) return false;',
+    find: "if (storage === null || storage.disk === 'diskless') return false;",
+    replace: 'if (storage === null) return false;',
+    variants: lease,
+  },
+  {
+    name: 'asks-before-it-has-looked',
+    what: 'a question of DRBD that comes before its disk was looked at has the copy of the peer marked as the older one',
+    file: 'storage.ts',
+    find: "if (storage === null || storage.disk === 'diskless') return false;",
+    replace:
+      "if ((storage === null && outdatings.length === 0) || storage?.disk === 'diskless') return false;",
+    variants: [],
+  },
+  {
+    name: 'bare-disks-outrank-frozen',
+    what: 'disks that were left promoted, and that nobody uses, have the frozen guests of the peer discarded',
+    file: 'facts.ts',
+    find: 'if (policy.witness !== null) return !hasUsers(group);',
+    replace: 'if (policy.witness !== null) return false;',
     variants: lease,
   },
   {

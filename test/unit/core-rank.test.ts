@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import type { GroupReport } from '../../daemon/core/heartbeat.ts';
-import { mail, type Side } from '../sim/example.ts';
+import { mail, mount, protectedPolicy, type Side } from '../sim/example.ts';
 import { activeReport, oneCore } from './support/one-core.ts';
 
 type Known = readonly [generation: number, owner: string | null];
@@ -181,6 +181,25 @@ test('a group that is frozen at the peer and runs here, of which neither has a r
   t.deepEqual(node.phase(), { kind: 'active', generation: 1 });
   t.is(node.record()?.owner, 'primary');
 });
+
+for (const [what, used, rule] of [
+  ['disks that were left promoted give way to what is frozen at the peer', null, 'yield'],
+  ['a guest that runs with no record of it does not', mail, 'own-stray'],
+  ['a file system that is mounted does not', mount, 'own-stray'],
+] as const) {
+  test(`with a witness, who was restarted without its record: ${what}`, (t) => {
+    const policy = protectedPolicy('primary', { disk: true, mounted: true, lease: true });
+    const node = oneCore({ policy });
+    node.see(1, 'down');
+    node.show(1, { role: 'primary' });
+    if (used !== null) node.seeOne(1, used, { kind: 'up' });
+    node.hear(10, { phase: 'frozen', generation: 3, owner: 'secondary', holdsRest: true });
+    t.is(
+      node.codes().find((code) => code === 'yield' || code === 'own-stray'),
+      rule,
+    );
+  });
+}
 
 test('a guest that is paused where nobody started the group is a stray one as well, and ended', (t) => {
   for (const kind of ['up', 'paused'] as const) {

@@ -182,6 +182,15 @@ test('an owner whose DRBD waits asks the peer to mark its copy, and does so no m
   t.false(node.report()?.wantsOutdated);
 });
 
+test('a daemon that DRBD asks before the disk was looked at does not ask the peer to mark its copy yet', (t) => {
+  const node = oneCore({ policy: protectedPolicy('primary', { disk: true }), record: ofPrimary });
+  node.askOutdating(1, 7);
+  t.false(node.report()?.wantsOutdated, 'there may be no copy here');
+  node.see(2, 'up');
+  node.show(2, { ...apart, role: 'primary', suspended: 'fencing' });
+  t.true(node.report()?.wantsOutdated);
+});
+
 test('an owner that has lost its own disk does not ask for it: the copy of the peer is all there is', (t) => {
   const node = asking({ device: true });
   t.true(node.report()?.wantsOutdated);
