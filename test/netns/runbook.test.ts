@@ -74,7 +74,8 @@ async function sights(office: Office, host: HostName) {
   const { stateDir, runDir } = office.network.hosts[host];
   const { stdout } = await office.network.run(host, ['ip', '-o', 'address', 'show']);
   return {
-    addresses: stdout.replaceAll(/(valid|preferred)_lft \w+/g, ''),
+    // Less what the kernel changes by itself: lifetimes, and that it has found nobody else with an address.
+    addresses: stdout.replaceAll(/(valid|preferred)_lft \w+|tentative */g, ''),
     links: (await office.network.run(host, ['ip', '-o', '-br', 'link'])).stdout,
     state: (await readdir(stateDir, { recursive: true })).sort(),
     run: (await readdir(runDir, { recursive: true })).sort(),
