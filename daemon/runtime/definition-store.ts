@@ -40,6 +40,8 @@ export interface DefinitionStore {
   /** Of the guests of this name that are not removed; more than one when the nodes each made their own. */
   named(name: string): readonly DefinitionRecord[];
   inUse(record: DefinitionRecord): DefinitionVersion | null;
+  /** The names of those that this node's libvirt has, as far as it is on record. */
+  namesHere(): readonly string[];
   /**
    * This node's libvirt has this inactive definition (with security info). `readAtMs`: monotonic, when it was begun to
    * be read, so that what was read before an `adopt` of the same guest is not taken for an edit. Asked with what is known
@@ -161,11 +163,13 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
     return local === undefined ? record : withEdit(record, editOf(local.name, local.group, null));
   };
 
-  const here = (name: string) =>
-    [...records.values()].filter((record) => {
-      const local = versionOf(record, record.local);
-      return local?.name === name && local.textDigest !== null;
-    });
+  /** What this node's libvirt calls it; null: it does not have it. */
+  const nameHere = (record: DefinitionRecord) => {
+    const local = versionOf(record, record.local);
+    return local === undefined || local.textDigest === null ? null : local.name;
+  };
+
+  const here = (name: string) => [...records.values()].filter((record) => nameHere(record) === name);
 
   /** Null: it is this guest's. */
   const refusalOf = (xml: string, name: string, uuid: string | null) => {
@@ -181,6 +185,7 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
     record: (uuid) => records.get(uuid),
     named,
     inUse: (record) => choose(record)?.version ?? null,
+    namesHere: () => [...records.values()].flatMap((record) => nameHere(record) ?? []),
     async changed(name, xml, group, readAtMs = monotonicMs()) {
       const why = refusalOf(xml, name, null);
       const identity = identityOf(xml);

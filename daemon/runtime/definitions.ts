@@ -32,7 +32,7 @@ export interface DefinitionsOptions {
 export interface Definitions
   extends Pick<
     DefinitionStore,
-    'changed' | 'removed' | 'absent' | 'adopt' | 'named' | 'inUse' | 'records' | 'onChange'
+    'changed' | 'removed' | 'absent' | 'adopt' | 'named' | 'namesHere' | 'inUse' | 'records' | 'onChange'
   > {
   readonly channel: PeerChannel;
   /** For the control API. */
@@ -70,9 +70,9 @@ export async function createDefinitions(options: DefinitionsOptions): Promise<De
     ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
   });
   wake = sync.wake;
-  const { changed, removed, absent, adopt, named, inUse, records, onChange } = store;
+  const { changed, removed, absent, adopt, named, namesHere, inUse, records, onChange } = store;
   return {
-    ...{ changed, removed, absent, adopt, named, inUse, records, onChange },
+    ...{ changed, removed, absent, adopt, named, namesHere, inUse, records, onChange },
     channel,
     source: definitionsView({ store, sync, ...names, damaged: files.damaged }),
     compareNow: sync.compareNow,

@@ -15,7 +15,10 @@ import { takingGroup } from './known-guests.ts';
 export interface DomainsOptions {
   readonly config: Config;
   readonly libvirt: Libvirt;
-  readonly definitions: Pick<DefinitionStore, 'changed' | 'removed' | 'absent' | 'named' | 'inUse'>;
+  readonly definitions: Pick<
+    DefinitionStore,
+    'changed' | 'removed' | 'absent' | 'named' | 'namesHere' | 'inUse'
+  >;
   /** Every name of the block devices that a group has. */
   readonly devicesOf: (group: string) => readonly string[];
   /** Does this node run the group? Only there is a domain that is gone a guest that was removed. */
@@ -119,6 +122,10 @@ export function watchDomains(options: DomainsOptions): Domains {
       if (runsHere(group)) await definitions.removed(name);
       else await definitions.absent(name);
     }
+    // What went while nobody looked. Whether somebody removed the guest, or this host lost it, cannot be told.
+    const listed = new Set(listing.domains.map(({ name }) => name));
+    for (const name of definitions.namesHere())
+      if (!listed.has(name) && !last.has(name)) await definitions.absent(name);
     last = found;
   };
 

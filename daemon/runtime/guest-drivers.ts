@@ -51,12 +51,12 @@ export function createGuestDriver(guest: GuestConfig, options: GuestDriverOption
 /** What the node that ran it last had, as far as the nodes have told each other. */
 function definitionOf(name: string, store: GuestDriverOptions['definitions']): DefinitionSource {
   return {
-    async adopt(define) {
+    async adopt(define, isDefined) {
       const records = store.named(name);
       const record = records.find(({ local }) => local !== null) ?? records[0];
       const version = record === undefined ? null : store.inUse(record);
       if (record === undefined || version === null || version.xml === null) return 'none';
-      if (record.local === version.id) return 'current';
+      if (record.local === version.id && isDefined !== false) return 'current';
       return (await store.adopt(record.uuid, ({ xml }) => define(xml))) ? 'adopted' : 'failed';
     },
   };

@@ -32,6 +32,7 @@ test.serial(
         removed: async (domain) => void gone.push(domain),
         absent: async (domain) => void gone.push(domain),
         named: () => [],
+        namesHere: () => [],
         inUse: () => null,
       },
       devicesOf: () => [],

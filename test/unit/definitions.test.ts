@@ -33,7 +33,17 @@ interface Node {
   peerAddresses: readonly ChannelAddress[];
 }
 
-async function openNode(t: ExecutionContext, host: Host, stateDir = temporaryDirectory(t)): Promise<Node> {
+interface NodeOptions {
+  readonly stateDir?: string;
+  /** How often the nodes compare what they have without being told that there is news. */
+  readonly intervalMs?: number;
+}
+
+async function openNode(
+  t: ExecutionContext,
+  host: Host,
+  { stateDir = temporaryDirectory(t), intervalMs = 100 }: NodeOptions = {},
+): Promise<Node> {
   const log: Record<string, unknown>[] = [];
   const node: { -readonly [Key in keyof Node]: Node[Key] } = {
     stateDir,
@@ -55,7 +65,7 @@ async function openNode(t: ExecutionContext, host: Host, stateDir = temporaryDir
         own: () => [{ address: '127.0.0.1', port: 0 }],
         peer: () => node.peerAddresses,
       },
-      intervalMs: 100,
+      intervalMs,
       retryMs: 20,
     }),
   };
@@ -71,8 +81,11 @@ async function meet(one: Node, other: Node): Promise<void> {
   other.peerAddresses = [await addressOf(one)];
 }
 
-async function openPair(t: ExecutionContext) {
-  const [primary, secondary] = [await openNode(t, 'primary'), await openNode(t, 'secondary')];
+async function openPair(t: ExecutionContext, options: NodeOptions = {}) {
+  const [primary, secondary] = [
+    await openNode(t, 'primary', options),
+    await openNode(t, 'secondary', options),
+  ];
   await meet(primary, secondary);
   return { primary, secondary };
 }
@@ -116,6 +129,23 @@ test('What is defined on one node comes to the other, with its secrets, and both
   );
 });
 
+test('What is new is told at once, and not when the nodes compare what they have', async (t) => {
+  const { primary, secondary } = await openPair(t, { intervalMs: 3_600_000 });
+  for (const [index, [node, other]] of [
+    [primary, secondary],
+    [secondary, primary],
+    [primary, secondary],
+  ].entries() as ArrayIterator<[number, [Node, Node]]>) {
+    const xml = domain('mail', 1024 * (index + 1));
+    await node.definitions.changed('mail', xml, 'office');
+    await waitFor(`version ${index + 1} is there`, () => {
+      const [record] = other.definitions.named('mail');
+      return record?.versions.some((version) => version.xml === xml) === true;
+    });
+  }
+  t.is(secondary.definitions.named('mail').length, 1);
+});
+
 test('On the disk: for root only, whole after a cut, with the plain text beside it', async (t) => {
   const node = await openNode(t, 'primary');
   await node.definitions.changed('mail', domain('mail', 1024), 'office');
@@ -134,7 +164,7 @@ test('On the disk: for root only, whole after a cut, with the plain text beside 
   writeFileSync(leftover, '{"format":1,"uu');
   const web = join(directory, `${uuidOf('web')}.json`);
   writeFileSync(web, readFileSync(web, 'utf8').replace('1024</memory>', '9999</memory>'));
-  const again = await openNode(t, 'primary', node.stateDir);
+  const again = await openNode(t, 'primary', { stateDir: node.stateDir });
   t.is(inUse(again, 'mail'), domain('mail', 2048));
   t.is(again.definitions.source.history(uuidOf('mail'))?.length, 2);
   t.deepEqual(again.definitions.named('web'), []);
@@ -149,7 +179,7 @@ test('What was lost on one node comes back from the other', async (t) => {
   await waitFor('it is there', () => inUse(secondary, 'mail'));
   await primary.definitions.close();
   rmSync(join(primary.stateDir, 'definitions'), { recursive: true });
-  const again = await openNode(t, 'primary', primary.stateDir);
+  const again = await openNode(t, 'primary', { stateDir: primary.stateDir });
   await meet(again, secondary);
   await waitFor('it is back', () => inUse(again, 'mail') === domain('mail', 1024));
   await again.definitions.changed('mail', domain('mail', 1024), 'office');
@@ -264,7 +294,7 @@ test('A peer without this is told of once, and found when it comes', async (t) =
     primary.log.filter(({ msg }) => String(msg).startsWith("guests' definitions are not"));
   await waitFor('it is told', () => warnings().length > 0);
   t.regex(primary.definitions.source.list().problem ?? '', /ECONNREFUSED/);
-  const again = await openNode(t, 'secondary', secondary.stateDir);
+  const again = await openNode(t, 'secondary', { stateDir: secondary.stateDir });
   await meet(primary, again);
   await primary.definitions.changed('mail', domain('mail', 1), 'office');
   await waitFor('it is there', () => inUse(again, 'mail'));

@@ -18,9 +18,13 @@ import { domainOption, isUsableName, type VirshCall, type VirshFailure } from '.
 export interface DefinitionSource {
   /**
    * Where libvirt has another definition, or none, `define` is given the right one; it resolves to what libvirt has
-   * then, null: it could not be told. `current`: there was nothing to do. `none`: nobody has a definition.
+   * then, null: it could not be told. `isDefined`: what libvirt has said of it, null: nothing; its word goes before what is
+   * on record. `current`: there was nothing to do. `none`: nobody has a definition.
    */
-  adopt(define: (xml: string) => Promise<string | null>): Promise<'adopted' | 'current' | 'none' | 'failed'>;
+  adopt(
+    define: (xml: string) => Promise<string | null>,
+    isDefined: boolean | null,
+  ): Promise<'adopted' | 'current' | 'none' | 'failed'>;
 }
 
 /** Everything an operation on one domain needs. */

@@ -81,7 +81,7 @@ async function giveDefinition(
     }
     const dumped = await domain.libvirt.dumpXml(name, { secrets: true, signal });
     return dumped.kind === 'done' ? dumped.stdout : null;
-  });
+  }, defined);
   if (refusal !== null || given !== 'none' || defined !== false) return refusal;
   const message = `guest ${name}: libvirt does not know it here and there is no definition of it from the other node`;
   return { kind: 'failed', code: 'guest-not-defined', message };

@@ -1,0 +1,159 @@
+// What the watch of the domains makes of one that libvirt no longer has: removed by somebody, or only not here; and that
+// such a guest is defined again from the store when it is to be started.
+
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { createLibvirt, type Libvirt } from '../../daemon/drivers/libvirt/connection.ts';
+import { openDefinitionFiles } from '../../daemon/runtime/definition-files.ts';
+import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
+import { watchDomains } from '../../daemon/runtime/domains.ts';
+import { createGuestDriver } from '../../daemon/runtime/guest-drivers.ts';
+import { temporaryDirectory, waitFor } from '../support.ts';
+import { configOf } from './support/check-host.ts';
+import { domain, uuidOf } from './support/definitions.ts';
+import { createFake, patienceMs, useFakeVirsh } from './support/fake-libvirt.ts';
+
+useFakeVirsh();
+
+const logger = pino({ level: 'silent' });
+
+async function openStore(stateDir: string) {
+  const files = await openDefinitionFiles(join(stateDir, 'definitions'), logger);
+  return createDefinitionStore({
+    files,
+    self: 'secondary',
+    peer: 'primary',
+    activeNode: () => 'primary',
+    logger,
+  });
+}
+
+type Store = Awaited<ReturnType<typeof openStore>>;
+
+/** A libvirt that has these domains, and how it is told that it has others. */
+function scripted(first: readonly string[] | null) {
+  let names = first;
+  let tell: Parameters<Libvirt['subscribe']>[1] = () => {};
+  let lists = 0;
+  const libvirt: Pick<Libvirt, 'list' | 'dumpXml' | 'subscribe'> = {
+    list: async () => {
+      lists += 1;
+      if (names === null) return { kind: 'failed', code: 'libvirt-silent', message: 'no answer' };
+      const listed = names.map((name) => ({ name, uuid: uuidOf(name), autostart: false, persistent: true }));
+      return { kind: 'done', domains: listed };
+    },
+    dumpXml: async (name) => ({ kind: 'done', stdout: domain(name, 1024), stderr: '' }),
+    subscribe: (_name, listener) => {
+      tell = listener;
+      return () => {};
+    },
+  };
+  return {
+    libvirt: libvirt as Libvirt,
+    lists: () => lists,
+    has(now: readonly string[] | null) {
+      names = now;
+      tell(null);
+    },
+  };
+}
+
+function watch(t: ExecutionContext, definitions: Store, libvirt: Libvirt, runsHere: boolean) {
+  const config = configOf('filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: [mail]');
+  const domains = watchDomains({
+    config,
+    libvirt,
+    definitions,
+    devicesOf: () => [],
+    runsHere: () => runsHere,
+    logger,
+    everyMs: 3_600_000,
+  });
+  t.teardown(() => domains.close());
+  return domains;
+}
+
+const isHere = (store: Store, name: string) => store.namesHere().includes(name);
+
+for (const [runsHere, remains] of [
+  [true, 0],
+  [false, 1],
+] as const) {
+  test(`a domain that goes while the group runs ${runsHere ? 'here is a guest that was removed' : 'elsewhere is only not here'}`, async (t) => {
+    const store = await openStore(temporaryDirectory(t));
+    const { libvirt, has } = scripted(['mail']);
+    watch(t, store, libvirt, runsHere);
+    await waitFor('it is stored', () => isHere(store, 'mail'));
+    has([]);
+    await waitFor('it is gone', () => !isHere(store, 'mail'));
+    t.is(store.named('mail').length, remains);
+  });
+}
+
+for (const runsHere of [true, false]) {
+  test(`a domain that went while no daemon ran is not here, and no guest was removed for it, the group running ${runsHere ? 'here' : 'elsewhere'}`, async (t) => {
+    const stateDir = temporaryDirectory(t);
+    const before = await openStore(stateDir);
+    await before.changed('mail', domain('mail', 1024), 'office');
+    await before.changed('web', domain('web', 1024), 'office');
+    await before.flush();
+    const store = await openStore(stateDir);
+    t.deepEqual([...store.namesHere()].sort(), ['mail', 'web']);
+    const { libvirt } = scripted(['web']);
+    watch(t, store, libvirt, runsHere);
+    await waitFor('it is known not to be here', () => !isHere(store, 'mail'));
+    t.true(isHere(store, 'web'));
+    t.is(store.named('mail').length, 1);
+  });
+}
+
+test('a libvirt that does not answer says nothing of what it has', async (t) => {
+  const store = await openStore(temporaryDirectory(t));
+  await store.changed('mail', domain('mail', 1024), 'office');
+  const { libvirt, lists, has } = scripted(null);
+  const domains = watch(t, store, libvirt, true);
+  await waitFor('it was asked', () => lists() > 0);
+  has(null);
+  await waitFor('and again', () => lists() > 1);
+  await domains.close();
+  t.true(isHere(store, 'mail'));
+});
+
+test('a guest that is on record here, and of which libvirt knows nothing, is defined before it is started', async (t) => {
+  const fake = await createFake(t);
+  const { name } = fake;
+  const store = await openStore(temporaryDirectory(t));
+  const xml = domain(name, 1024);
+  await store.changed(name, xml, 'office');
+  await fake.write('xml', xml);
+  const uri = `fake://${fake.directory}`;
+  const [group] = configOf(
+    `filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: [${name}]`,
+    uri,
+  ).groups;
+  const [guest] = group?.guests ?? [];
+  if (group === undefined || guest === undefined) throw new Error('there is no guest');
+  const libvirt = createLibvirt({ uri, logger });
+  const driver = createGuestDriver(guest, {
+    group: { ...group, filesystems: [] },
+    runDir: fake.file('run'),
+    libvirt,
+    definitions: store,
+    passage: null,
+    logger,
+    onStatus: () => {},
+  });
+  t.teardown(async () => {
+    await driver.close();
+    await libvirt.close();
+  });
+  const start = () => driver.perform('start', AbortSignal.timeout(patienceMs));
+  t.deepEqual(await start(), { kind: 'done' });
+  const done = (await fake.deeds()).map((line) => line.split(' ')[0]);
+  t.deepEqual(
+    done.filter((deed) => deed === 'define' || deed === 'start'),
+    ['define', 'start'],
+  );
+  t.is(store.named(name).length, 1);
+});
