@@ -131,6 +131,8 @@ test('What is defined on one node comes to the other, with its secrets, and both
 
 test('What is new is told at once, and not when the nodes compare what they have', async (t) => {
   const { primary, secondary } = await openPair(t, { intervalMs: 3_600_000 });
+  for (const node of [primary, secondary])
+    await waitFor('they have compared', () => node.definitions.source.list().comparedMs !== null);
   for (const [index, [node, other]] of [
     [primary, secondary],
     [secondary, primary],
