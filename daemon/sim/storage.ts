@@ -189,8 +189,9 @@ function promote(thing: Thing, forced: boolean, told: (problem: string | null) =
   if (device === null) return;
   const { drbd } = device;
   const { side } = host;
-  const { disk, connection } = drbd.status(side);
-  if (!forced && disk !== 'up-to-date' && disk !== 'consistent') {
+  const { disk, connection, peerDisk } = drbd.status(side);
+  const isReadFromPeer = disk === 'diskless' && connection === 'connected' && peerDisk === 'up-to-date';
+  if (!forced && disk !== 'up-to-date' && disk !== 'consistent' && !isReadFromPeer) {
     told(refusals['need-up-to-date']);
     return;
   }

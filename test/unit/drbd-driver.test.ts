@@ -55,6 +55,16 @@ for (const disk of ['Outdated', 'Inconsistent', 'Diskless', 'DUnknown']) {
   });
 }
 
+test.serial('start: without a disk of its own it reads the copy of the peer, if that is whole', async (t) => {
+  const { fake, driver } = await drivenDrbd(t, { DISK: 'Diskless' });
+  t.deepEqual(await driver.perform('start', false, soon()), { kind: 'done' });
+  t.deepEqual(await fake.calls(), ['drbdadm primary r0']);
+  const old = await drivenDrbd(t, { DISK: 'Diskless', PEERDISK: 'Outdated' });
+  const outcome = await old.driver.perform('start', false, soon());
+  t.like(outcome, { kind: 'failed', code: 'drbd-need-up-to-date' });
+  t.deepEqual(await old.fake.calls(), []);
+});
+
 test.serial('start: in mid-resync the time that is left is said', async (t) => {
   const state = { REPL: 'SyncTarget', DISK: 'Inconsistent', MINOR: '2', PEERROLE: 'Primary' };
   const { fake, driver } = await drivenDrbd(t, state);

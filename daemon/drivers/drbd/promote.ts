@@ -66,8 +66,10 @@ async function dataRefusal(
   view: DrbdView,
   signal: AbortSignal,
 ): Promise<Outcome | null> {
-  const { disk } = view.storage;
+  const { disk, connection, peerDisk } = view.storage;
   if (disk === 'up-to-date' || disk === 'consistent') return null;
+  // Its disk has failed, and DRBD reads the peer's, which it knows to be good.
+  if (disk === 'diskless' && connection === 'connected' && peerDisk === 'up-to-date') return null;
   const progress = await monitor.progress(resource, signal);
   const message = `${resource}: not promoted, ${stateText(view, progress)}; ${nextForData(resource, view, progress)}`;
   return { kind: 'failed', code: 'drbd-need-up-to-date', message };
