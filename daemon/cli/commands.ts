@@ -27,6 +27,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   'cl-status': async () => (await import('./status/cl-status.ts')).clStatusCommand,
   notify: async () => (await import('./notify.ts')).notifyCommand,
   metrics: async () => (await import('./metrics.ts')).metricsCommand,
+  web: async () => (await import('./web.ts')).webCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,
   completion: async () => (await import('./completion/completion.ts')).completionCommand,
   daemon: async () => (await import('./daemon.ts')).daemonCommand,

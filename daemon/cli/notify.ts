@@ -10,6 +10,7 @@ import { tellTest } from '../notify/story.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { flag, jsonOption } from './command.ts';
+import { readInput } from './input.ts';
 import { harmless, padTo, paint, printJson } from './output.ts';
 
 const actions = ['test', 'send'] as const;
@@ -89,11 +90,7 @@ const exitCodeOf = (deliveries: readonly Delivery[]) =>
   deliveries.every(({ kind }) => kind === 'sent') ? exitCodes.ok : exitCodes.failed;
 
 async function readMessage(input: AsyncIterable<Buffer | string>): Promise<Message> {
-  let text = '';
-  for await (const part of input) {
-    text += String(part);
-    if (text.length > inputCharactersMax) break;
-  }
+  const text = await readInput(input, inputCharactersMax);
   try {
     return messageSchema.parse(JSON.parse(text));
   } catch (cause) {

@@ -235,8 +235,10 @@ export interface WebConfig {
   readonly port: number;
   /** Lower case; besides addresses, localhost and the names of the nodes. */
   readonly names: readonly string[];
-  /** Lines name=token; null: nobody may act. */
+  /** Lines name=token; null: nobody has one. */
   readonly tokenFile: string | null;
+  /** Lines name:hash, as `htpasswd -B` writes them; null: nobody has a password. */
+  readonly htpasswdFile: string | null;
   readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
 }
 

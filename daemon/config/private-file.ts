@@ -9,7 +9,7 @@ const fileBytesMax = 16 * 1024;
 /** How a kind of file is spoken of. */
 export interface PrivateFileWords {
   /** What the codes of its errors begin with, e.g. `key-file`. */
-  readonly code: 'key-file' | 'witness-key' | 'witness-password' | 'web-key';
+  readonly code: 'key-file' | 'witness-key' | 'witness-password' | 'web-key' | 'web-htpasswd';
   readonly what: string;
   /** What to do where there is none, and where it is no regular file. */
   readonly missing: string;

@@ -48,7 +48,12 @@ export const web = mapping({
   'token-file': absolutePath
     .optional()
     .describe(
-      'File (mode 0600) with a line name=token for each person who may act on the page; a token has 22 characters or more. Default: nobody may, the page is for reading.',
+      'File (mode 0600) with a line name=token for each person who may act on the page; a token has 22 characters or more. Default: no tokens; without htpasswd too, the page is for reading.',
+    ),
+  htpasswd: absolutePath
+    .optional()
+    .describe(
+      'File (mode 0600) with a line name:hash for each person who may act with a password, as htpasswd -B of apache2-utils writes it: bcrypt, of a cost of at most 14. Beside token-file, or instead of it.',
     ),
   tls: mapping({
     certificate: absolutePath.describe('File (PEM) with the certificate, those that signed it after it.'),
@@ -66,6 +71,7 @@ export function toWeb(file: z.output<typeof web> | undefined): WebConfig | null 
     ...listen,
     names: names.map((name) => name.toLowerCase()),
     tokenFile: file['token-file'] ?? null,
+    htpasswdFile: file.htpasswd ?? null,
     tls: tls === undefined ? null : { certificateFile: tls.certificate, keyFile: tls.key },
   };
 }

@@ -3,7 +3,7 @@
 
 import type { GroupView, OperatorRequest, Plan, RequestAnswer, Status } from '../control/api.ts';
 import { type Html, html } from './html.ts';
-import type { Session } from './sessions.ts';
+import type { Session } from './login/sessions.ts';
 
 export interface Action {
   readonly id: string;

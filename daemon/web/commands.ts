@@ -5,7 +5,13 @@ import { type CommandResult, describeFailure, runCommand } from '../drivers/comm
 
 export type Said<T> =
   | { readonly kind: 'said'; readonly value: T }
-  | { readonly kind: 'failed'; readonly message: string; readonly next: string | null };
+  | {
+      readonly kind: 'failed';
+      /** Of the error, where it has one. */
+      readonly code: string | null;
+      readonly message: string;
+      readonly next: string | null;
+    };
 
 export interface Commands {
   /** The answer of `battito WORDS --json`. */
@@ -28,7 +34,7 @@ export function createCommands(command: readonly string[], run: typeof runComman
     waiting += 1;
     const answer = last.then(async () => {
       const argv = ['nice', '-n', '10', ...command, ...words, '--json'];
-      return read(words, await run(argv, { timeoutMs, signal: ending.signal }));
+      return readAnswer(words, await run(argv, { timeoutMs, signal: ending.signal }));
     });
     last = answer.finally(() => {
       waiting -= 1;
@@ -43,7 +49,8 @@ export function createCommands(command: readonly string[], run: typeof runComman
       if (known !== undefined && (known.doneAtMs === null || performance.now() - known.doneAtMs < keptMs))
         return known.answer as Promise<Said<T>>;
       if (waiting >= waitingMax) {
-        return { kind: 'failed', message: 'others are asking already', next: 'try again in a moment' };
+        const message = 'others are asking already';
+        return { kind: 'failed', code: null, message, next: 'try again in a moment' };
       }
       const entry: { readonly answer: Promise<Said<unknown>>; doneAtMs: number | null } = {
         answer: begin(words),
@@ -61,18 +68,20 @@ export function createCommands(command: readonly string[], run: typeof runComman
   };
 }
 
-function read(words: readonly string[], result: CommandResult): Said<unknown> {
+/** What `battito WORDS --json` has said. */
+export function readAnswer(words: readonly string[], result: CommandResult): Said<unknown> {
   const argv = ['battito', ...words];
   try {
     const value: unknown = JSON.parse(result.stdout);
     const { error } = value as {
-      readonly error?: { readonly message: string; readonly next: string | null };
+      readonly error?: { readonly code: string; readonly message: string; readonly next: string | null };
     };
-    if (error !== undefined) return { kind: 'failed', message: error.message, next: error.next };
+    if (error !== undefined) return { kind: 'failed', ...error };
     return { kind: 'said', value };
   } catch {
     return {
       kind: 'failed',
+      code: null,
       message: describeFailure(argv, result),
       next: `in a terminal: ${argv.join(' ')}`,
     };

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { securityHeaders } from './guard.ts';
-import type { Session } from './sessions.ts';
+import type { Session } from './login/sessions.ts';
 
 const formBytesMax = 4096;
 

@@ -2,14 +2,15 @@
 
 import { type Html, html, trusted } from './html.ts';
 import type { Fragment } from './live.ts';
-import type { Session } from './sessions.ts';
+import type { Ways } from './login/logins.ts';
+import type { Session } from './login/sessions.ts';
 
 export interface Frame {
   readonly cluster: string;
   readonly node: string;
   readonly path: string;
   readonly session: Session | null;
-  readonly isLoginPossible: boolean;
+  readonly ways: Ways;
 }
 
 const navigation = [
@@ -19,7 +20,7 @@ const navigation = [
 ] as const;
 
 export function renderPage(title: string, frame: Frame, content: Html, isLive = false): string {
-  const { cluster, node, path, session, isLoginPossible } = frame;
+  const { cluster, node, path, session, ways } = frame;
   const script = isLive ? html`<script src="/page.js" defer></script>` : '';
   const isHere = (of: string) => (of === '/' ? path === '/' : path.startsWith(of));
   const links = navigation.map(
@@ -39,17 +40,17 @@ ${script}
 </head>
 <body>
 <a class="skip" href="#main">To the content</a>
-<header><p class="brand"><strong>${cluster}</strong> <span class="dim">seen from ${node}</span></p><nav aria-label="Pages"><ul>${links}</ul></nav>${account(session, isLoginPossible)}</header>
+<header><p class="brand"><strong>${cluster}</strong> <span class="dim">seen from ${node}</span></p><nav aria-label="Pages"><ul>${links}</ul></nav>${account(session, ways)}</header>
 <main id="main">${content}</main>
 </body>
 </html>
 `.markup;
 }
 
-function account(session: Session | null, isLoginPossible: boolean): Html {
+function account(session: Session | null, ways: Ways): Html {
   if (session !== null)
     return html`<form class="account" method="post" action="/logout"><input type="hidden" name="csrf" value="${session.csrf}"><span class="dim">${session.name}</span> <button class="quiet" type="submit">Log out</button></form>`;
-  if (!isLoginPossible) return html`<p class="account dim">read-only</p>`;
+  if (!ways.token && !ways.password) return html`<p class="account dim">read-only</p>`;
   return html`<p class="account"><a href="/login">Log in</a></p>`;
 }
 
@@ -71,6 +72,21 @@ ${mayAct ? html`<section id="actions" aria-label="Actions">${part('actions')}</s
 <noscript><p class="note">Without JavaScript this page stays as it is. <a href="/">Load it again</a></p></noscript>`;
 }
 
-export function renderLogin(said: string | null): Html {
-  return html`<h1>Log in</h1><p>Whoever has a token may act. Without one, everything can be read.</p><form class="login" method="post" action="/login">${said === null ? '' : html`<p class="bad" role="alert">${said}</p>`}<p><label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="current-password" required maxlength="200"></p><p><button type="submit">Log in</button></p></form>`;
+const whatItTakes = ({ token, password }: Ways) =>
+  token && password ? 'a password or a token' : password ? 'a password' : 'a token';
+
+/** A form for each way. */
+export function renderLogin(ways: Ways, said: string | null): Html {
+  const field = (id: string, label: string, more: Html) =>
+    html`<p><label for="${id}">${label}</label> <input id="${id}" name="${id}" required ${more}></p>`;
+  const form = (fields: readonly Html[], label: string) =>
+    html`<form class="login" method="post" action="/login">${fields}<p><button type="submit">${label}</button></p></form>`;
+  const secret = html`type="password" autocomplete="current-password" maxlength="255"`;
+  const name = html`type="text" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="255"`;
+  const both = ways.token && ways.password;
+  return html`<h1>Log in</h1><p>Whoever has ${whatItTakes(ways)} may act. Without one, everything can be read.</p>${
+    said === null ? '' : html`<p class="bad" role="alert">${said}</p>`
+  }${ways.password ? form([field('name', 'Name', name), field('password', 'Password', secret)], 'Log in') : ''}${
+    ways.token ? form([field('token', 'Token', secret)], both ? 'Log in with a token' : 'Log in') : ''
+  }`;
 }

@@ -9,8 +9,8 @@ import { type Exchange, Refused, send, sessionIdOf } from './exchange.ts';
 import { refusalOf } from './guard.ts';
 import { openListener } from './listener.ts';
 import { createLive, type Fragment } from './live.ts';
+import { createLogins } from './login/logins.ts';
 import { answer, type Parts, problemPage, type Site } from './routes.ts';
-import { createSessions } from './sessions.ts';
 import { statusParts } from './status-parts.ts';
 
 /** The status is rendered no more often than this, however many ask. */
@@ -21,15 +21,15 @@ export const openWebPage: OpenWebPage = async (options) => {
   const { config, address, nodes, command, logger } = options;
   const names = [...config.names, ...nodes.map((name) => name.toLowerCase())];
   const parts = lately(options);
-  const sessions = createSessions(config.tokenFile, () => performance.now());
+  const { tokenFile, htpasswdFile } = config;
+  const logins = createLogins({ tokenFile, htpasswdFile, command, nowMs: () => performance.now() });
   const commands = createCommands(command);
   const live = createLive({
     render: parts.latest,
     onError: (error) => logger.error({ err: error }, 'the web page could not be rendered'),
     everyMs: renderEveryMs,
   });
-  const site: Site = { options, sessions, live, commands, parts };
-  let tokens = sessions.trouble();
+  const site: Site = { options, logins, live, commands, parts };
 
   const listener = openListener({
     ...{ config, address, logger },
@@ -45,7 +45,7 @@ export const openWebPage: OpenWebPage = async (options) => {
       const sessionId = sessionIdOf(request, isEncrypted);
       const handling = async () => {
         const url = new URL(request.url ?? '/', 'http://page');
-        const session = sessions.find(sessionId);
+        const session = logins.sessions.find(sessionId);
         await serve(site, { request, response, url, isEncrypted, sessionId, session }, logger);
       };
       handling().catch((error: unknown) => {
@@ -58,16 +58,19 @@ export const openWebPage: OpenWebPage = async (options) => {
   return {
     attention() {
       const trouble = listener.trouble();
-      const inTokens = tokens === null ? [] : [item('warning', 'web-tokens', tokens.message, tokens.mend)];
-      if (trouble === null) return inTokens;
-      return [item('warning', 'web-down', `the web page: ${trouble.message}`, trouble.next), ...inTokens];
+      const ofLogins = logins
+        .troubles()
+        .map(({ code, message, mend }) => item('warning', code, message, mend));
+      if (trouble === null) return ofLogins;
+      return [item('warning', 'web-down', `the web page: ${trouble.message}`, trouble.next), ...ofLogins];
     },
     refresh() {
       listener.refresh();
-      tokens = sessions.trouble();
+      logins.refresh();
     },
     async close() {
       live.close();
+      logins.close();
       commands.close();
       await listener.close();
     },

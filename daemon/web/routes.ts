@@ -16,8 +16,9 @@ import {
 } from './incident-pages.ts';
 import { renderLogin, renderPage, renderStatusPage } from './layout.ts';
 import type { Fragment, Live } from './live.ts';
+import type { Login, Logins } from './login/logins.ts';
+import { isSame } from './login/sessions.ts';
 import { icon, script } from './script.ts';
-import { isSame, type Sessions } from './sessions.ts';
 import { style } from './style.ts';
 import { renderWhatIf } from './what-if-page.ts';
 
@@ -30,7 +31,7 @@ export interface Parts {
 
 export interface Site {
   readonly options: Pick<WebOptions, 'source' | 'logger'>;
-  readonly sessions: Sessions;
+  readonly logins: Logins;
   readonly live: Live;
   readonly commands: Commands;
   readonly parts: Parts;
@@ -61,7 +62,7 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/login$/,
-    handle: (site, exchange) => page(site, exchange, 'Log in', renderLogin(null)),
+    handle: (site, exchange) => page(site, exchange, 'Log in', renderLogin(site.logins.ways, null)),
   },
   { method: 'POST', path: /^\/login$/, handle: logIn },
   { method: 'POST', path: /^\/logout$/, handle: logOut },
@@ -90,7 +91,7 @@ export function page(site: Site, exchange: Exchange, title: string, content: Htm
   const { cluster, self } = site.options.source.status();
   const frame = {
     ...{ cluster, node: self.name, path: exchange.url.pathname, session: exchange.session },
-    isLoginPossible: site.sessions.isPossible,
+    ways: site.logins.ways,
   };
   return { body: renderPage(title, frame, content, isLive) };
 }
@@ -100,10 +101,10 @@ function showStatus(site: Site, exchange: Exchange): Answer {
   return page(site, exchange, 'Status', content, true);
 }
 
-function watchStatus({ live, sessions }: Site, { request, response, sessionId }: Exchange): null {
+function watchStatus({ live, logins }: Site, { request, response, sessionId }: Exchange): null {
   if (request.method === 'HEAD') throw new Refused(405, 'this is only to be watched', { allow: 'GET' });
   for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
-  if (live.add(response, () => sessions.goesOn(sessionId))) return null;
+  if (live.add(response, () => logins.sessions.goesOn(sessionId))) return null;
   throw new Refused(503, 'too many watch already', { 'retry-after': '10' });
 }
 
@@ -132,35 +133,47 @@ async function showWhatIf(site: Site, exchange: Exchange): Promise<Answer> {
 }
 
 async function logIn(site: Site, exchange: Exchange): Promise<Answer> {
-  const { sessions, options } = site;
+  const { logins, options } = site;
   const { request, isEncrypted, sessionId } = exchange;
-  const token = (await readForm(request)).get('token') ?? '';
+  const form = await readForm(request);
   const from = request.socket.remoteAddress ?? '';
-  const login = sessions.login(token.trim(), from);
+  const password = form.get('password');
+  const way = password === null ? 'token' : 'password';
+  const login: Login =
+    password === null
+      ? logins.byToken((form.get('token') ?? '').trim(), from)
+      : await logins.byPassword((form.get('name') ?? '').trim(), password, from);
   const again = (status: number, said: string, headers: Readonly<Record<string, string>> = {}): Answer => ({
-    ...page(site, exchange, 'Log in', renderLogin(said)),
+    ...page(site, exchange, 'Log in', renderLogin(logins.ways, said)),
     ...{ status, headers },
   });
   switch (login.kind) {
     case 'accepted':
-      sessions.end(sessionId);
-      options.logger.info({ from }, 'somebody has logged in on the web page');
+      logins.sessions.end(sessionId);
+      options.logger.info({ from, name: login.name, way }, 'somebody has logged in on the web page');
       return seeOther('/', { 'set-cookie': sessionCookie(login.id, isEncrypted) });
     case 'wrong':
-      options.logger.warn({ from }, 'a wrong token was given on the web page');
-      return again(403, 'This is not a token of anybody.');
-    case 'too-often':
-      return again(429, `Too many wrong tokens; try again in ${login.afterS} s.`, {
-        'retry-after': String(login.afterS),
-      });
+      options.logger.warn({ from, way }, 'a wrong login was tried on the web page');
+      return again(403, notAnybodys[way]);
+    case 'too-often': {
+      const headers = { 'retry-after': String(login.afterS) };
+      return again(429, `Too many wrong logins; try again in ${login.afterS} s.`, headers);
+    }
+    case 'busy':
+      return again(503, 'Others are logging in; try again in a moment.', { 'retry-after': '5' });
     case 'unusable':
-      return again(503, `Nobody can log in: ${login.message}.`);
+      return again(503, `Nobody can log in by this: ${login.message}.`);
   }
 }
 
+const notAnybodys = {
+  token: 'This is not a token of anybody.',
+  password: 'This is not the name and the password of anybody.',
+} as const;
+
 async function logOut(site: Site, exchange: Exchange): Promise<Answer> {
   await formOf(exchange);
-  site.sessions.end(exchange.sessionId);
+  site.logins.sessions.end(exchange.sessionId);
   return seeOther('/', { 'set-cookie': sessionCookie('', exchange.isEncrypted) });
 }
 

@@ -22,7 +22,14 @@ const depends = [
 /** What a configuration may ask for; `battito check` says what one needs. fuser names who holds a device. */
 const recommends = ['drbd-utils', 'e2fsprogs', 'libndp-tools', 'psmisc', 'qemu-system-x86'];
 
-const suggests = ['bash-completion', 'fence-agents', 'libvirt-clients', 'libvirt-daemon-system', 'socat'];
+const suggests = [
+  'apache2-utils',
+  'bash-completion',
+  'fence-agents',
+  'libvirt-clients',
+  'libvirt-daemon-system',
+  'socat',
+];
 
 const description = `two-node failover for a floating address and its guests
  Two hosts watch each other by authenticated heartbeats and keep a floating

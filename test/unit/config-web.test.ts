@@ -27,13 +27,21 @@ const tls = 'tls: { certificate: /etc/battito/web.pem, key: /etc/battito/web-key
 
 test('left out there is no page; by default it is for this host alone and for reading', (t) => {
   t.is(configOf('').web, null);
-  const own = { address: '127.0.0.1', port: 8694, names: [], tokenFile: null, tls: null };
+  const own = { address: '127.0.0.1', port: 8694, names: [], tokenFile: null, htpasswdFile: null, tls: null };
   t.deepEqual(configOf('web: {}\n').web, own);
   t.deepEqual(configOf('web: { listen: "[::1]:80" }\n').web, { ...own, address: '::1', port: 80 });
   t.deepEqual(
-    configOf(`web: { listen: "node:8694", names: [Battito.example.org], token-file: /etc/t, ${tls} }\n`).web,
+    configOf(
+      `web: { listen: "node:8694", names: [Battito.example.org], token-file: /etc/t, htpasswd: /etc/h, ${tls} }\n`,
+    ).web,
     {
-      ...{ address: null, port: 8694, names: ['battito.example.org'], tokenFile: '/etc/t' },
+      ...{
+        address: null,
+        port: 8694,
+        names: ['battito.example.org'],
+        tokenFile: '/etc/t',
+        htpasswdFile: '/etc/h',
+      },
       tls: { certificateFile: '/etc/battito/web.pem', keyFile: '/etc/battito/web-key.pem' },
     },
   );
@@ -70,6 +78,7 @@ test('addresses, names and files that are none are told with what is expected', 
     problemsOf('web: { tls: { certificate: /a } }\n').join(),
     /web\.tls\.key: missing; expected an absolute path/,
   );
+  t.regex(problemsOf('web: { htpasswd: passwords }\n').join(), /web\.htpasswd: expected an absolute path/);
   t.regex(problemsOf('web: { token: x }\n').join(), /web\.token: unknown key/);
 });
 
@@ -78,4 +87,6 @@ test('a reload takes whatever changes in it', (t) => {
   t.deepEqual(plan, { applied: ['web'], needsRestart: [] });
   const other = planReload(configOf('web: {}\n'), configOf('web: { token-file: /etc/t }\n'));
   t.deepEqual(other, { applied: ['web.tokenFile'], needsRestart: [] });
+  const passwords = planReload(configOf('web: {}\n'), configOf('web: { htpasswd: /etc/h }\n'));
+  t.deepEqual(passwords, { applied: ['web.htpasswdFile'], needsRestart: [] });
 });

@@ -283,6 +283,7 @@ test('incidents are listed newest first; none, and a journal that cannot be read
   t.regex(renderIncidents({ kind: 'said', value: { incidents: [] } }).markup, /no warning and no alarm/);
   const failed = renderIncidents({
     kind: 'failed',
+    code: null,
     message: 'there is no journal',
     next: 'start the daemon',
   }).markup;

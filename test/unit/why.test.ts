@@ -42,7 +42,7 @@ const composed: readonly RegExp[] = [
   /^(?:readiness|definitions|verify|drill|summary|prune)-(?<part>.+)$/,
   /^schedule-(?<part>.+)$/,
   /^peer-(?<part>alive|late|listening|departed|dead|fenced|isolated)$/,
-  /^(?:key-file|witness-key|witness-password|web-key)-(?<part>mode|missing|unreadable|invalid)$/,
+  /^(?:key-file|witness-key|witness-password|web-key|web-htpasswd)-(?<part>mode|missing|unreadable|invalid)$/,
 ];
 
 test('No explanation is of a code that nothing prints', (t) => {

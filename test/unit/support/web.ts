@@ -124,7 +124,7 @@ export async function usePage(t: ExecutionContext, options: PageOptions = {}): P
     plan: async () => [],
     metrics: async (accept) => renderMetrics(metricsSource(), accept),
   };
-  const config = { address, port, names: [], tokenFile, tls: null, ...options.config };
+  const config = { address, port, names: [], tokenFile, htpasswdFile: null, tls: null, ...options.config };
   const page = await openWebPage({
     ...{ source, config, address, nodes: ['primary', 'secondary'] },
     ...{ command: options.command ?? ['false'], logger: pino({ level: 'silent' }) },
