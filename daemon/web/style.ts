@@ -92,6 +92,7 @@ form .buttons button, .login button { background: var(--good); border-color: var
 .quiet { font-weight: 400; background: none; padding: .3rem .7rem; min-height: 2.2rem; }
 .buttons .quiet { padding: .5rem 1rem; min-height: 2.75rem; }
 input, select { font: inherit; padding: .5rem .7rem; min-height: 2.75rem; border-radius: .6rem; border: 1px solid var(--soft); background: var(--card); color: var(--ink); max-width: 100%; }
+.login + .login { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: 1.5rem; }
 .login label { display: block; font-weight: 600; margin-bottom: .25rem; }
 .login input { width: 24rem; }
 details { margin: .75rem 0; }

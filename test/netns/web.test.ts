@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { waitFor } from '../support.ts';
+import { setPassword } from '../unit/support/htpasswd.ts';
 import { makeCertificates } from '../unit/support/mail-server.ts';
 import { accessibilityProblems, keepPicture, openPage, overhang, useBrowser } from './support/browser.ts';
 import { hostNames } from './support/hosts.ts';
@@ -186,6 +187,54 @@ test('by keyboard alone: a login, a handover, and its end; over TLS on the LAN',
     said.map(({ message }) => message),
     ['operator: handover was asked for by: anna on the web page'],
   );
+});
+
+test('with a password of htpasswd: a login, its action under its name, and its end with a new password', async (t) => {
+  t.timeout(patienceMs);
+  const office = await officeWithPage(
+    t,
+    (folder) => `${onTheLan(folder).slice(0, -1)}, htpasswd: ${folder}/htpasswd }`,
+  );
+  const file = join(office.network.root, 'web', 'htpasswd');
+  const attention = async () => (await office.status('primary')).attention.map(({ code }) => code);
+  await waitFor('it is missed', async () => (await attention()).includes('web-htpasswd'));
+  setPassword(file, 'Carla Müller', 'pferd & wagen', ['-B', '-C', '12']);
+  await waitFor('it is there, without a reload', async () => !(await attention()).includes('web-htpasswd'));
+  const browser = await useBrowser(t, office.network, 'client');
+  const page = await openPage(t, browser, { ignoreHTTPSErrors: true });
+  await page.goto('https://192.168.1.2:8694/login');
+  await says(page, 'main', /Whoever has a password or a token may act/);
+  await assertAccessible(t, page);
+  await keepPicture(page, 'login-password');
+  const logIn = async (name: string, password: string) => {
+    await page.fill('#name', name);
+    await page.fill('#password', password);
+    await page.click('main button:text-is("Log in")');
+  };
+  for (const [name, password] of [
+    ['Carla Müller', 'pferd und wagen'],
+    ['nobody', 'pferd & wagen'],
+  ] as const) {
+    await logIn(name, password);
+    await says(page, 'main', /not the name and the password of anybody/);
+  }
+  await assertAccessible(t, page);
+  // From now on every login is the work of a second and more, one after the other.
+  setPassword(file, 'somebody', 'x', ['-B', '-C', '14']);
+  await logIn('Carla Müller', 'pferd & wagen');
+  await page.waitForURL('https://192.168.1.2:8694/', { timeout: 240_000 });
+  await page.click('text=Begin maintenance of primary');
+  await page.click('main button');
+  await says(page, 'main', /It is under way/);
+  const said = (await office.history('primary')).filter(({ code }) => code === 'operator-said');
+  t.deepEqual(
+    said.map(({ message }) => message),
+    ['operator: maintenance was asked for by: Carla Müller on the web page'],
+  );
+  setPassword(file, 'Carla Müller', 'another');
+  await page.goto('https://192.168.1.2:8694/');
+  await says(page, 'main', /Everything runs|maintenance/);
+  t.is(await page.locator('text=Log out').count(), 0, 'who has another password logs in again');
 });
 
 test('without JavaScript it is a plain status page, and everything else works too', async (t) => {
