@@ -208,6 +208,16 @@ interface Panel {
   readonly type: string;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly { readonly expr: string }[];
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly mappings?: readonly {
+        readonly options: Readonly<Record<string, { readonly text: string }>>;
+      }[];
+      readonly thresholds?: {
+        readonly steps: readonly { readonly color: string; readonly value: number | null }[];
+      };
+    };
+  };
 }
 interface Dashboard {
   readonly uid: string;
@@ -250,6 +260,33 @@ test('the dashboard and the alerts ask only for metrics, and labels of them, tha
         t.true(labels?.has(label), `${name}{${label}} in ${expr}`);
     }
   }
+});
+
+test('the dashboard opens with whether there is protection, for each node, and has when there was none', (t) => {
+  const selected = 'battito_protected{job=~"$job", instance=~"$instance"}';
+  const panels = dashboard.panels.filter(({ targets = [] }) => targets.some(({ expr }) => expr === selected));
+  t.deepEqual(
+    panels.map(({ type, title }) => [type, title]),
+    [
+      ['stat', 'Protected'],
+      ['state-timeline', 'When a failure of either node would not have been made good'],
+    ],
+  );
+  const [now, then] = panels;
+  const first = dashboard.panels.find(({ type }) => type !== 'row');
+  t.is(first?.id, now?.id, 'nothing stands before it');
+  t.deepEqual(now?.gridPos, { h: 4, w: 4, x: 0, y: 1 });
+  // As the gauge has it: 0 is bad.
+  const words = (panel: Panel | undefined) => {
+    const [mapping] = panel?.fieldConfig?.defaults.mappings ?? [];
+    return [mapping?.options['0']?.text, mapping?.options['1']?.text];
+  };
+  t.deepEqual(words(now), ['no', 'yes']);
+  t.deepEqual(now?.fieldConfig?.defaults.thresholds?.steps, [
+    { color: 'red', value: null },
+    { color: 'green', value: 1 },
+  ]);
+  t.deepEqual(words(then), ['not protected', 'protected']);
 });
 
 test('Prometheus understands every question of the dashboard', (t) => {
