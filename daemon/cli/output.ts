@@ -67,13 +67,18 @@ const insideQuantity =
   /(?<=\d) (?=(?:ms|s|min|h|days?|%|[KMG]iB(?:\/s)?)(?![\w/]))|(?<=\d (?:h|days?)) (?=\d)/g;
 const glue = '\u00a0';
 
-/** Words in lines of at most `columns` characters; a longer word is broken. Always at least one line. */
-export function wrap(text: string, columns: number): string[] {
+/**
+ * Words in lines of at most `columns` characters; a longer word is broken. Always at least one line. `firstColumns`: of
+ * the first one, which is empty where its first word does not fit.
+ */
+export function wrap(text: string, columns: number, firstColumns = columns): string[] {
   const lines: string[] = [];
   let line = '';
   const words = text.replaceAll(insideQuantity, glue).split(/[^\S\u00a0]+/);
   for (const word of words.flatMap((long) => chunks(long.replaceAll(glue, ' '), columns))) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
+    const most = lines.length === 0 ? firstColumns : columns;
+    const isFitting = (line === '' ? 0 : line.length + 1) + word.length <= most;
+    if (!isFitting && (line !== '' || most < columns)) {
       lines.push(line);
       line = word;
     } else {
@@ -81,6 +86,12 @@ export function wrap(text: string, columns: number): string[] {
     }
   }
   return [...lines, line];
+}
+
+/** On a terminal, which would break it inside of a word, in lines that fit; elsewhere as it is, for `grep`. */
+export function fitting(text: string, { isTerminal, look }: Output): string {
+  const { columns } = look();
+  return isTerminal && width(text) > columns ? wrap(text, columns).join('\n') : text;
 }
 
 function chunks(word: string, columns: number): string[] {

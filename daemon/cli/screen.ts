@@ -21,7 +21,8 @@ const unwrapped = (text: string) => `\u001b[?7l${text}\u001b[?7h`;
 export type Drawn = () => string;
 
 export interface Picture {
-  readonly show: (drawn: Drawn) => void;
+  /** `measure`: of pictures one after the other with the same, only the first is printed; absent: their text. */
+  readonly show: (drawn: Drawn, measure?: string) => void;
   /** The last picture stays, among what was printed before. */
   readonly close: () => void;
 }
@@ -36,13 +37,14 @@ function onOtherScreen(output: Output): Picture {
   let isThere = false;
   const redraw = () => {
     if (current === null) return;
+    const whole = fitting(current().split('\n'), output);
     // Before it is written: behind the last column that would take its last character away.
-    const lines = fitting(current().split('\n'), output).map((line) => eraseLineEnd + line);
+    const lines = whole.map((line, index) => (index < whole.length - 1 ? eraseLineEnd : eraseToEnd) + line);
     // Once: a terminal that is told so again forgets where its cursor was before.
     const enter = isThere ? '' : otherScreen + hideCursor;
     isThere = true;
     // At its last line a newline would scroll.
-    output.raw(`${enter}${home}${unwrapped(lines.join('\n'))}${eraseToEnd}`);
+    output.raw(`${enter}${home}${unwrapped(lines.join('\n'))}`);
   };
   const leave = () => {
     // A terminal that has no other screen is cleared.
@@ -80,10 +82,11 @@ function cut(line: string, output: Output): string {
 function oneAfterAnother(output: Output): Picture {
   let before = '';
   return {
-    show(drawn) {
+    show(drawn, measure) {
       const text = drawn();
-      if (text !== before) output.line(text);
-      before = text;
+      const now = measure ?? text;
+      if (now !== before) output.line(text);
+      before = now;
     },
     close: () => {},
   };

@@ -9,7 +9,7 @@ import { usageError } from './arguments.ts';
 import type { Arguments, Command, Context, OptionSpecs } from './command.ts';
 import { flag, text } from './command.ts';
 import { newNotesFinder, renderProgress, tailLimit } from './notes.ts';
-import { printJson } from './output.ts';
+import { fitting, printJson } from './output.ts';
 import { openProgress, type ProgressView, underWayIn } from './progress.ts';
 import { formatTook } from './time.ts';
 
@@ -76,7 +76,7 @@ export async function runMove(
   const moved = await context.interruptible((signal) => begun.wait({ timeoutMs, signal }));
   const { message, attention, tookMs } = moved;
   if (json) printJson(output, { ...about, done: true, ...moved });
-  else output.line(`${message}; it took ${formatTook(tookMs)}`);
+  else output.line(fitting(`${message}; it took ${formatTook(tookMs)}`, output));
   if (attention === null) return exitCodes.ok;
   if (!json) output.problem(attention);
   return exitCodes.degraded;
@@ -98,7 +98,7 @@ export async function beginMove(context: Context, move: Move, silent: boolean): 
   let accepted = '';
   for (const request of move.requests) {
     accepted = await client.request(request, move.said);
-    if (!silent) output.line(accepted);
+    if (!silent) output.line(fitting(accepted, output));
   }
   return {
     accepted,

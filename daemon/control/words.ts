@@ -167,10 +167,7 @@ export function groupWords(group: GroupView, { self, peer, verdict }: Status): W
   };
   const holding = here[phase];
   if (holding !== undefined) return holding;
-  if (runsOn !== null) {
-    const theirs = group.peer?.generation ?? generation;
-    return { text: `runs on ${runsOn}, generation ${theirs}`, colour: 'green' };
-  }
+  if (runsOn !== null) return wordsOfPeer(group, runsOn);
   if (phase === 'blocked') return { text: `not started here, blocked for ${span}`, colour: 'red' };
   if (phase === 'claiming') return { text: `asking ${peer.name} for it for ${span}`, colour: 'yellow' };
   if (phase === 'observing') return { text: `looking what runs on ${self.name}`, colour: 'yellow' };
@@ -181,6 +178,15 @@ export function groupWords(group: GroupView, { self, peer, verdict }: Status): W
   // What a silent peer does is not known.
   const where = verdict.kind === 'alive' && group.peer !== null ? 'runs nowhere, stopped' : 'not running';
   return { text: `${where} here for ${span}`, colour: 'red' };
+}
+
+/** Of a group that the peer has, by the peer's own word. */
+function wordsOfPeer({ peer, generation }: GroupView, runsOn: string): Words {
+  const said = `on ${runsOn}, generation ${peer?.generation ?? generation}`;
+  if (peer?.phase === 'starting' || peer?.phase === 'stopping')
+    return { text: `${peer.phase} ${said}`, colour: 'yellow' };
+  if (peer?.phase === 'frozen') return { text: `frozen ${said}`, colour: 'red' };
+  return { text: `runs ${said}`, colour: 'green' };
 }
 
 /** Standby, maintenance and the like, of either node. */

@@ -1,5 +1,6 @@
 // takeover, handover and standby against a scripted daemon: what is asked of it, when the wait ends, and how.
 
+import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { underWayIn } from '../../daemon/cli/progress.ts';
 import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
@@ -17,7 +18,7 @@ const stopping = status({ groups: [group({ phase: 'stopping', runsOn: null })] }
 async function battito(t: ExecutionContext, line: string, script: Script, options: RunOptions = {}) {
   const daemon = await scriptedDaemon(t, script);
   const result = await run([...line.split(' '), '--socket', daemon.socketPath], options);
-  const stdout = result.stdout.replaceAll(/it took \d+(\.\d)? m?s/g, 'it took T');
+  const stdout = result.stdout.replaceAll(/it took(\s)\d+(\.\d)? m?s/g, 'it took$1T');
   return { ...result, stdout, requests: daemon.requests, said: daemon.said, plansOf: daemon.plansOf };
 }
 
@@ -48,6 +49,20 @@ test('A takeover asks once, tells each step once, and ends when the group runs h
   );
   t.is(stderr, '');
   t.is(exitCode, 0);
+});
+
+test('On a narrow terminal every line of a takeover ends between two words; into a pipe it is one line', async (t) => {
+  const accepted = 'secondary is asked to hand over office';
+  const script = {
+    statuses: [there, here],
+    answer: () => ({ kind: 'accepted', message: accepted }) as const,
+  };
+  const narrow = await battito(t, 'takeover', script, { isTerminal: true, columns: 32 });
+  const printed = stripVTControlCharacters(narrow.stdout).replaceAll('\r', '').split('\n');
+  t.deepEqual(printed.slice(0, 2), ['secondary is asked to hand over', 'office']);
+  t.deepEqual(printed.slice(-3, -1), ['primary runs office now; it took', 'T'], narrow.stdout);
+  const piped = await battito(t, 'takeover', script, { columns: 32 });
+  t.is(piped.stdout, `${accepted}\nprimary runs office now; it took T\n`);
 });
 
 test('A takeover with --json ends with one object that holds every note', async (t) => {

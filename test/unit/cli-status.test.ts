@@ -5,8 +5,9 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import type { Look } from '../../daemon/cli/output.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
-import type { Status } from '../../daemon/control/api.ts';
+import type { GroupView, Status } from '../../daemon/control/api.ts';
 import { overallOf } from '../../daemon/control/overall.ts';
+import { groupWords } from '../../daemon/control/words.ts';
 import { group, groupAtPeer, link, resource, status } from './fixtures/cli/statuses.ts';
 
 const wide: Look = { columns: 80, colour: false, unicode: true };
@@ -485,6 +486,36 @@ test('No line is wider than the terminal, with and without colour, from 32 to 12
       }
     }
   }
+});
+
+test('A word is broken only where it is longer than the line, and is never pulled apart', (t) => {
+  const targets = [
+    'address 192.168.1.3 of secondary',
+    'secondary on eth1 broadcast',
+    'address:192.168.1.1/24',
+  ];
+  const probes = targets.map((target) => ({ ...status().probes[0], target, last: 'unanswered' as const }));
+  const given = status({ probes: probes as never });
+  for (let columns = 32; columns <= 100; columns += 1) {
+    const text = renderStatus(given, { ...wide, columns });
+    t.true(text.replaceAll(/\s+/g, ' ').includes(`no answer from: ${targets.join(', ')}`), text);
+  }
+});
+
+test('What fits behind its label stands there, also in a narrow terminal', (t) => {
+  const lines = renderStatus(status(), { ...narrow, columns: 32 }).split('\n');
+  t.true(lines.includes('   + address:192.168.1.1/24  up'), lines.join('\n'));
+});
+
+test('A group that the other node is about to run, or to stop, is not said to run there', (t) => {
+  const said = (phase: 'starting' | 'stopping' | 'frozen' | 'active') => {
+    const peer = { ...groupAtPeer().peer, phase, generation: 5, up: 1 } as GroupView['peer'];
+    return groupWords(groupAtPeer({ peer }), status());
+  };
+  t.deepEqual(said('starting'), { text: 'starting on secondary, generation 5', colour: 'yellow' });
+  t.deepEqual(said('stopping'), { text: 'stopping on secondary, generation 5', colour: 'yellow' });
+  t.deepEqual(said('frozen'), { text: 'frozen on secondary, generation 5', colour: 'red' });
+  t.deepEqual(said('active'), { text: 'runs on secondary, generation 5', colour: 'green' });
 });
 
 test('Colour changes nothing but the colour', (t) => {

@@ -3,11 +3,17 @@
 import test from 'ava';
 import { newNotesFinder, renderNote } from '../../daemon/cli/notes.ts';
 import { formatRemaining, formatSpan, formatTime, formatTook } from '../../daemon/cli/time.ts';
+import type { StorageStatus } from '../../daemon/core/events.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { scriptedDaemon, serve } from './fixtures/cli/server.ts';
-import { entry, group, status } from './fixtures/cli/statuses.ts';
+import { entry, group, resource, status } from './fixtures/cli/statuses.ts';
 import { run } from './fixtures/cli/terminal.ts';
 
+const stopping = status({ groups: [group({ phase: 'stopping' })] });
+const copying: StorageStatus = {
+  ...{ role: 'primary', disk: 'up-to-date', connection: 'connected', suspended: 'no' },
+  ...{ peerRole: 'secondary', peerDisk: 'inconsistent', resync: { direction: 'source', percent: 41 } },
+};
 const look = { columns: 80, colour: false, unicode: false };
 
 test('The exit code of status is 0 when all is well and 3 when something needs attention', async (t) => {
@@ -56,6 +62,39 @@ test('A watched status that is not on a terminal prints only what changed', asyn
   t.is(exitCode, exitCodes.degraded);
   t.is(stdout.split('tier: evidence').length, 3);
   t.false(stdout.includes('\u001b'));
+});
+
+test('Times that pass and data that are copied are not what has changed; each picture has its time', async (t) => {
+  const at = (forMs: number, done: number) => {
+    const resync = {
+      direction: 'source',
+      percent: done,
+      leftKib: 90_000 * (100 - done),
+      leftS: 900 - done,
+    } as const;
+    const copied = resource('drbd:r0', { kind: 'drbd', storage: { ...copying, resync }, resync });
+    const { daemon, links } = status();
+    return status({
+      daemon: { ...daemon, uptimeMs: forMs },
+      links: links.map((link) => ({ ...link, ageMs: forMs % 400 })),
+      groups: [group({ forMs, resources: [copied, resource('guest:mail')] })],
+    });
+  };
+  const { socketPath } = await scriptedDaemon(t, {
+    statuses: [at(900, 41), at(59_900, 43.5), at(60_100, 48), at(7_500_000, 49), at(7_500_600, 57), stopping],
+  });
+  const controller = new AbortController();
+  const { stdout } = await run(['status', '--watch', '--socket', socketPath], {
+    signal: controller.signal,
+    onWrite: (text) => text.includes('stopping') && controller.abort(),
+  });
+  const pictures = stdout.split('\n\n2').map((text, index) => (index === 0 ? text : `2${text}`));
+  for (const picture of pictures) t.regex(picture, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\n office /);
+  t.deepEqual(
+    pictures.map((picture) => /(runs|stopping) on primary for ([^,\n]*)/.exec(picture)?.slice(1).join(' ')),
+    ['runs 0.9 s', 'runs 2 h 5 min', 'stopping 3 min'],
+    stdout,
+  );
 });
 
 test('A note is one line: local time, mark, group, message, what it took, what to do', (t) => {

@@ -70,6 +70,10 @@ test('status --watch follows the size of its window, and the terminal is as it w
   const low = await shell.until('a note of what is not shown', (seen) => /more lines: battito/.test(seen));
   const whole = pictureAt(ill, 40).split('\n');
   t.deepEqual(low.split('\n'), [...whole.slice(0, 7), ` (${whole.length - 7} more lines: battito status)`]);
+  await shell.resize(32, 8);
+  const full = pictureAt(ill, 32).split('\n').length - 7;
+  t.is(` (${full} more lines: battito status)`.length, 32, 'it goes to the last column');
+  await shell.until('all of it', (seen) => seen.endsWith(`\n (${full} more lines: battito status)`));
   await shell.resize(80, 30);
   await shell.until('the whole again', (seen) => seen === pictureAt(ill, 80));
   await shell.press('C-c');

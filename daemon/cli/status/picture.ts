@@ -169,16 +169,17 @@ function linkTroubles(status: Status, look: Look): string[] {
 
 /** Text after a label; further lines are indented below it. A label that takes too much gets a line of its own. */
 export function hanging(label: string, text: string, columns: number): string[] {
+  const [only = '', ...none] = wrap(text, columns);
+  if (none.length === 0 && label.length + only.length <= columns) return [label + only];
   const isNarrow = columns < roomyColumnsMin && label.length > narrowIndent.length;
   const labelColumnsMax = isNarrow ? columns - firstWordColumns : columns * 0.6;
   if (label.length > labelColumnsMax) {
     const lines = wrap(text, columns - narrowIndent.length).map((line) => narrowIndent + line);
     return [...labelLines(label.trimEnd(), columns), ...lines];
   }
-  const [first = '', ...rest] = wrap(text, columns - label.length);
   const indent = isNarrow ? narrowIndent : ' '.repeat(label.length);
-  const others = isNarrow && rest.length > 0 ? wrap(rest.join(' '), columns - indent.length) : rest;
-  return [label + first, ...others.map((line) => indent + line)];
+  const [first = '', ...others] = wrap(text, columns - indent.length, columns - label.length);
+  return [(label + first).trimEnd(), ...others.map((line) => indent + line)];
 }
 
 /** The whole of it: it may be a path, of which nothing can be left out. */

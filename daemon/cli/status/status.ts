@@ -8,6 +8,7 @@ import type { Arguments, Command, Context } from '../command.ts';
 import { flag, jsonOption } from '../command.ts';
 import { type Look, printJson } from '../output.ts';
 import { openPicture } from '../screen.ts';
+import { formatTime } from '../time.ts';
 import { hanging } from './picture.ts';
 import { renderStatus } from './view.ts';
 
@@ -22,7 +23,10 @@ export const statusCommand: Command = {
     'Shows what this node sees: what needs a person comes first, with what to do next; then the two nodes with the links between them, and each group with where it runs.',
   ],
   options: {
-    watch: { type: 'boolean', help: 'go on, twice a second, until Ctrl-C; with --json, one object a line' },
+    watch: {
+      type: 'boolean',
+      help: 'go on, twice a second, until Ctrl-C; into a pipe: what has changed; with --json, one object a line',
+    },
     json: jsonOption,
   },
   examples: [
@@ -55,19 +59,25 @@ async function watch(context: Context, args: Arguments, signal: AbortSignal): Pr
   const { client, output, pollMs } = context;
   const isJson = flag(args, 'json');
   const picture = openPicture(isJson ? { ...output, canRedraw: false } : output);
+  const show = (render: (look: Look) => string) => {
+    const measure = measureOf(render(anyLook));
+    if (output.canRedraw) picture.show(() => render(output.look()));
+    else picture.show(() => `${formatTime(new Date().toISOString())}\n${render(output.look())}\n`, measure);
+  };
   let exitCode: number = exitCodes.ok;
   try {
     while (!signal.aborted) {
       try {
         const status = await client.status();
         exitCode = exitCodeOf(status);
-        picture.show(() => (isJson ? JSON.stringify(status) : renderStatus(status, output.look())));
+        if (isJson) picture.show(() => JSON.stringify(status));
+        else show((look) => renderStatus(status, look));
       } catch (error) {
         if (!(error instanceof BattitoError)) throw error;
         exitCode = error.exitCode;
         const { code, message, next = null } = error;
-        const json = JSON.stringify({ error: { code, message, next } });
-        picture.show(() => (isJson ? json : renderAway(message, next, output.look())));
+        if (isJson) picture.show(() => JSON.stringify({ error: { code, message, next } }));
+        else show((look) => renderAway(message, next, look));
       }
       await sleep(pollMs * watchPolls, undefined, { signal }).catch(() => {}); // Interrupted: the loop ends.
     }
@@ -75,6 +85,17 @@ async function watch(context: Context, args: Arguments, signal: AbortSignal): Pr
     picture.close();
   }
   return exitCode;
+}
+
+/** Lines are nothing in it but their words: no strokes between two nodes, which grow when a time gets shorter. */
+const anyLook: Look = { columns: 60, colour: false, unicode: true };
+
+/** What is left when time passes and data are copied, and nothing else happens: where these are printed, the rest is lost in them. */
+function measureOf(text: string): string {
+  return text
+    .replaceAll(/\d+(?:\.\d+)? (?:ms|s|min|h|days?|[KMG]iB(?:\/s)?)(?![\w/])/g, '')
+    .replaceAll(/(\d+)(?:\.\d+)? %/g, (_, percent: string) => `${Math.floor(Number(percent) / 10)} tenths`)
+    .replaceAll(/\s+/g, ' ');
 }
 
 function renderAway(message: string, next: string | null, { columns }: Look): string {
