@@ -21,7 +21,8 @@ export function addressBoundMs({ timings }: Policy): number {
 interface Holders {
   readonly id: string;
   readonly guests: readonly string[];
-  readonly filesystems: readonly string[];
+  /** Its group's file systems and guests: paused guests go on when all of them do what they are told. */
+  readonly awaited: readonly string[];
   readonly isSet: Record<Side, boolean>;
   /** Since when both announce it; null: they do not. */
   since: number | null;
@@ -34,7 +35,7 @@ interface Holders {
   readonly brokenSince: Record<Side, number | null>;
   /** Nothing counts before this: it can be moved again, and the daemon has had the time to try. */
   countsFrom: number;
-  /** Its group's file systems on either host, and since when one cannot be let go of. */
+  /** Of these, on either host, and since when one does not. */
   readonly stuck: Map<string, number>;
   /** Until then guests may wait, paused, for what the other host could not let go of. */
   heldUntil: number;
@@ -54,7 +55,9 @@ const holdersOf = ({ groups }: Policy): readonly Holders[] =>
         id,
         stopMs,
         guests: resources.filter(({ kind }) => kind === 'guest').map((guest) => guest.id),
-        filesystems: resources.filter(({ kind }) => kind === 'filesystem').map(({ id }) => id),
+        awaited: resources
+          .filter(({ kind }) => kind === 'filesystem' || kind === 'guest')
+          .map(({ id }) => id),
         isSet: { primary: false, secondary: false },
         since: null,
         frozenSince: { primary: null, secondary: null },
@@ -108,7 +111,7 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
   };
   const holdOrLetGo = (resource: string, side: Side, at: number, isBroken: boolean) => {
     const key = `${side} ${resource}`;
-    for (const holders of addresses.filter(({ filesystems }) => filesystems.includes(resource))) {
+    for (const holders of addresses.filter(({ awaited }) => awaited.includes(resource))) {
       const since = holders.stuck.get(key);
       if (isBroken) holders.stuck.set(key, since ?? at);
       if (isBroken || since === undefined) continue;

@@ -422,6 +422,21 @@ test('S4: an address that cannot be moved is excused while that is so, and as lo
   t.deepEqual(of([byHand, ...both, ended(9000), ...again]), [['S4', 2900]]);
 });
 
+test('S4: an address of guests that stand paused for longer than the bound, unless one cannot be made to go on', (t) => {
+  const paused = [
+    running(10, 'primary', address, 'up'),
+    ...['guest:mail', 'guest:web'].map((guest) => running(20, 'primary', guest, 'paused')),
+  ];
+  const breaks: Trace = {
+    kind: 'action',
+    at: 15,
+    action: { kind: 'break', host: 'primary', resource: 'guest:mail', how: 'stuck' },
+  };
+  const mended = running(30_000, 'primary', 'guest:mail', 'up');
+  t.deepEqual(found(watch(), [...paused, mended]), [{ rule: 'S4', at: 20, lastedMs: 29_980 }]);
+  t.deepEqual(found(watch(), [breaks, ...paused, mended]), []);
+});
+
 interface StepParts {
   readonly at?: number;
   readonly event?: Event;
