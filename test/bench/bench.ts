@@ -3,15 +3,17 @@
 // only when something could not be measured (64: the command line was wrong). Whatever it made is released when it
 // ends, is told to end, or fails.
 
+import { writeFile } from 'node:fs/promises';
 import { hostNames } from '../netns/support/hosts.ts';
 import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
-import { figureJson, isMeasured, renderSection, type Section } from './figures.ts';
+import { figureJson, isMeasured, renderSection, type Section, sectionAsMarkdown } from './figures.ts';
 import { measureGuests } from './guests.ts';
 import { measureUnderLoad } from './load.ts';
 import { describeMachine, type Machine, machineLine } from './machine.ts';
+import { measureMemory } from './memory.ts';
 import { type BenchOptions, parseOptions, type SectionName, usage } from './options.ts';
 import { measureStart } from './start.ts';
 import { measureSteadyState } from './steady.ts';
@@ -34,6 +36,7 @@ const measures: Readonly<Record<SectionName, Measure>> = {
     inOffice(async (office) => [await measureUnderLoad(office, loadSeconds, progress)]),
   start: ({ runs }, progress) => inOffice(async (office) => [await measureStart(office, runs, progress)]),
   guests: async (_, progress) => [await measureGuests(progress)],
+  memory: async ({ events }, progress) => [await measureMemory(events, progress)],
 };
 
 const logLinesShown = 15;
@@ -63,6 +66,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
     const seconds = Math.round((monotonicMs() - startedMs) / 1000);
     process.stdout.write(`${JSON.stringify(benchJson(machine, sections, failures, seconds))}\n`);
   }
+  if (options.save !== null) await writeFile(options.save, savedText(machine, sections));
   return failures.length === 0 && sections.every(({ figures }) => figures.every(isMeasured));
 }
 
@@ -92,9 +96,15 @@ function benchJson(
   return {
     machine,
     seconds,
-    sections: sections.map(({ id, title, figures }) => ({ id, title, figures: figures.map(figureJson) })),
+    sections: sections.map(({ figures, ...section }) => ({ ...section, figures: figures.map(figureJson) })),
     notMeasured: failures,
   };
+}
+
+function savedText(machine: Machine, sections: readonly Section[]): string {
+  const date = new Date().toISOString().slice(0, 10);
+  const made = 'Made by `npm run bench`; not written by hand.';
+  return `${[`# What it costs\n\n${made}\n\n${date}; ${machineLine(machine)}.`, ...sections.map(sectionAsMarkdown)].join('\n\n')}\n`;
 }
 
 if (import.meta.main)

@@ -1,8 +1,9 @@
 // A figure: what was measured, its samples, and the target it is held against. Only data and text.
 
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { markdownTable } from './markdown.ts';
 
-export type Unit = 'ms' | '%' | 'MB' | '/s' | 'bytes/s' | 'x' | '';
+export type Unit = 'ms' | '%' | 'MB' | '/s' | 'bytes' | 'bytes/s' | 'µs' | 'x' | '';
 
 /** `max`: the largest sample that is still within the target. `below`: the smallest that is not. */
 export type Target = { readonly max: number } | { readonly below: number };
@@ -26,6 +27,13 @@ export interface Section {
   readonly id: string;
   readonly title: string;
   readonly figures: readonly Figure[];
+  /** What the figures were made from, row by row, where that is worth seeing. */
+  readonly table?: Table;
+}
+
+export interface Table {
+  readonly heads: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
 }
 
 export interface Summary {
@@ -88,13 +96,15 @@ function round(value: number): number {
 
 /** Three significant digits, and never more than three decimals. */
 export function formatValue(value: number, unit: Unit): string {
-  const decimals = Number.isInteger(value) ? 0 : Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(value))));
+  const decimals = Number.isInteger(value)
+    ? 0
+    : Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
   const text = value.toFixed(unit === 'ms' ? Math.min(1, decimals) : decimals);
   return unit === '' ? text : `${text}${unit === '%' || unit === '/s' ? '' : ' '}${unit}`;
 }
 
 /** One section as lines of a table: label, median [min..max], target, whether it was met. */
-export function renderSection({ title, figures }: Section, colour: boolean): string {
+export function renderSection({ title, figures, table }: Section, colour: boolean): string {
   const rows = figures.map((item) => [
     item.label,
     measured(item),
@@ -111,8 +121,24 @@ export function renderSection({ title, figures }: Section, colour: boolean): str
       .join('  ')
       .trimEnd(),
   );
-  return [title, ...lines.map((line) => `  ${line}`)].join('\n');
+  const rest = table === undefined ? [] : ['', renderTable(table)];
+  return [title, ...lines.map((line) => `  ${line}`), ...rest].join('\n');
 }
+
+export function sectionAsMarkdown({ title, figures, table }: Section): string {
+  const rows = figures.map((item) => [
+    item.label.trim(),
+    measured(item),
+    item.target === undefined ? '' : targetText(item.target, item.unit),
+    verdict(item),
+    item.remark ?? '',
+  ]);
+  const parts = [`## ${title}`, markdownTable([['figure', 'measured', 'target', '', 'remark'], ...rows])];
+  return [...parts, ...(table === undefined ? [] : [renderTable(table)])].join('\n\n');
+}
+
+const renderTable = ({ heads, rows }: Table): string =>
+  markdownTable([heads, ...rows.map((row) => row.map(String))]);
 
 function visible(cell: string): number {
   return stripVTControlCharacters(cell).length;

@@ -3,7 +3,10 @@
 import { parseArgs } from 'node:util';
 import { splitNames, wholeNumber } from './command-line.ts';
 
-export const sectionNames = ['takeover', 'handover', 'steady', 'load', 'start', 'guests'] as const;
+const quickNames = ['takeover', 'handover', 'steady', 'load', 'start'] as const;
+/** Measured only where they are named. */
+const longNames = ['guests', 'memory'] as const;
+export const sectionNames = [...quickNames, ...longNames];
 export type SectionName = (typeof sectionNames)[number];
 
 export interface BenchOptions {
@@ -11,13 +14,20 @@ export interface BenchOptions {
   readonly runs: number;
   readonly steadySeconds: number;
   readonly loadSeconds: number;
+  /** Of the simulator, for memory. */
+  readonly events: number;
   readonly json: boolean;
+  /** Where the results are kept; null: nowhere. */
+  readonly save: string | null;
 }
 
 export const usage = `usage: npm run bench -- [options]
-  --only NAMES    some of ${sectionNames.join(',')} (default: all)
+  --only NAMES    some of ${quickNames.join(',')} (default: all of these), or of what
+                  takes longer: ${longNames.join(',')}
   --runs N        runs of takeover, handover and start (default: 5)
   --seconds N     how long steady state and load are watched (default: 30 and 60)
+  --events N      how many events memory goes through (default: 10000000)
+  --save FILE     keep the results there, as Markdown
   --json          one JSON object as the last line on stdout, nothing else there
 Needs root, and the packages that ./scripts/setup installs.`;
 
@@ -29,6 +39,8 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
       only: { type: 'string', multiple: true },
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string' },
+      events: { type: 'string', default: '10000000' },
+      save: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -40,10 +52,12 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
   }
   const seconds = values.seconds === undefined ? undefined : wholeNumber('--seconds', values.seconds, 1);
   return {
-    only: named.length === 0 ? sectionNames : sectionNames.filter((name) => named.includes(name)),
+    only: named.length === 0 ? quickNames : sectionNames.filter((name) => named.includes(name)),
     runs: wholeNumber('--runs', values.runs, 1),
     steadySeconds: seconds ?? 30,
     loadSeconds: seconds ?? 60,
+    events: wholeNumber('--events', values.events, 1000),
     json: values.json,
+    save: values.save ?? null,
   };
 }

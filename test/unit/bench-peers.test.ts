@@ -1,6 +1,7 @@
 // The parts of the bench of peers that run nothing: gaps, overlaps, options, ratios, tables, configurations of peers.
 
 import test from 'ava';
+import { markdownTable } from '../bench/markdown.ts';
 import { battitoText } from '../bench/peers/battito.ts';
 import { versionIn } from '../bench/peers/debian-root.ts';
 import { type FaultName, type FaultOutcome, faultNames } from '../bench/peers/faults.ts';
@@ -11,7 +12,7 @@ import { bothMs, takings } from '../bench/peers/outcome.ts';
 import { corosyncText } from '../bench/peers/pacemaker.ts';
 import { configurations, ours } from '../bench/peers/peers.ts';
 import { type ConfigurationResult, type Results, ratio } from '../bench/peers/results.ts';
-import { markdownTable, renderResults, spread } from '../bench/peers/table.ts';
+import { renderResults, spread } from '../bench/peers/table.ts';
 import type { Holding } from '../netns/support/address-watch.ts';
 import { createGapRecord } from '../netns/support/gap-record.ts';
 import { describeHost, type HostName } from '../netns/support/hosts.ts';

@@ -3,6 +3,7 @@
 
 import { summarise } from '../figures.ts';
 import { machineLine } from '../machine.ts';
+import { markdownTable } from '../markdown.ts';
 import type { FaultName, FaultOutcome } from './faults.ts';
 import { type ConfigurationResult, type Results, ratio, type Samples, samplesOf } from './results.ts';
 
@@ -21,17 +22,6 @@ export function spread(samples: Samples): string {
 
 export const ratioText = (value: number | null): string =>
   value === null ? nothing : `${value.toFixed(2)}×`;
-
-/** Cells of equal width, so that it reads as well in a terminal. */
-export function markdownTable(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...body] = rows;
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => [...(row[column] ?? '')].length)));
-  const line = (cells: readonly string[]) =>
-    `| ${widths.map((width, column) => pad(cells[column] ?? '', width)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
-}
-
-const pad = (text: string, width: number): string => text + ' '.repeat(width - [...text].length);
 
 const gap = ({ gapMs }: FaultOutcome) => gapMs;
 

@@ -1,0 +1,156 @@
+// Does a daemon grow while it lives? The real cores of both nodes in one long life of the modelled world, whose links flap
+// without end; what one of them sees goes through the real journal, history and record of gaps. After a collection its
+// heap is looked at, and how large the states of the cores are, every so many events.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serialize, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { pino } from 'pino';
+import { createGaps, type Gaps } from '../../daemon/runtime/gaps.ts';
+import { type History, openHistory } from '../../daemon/runtime/history.ts';
+import { type Journal, openJournal } from '../../daemon/runtime/journal.ts';
+import { type Segment, type Side, sides } from '../../daemon/sim/action.ts';
+import type { Trace } from '../../daemon/sim/trace.ts';
+import { createWorld, type World } from '../../daemon/sim/world.ts';
+import { namePrefix } from '../leftovers.ts';
+import { mulberry32, protectedPolicy } from '../sim/example.ts';
+import type { Progress } from './failover.ts';
+
+export interface Look {
+  /** Of both cores, so far. */
+  readonly events: number;
+  /** With both cores, what records one of them, the model, and this program. */
+  readonly heapBytes: number;
+  /** Of the two cores' states, as they would be written. */
+  readonly stateBytes: number;
+}
+
+export interface SimulatedLife {
+  readonly looks: readonly Look[];
+  /** What the flapping has come to: the notes of the recorded node, by code. */
+  readonly notes: ReadonlyMap<string, number>;
+  /** Events that the journal could not take in time. */
+  readonly dropped: number;
+  /** Days of the modelled world. */
+  readonly days: number;
+}
+
+export interface LifeOptions {
+  readonly events: number;
+  /** After the first one. */
+  readonly looks?: number;
+  /** Before the first look: what is bounded fills up, such as the history's notes. */
+  readonly warmupEvents?: number;
+  readonly progress?: Progress;
+  /** For a test of this: sees what happens, and may keep it. */
+  readonly listen?: (trace: Trace) => void;
+}
+
+const looksDefault = 20;
+const warmupDefault = 200_000;
+const recorded: Side = 'secondary';
+const segments: readonly Segment[] = ['dedicated', 'lan'];
+const logger = pino({ enabled: false });
+const dayMs = 24 * 3_600_000;
+
+export async function simulateLife(options: LifeOptions): Promise<SimulatedLife> {
+  const stateDir = await mkdtemp(join(tmpdir(), namePrefix()));
+  const journal = await openJournal({ stateDir, cluster: 'office', logger, flushMs: 1 });
+  const history = await openHistory(stateDir, logger);
+  const notes = new Map<string, number>();
+  const record = recorder({ journal, history, gaps: createGaps(null, () => Date.now()), notes });
+  const trace = (each: Trace) => {
+    record(each);
+    options.listen?.(each);
+  };
+  try {
+    const policy = (side: Side) => protectedPolicy(side, { disk: true, mounted: true });
+    const world = createWorld({ seed: 1, policy, trace });
+    const looks = await live(world, options, history);
+    return { looks, notes, dropped: journal.dropped(), days: world.now() / dayMs };
+  } finally {
+    await Promise.all([journal.close(), history.close()]);
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function live(world: World, options: LifeOptions, history: History): Promise<Look[]> {
+  const { events, looks = looksDefault, warmupEvents = warmupDefault, progress } = options;
+  const collect = collector();
+  const chance = mulberry32(1);
+  for (const host of sides) world.apply({ kind: 'start-daemon', host });
+  world.run(30_000);
+  const until = async (steps: number) => {
+    while (world.steps() < steps) {
+      flap(world, chance);
+      // Hours go by in a second here, which no disk keeps up with: what is to be written is waited for.
+      await Promise.all([history.close(), sleep(1)]);
+    }
+  };
+  await until(warmupEvents);
+  const first = world.steps();
+  const seen: Look[] = [];
+  for (let look = 0; look <= looks; look += 1) {
+    await until(first + (events * look) / looks);
+    collect();
+    const heapBytes = process.memoryUsage().heapUsed;
+    const stateBytes = sides.reduce((sum, side) => sum + serialize(world.state(side)).length, 0);
+    seen.push({ events: world.steps() - first, heapBytes, stateBytes });
+    progress?.(`${world.steps() - first} events, heap ${(heapBytes / 2 ** 20).toFixed(2)} MB`);
+  }
+  return seen;
+}
+
+/** The runtime's own, with and without --expose-gc; twice, for what the first time lets go of. */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  return () => {
+    collect();
+    collect();
+  };
+}
+
+/** One link, now and then all of them, is cut on one host, for a moment or for longer than deadtime, and comes back. */
+function flap(world: World, chance: () => number): void {
+  const host = sides[chance() < 0.5 ? 0 : 1];
+  const all = chance() < 0.2;
+  const cut = all ? segments : [segments[chance() < 0.5 ? 0 : 1] ?? 'lan'];
+  for (const segment of cut) world.apply({ kind: 'cut', host, segment, direction: 'both' });
+  world.run(200 + chance() * 4000);
+  for (const segment of cut) world.apply({ kind: 'mend', host, segment });
+  world.run(1000 + chance() * 7000);
+  // The model keeps for a story what a daemon only tells.
+  for (const side of sides) (world.notes(side) as unknown[]).length = 0;
+}
+
+interface Records {
+  readonly journal: Journal;
+  readonly history: History;
+  readonly gaps: Gaps;
+  readonly notes: Map<string, number>;
+}
+
+/** What a daemon's loop does with an event beside the step. */
+function recorder({ journal, history, gaps, notes }: Records): (trace: Trace) => void {
+  return (trace) => {
+    if (trace.kind !== 'stepped' || trace.side !== recorded) return;
+    const { event, before, effects } = trace;
+    journal.record(event, before);
+    journal.recordEffects(effects);
+    if (event.kind === 'heartbeat-received') {
+      const { deadtimeMs } = before.policy.timings;
+      const { count: stalls, lastMs: lastStallMs, lastAt: stalledAt } = before.stalls;
+      const heard = { link: String(event.link), incarnation: event.incarnation, atMs: event.at };
+      gaps.heard(heard, { deadtimeMs, stalls, lastStallMs, stalledAt, lateMs: 0 });
+    }
+    for (const effect of effects) {
+      if (effect.kind !== 'note') continue;
+      history.add(effect.note, event.at);
+      notes.set(effect.note.code, (notes.get(effect.note.code) ?? 0) + 1);
+    }
+  };
+}
