@@ -10,7 +10,7 @@ import { monotonicMs } from '../support.ts';
 import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section, sectionAsMarkdown } from './figures.ts';
-import { measureGuests } from './guests.ts';
+import { guestsDefault, measureGuests } from './guests.ts';
 import { measureUnderLoad } from './load.ts';
 import { describeMachine, type Machine, machineLine } from './machine.ts';
 import { measureMemory } from './memory.ts';
@@ -35,7 +35,7 @@ const measures: Readonly<Record<SectionName, Measure>> = {
   load: ({ loadSeconds }, progress) =>
     inOffice(async (office) => [await measureUnderLoad(office, loadSeconds, progress)]),
   start: ({ runs }, progress) => inOffice(async (office) => [await measureStart(office, runs, progress)]),
-  guests: async (_, progress) => [await measureGuests(progress)],
+  guests: async ({ sizes }, progress) => [await measureGuests(sizes ?? guestsDefault, progress)],
   memory: async ({ events }, progress) => [await measureMemory(events, progress)],
 };
 

@@ -1,41 +1,30 @@
-// Twenty guests of a lost host: from the verdict to the last of them running on the survivor, and, on a host that has
-// nothing else to do, one `virsh start` after the other. Each host has a libvirtd and processes of its own.
+// Many guests of a lost host: from the verdict to the last of them running on the survivor, as many at once as the daemon
+// starts by itself and one after the other, and, on a host that has nothing else to do, one `virsh start` after the other.
+// Each host has a libvirtd and processes of its own.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HostName, hostNames } from '../netns/support/hosts.ts';
-import { commandLine, Office } from '../netns/support/office.ts';
+import { ownPlaces, qemuConf } from '../netns/support/libvirt-places.ts';
+import { commandLine, Office, type OfficeOptions } from '../netns/support/office.ts';
 import type { HostProcess } from '../netns/support/processes.ts';
 import { monotonicMs, waitFor } from '../support.ts';
 import type { Progress } from './failover.ts';
-import { figure, type Section } from './figures.ts';
+import { type Figure, figure, type Section } from './figures.ts';
 import { notesIn, waitForNote } from './records.ts';
 
-const guestsMax = 20;
-const names = Array.from({ length: guestsMax }, (_, index) => `guest${String(index + 1).padStart(2, '0')}`);
-/** Twenty emulators on a machine that does other things as well. */
-const patience = { timeoutMs: 300_000, intervalMs: 250 };
+export const guestsDefault: readonly number[] = [1, 10, 50];
 
-/** As root, without the parts that need an init system, a security module or cgroups. */
-const qemuConf = `security_driver = "none"
-user = "root"
-group = "root"
-cgroup_controllers = [ ]
-namespaces = [ ]
-stdio_handler = "file"
-remember_owner = 0
-`;
+const namesOf = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => `guest${String(index + 1).padStart(2, '0')}`);
+/** Many emulators on a machine that does other things as well. */
+const patience = { timeoutMs: 600_000, intervalMs: 250 };
+
 const libvirtdConf = 'auth_unix_ro = "none"\nauth_unix_rw = "none"\n';
 
 /** A host of its own: libvirt's places and /proc show nothing of the others. What it adopts is reaped by the shell. */
-const hostScript = `set -e
-mount -t tmpfs none /run
-for place in /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; do
-  mkdir -p "$place" && mount -t tmpfs none "$place"
-done
-cp "$1/qemu.conf" /etc/libvirt/
-libvirtd -f "$1/libvirtd.conf" &
+const hostScript = `${ownPlaces}libvirtd -f "$1/libvirtd.conf" &
 until virsh -q -c qemu:///system domcapabilities >/dev/null 2>&1; do sleep 0.2; done
 shift
 if [ $# -gt 0 ]; then "$@" & fi
@@ -53,16 +42,59 @@ const xmlOf = (name: string) => `<domain type='qemu'>
 </domain>
 `;
 
-const groupsText = `  office:
+const groupsText = (names: readonly string[]) => `  office:
     preferred: primary
     addresses: [192.168.1.1/24 dev eth0]
     guests: [${names.join(', ')}]
 `;
 
-export async function measureGuests(progress: Progress): Promise<Section> {
-  const office = await Office.open({ idle: true, groups: groupsText });
+interface Stage {
+  readonly office: Office;
+  /** With the configuration of libvirt. */
+  readonly conf: string;
+  readonly names: readonly string[];
+}
+
+export async function measureGuests(counts: readonly number[], progress: Progress): Promise<Section> {
+  const figures: Figure[] = [];
+  for (const count of counts) figures.push(...(await measureCount(count, progress)));
+  return { id: 'guests', title: 'Guests of libvirt, verdict to the last one running', figures };
+}
+
+async function measureCount(count: number, progress: Progress): Promise<readonly Figure[]> {
+  const names = namesOf(count);
+  progress(`${count} guests, as many at once as the daemon starts by itself`);
+  const ours = await onStage(names, {}, takeOver);
+  progress(`${count} guests, one after the other`);
+  const sequentially = await onStage(names, { start: '{ parallel: 1 }' }, takeOver);
+  progress(`${count} guests, virsh start in a loop`);
+  const loop = await onStage(names, {}, startInLoop);
+  const word = count === 1 ? 'guest' : 'guests';
+  return [
+    figure(`takeover-${count}-ms`, `${count} ${word}, taken over`, 'ms', [ours], {
+      remark: 'with their definitions, which libvirt there did not have',
+    }),
+    figure(`sequential-${count}-ms`, '  taken over, one after the other', 'ms', [sequentially]),
+    figure(`loop-${count}-ms`, '  virsh start in a loop, already defined', 'ms', [loop]),
+    figure(`sequential-ratio-${count}`, '  ours as a multiple of one after the other', 'x', [
+      ours / sequentially,
+    ]),
+    figure(`loop-ratio-${count}`, '  ours as a multiple of the loop', 'x', [ours / loop]),
+  ];
+}
+
+async function onStage(
+  names: readonly string[],
+  options: OfficeOptions,
+  measure: (stage: Stage) => Promise<number>,
+): Promise<number> {
+  const office = await Office.open({ ...options, idle: true, groups: groupsText(names) });
   try {
-    return await measure(office, progress);
+    const conf = join(office.network.root, 'libvirt');
+    await mkdir(conf);
+    await writeFile(join(conf, 'qemu.conf'), qemuConf);
+    await writeFile(join(conf, 'libvirtd.conf'), libvirtdConf);
+    return await measure({ office, conf, names });
   } catch (error) {
     for (const host of hostNames) {
       const lines = (await office.log(host)).trim().split('\n').slice(-10);
@@ -74,58 +106,44 @@ export async function measureGuests(progress: Progress): Promise<Section> {
   }
 }
 
-async function measure(office: Office, progress: Progress): Promise<Section> {
-  const conf = join(office.network.root, 'libvirt');
-  await mkdir(conf);
-  await writeFile(join(conf, 'qemu.conf'), qemuConf);
-  await writeFile(join(conf, 'libvirtd.conf'), libvirtdConf);
-  progress(`${guestsMax} guests on one host`);
-  const started = new Map<HostName, HostProcess>();
-  for (const host of hostNames) started.set(host, await startHost(office, host, { conf, isMember: true }));
-  await define(office, 'primary', started.get('primary'));
-  await waitFor('all guests run, and the other node has their definitions', () => isReady(office), patience);
-
-  progress('takeover');
+/** Milliseconds from the verdict to the last guest that runs. */
+async function takeOver(stage: Stage): Promise<number> {
+  const { office, names } = stage;
+  const active = await startHost(stage, 'primary', { isMember: true });
+  await startHost(stage, 'secondary', { isMember: true });
+  await define(stage, 'primary', active);
+  await waitFor('all guests run, and the other node has their definitions', () => isReady(stage), patience);
   await office.network.powerLoss('primary');
   const decidedMs = (await waitForNote(office, 'secondary', 'take-over', 0)).monotonicMs;
-  const runningMs = await waitFor(
+  const lastMs = await waitFor(
     'every guest is up',
     async () => {
       const notes = await notesIn(office, 'secondary', { fromMs: decidedMs });
       const starts = notes.filter(
         ({ code, message }) => code === 'operation-done' && /^start guest:/.test(message),
       );
-      return starts.length >= guestsMax && Math.max(...starts.map((note) => note.monotonicMs));
+      return starts.length >= names.length && Math.max(...starts.map((note) => note.monotonicMs));
     },
     patience,
   );
-  await office.network.powerLoss('secondary');
+  return lastMs - decidedMs;
+}
 
-  progress('one virsh start after the other');
-  const alone = await startHost(office, 'secondary', { conf, isMember: false });
-  await define(office, 'secondary', alone);
+/** Milliseconds of the loop, on a host with libvirt alone that knows the guests. */
+async function startInLoop(stage: Stage): Promise<number> {
+  const alone = await startHost(stage, 'secondary', { isMember: false });
+  await define(stage, 'secondary', alone);
   const fromMs = monotonicMs();
-  const loop = `for name in ${names.join(' ')}; do virsh -q -c qemu:///system start $name || exit 1; done`;
-  await onHost(office, 'secondary', alone, ['sh', '-c', loop]);
-  const loopMs = monotonicMs() - fromMs;
-  return {
-    id: 'guests',
-    title: `${guestsMax} guests of libvirt`,
-    figures: [
-      figure('takeover-ms', 'verdict to the last one running', 'ms', [runningMs - decidedMs], {
-        remark: 'with their definitions, which libvirt there did not have',
-      }),
-      figure('loop-ms', 'one virsh start after the other', 'ms', [loopMs]),
-      figure('ratio', '  ours as a multiple of it', 'x', [(runningMs - decidedMs) / loopMs]),
-    ],
-  };
+  const loop = `for name in ${stage.names.join(' ')}; do virsh -q -c qemu:///system start $name || exit 1; done`;
+  await onHost(stage.office, 'secondary', alone, ['sh', '-c', loop]);
+  return monotonicMs() - fromMs;
 }
 
 /** `isMember`: a daemon of Battito runs on it too. */
 async function startHost(
-  office: Office,
+  { office, conf }: Stage,
   host: HostName,
-  { conf, isMember }: { readonly conf: string; readonly isMember: boolean },
+  { isMember }: { readonly isMember: boolean },
 ): Promise<HostProcess> {
   const daemon = isMember ? [commandLine, ...office.arguments(host), 'daemon'] : [];
   const logFile = join(office.network.hosts[host].logsDir, 'daemon.log');
@@ -142,10 +160,9 @@ async function startHost(
   return started;
 }
 
-async function define(office: Office, host: HostName, on: HostProcess | undefined): Promise<void> {
-  if (on === undefined) throw new Error(`${host} was not started`);
+async function define({ office, conf, names }: Stage, host: HostName, on: HostProcess): Promise<void> {
   for (const name of names) {
-    const file = join(office.network.root, 'libvirt', `${name}.xml`);
+    const file = join(conf, `${name}.xml`);
     await writeFile(file, xmlOf(name));
     await onHost(office, host, on, ['virsh', '-q', '-c', 'qemu:///system', 'define', file]);
   }
@@ -158,16 +175,16 @@ async function onHost(office: Office, host: HostName, on: HostProcess, argv: rea
   return true;
 }
 
-async function isReady(office: Office): Promise<boolean> {
+async function isReady({ office, names }: Stage): Promise<boolean> {
   const [active, standby] = [await office.status('primary'), await office.status('secondary')];
   const guests = (active.groups[0]?.resources ?? []).filter(({ kind }) => kind === 'guest');
-  if (guests.length < guestsMax || guests.some(({ status }) => status !== 'up')) {
+  if (guests.length < names.length || guests.some(({ status }) => status !== 'up')) {
     throw new Error(
       guests.map(({ id, status, lastError }) => `${id} ${status} ${lastError ?? ''}`).join('; '),
     );
   }
   const { stdout } = await office.battito('secondary', 'guests');
   const stored = names.filter((name) => new RegExp(`^${name} .*stored`, 'm').test(stdout));
-  if (stored.length < guestsMax) throw new Error(`${stored.length} definitions are stored`);
+  if (stored.length < names.length) throw new Error(`${stored.length} definitions are stored`);
   return standby.groups[0]?.phase === 'stopped' && standby.verdict.kind === 'alive';
 }

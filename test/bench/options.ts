@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly runs: number;
   readonly steadySeconds: number;
   readonly loadSeconds: number;
+  /** How many guests; null: as each measurement has it. */
+  readonly sizes: readonly number[] | null;
   /** Of the simulator, for memory. */
   readonly events: number;
   readonly json: boolean;
@@ -26,6 +28,7 @@ export const usage = `usage: npm run bench -- [options]
                   takes longer: ${longNames.join(',')}
   --runs N        runs of takeover, handover and start (default: 5)
   --seconds N     how long steady state and load are watched (default: 30 and 60)
+  --sizes N,N     how many guests are measured (default: 1,10,50)
   --events N      how many events memory goes through (default: 10000000)
   --save FILE     keep the results there, as Markdown
   --json          one JSON object as the last line on stdout, nothing else there
@@ -39,6 +42,7 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
       only: { type: 'string', multiple: true },
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string' },
+      sizes: { type: 'string', multiple: true },
       events: { type: 'string', default: '10000000' },
       save: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -50,12 +54,14 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
   for (const name of named) {
     if (!sectionNames.some((known) => known === name)) throw new Error(`--only: there is no ${name}`);
   }
+  const sizes = splitNames(values.sizes).map((text) => wholeNumber('--sizes', text, 1));
   const seconds = values.seconds === undefined ? undefined : wholeNumber('--seconds', values.seconds, 1);
   return {
     only: named.length === 0 ? quickNames : sectionNames.filter((name) => named.includes(name)),
     runs: wholeNumber('--runs', values.runs, 1),
     steadySeconds: seconds ?? 30,
     loadSeconds: seconds ?? 60,
+    sizes: sizes.length === 0 ? null : sizes,
     events: wholeNumber('--events', values.events, 1000),
     json: values.json,
     save: values.save ?? null,

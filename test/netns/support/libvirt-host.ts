@@ -17,6 +17,7 @@ import type { Passage } from '../../../daemon/drivers/libvirt/migrate.ts';
 import { buildCounterDisk } from '../../guest/build.ts';
 import { plainDomain } from '../../guest/configs.ts';
 import { makeTemporaryDirectory, temporaryDirectory } from '../../support.ts';
+import { ownPlaces, qemuConf } from './libvirt-places.ts';
 import {
   deleteNamespaces,
   ipBatch,
@@ -29,33 +30,8 @@ import { done, patienceMs, until } from './qemu-host.ts';
 
 const uuid = '7c5cea09-6ec0-4fac-92e5-92bbe48a3436';
 
-/** As root, without the parts that need an init system, a security module or cgroups. */
-const qemuConf = [
-  'security_driver = "none"',
-  'user = "root"',
-  'group = "root"',
-  'cgroup_controllers = [ ]',
-  'namespaces = [ ]',
-  'stdio_handler = "file"',
-  'remember_owner = 0',
-];
-
 /** Its own mounts hide the host's libvirt from it; its own network keeps it from the host's bridges and filters. */
-const startScript = `set -e
-mount -t tmpfs none /run
-for place in /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; do
-  mkdir -p "$place" && mount -t tmpfs none "$place"
-done
-cp "$1/qemu.conf" /etc/libvirt/qemu.conf
-# Debian's libvirtd wants these by name, whatever its configuration says; libvirt-daemon-system would make them.
-for file in passwd group; do
-  grep -q '^libvirt-qemu:' "/etc/$file" && continue
-  cp "/etc/$file" "$1/$file"
-  mount --bind "$1/$file" "/etc/$file"
-done
-grep -q '^libvirt-qemu:' /etc/group || echo 'libvirt-qemu:x:64055:' >>/etc/group
-grep -q '^libvirt-qemu:' /etc/passwd || echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>/etc/passwd
-mkdir -p /var/cache/libvirt/qemu/capabilities
+const startScript = `${ownPlaces}mkdir -p /var/cache/libvirt/qemu/capabilities
 mount --bind "$2" /var/cache/libvirt/qemu/capabilities
 exec libvirtd -f "$1/libvirtd.conf" -p "$1/libvirtd.pid"
 `;
@@ -160,7 +136,7 @@ export async function createLibvirtHost(
   removeLeftovers();
   await ipBatch(undefined, [`netns add ${namespace}`]);
   await Promise.all([mkdir(socketDirectory), mkdir(saveDirectory)]);
-  await writeFile(path.join(directory, 'qemu.conf'), `${qemuConf.join('\n')}\n`);
+  await writeFile(path.join(directory, 'qemu.conf'), qemuConf);
   await writeFile(
     path.join(directory, 'libvirtd.conf'),
     [

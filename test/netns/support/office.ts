@@ -31,6 +31,8 @@ export interface OfficeOptions {
   readonly fencing?: boolean;
   /** What stands after `witness: `. */
   readonly witness?: string;
+  /** What stands after `start: `. */
+  readonly start?: string;
   /** What stands after `drill: `. */
   readonly drill?: string;
   /** What stands after `schedule: `. */
@@ -98,7 +100,7 @@ heartbeat:
 connectivity:
   ping: [192.168.1.254]
 ${this.#bmcs?.configText({ delay: '2s', timeout: '30s', powerTimeout: 3 }) ?? ''}groups:
-${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.schedule === undefined ? '' : `schedule: ${options.schedule}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
+${options.groups ?? this.groupText(options)}${options.witness === undefined ? '' : `witness: ${options.witness}\n`}${options.start === undefined ? '' : `start: ${options.start}\n`}${options.drill === undefined ? '' : `drill: ${options.drill}\n`}${options.schedule === undefined ? '' : `schedule: ${options.schedule}\n`}${options.notify === undefined ? '' : `notify:\n${options.notify}`}${options.web === undefined ? '' : `web: ${options.web}\n`}`;
   }
 
   get bmcs(): Bmcs {
