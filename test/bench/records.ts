@@ -1,9 +1,9 @@
 // Reads what the daemons recorded: notes of the history through the control API, and heartbeats in the journal.
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HistoryEntry } from '../../daemon/control/api.ts';
+import type { Event } from '../../daemon/core/events.ts';
+import { journalDirectory, readJournal } from '../../daemon/incident/read.ts';
 import type { HostName } from '../netns/support/hosts.ts';
 import type { Office } from '../netns/support/office.ts';
 import { waitFor } from '../support.ts';
@@ -47,30 +47,13 @@ export async function heardHeartbeats(
   stretch: Stretch,
 ): Promise<HeardHeartbeat[]> {
   await sleep(journalDelayMs);
-  const directory = join(office.network.hosts[host].stateDir, 'journal');
-  const older = await readFile(join(directory, 'events.1.jsonl'), 'utf8').catch(() => '');
-  const newest = await readFile(join(directory, 'events.0.jsonl'), 'utf8');
-  return `${older}${newest}`.split('\n').flatMap((line) => {
-    if (!line.includes('"heartbeat-received"')) return [];
-    const event = parseEvent(line);
-    if (event === null || event.kind !== 'heartbeat-received' || !isIn(event.at, stretch)) return [];
-    return [{ atMs: event.at, incarnation: event.incarnation, sequence: event.sequence }];
-  });
-}
-
-interface HeartbeatEvent {
-  readonly kind: string;
-  readonly at: number;
-  readonly incarnation: number;
-  readonly sequence: number;
-}
-
-function parseEvent(line: string): HeartbeatEvent | null {
-  try {
-    return JSON.parse(line) as HeartbeatEvent;
-  } catch {
-    return null; // The last line of a daemon that was killed.
-  }
+  const heard: HeardHeartbeat[] = [];
+  const take = (event: Event) => {
+    if (event.kind !== 'heartbeat-received' || !isIn(event.at, stretch)) return;
+    heard.push({ atMs: event.at, incarnation: event.incarnation, sequence: event.sequence });
+  };
+  await readJournal(journalDirectory(office.network.hosts[host].stateDir), [{ event: take }]);
+  return heard;
 }
 
 function isIn(atMs: number, { fromMs, untilMs }: Stretch): boolean {
