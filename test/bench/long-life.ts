@@ -50,7 +50,7 @@ export interface LifeOptions {
 }
 
 const looksDefault = 20;
-const warmupDefault = 200_000;
+const warmupDefault = 500_000;
 const recorded: Side = 'secondary';
 const segments: readonly Segment[] = ['dedicated', 'lan'];
 const logger = pino({ enabled: false });
@@ -68,7 +68,8 @@ export async function simulateLife(options: LifeOptions): Promise<SimulatedLife>
   };
   try {
     const policy = (side: Side) => protectedPolicy(side, { disk: true, mounted: true });
-    const world = createWorld({ seed: 1, policy, trace });
+    // Without fence-peer handlers: the model never forgets one that goes unanswered.
+    const world = createWorld({ seed: 1, policy, trace, drbd: { fencing: 'dont-care' } });
     const looks = await live(world, options, history);
     return { looks, notes, dropped: journal.dropped(), days: world.now() / dayMs };
   } finally {
