@@ -4,12 +4,14 @@
 // ends, is told to end, or fails.
 
 import { writeFile } from 'node:fs/promises';
+import { join, parse } from 'node:path';
 import { hostNames } from '../netns/support/hosts.ts';
 import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section, sectionAsMarkdown } from './figures.ts';
+import { measureGrowth } from './growth.ts';
 import { guestsDefault, measureGuests } from './guests.ts';
 import { measureUnderLoad } from './load.ts';
 import { describeMachine, type Machine, machineLine } from './machine.ts';
@@ -36,6 +38,7 @@ const measures: Readonly<Record<SectionName, Measure>> = {
     inOffice(async (office) => [await measureUnderLoad(office, loadSeconds, progress)]),
   start: ({ runs }, progress) => inOffice(async (office) => [await measureStart(office, runs, progress)]),
   guests: async ({ sizes }, progress) => [await measureGuests(sizes ?? guestsDefault, progress)],
+  growth: async ({ sizes, steadySeconds }, progress) => [await measureGrowth(sizes, steadySeconds, progress)],
   memory: async ({ events }, progress) => [await measureMemory(events, progress)],
 };
 
@@ -66,7 +69,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
     const seconds = Math.round((monotonicMs() - startedMs) / 1000);
     process.stdout.write(`${JSON.stringify(benchJson(machine, sections, failures, seconds))}\n`);
   }
-  if (options.save !== null) await writeFile(options.save, savedText(machine, sections));
+  if (options.save !== null) await save(options.save, machine, sections);
   return failures.length === 0 && sections.every(({ figures }) => figures.every(isMeasured));
 }
 
@@ -96,15 +99,27 @@ function benchJson(
   return {
     machine,
     seconds,
-    sections: sections.map(({ figures, ...section }) => ({ ...section, figures: figures.map(figureJson) })),
+    sections: sections.map(({ id, title, figures, table }) => ({
+      id,
+      title,
+      figures: figures.map(figureJson),
+      table,
+    })),
     notMeasured: failures,
   };
 }
 
-function savedText(machine: Machine, sections: readonly Section[]): string {
+/** The results as Markdown, and their plots beside it. */
+async function save(file: string, machine: Machine, sections: readonly Section[]): Promise<void> {
+  const { dir, name } = parse(file);
+  const plotFile = ({ id }: Section) => `${name}-${id}.svg`;
   const date = new Date().toISOString().slice(0, 10);
-  const made = 'Made by `npm run bench`; not written by hand.';
-  return `${[`# What it costs\n\n${made}\n\n${date}; ${machineLine(machine)}.`, ...sections.map(sectionAsMarkdown)].join('\n\n')}\n`;
+  const head = `# What it costs\n\nMade by \`npm run bench\`; not written by hand.\n\n${date}; ${machineLine(machine)}.`;
+  const parts = [head, ...sections.map((section) => sectionAsMarkdown(section, plotFile(section)))];
+  await writeFile(file, `${parts.join('\n\n')}\n`);
+  for (const section of sections) {
+    if (section.plot !== undefined) await writeFile(join(dir, plotFile(section)), section.plot);
+  }
 }
 
 if (import.meta.main)

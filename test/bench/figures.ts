@@ -29,6 +29,8 @@ export interface Section {
   readonly figures: readonly Figure[];
   /** What the figures were made from, row by row, where that is worth seeing. */
   readonly table?: Table;
+  /** An SVG of the same. */
+  readonly plot?: string;
 }
 
 export interface Table {
@@ -125,7 +127,8 @@ export function renderSection({ title, figures, table }: Section, colour: boolea
   return [title, ...lines.map((line) => `  ${line}`), ...rest].join('\n');
 }
 
-export function sectionAsMarkdown({ title, figures, table }: Section): string {
+/** `plotFile`: where its plot is, if it has one. */
+export function sectionAsMarkdown({ title, figures, table, plot }: Section, plotFile: string): string {
   const rows = figures.map((item) => [
     item.label.trim(),
     measured(item),
@@ -134,7 +137,9 @@ export function sectionAsMarkdown({ title, figures, table }: Section): string {
     item.remark ?? '',
   ]);
   const parts = [`## ${title}`, markdownTable([['figure', 'measured', 'target', '', 'remark'], ...rows])];
-  return [...parts, ...(table === undefined ? [] : [renderTable(table)])].join('\n\n');
+  if (table !== undefined) parts.push(renderTable(table));
+  if (plot !== undefined) parts.push(`![${title}](${plotFile})`);
+  return parts.join('\n\n');
 }
 
 const renderTable = ({ heads, rows }: Table): string =>

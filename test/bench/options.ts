@@ -1,11 +1,14 @@
 // The command line of the bench.
 
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { groupsMax } from '../../daemon/config/values.ts';
 import { splitNames, wholeNumber } from './command-line.ts';
 
 const quickNames = ['takeover', 'handover', 'steady', 'load', 'start'] as const;
 /** Measured only where they are named. */
-const longNames = ['guests', 'memory'] as const;
+const longNames = ['guests', 'memory', 'growth'] as const;
 export const sectionNames = [...quickNames, ...longNames];
 export type SectionName = (typeof sectionNames)[number];
 
@@ -14,7 +17,7 @@ export interface BenchOptions {
   readonly runs: number;
   readonly steadySeconds: number;
   readonly loadSeconds: number;
-  /** How many guests; null: as each measurement has it. */
+  /** How many guests, and for growth groups and addresses; null: as each measurement has it. */
   readonly sizes: readonly number[] | null;
   /** Of the simulator, for memory. */
   readonly events: number;
@@ -27,10 +30,11 @@ export const usage = `usage: npm run bench -- [options]
   --only NAMES    some of ${quickNames.join(',')} (default: all of these), or of what
                   takes longer: ${longNames.join(',')}
   --runs N        runs of takeover, handover and start (default: 5)
-  --seconds N     how long steady state and load are watched (default: 30 and 60)
-  --sizes N,N     how many guests are measured (default: 1,10,50)
+  --seconds N     how long steady state, growth and load are watched (default: 30, 30 and 60)
+  --sizes N,N,N   how many guests (default: 1,10,50); for growth also groups and addresses (1,10,100; of groups
+                  up to ${groupsMax})
   --events N      how many events memory goes through (default: 10000000)
-  --save FILE     keep the results there, as Markdown
+  --save FILE     keep the results there, as Markdown, and plots beside it
   --json          one JSON object as the last line on stdout, nothing else there
 Needs root, and the packages that ./scripts/setup installs.`;
 
@@ -54,6 +58,8 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
   for (const name of named) {
     if (!sectionNames.some((known) => known === name)) throw new Error(`--only: there is no ${name}`);
   }
+  if (values.save !== undefined && !existsSync(dirname(values.save)))
+    throw new Error(`--save: there is no directory ${dirname(values.save)}`);
   const sizes = splitNames(values.sizes).map((text) => wholeNumber('--sizes', text, 1));
   const seconds = values.seconds === undefined ? undefined : wholeNumber('--seconds', values.seconds, 1);
   return {

@@ -136,7 +136,7 @@ function figures(first: Sample, last: Sample): Figure[] {
 }
 
 /** The share of a child that ends is moved from the living to the ended, so the sum only grows by what was used. */
-function allCpuMs({ daemon, children }: DaemonUse): number {
+export function allCpuMs({ daemon, children }: DaemonUse): number {
   return children.reduce(
     (sum, child) => sum + child.cpuMs + child.endedCpuMs,
     daemon.cpuMs + daemon.endedCpuMs,
