@@ -39,13 +39,14 @@ const costs = {
 type CostName = keyof typeof costs;
 const costNames = Object.keys(costs) as CostName[];
 
-type CaseCost = Case & Readonly<Record<CostName, number>>;
+/** null: it could not be measured. */
+type CaseCost = Case & Readonly<Record<CostName, number | null>>;
 
 /** A tenth of a power is what the measuring itself may be off. */
 const exponentMax = 1.1;
 /** What the start left behind is over by then, as in the steady state. */
 const settleMs = 10_000;
-const patience = { timeoutMs: 900_000, intervalMs: 500 };
+const patience = { timeoutMs: 600_000, intervalMs: 500 };
 /** They are from .101 on, below the gateway. */
 const addressesMax = 150;
 
@@ -64,7 +65,11 @@ export async function measureGrowth(
   for (const [index, each] of cases.entries()) {
     progress(`a daemon, ${each.kind}: ${each.count}`);
     const steady = ((steadyMs[index] ?? 0) * 1000) / steadySeconds;
-    measured.push({ ...each, steady, takeover: takeoverMs[index] ?? 0, ...(await costOf(each, seconds)) });
+    const daemon = await costOf(each, seconds).catch((error: Error) => {
+      progress(`could not be measured: ${error.message}`);
+      return { cpu: null, pss: null };
+    });
+    measured.push({ ...each, steady, takeover: takeoverMs[index] ?? 0, ...daemon });
   }
   return growthSection(measured);
 }
@@ -75,8 +80,9 @@ function sizesOf(kind: Kind, sizes: readonly number[] | null): readonly number[]
 }
 
 function growthSection(measured: readonly CaseCost[]): Section {
+  /** 0: not measured, or too little for the clock. */
   const pointsOf = (kind: Kind, name: CostName): Point[] =>
-    measured.filter((each) => each.kind === kind).map((each) => ({ x: each.count, y: each[name] }));
+    measured.filter((each) => each.kind === kind).map((each) => ({ x: each.count, y: each[name] ?? 0 }));
   return {
     id: 'growth',
     title: 'Growth: as which power of their number costs rise (1: linear)',
@@ -85,11 +91,7 @@ function growthSection(measured: readonly CaseCost[]): Section {
     ),
     table: {
       heads: ['of', 'number', ...costNames.map((name) => costs[name])],
-      rows: measured.map((each) => [
-        each.kind,
-        each.count,
-        ...costNames.map((name) => Number(each[name].toPrecision(3))),
-      ]),
+      rows: measured.map((each) => [each.kind, each.count, ...costNames.map((name) => shown(each[name]))]),
     },
     plot: renderPlot(
       costNames.map((name) => ({
@@ -99,6 +101,9 @@ function growthSection(measured: readonly CaseCost[]): Section {
     ),
   };
 }
+
+const shown = (value: number | null): number | string =>
+  value === null ? '–' : Number(value.toPrecision(3));
 
 function exponentFigure(kind: Kind, name: CostName, points: readonly Point[]): Figure {
   const canFit = points.length > 1 && points.every(({ y }) => y > 0);

@@ -35,8 +35,9 @@ const decades = ({ from, to }: Axis): readonly number[] =>
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** Every value is above 0. */
-export function renderPlot(panels: readonly Panel[]): string {
+/** Every value is above 0. A panel without any is left out. */
+export function renderPlot(all: readonly Panel[]): string {
+  const panels = all.filter(({ lines }) => lines.some(({ points }) => points.length > 0));
   const columns = Math.min(2, panels.length);
   const rows = Math.ceil(panels.length / columns);
   const [across, down] = [columns * width, rows * height];
@@ -72,6 +73,7 @@ function panelOf({ title, lines }: Panel): string {
   const span = Math.min(xAxis.to - xAxis.from, yAxis.to - yAxis.from);
   const diagonal = `<path d="M${x(10 ** xAxis.from)} ${y(10 ** yAxis.from)}L${x(10 ** (xAxis.from + span))} ${y(10 ** (yAxis.from + span))}" stroke="#bbb" stroke-dasharray="4 3"/>`;
   const drawn = lines.map(({ label, points: own }, index) => {
+    if (own.length === 0) return '';
     const colour = colours[index % colours.length];
     const path = own.map((point) => `${x(point.x)} ${y(point.y)}`).join('L');
     const dots = own.map((point) => `<circle cx="${x(point.x)}" cy="${y(point.y)}" r="3" fill="${colour}"/>`);
