@@ -38,7 +38,7 @@ export interface ControlSource {
   /** For the history. */
   note(note: Note): void;
   /** Null: no group has the resource. Resolves when something is proven, however long that takes. */
-  outdating(resource: string): Promise<OutdatingAnswer | null>;
+  outdating(resource: string, gone: AbortSignal): Promise<OutdatingAnswer | null>;
   /** The guests' definitions; absent: this daemon keeps none. */
   guests?(): GuestsSource;
   /** As text for Prometheus; `accept`: the header of who asks. */
@@ -269,7 +269,9 @@ async function takeOutdating(
 ): Promise<void> {
   const question = await readBody(request, response, outdatingSchema);
   if (question === null) return;
-  const answer = await source.outdating(question.resource);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const answer = await source.outdating(question.resource, gone.signal);
   if (answer !== null) return send(response, 200, { answer });
   const message = `no group of the configuration has the DRBD resource ${question.resource}`;
   return fail(response, 404, 'no-such-resource', message, 'name it under drbd: of its group');

@@ -131,7 +131,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ...surface,
       ready: ready.promise,
       state: () => loop.state(),
-      outdating: (resource) => outdatings.ask(resource),
+      outdating: (resource, gone) => outdatings.ask(resource, gone),
       guests: () => definitions.source,
       schedule: () => schedule.source,
     },

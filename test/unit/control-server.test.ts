@@ -1,5 +1,7 @@
 // The control API as a command meets it: what a person said goes into the history with the request.
 
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
@@ -39,4 +41,24 @@ test('what the person typed is noted before the request is answered; a request w
   await client.request(given);
   t.deepEqual(done.slice(2), [wish, given]);
   await t.throwsAsync(client.request({ ...given, guests: 'warm' } as never), { code: 'not-understood' });
+});
+
+test('a question of DRBD that nobody waits for any more is forgotten', async (t) => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<AbortSignal>();
+  const outdating = (_resource: string, gone: AbortSignal) => {
+    ask(gone);
+    return new Promise<null>(() => {});
+  };
+  const source = { ready: Promise.resolve(), outdating } as unknown as ControlSource;
+  const socketPath = join(temporaryDirectory(t), 'control.sock');
+  const server = await startControlServer(socketPath, source, pino({ level: 'silent' }));
+  t.teardown(() => server.close());
+  const question = request({ socketPath, method: 'POST', path: '/v1/outdatings' });
+  question.once('error', () => {});
+  question.end(JSON.stringify({ resource: 'r0' }));
+  const gone = await asked;
+  t.false(gone.aborted);
+  question.destroy();
+  await once(gone, 'abort');
+  t.true(gone.aborted);
 });
