@@ -12,9 +12,11 @@ import { pino } from 'pino';
 import { createGaps, type Gaps } from '../../daemon/runtime/gaps.ts';
 import { type History, openHistory } from '../../daemon/runtime/history.ts';
 import { type Journal, openJournal } from '../../daemon/runtime/journal.ts';
+import { act } from '../../daemon/sim/acting.ts';
 import { type Segment, type Side, sides } from '../../daemon/sim/action.ts';
+import { createModel } from '../../daemon/sim/create.ts';
+import type { Model } from '../../daemon/sim/model.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
-import { createWorld, type World } from '../../daemon/sim/world.ts';
 import { namePrefix } from '../leftovers.ts';
 import { mulberry32, protectedPolicy } from '../sim/example.ts';
 import type { Progress } from './failover.ts';
@@ -68,39 +70,40 @@ export async function simulateLife(options: LifeOptions): Promise<SimulatedLife>
   };
   try {
     const policy = (side: Side) => protectedPolicy(side, { disk: true, mounted: true });
-    // Without fence-peer handlers: the model never forgets one that goes unanswered.
-    const world = createWorld({ seed: 1, policy, trace, drbd: { fencing: 'dont-care' } });
-    const looks = await live(world, options, history);
-    return { looks, notes, dropped: journal.dropped(), days: world.now() / dayMs };
+    const model = createModel({ seed: 1, policy, trace });
+    const looks = await live(model, options, history);
+    return { looks, notes, dropped: journal.dropped(), days: model.agenda.now() / dayMs };
   } finally {
     await Promise.all([journal.close(), history.close()]);
     await rm(stateDir, { recursive: true, force: true });
   }
 }
 
-async function live(world: World, options: LifeOptions, history: History): Promise<Look[]> {
+async function live(model: Model, options: LifeOptions, history: History): Promise<Look[]> {
   const { events, looks = looksDefault, warmupEvents = warmupDefault, progress } = options;
   const collect = collector();
   const chance = mulberry32(1);
-  for (const host of sides) world.apply({ kind: 'start-daemon', host });
-  world.run(30_000);
+  for (const host of sides) act(model, { kind: 'start-daemon', host });
+  run(model, 30_000);
   const until = async (steps: number) => {
-    while (world.steps() < steps) {
-      flap(world, chance);
+    while (model.steps < steps) {
+      flap(model, chance);
+      forgetStory(model);
       // Hours go by in a second here, which no disk keeps up with: what is to be written is waited for.
       await Promise.all([history.close(), sleep(1)]);
     }
   };
   await until(warmupEvents);
-  const first = world.steps();
+  for (let times = 0; times < 10; times += 1) collect(); // Code that has been idle goes only after several.
+  const first = model.steps;
   const seen: Look[] = [];
   for (let look = 0; look <= looks; look += 1) {
     await until(first + (events * look) / looks);
     collect();
     const heapBytes = process.memoryUsage().heapUsed;
-    const stateBytes = sides.reduce((sum, side) => sum + serialize(world.state(side)).length, 0);
-    seen.push({ events: world.steps() - first, heapBytes, stateBytes });
-    progress?.(`${world.steps() - first} events, heap ${(heapBytes / 2 ** 20).toFixed(2)} MB`);
+    const stateBytes = sides.reduce((sum, side) => sum + serialize(model.hosts[side].state).length, 0);
+    seen.push({ events: model.steps - first, heapBytes, stateBytes });
+    progress?.(`${model.steps - first} events, heap ${(heapBytes / 2 ** 20).toFixed(2)} MB`);
   }
   return seen;
 }
@@ -115,17 +118,28 @@ function collector(): () => void {
   };
 }
 
+const run = ({ agenda }: Model, ms: number): void => void agenda.run(agenda.now() + ms, null);
+
 /** One link, now and then all of them, is cut on one host, for a moment or for longer than deadtime, and comes back. */
-function flap(world: World, chance: () => number): void {
+function flap(model: Model, chance: () => number): void {
   const host = sides[chance() < 0.5 ? 0 : 1];
   const all = chance() < 0.2;
   const cut = all ? segments : [segments[chance() < 0.5 ? 0 : 1] ?? 'lan'];
-  for (const segment of cut) world.apply({ kind: 'cut', host, segment, direction: 'both' });
-  world.run(200 + chance() * 4000);
-  for (const segment of cut) world.apply({ kind: 'mend', host, segment });
-  world.run(1000 + chance() * 7000);
-  // The model keeps for a story what a daemon only tells.
-  for (const side of sides) (world.notes(side) as unknown[]).length = 0;
+  for (const segment of cut) act(model, { kind: 'cut', host, segment, direction: 'both' });
+  run(model, 200 + chance() * 4000);
+  for (const segment of cut) act(model, { kind: 'mend', host, segment });
+  run(model, 1000 + chance() * 7000);
+}
+
+/** What the model keeps and a daemon does not: notes, and fence-peer handlers that go without an answer. */
+function forgetStory({ hosts }: Model): void {
+  for (const { notes, handlers, state } of sides.map((side) => hosts[side])) {
+    notes.length = 0;
+    const resources = state?.groups.flatMap((group) => group.resources) ?? [];
+    const waiting = new Set(resources.flatMap(({ outdatings }) => outdatings));
+    const newest = Math.max(...handlers.keys()); // It may not have asked yet.
+    for (const id of handlers.keys()) if (id < newest && !waiting.has(id)) handlers.delete(id);
+  }
 }
 
 interface Records {
