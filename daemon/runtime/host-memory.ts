@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { QemuGuestConfig } from '../config/config.ts';
+import type { DomainDefinition, HugePages } from '../drivers/libvirt/domain.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 
 const meminfoFile = '/proc/meminfo';
@@ -99,4 +100,22 @@ export function qemuGuestMiB(guest: Pick<QemuGuestConfig, 'memoryMiB' | 'cpus' |
   const display = guest.vnc === undefined ? 0 : displayMiB;
   const overhead = processMiB + guest.cpus * perCpuMiB + display + guest.memoryMiB * pageTableShare;
   return guest.memoryMiB + Math.ceil(overhead);
+}
+
+/** What a guest takes of its host. */
+export interface GuestMemory {
+  /** Of ordinary memory. */
+  readonly memoryMiB: number;
+  /** Of the pages that are set aside for this; absent: nothing. */
+  readonly hugePages?: readonly HugePages[];
+}
+
+/** What is on huge pages is not taken of the rest, nor does it need tables of 4 KiB pages. */
+export function domainMemory(
+  domain: Pick<DomainDefinition, 'memoryMiB' | 'hugePages' | 'vcpus'>,
+): GuestMemory {
+  const { hugePages, vcpus } = domain;
+  const set = hugePages.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+  const memoryMiB = qemuGuestMiB({ memoryMiB: Math.max(0, domain.memoryMiB - set), cpus: vcpus });
+  return hugePages.length === 0 ? { memoryMiB } : { memoryMiB, hugePages };
 }

@@ -6,7 +6,7 @@ import type { Belonging } from '../drivers/libvirt/belonging.ts';
 import { parseDomain } from '../drivers/libvirt/domain.ts';
 import { isUsableName } from '../drivers/libvirt/virsh.ts';
 import type { DefinitionStore } from './definition-store.ts';
-import { qemuGuestMiB } from './host-memory.ts';
+import { domainMemory, type GuestMemory, qemuGuestMiB } from './host-memory.ts';
 import { type GroupDevices, type LiveDevices, liveDevicesOf } from './live-devices.ts';
 import type { KnownGuest } from './policy.ts';
 
@@ -32,10 +32,10 @@ export function knownGuests({ groups }: Config, stored: Stored, sights = nothing
     .filter(({ textDigest }) => textDigest !== null);
   const named = new Set(groups.flatMap(({ guests }) => guests.map(({ name }) => name)));
   const xmlOf = (guest: GuestConfig) => inUse.find(({ name }) => name === guest.name)?.xml ?? null;
-  const memoryOf = (guest: GuestConfig): number => {
-    if (guest.driver === 'qemu') return qemuGuestMiB(guest);
+  const memoryOf = (guest: GuestConfig): GuestMemory => {
+    if (guest.driver === 'qemu') return { memoryMiB: qemuGuestMiB(guest) };
     const xml = xmlOf(guest);
-    return xml === null ? 0 : memoryIn(xml);
+    return xml === null ? { memoryMiB: 0 } : memoryIn(xml);
   };
   const disksOf = (guest: GuestConfig, { drbd, filesystems }: GroupConfig): Pick<KnownGuest, 'disks'> => {
     const xml = guest.driver === 'libvirt' ? xmlOf(guest) : null;
@@ -60,7 +60,7 @@ export function knownGuests({ groups }: Config, stored: Stored, sights = nothing
       group.name,
       [...group.guests, ...others(group)].map((config) => ({
         config,
-        memoryMiB: memoryOf(config),
+        ...memoryOf(config),
         ...disksOf(config, group),
         ...unfitOf(config),
       })),
@@ -77,12 +77,11 @@ function disksIn(xml: string, devices: GroupDevices): LiveDevices | null {
 }
 
 /** Of a definition that cannot be read nothing is known; whoever starts it says what is wrong with it. */
-function memoryIn(xml: string): number {
+function memoryIn(xml: string): GuestMemory {
   try {
-    const { memoryMiB, vcpus } = parseDomain(xml);
-    return qemuGuestMiB({ memoryMiB, cpus: vcpus });
+    return domainMemory(parseDomain(xml));
   } catch {
-    return 0;
+    return { memoryMiB: 0 };
   }
 }
 

@@ -13,6 +13,7 @@ import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, GuestPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
+import type { GuestMemory } from './host-memory.ts';
 import type { LiveDevices } from './live-devices.ts';
 
 const addressDeadlineMs = 5000;
@@ -57,7 +58,7 @@ export function selfAndPeer(
 }
 
 /** A guest as it is known here: what is wished of it, and the memory that it takes. */
-export interface KnownGuest {
+export interface KnownGuest extends GuestMemory {
   readonly config: GuestConfig;
   /** 0: nobody knows. */
   readonly memoryMiB: number;
@@ -214,11 +215,13 @@ function shared(ids: readonly string[], own: ReturnType<typeof ownDevices>): rea
 }
 
 function buildGuest(
-  { config, memoryMiB, unfit }: KnownGuest,
+  { config, memoryMiB, hugePages = [], unfit }: KnownGuest,
   needs: readonly string[],
   cannot: GuestPolicy['cannot'],
 ): ResourcePolicy {
   const { priority, after, readiness, startDelayMs, startTimeoutMs, shutdownTimeoutMs } = config;
+  // All of it is written or sent, whatever pages it is on.
+  const wholeMiB = hugePages.reduce((sum, pages) => sum + pages.memoryMiB, memoryMiB);
   const agentMs = config.driver === 'libvirt' ? config.agentTimeoutMs : 0;
   return {
     id: guestId(config),
@@ -233,8 +236,8 @@ function buildGuest(
       startDelayMs,
       memoryMiB,
       handover: config.handover,
-      saveMs: cannot.save === null ? shutdownTimeoutMs + (memoryMiB / savedMiBPerSecond) * 1000 : null,
-      migrateMs: cannot.live === null ? shutdownTimeoutMs + (memoryMiB / migratedMiBPerSecond) * 1000 : null,
+      saveMs: cannot.save === null ? shutdownTimeoutMs + (wholeMiB / savedMiBPerSecond) * 1000 : null,
+      migrateMs: cannot.live === null ? shutdownTimeoutMs + (wholeMiB / migratedMiBPerSecond) * 1000 : null,
       cannot: { ...cannot, live: cannot.live ?? unfit ?? null },
     },
   };

@@ -113,6 +113,11 @@ export const ofGuestChecks = {
     'Together they take more memory than the host has without its reserve.',
     'Give guests less, or `priority` to what must run, or more memory to the host.',
   ),
+  'huge-pages-short': explained(
+    'This node has too few huge pages for the guests whose memory is to be on them: some could not start here.',
+    'Huge pages are set aside on each host by itself, and here fewer are, or none of that size.',
+    'Have as many as the message says set aside at boot, or take `<hugepages/>` out of the definition.',
+  ),
   'kvm-missing': explained(
     'There is no /dev/kvm: guests that need it cannot start, others are many times slower.',
     'Virtualisation is off in the firmware, or the module is not loaded.',

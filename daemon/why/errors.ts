@@ -80,8 +80,8 @@ const daemon = {
   ),
   'host-memory-unknown': explained(
     'How much memory this host has cannot be read.',
-    '/proc/meminfo is missing or looks different.',
-    'Report it with the output of `head -3 /proc/meminfo`.',
+    '/proc/meminfo, or what /sys/kernel/mm/hugepages tells of huge pages, is missing or looks different.',
+    'Report it with the output of `head -3 /proc/meminfo; ls /sys/kernel/mm/hugepages`.',
   ),
   internal: explained(
     'The daemon met an error of its own while it answered.',

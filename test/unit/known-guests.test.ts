@@ -1,34 +1,17 @@
 // The guests of a group: those that the configuration names, and what `all` adds to them from the stored definitions.
 
 import test from 'ava';
-import { contentDigest } from '../../daemon/runtime/definition-content.ts';
-import { emptyRecord, withEdit } from '../../daemon/runtime/definitions-merge.ts';
 import { knownGuests } from '../../daemon/runtime/known-guests.ts';
 import { configOf, officeStorage } from './support/check-host.ts';
-import { domain, uuidOf } from './support/definitions.ts';
-
-/** A store that holds these, of the group office. */
-function storeOf(names: readonly string[]) {
-  const records = names.map((name) => {
-    const xml = domain(name, 512);
-    const content = contentDigest(xml);
-    const edit = {
-      name,
-      group: 'office',
-      xml,
-      content,
-      node: 'primary',
-      takenAt: '2026-03-01T03:12:44.081Z',
-    };
-    return withEdit(emptyRecord(uuidOf(name)), edit);
-  });
-  return { records: () => records, inUse: (record: (typeof records)[number]) => record.versions[0] ?? null };
-}
+import { domain, storeOf } from './support/definitions.ts';
 
 const guestsOf = (guests: string, names: readonly string[]) =>
-  (knownGuests(configOf(`${officeStorage}, guests: ${guests}`), storeOf(names)).get('office') ?? []).map(
-    ({ config: { name, priority }, memoryMiB }) => [name, priority, memoryMiB],
-  );
+  (
+    knownGuests(
+      configOf(`${officeStorage}, guests: ${guests}`),
+      storeOf(names.map((name) => domain(name, 512))),
+    ).get('office') ?? []
+  ).map(({ config: { name, priority }, memoryMiB }) => [name, priority, memoryMiB]);
 
 test('what is named comes first, with its options, and `all` adds the others by name', (t) => {
   t.deepEqual(guestsOf('[all, { name: web, priority: 5 }, lost]', ['web', 'mail', 'dns']), [

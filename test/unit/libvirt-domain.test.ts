@@ -17,6 +17,7 @@ test('a guest on one image: its size, machine, disk, card and agent', (t) => {
     uuid: '0b8b2c1e-5a52-4f0e-9a4a-0c4f7f6f3a01',
     type: 'kvm',
     memoryMiB: 2048,
+    hugePages: [],
     vcpus: 2,
     arch: 'x86_64',
     machine: 'pc-q35-7.2',

@@ -10,7 +10,7 @@ import { createLibvirt, type Libvirt, type ListedDomain } from '../../drivers/li
 import { parseDomain } from '../../drivers/libvirt/domain.ts';
 import { isUsableName } from '../../drivers/libvirt/virsh.ts';
 import { BattitoError } from '../../errors.ts';
-import { qemuGuestMiB } from '../../runtime/host-memory.ts';
+import { domainMemory, qemuGuestMiB } from '../../runtime/host-memory.ts';
 import { type GuestsByGroup, takingGroup, usesLibvirt } from '../../runtime/known-guests.ts';
 import type { KnownDefinitions, StoredDefinition } from './definitions.ts';
 import { type About, belongingOf, checkDomain, checkLeftOut, type Storage, sayUndefined } from './domain.ts';
@@ -238,10 +238,7 @@ function knownIn(
       const usable = (guests.get(group.name) ?? []).filter(({ config }) => isUsableName(config.name));
       const domains = usable.map(({ config, domain }) => ({
         config,
-        memoryMiB:
-          domain === null
-            ? 0
-            : qemuGuestMiB({ memoryMiB: domain.definition.memoryMiB, cpus: domain.definition.vcpus }),
+        ...(domain === null ? { memoryMiB: 0 } : domainMemory(domain.definition)),
       }));
       return [group.name, [...own, ...domains]];
     }),

@@ -1,12 +1,15 @@
-// Whether this host has the memory for all guests of all groups: that is what it needs when the other one is lost.
+// Whether this host has the memory for all guests of all groups, ordinary memory and huge pages: that is what it needs
+// when the other one is lost.
 
 import type { Config } from '../../config/config.ts';
 import { withoutRoom } from '../../core/guests.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError } from '../../errors.ts';
 import { readGuestMemoryMiB } from '../../runtime/host-memory.ts';
+import { type HostPages, hugePagesDirectory, readHostPages } from '../../runtime/huge-pages.ts';
 import type { GuestsByGroup } from '../../runtime/known-guests.ts';
-import { type Finding, reporter } from './finding.ts';
+import { listed } from './domain-needs.ts';
+import { type Finding, type Reporter, reporter } from './finding.ts';
 
 interface Wanted {
   readonly name: string;
@@ -15,13 +18,21 @@ interface Wanted {
   readonly memoryMiB: number;
 }
 
-/** Never rejects for what is wrong with the host or the configuration. `read`: MiB; a test gives its own. */
+/** What this host has; a test gives its own. */
+export interface MemorySight {
+  /** For guests, MiB. */
+  readonly memory: typeof readGuestMemoryMiB;
+  readonly pages: typeof readHostPages;
+}
+
+/** Never rejects for what is wrong with the host or the configuration. */
 export async function checkGuestMemory(
   { start }: Config,
   known: GuestsByGroup,
   node: string,
-  read = readGuestMemoryMiB,
+  sight: Partial<MemorySight> = {},
 ): Promise<readonly Finding[]> {
+  const { memory = readGuestMemoryMiB, pages = readHostPages } = sight;
   const report = reporter('memory');
   const wanted = [...known.values()]
     .flat()
@@ -31,7 +42,7 @@ export async function checkGuestMemory(
   if (wanted.length === 0) return report.findings;
   let freeMiB: number;
   try {
-    freeMiB = await read({ reserveMiB: start.memoryReserveMiB });
+    freeMiB = await memory({ reserveMiB: start.memoryReserveMiB });
   } catch (error) {
     if (!(error instanceof BattitoError)) throw error;
     report.problem(error.code, error.message, error.next ?? 'correct start.memory-reserve');
@@ -59,8 +70,88 @@ export async function checkGuestMemory(
       `${less}   # or \`priority\` for what must run, or a smaller start.memory-reserve`,
     );
   }
+  await checkPages(report, known, node, pages);
   const unknown = wanted.filter(({ memoryMiB }) => memoryMiB === 0).map(({ name }) => name);
   if (unknown.length > 0)
     report.info(`what ${unknown.join(', ')} takes of it is not known: there is no definition here`);
   return report.findings;
+}
+
+/** How many huge pages of one size the guests want that are to be on them. */
+interface WantedPages {
+  readonly names: string[];
+  count: number;
+}
+
+async function checkPages(
+  report: Reporter,
+  known: GuestsByGroup,
+  node: string,
+  read: typeof readHostPages,
+): Promise<void> {
+  const guests = [...known.values()].flat();
+  if (guests.every(({ hugePages = [] }) => hugePages.length === 0)) return;
+  let host: HostPages;
+  try {
+    host = await read();
+  } catch (error) {
+    if (!(error instanceof BattitoError)) throw error;
+    report.problem(error.code, error.message, error.next ?? `ls ${hugePagesDirectory}`);
+    return;
+  }
+  const wanted = new Map<number | null, WantedPages>();
+  for (const { config, hugePages = [] } of guests) {
+    for (const { pageKiB, memoryMiB } of hugePages) {
+      const size = pageKiB ?? host.defaultKiB;
+      const all = wanted.get(size) ?? { names: [], count: 0 };
+      if (!all.names.includes(config.name)) all.names.push(config.name);
+      if (size !== null) all.count += Math.ceil((memoryMiB * 1024) / size);
+      wanted.set(size, all);
+    }
+  }
+  for (const [pageKiB, { names, count }] of wanted) sayPages(report, { pageKiB, names, count }, host, node);
+}
+
+function sayPages(
+  report: Reporter,
+  { pageKiB, names, count }: WantedPages & { readonly pageKiB: number | null },
+  host: HostPages,
+  node: string,
+): void {
+  const have = pageKiB === null ? undefined : host.counts.get(pageKiB);
+  if (pageKiB === null || have === undefined) {
+    const what = pageKiB === null ? 'huge pages' : `huge pages of ${pageSize(pageKiB)}`;
+    report.problem(
+      'huge-pages-short',
+      `the memory of ${listed(names)} is to be on ${what}, which the kernel of ${node} does not have: ${names.length === 1 ? 'it' : 'they'} cannot start here`,
+      `ls ${hugePagesDirectory}   # the sizes that there are; virsh edit ${shellQuote(names[0] ?? '')}, and name one of them in <page>, or take <hugepages/> out`,
+    );
+    return;
+  }
+  const pages = `huge pages of ${pageSize(pageKiB)}`;
+  if (count <= have) {
+    report.ok(`${listed(names)}: on ${pages}, ${count} of the ${have} on ${node}`);
+    return;
+  }
+  report.problem(
+    'huge-pages-short',
+    `the memory of ${listed(names)} is to be on ${pages}: ${count} of them, and ${node} has ${have}, so that ${count - have} are missing: if it has to run them all, not all can start`,
+    reserveCommand(pageKiB, count, host.defaultKiB),
+  );
+}
+
+/** Lasting: at the next boot they are wanted again. */
+function reserveCommand(pageKiB: number, count: number, defaultKiB: number | null): string {
+  if (pageKiB === defaultKiB) {
+    const file = '/etc/sysctl.d/80-huge-pages.conf';
+    return `echo vm.nr_hugepages=${count} >${file} && sysctl -p ${file} && grep HugePages_Total /proc/meminfo   # fewer than ${count}? free memory is in pieces: reboot`;
+  }
+  const place = `${hugePagesDirectory}/hugepages-${pageKiB}kB/nr_hugepages`;
+  const word = pageKiB % 1024 ** 2 === 0 ? `${pageKiB / 1024 ** 2}G` : `${pageKiB / 1024}M`;
+  return `echo ${count} >${place} && cat ${place}   # fewer than ${count}? and for each boot: hugepagesz=${word} hugepages=${count} on the kernel's command line (/etc/default/grub, update-grub), and reboot`;
+}
+
+function pageSize(pageKiB: number): string {
+  if (pageKiB % 1024 ** 2 === 0) return `${pageKiB / 1024 ** 2} GiB`;
+  return pageKiB % 1024 === 0 ? `${pageKiB / 1024} MiB` : `${pageKiB} KiB`;
 }

@@ -4,8 +4,10 @@
 import { BattitoError, exitCodes } from '../../errors.ts';
 import { attribute, child, childrenOf, descend, type Element, parseXml, textOf } from '../xml.ts';
 import { type DomainDisk, readDisk } from './domain-disk.ts';
+import { type HugePages, memorySize, readHugePages } from './domain-memory.ts';
 
 export type { DiskSource, DomainDisk } from './domain-disk.ts';
+export type { HugePages } from './domain-memory.ts';
 
 export interface DomainInterface {
   /** `network`, `bridge`, `direct`, `user`, `hostdev`, ... */
@@ -42,6 +44,8 @@ export interface DomainDefinition {
   /** `kvm` or `qemu`. */
   readonly type: string;
   readonly memoryMiB: number;
+  /** How much of its memory is to be on huge pages of the host, by their size. */
+  readonly hugePages: readonly HugePages[];
   readonly vcpus: number;
   readonly arch: string;
   readonly machine: string | null;
@@ -86,11 +90,13 @@ export function parseDomain(xml: string, where = 'domain definition'): DomainDef
   const devices = child(root, 'devices');
   const os = child(root, 'os');
   const cpu = child(root, 'cpu');
+  const memoryMiB = readMemoryMiB(child(root, 'memory'), at);
   return {
     name,
     uuid: uuid.toLowerCase(),
     type,
-    memoryMiB: readMemoryMiB(child(root, 'memory'), at),
+    memoryMiB,
+    hugePages: readHugePages(root, memoryMiB),
     vcpus: readCount(textOf(child(root, 'vcpu')) ?? '1', at, '<vcpu>'),
     arch: attribute(child(os, 'type'), 'arch') ?? 'x86_64',
     machine: attribute(child(os, 'type'), 'machine') ?? null,
@@ -109,33 +115,13 @@ export function parseDomain(xml: string, where = 'domain definition'): DomainDef
   };
 }
 
-/** Of libvirt's scaled integers: bytes per unit. Without a unit memory is in KiB. */
-const unitBytes: Readonly<Record<string, number>> = {
-  b: 1,
-  bytes: 1,
-  KB: 1e3,
-  k: 1024,
-  KiB: 1024,
-  MB: 1e6,
-  M: 1024 ** 2,
-  MiB: 1024 ** 2,
-  GB: 1e9,
-  G: 1024 ** 3,
-  GiB: 1024 ** 3,
-  TB: 1e12,
-  T: 1024 ** 4,
-  TiB: 1024 ** 4,
-};
-
 /** Rounded up: it is what the host has to have. */
 function readMemoryMiB(element: Element | undefined, at: string): number {
-  const amount = Number(required(textOf(element), at, '<memory>'));
-  const unit = attribute(element, 'unit') ?? 'KiB';
-  const bytes = unitBytes[unit];
-  if (bytes === undefined) throw incomplete(`${at}: <memory> has the unknown unit ${unit}`);
-  if (!Number.isFinite(amount) || amount < 0)
-    throw incomplete(`${at}: <memory> is no amount: ${textOf(element)}`);
-  return Math.ceil((amount * bytes) / 1024 ** 2);
+  const text = required(textOf(element), at, '<memory>');
+  const size = memorySize(text, attribute(element, 'unit'));
+  if (size.kind === 'unit') throw incomplete(`${at}: <memory> has the unknown unit ${size.unit}`);
+  if (size.kind === 'amount') throw incomplete(`${at}: <memory> is no amount: ${text}`);
+  return Math.ceil(size.bytes / 1024 ** 2);
 }
 
 function readCount(text: string, at: string, what: string): number {

@@ -7,6 +7,7 @@ import { noDefinitions } from '../../../daemon/cli/check/definitions.ts';
 import { checkDomains, type DomainsSight } from '../../../daemon/cli/check/domains.ts';
 import type { Config } from '../../../daemon/config/config.ts';
 import { parseConfig } from '../../../daemon/config/load.ts';
+import type { KnownGuest } from '../../../daemon/runtime/policy.ts';
 import { temporaryDirectory } from '../../support.ts';
 import { uuidOf } from './definitions.ts';
 
@@ -149,7 +150,11 @@ export async function findingsOf(
   t: ExecutionContext,
   host: FakeHost,
   definitions = noDefinitions,
-): Promise<{ readonly told: readonly string[]; readonly known: readonly [string, number][] }> {
+): Promise<{
+  readonly told: readonly string[];
+  readonly known: readonly [string, number][];
+  readonly guests: readonly KnownGuest[];
+}> {
   const uri = await fakeLibvirt(t, host);
   const config = configOf(host.group ?? `${officeStorage}, guests: all`, uri);
   const { files = [], mounted = true } = host;
@@ -161,11 +166,13 @@ export async function findingsOf(
     isMounted: () => mounted,
     ...host.sight,
   });
+  const guests = known.get('office') ?? [];
   const plain = (text: string) => text.replaceAll(`virsh -c ${uri}`, 'virsh').replaceAll(uri, 'URI');
   return {
     told: findings.map(({ level, message, mend }) =>
       plain(`${level}: ${message}${mend === null ? '' : ` | ${mend}`}`),
     ),
-    known: (known.get('office') ?? []).map(({ config: { name }, memoryMiB }) => [name, memoryMiB]),
+    known: guests.map(({ config: { name }, memoryMiB }) => [name, memoryMiB]),
+    guests,
   };
 }

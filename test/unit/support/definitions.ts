@@ -1,6 +1,8 @@
 // Definitions of guests for tests, as libvirt would print them.
 
-import { textDigest } from '../../../daemon/runtime/definition-content.ts';
+import { parseDomain } from '../../../daemon/drivers/libvirt/domain.ts';
+import { contentDigest, textDigest } from '../../../daemon/runtime/definition-content.ts';
+import { emptyRecord, withEdit } from '../../../daemon/runtime/definitions-merge.ts';
 
 /** A UUID that depends on the name only. */
 export function uuidOf(name: string): string {
@@ -33,4 +35,15 @@ export function domain(name: string, memory: number, { uuid = uuidOf(name), more
   </devices>
 </domain>
 `;
+}
+
+/** A store that holds these, of the group office. */
+export function storeOf(definitions: readonly string[]) {
+  const records = definitions.map((xml) => {
+    const { name } = parseDomain(xml);
+    const content = contentDigest(xml);
+    const [node, takenAt] = ['primary', '2026-03-01T03:12:44.081Z'];
+    return withEdit(emptyRecord(uuidOf(name)), { name, group: 'office', xml, content, node, takenAt });
+  });
+  return { records: () => records, inUse: (record: (typeof records)[number]) => record.versions[0] ?? null };
 }
