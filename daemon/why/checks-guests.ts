@@ -99,9 +99,9 @@ export const ofGuestChecks = {
     'Do what the message says, or give it `handover: save` or `shutdown`.',
   ),
   'guest-disk-missing': explained(
-    'The disk of a guest cannot be reached here, so it could not be started.',
-    'It lies on something that this host does not have.',
-    '`ls -lL` the file, on both nodes.',
+    'The disk of a guest, or an image that it stands on, is not there, so the guest could not be started.',
+    'It was moved or removed, the definition has another name for it, or it lies on something that this host does not have.',
+    '`ls -lL` the file, on both nodes; name the right one, or bring it back from the backup.',
   ),
   'serial-directory-missing': explained(
     'The directory for the serial console of a guest is not there.',

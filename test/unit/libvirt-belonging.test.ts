@@ -1,7 +1,7 @@
 // Which domains a group's storage carries: decided on facts, and on facts that real images and links give.
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -144,22 +144,43 @@ test('links are resolved, both ways', async (t) => {
   t.is((await judge(disk(`${directory}/alias/not-there-yet.raw`, 'raw'))).kind, 'belongs');
 });
 
-test('an image that cannot be read, a chain that ends nowhere, and a network are elsewhere, with a reason', async (t) => {
+test('an image that cannot be read, and a network, are elsewhere, with a reason', async (t) => {
   const { mount, image, judge, disk } = await createPlace(t);
   await writeFile(`${mount}/torn.qcow2`, 'QFI');
-  image(`${mount}/lost.qcow2`, '1M');
-  image('-b', `${mount}/lost.qcow2`, '-F', 'qcow2', `${mount}/orphan.qcow2`);
-  await rm(`${mount}/lost.qcow2`);
+  image('-u', '-b', 'nbd://192.168.1.9/web', '-F', 'raw', `${mount}/remote.qcow2`, '1M');
   const network = `<disk type='network'><source protocol='rbd' name='p/web'/><target dev='vdb'/></disk>`;
   for (const [disks, reason] of [
     [disk(`${mount}/torn.qcow2`), /torn\.qcow2 stands on cannot be told/],
-    [disk(`${mount}/orphan.qcow2`), /orphan\.qcow2 stands on cannot be told.*lost\.qcow2/],
+    [
+      disk(`${mount}/remote.qcow2`),
+      /remote\.qcow2 stands on cannot be told: it is nbd:\/\/.*, which is no file/,
+    ],
     [network, /network disk \(rbd:p\/web\)/],
   ] as const) {
     const belonging = await judge(disks);
     t.is(belonging.kind, 'elsewhere');
     if (belonging.kind === 'elsewhere') t.regex(belonging.disks[0]?.reason ?? '', reason);
   }
+});
+
+test('a chain with an image missing is judged by where that would be, and one that closes a circle is refused', async (t) => {
+  const { mount, local, image, judge, disk } = await createPlace(t);
+  for (const place of [mount, local])
+    image('-u', '-b', `${place}/lost`, '-F', 'qcow2', `${mount}/on-${path.basename(place)}`, '1M');
+  t.is((await judge(disk(`${mount}/on-guests`))).kind, 'belongs');
+  const away = await judge(disk(`${mount}/on-local`));
+  t.is(away.kind, 'elsewhere');
+  if (away.kind === 'elsewhere')
+    t.deepEqual(
+      away.disks.map(({ path: where }) => where),
+      [`${local}/lost`],
+    );
+  image('-u', '-b', `${mount}/two`, '-F', 'qcow2', `${mount}/one`, '1M');
+  image('-u', '-b', `${mount}/one`, '-F', 'qcow2', `${mount}/two`, '1M');
+  const circle = await judge(disk(`${mount}/one`));
+  t.is(circle.kind, 'elsewhere');
+  if (circle.kind === 'elsewhere')
+    t.regex(circle.disks[0]?.reason ?? '', /one stands on itself, by way of .*\/one$/);
 });
 
 test('what is not mounted here is judged by what the definition names', async (t) => {

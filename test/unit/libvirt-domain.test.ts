@@ -33,6 +33,7 @@ test('a guest on one image: its size, machine, disk, card and agent', (t) => {
         cache: 'none',
         readonly: false,
         shareable: false,
+        optional: false,
         backing: [],
       },
       {
@@ -43,6 +44,7 @@ test('a guest on one image: its size, machine, disk, card and agent', (t) => {
         cache: null,
         readonly: true,
         shareable: false,
+        optional: false,
         backing: [],
       },
     ],

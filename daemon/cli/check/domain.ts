@@ -3,14 +3,21 @@
 import type { GroupConfig, LibvirtGuestConfig } from '../../config/config.ts';
 import { isWithin } from '../../config/paths.ts';
 import { namePattern } from '../../config/values.ts';
-import type { Apart, Belonging, DiskElsewhere, GroupStorage } from '../../drivers/libvirt/belonging.ts';
+import {
+  type Belonging,
+  type DiskElsewhere,
+  type DomainFacts,
+  type GroupStorage,
+  judgeBelonging,
+} from '../../drivers/libvirt/belonging.ts';
 import type { ListedDomain } from '../../drivers/libvirt/connection.ts';
-import { findBelonging } from '../../drivers/libvirt/disks.ts';
+import { gatherFacts } from '../../drivers/libvirt/disks.ts';
 import type { DiskSource, DomainDefinition } from '../../drivers/libvirt/domain.ts';
 import { isUsableName } from '../../drivers/libvirt/virsh.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { type GroupDevices, liveDevicesOf } from '../../runtime/live-devices.ts';
 import { nearestWord } from '../arguments.ts';
+import { sayApart, sayMissing } from './domain-files.ts';
 import { type Domain, type HostSight, whereDefined } from './domain-needs.ts';
 import type { Reporter } from './finding.ts';
 
@@ -79,9 +86,14 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
       `${virsh} dumpxml ${shellQuote(name)} >${file} && ${virsh} define ${file}`,
     );
   }
-  const belonging = await belongingOf(definition, group, about);
-  if (libvirt.local) sayDisks(about, { group, domain, belonging, unusable });
-  for (const one of libvirt.local ? belonging.apart : []) sayApart(about, domain, one);
+  const facts = await factsOf(definition, group, about);
+  const belonging = judgeBelonging(definition, facts);
+  if (libvirt.local) {
+    sayDisks(about, { group, domain, belonging, unusable });
+    for (const one of belonging.apart) sayApart(about, domain, one);
+    const mounts = group.filesystems.map(({ mount }) => mount);
+    sayMissing(about, domain, { facts, isInUse: mounts.map((mount) => !about.away.includes(mount)) });
+  }
   if (guest.handover !== 'shutdown' && definition.cpu.mode === 'host-passthrough') {
     report.info(
       `${name}: its processor is its host's own (host-passthrough): a memory that was saved here goes on only on one of the same kind`,
@@ -192,27 +204,6 @@ function mendDisk(about: About, group: GroupConfig, domain: Domain, disk: DiskEl
   return `${there}qemu-img convert -p -O ${format} ${shellQuote(disk.path)} ${copy} && ${edit}   # while it is off: name the copy in disk ${disk.target}`;
 }
 
-/** What is not there keeps it from starting; what is there must be the same on the other node. */
-function sayApart(about: About, domain: Domain, { what, path, message, next }: Apart): void {
-  const { report, exists, peer, virsh } = about;
-  const { name } = domain;
-  const mend = `${whereDefined(domain, about)}${next.replaceAll('virsh ', `${virsh} `)}`;
-  const isNeeded = what === 'cdrom' || what === 'floppy' || what === 'share' || what === 'boot-file';
-  if (isNeeded && !exists(path)) {
-    report.problem(
-      'domain-file-missing',
-      `${name}: ${path}, which it names, is not here: it cannot start here`,
-      mend,
-    );
-  } else {
-    report.warning(
-      'domain-file-missing',
-      `${name}: ${message}${isNeeded ? ` (it is here; is it on ${peer}?)` : ''}`,
-      mend,
-    );
-  }
-}
-
 /** A domain that `all` takes into no group. */
 export async function checkLeftOut(
   about: About,
@@ -251,13 +242,21 @@ export async function checkLeftOut(
   }
 }
 
-export function belongingOf(
+export async function belongingOf(
+  definition: DomainDefinition,
+  group: GroupConfig,
+  about: Pick<About, 'storages' | 'libvirt' | 'signal'>,
+): Promise<Belonging> {
+  return judgeBelonging(definition, await factsOf(definition, group, about));
+}
+
+function factsOf(
   definition: DomainDefinition,
   group: GroupConfig,
   { storages, libvirt, signal }: Pick<About, 'storages' | 'libvirt' | 'signal'>,
-): Promise<Belonging> {
+): Promise<DomainFacts> {
   const storage = storages.get(group.name) ?? { devices: [], mounts: [] };
-  return findBelonging(definition, storage, { libvirt, signal });
+  return gatherFacts(definition, storage, { libvirt, signal });
 }
 
 /** By its name alone; what it stands on may be elsewhere. */

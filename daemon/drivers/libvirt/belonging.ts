@@ -51,6 +51,8 @@ export interface Apart {
   readonly message: string;
   /** The command that mends it, while the guest is off. */
   readonly next: string;
+  /** Where it is missing the guest starts without it. */
+  readonly optional: boolean;
 }
 
 export type Belonging =
@@ -114,19 +116,26 @@ function notOn(real: string, kind: DiskPath['kind'], facts: DomainFacts): string
 }
 
 function mediumApart(domain: string, facts: DiskFacts, all: DomainFacts): readonly Apart[] {
-  const { device, target } = facts.disk;
+  const { device, target, optional } = facts.disk;
   if (device !== 'cdrom' && device !== 'floppy') return [];
   const found = facts.paths.filter((one) => notOn(one.real, one.kind, all) !== undefined);
+  const missing = optional ? 'the guest starts without it' : 'the guest does not start';
   return found.map(({ path }) => ({
     what: device,
     path,
-    message: `the medium in ${target}, ${path}, is not on the group's storage; where it is missing the guest does not start`,
-    next: `virsh change-media ${shellLine([domain, target])} --eject --config`,
+    message: `the medium in ${target}, ${path}, is not on the group's storage; where it is missing ${missing}`,
+    next: ejectCommand(domain, target),
+    optional,
   }));
 }
 
+/** As a person types it. */
+export function ejectCommand(domain: string, target: string): string {
+  return `virsh change-media ${shellLine([domain, target])} --eject --config`;
+}
+
 function stateApart(domain: DomainDefinition, all: DomainFacts): readonly Apart[] {
-  const wanted: (Omit<Apart, 'message'> & { readonly why: string })[] = [];
+  const wanted: (Omit<Apart, 'message' | 'optional'> & { readonly why: string })[] = [];
   const edit = `virsh edit ${shellQuote(domain.name)}`;
   const place = all.storage.mounts[0] ?? "a file system of the group's";
   if (domain.nvram !== null) {
@@ -157,7 +166,8 @@ function stateApart(domain: DomainDefinition, all: DomainFacts): readonly Apart[
   }
   return wanted.flatMap(({ what, path, why, next }) => {
     const outside = notOn(all.reals[path] ?? path, 'file', all) !== undefined;
-    return outside ? [{ what, path, message: `${path} is not on the group's storage: ${why}`, next }] : [];
+    if (!outside) return [];
+    return [{ what, path, message: `${path} is not on the group's storage: ${why}`, next, optional: false }];
   });
 }
 

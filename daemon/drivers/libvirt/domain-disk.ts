@@ -24,6 +24,11 @@ export interface DomainDisk {
   readonly cache: string | null;
   readonly readonly: boolean;
   readonly shareable: boolean;
+  /**
+   * `startupPolicy='optional'`: where it is missing the guest starts without it. `requisite` lets it go on without it
+   * after a move, but not boot, which is what it does after a takeover.
+   */
+  readonly optional: boolean;
   /** Under it, nearest first, as far as the definition names it; most do not, and the image itself has to tell. */
   readonly backing: readonly { readonly source: DiskSource; readonly format: string | null }[];
 }
@@ -39,6 +44,7 @@ export function readDisk(element: Element): DomainDisk {
     cache: attribute(driver, 'cache') ?? null,
     readonly: child(element, 'readonly') !== undefined,
     shareable: child(element, 'shareable') !== undefined,
+    optional: attribute(child(element, 'source'), 'startupPolicy') === 'optional',
     backing: readBacking(child(element, 'backingStore')),
   };
 }

@@ -32,6 +32,8 @@ export interface FakeHost {
   readonly group?: string;
   /** Files that are there. */
   readonly files?: readonly string[];
+  /** Of the group's storage everything is, but for these. */
+  readonly missing?: readonly string[];
   readonly mounted?: boolean;
   readonly sight?: Partial<DomainsSight>;
   /** Nothing is ever answered. */
@@ -157,12 +159,12 @@ export async function findingsOf(
 }> {
   const uri = await fakeLibvirt(t, host);
   const config = configOf(host.group ?? `${officeStorage}, guests: all`, uri);
-  const { files = [], mounted = true } = host;
+  const { files = [], missing = [], mounted = true } = host;
   const { findings, known } = await checkDomains(config, 'primary', definitions, {
     unit: async () => undefined,
     factsOf: async () => null,
     autostartDirectory: '/nonexistent',
-    exists: (file) => files.includes(file),
+    exists: (file) => files.includes(file) || (file.startsWith('/srv/guests/') && !missing.includes(file)),
     isMounted: () => mounted,
     ...host.sight,
   });
