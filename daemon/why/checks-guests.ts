@@ -53,11 +53,6 @@ export const ofGuestChecks = {
     'It was not started, or is not marked to start by itself.',
     'Start it and have it started at boot, as the message shows.',
   ),
-  'pool-on-storage': explained(
-    'A storage pool lies on what is mounted only at a takeover, so libvirt may not find the disks in it.',
-    'libvirt looks into a pool when that is started.',
-    'Name the disk as a file in the definition of the guest.',
-  ),
   'domain-unknown': explained(
     'A guest of the configuration is not known here, so nothing could start it.',
     'It has another name, or its definition has not come from the other node.',

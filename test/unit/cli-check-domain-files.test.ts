@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { temporaryDirectory } from '../support.ts';
@@ -17,11 +17,21 @@ async function createStorage(t: ExecutionContext) {
   await mkdir(mount);
   const told = async (
     devices: string,
-    { mounted = true, ...parts }: DomainParts & { mounted?: boolean } = {},
+    {
+      mounted = true,
+      pools = [],
+      ...parts
+    }: DomainParts & { readonly mounted?: boolean; readonly pools?: readonly string[] } = {},
   ) => {
     const group = `filesystems: [{ device: /dev/vg0/guests, mount: ${mount} }], guests: [mail]`;
     const domains = { mail: { xml: domainXml('mail', { ...parts, devices }) } };
-    const { told: lines } = await findingsOf(t, { group, domains, mounted, sight: { exists: existsSync } });
+    const { told: lines } = await findingsOf(t, {
+      group,
+      domains,
+      mounted,
+      pools,
+      sight: { exists: existsSync },
+    });
     return lines.slice(1).map((line) => line.replaceAll(mount, '/srv/guests'));
   };
   const image = (name: string, ...argv: readonly string[]) =>
@@ -102,4 +112,58 @@ test('what a guest may start without keeps it from nothing', async (t) => {
     (await told(disk + data))[0] ?? '',
     /^warning: mail: disk vdb: \/srv\/guests\/data\.raw does not exist: it starts without it \(startupPolicy\) \|/,
   );
+});
+
+// ---- on a standby, where nothing is mounted ----
+
+const volume = (pool: string) =>
+  `<disk type='volume' device='disk'><driver type='raw'/><source pool='${pool}' volume='mail.raw'/><target dev='vda'/></disk>`;
+const seenLater = (pool: string) =>
+  `info: storage pool ${pool} lies on /srv/guests: libvirt is asked to look at it again where a guest does not find its disk in it`;
+
+test('a name that leads onto the storage is on it, also while that is not mounted', async (t) => {
+  const { mount, told } = await createStorage(t);
+  const beside = path.dirname(mount);
+  await symlink(`${mount}/images`, `${beside}/images`);
+  await symlink('guests/mail.raw', `${beside}/mail.raw`);
+  await symlink('images/web', `${beside}/web`);
+  for (const file of ['images/mail.raw', 'mail.raw', 'web/mail.raw'])
+    t.is((await told(diskXml(`${beside}/${file}`), { mounted: false }))[0], well, file);
+  const pool = `${beside}/images`.slice(1);
+  const [, said] = await told(volume(pool), { mounted: false, pools: [`-${pool}`] });
+  t.is(said, seenLater(pool));
+  await symlink(`${beside}/elsewhere/mail.raw`, `${beside}/away.raw`);
+  await symlink('round.raw', `${beside}/round.raw`);
+  for (const file of ['away.raw', 'round.raw'])
+    t.regex(
+      (await told(diskXml(`${beside}/${file}`), { mounted: false }))[0] ?? '',
+      /^problem: mail: it cannot fail over/,
+    );
+});
+
+test('a pool on storage that is not mounted here, or is that itself, is no fault, active or not', async (t) => {
+  const xml = (pool: string) => domainXml('mail', { devices: volume(pool) });
+  const lost = 'echo "error: Storage volume not found: no storage vol with matching path" >&2; exit 1';
+  const told = async (pool: string, mounted = false) => {
+    const domains = { mail: { xml: xml(pool.replace('-', '')) } };
+    const host = {
+      group: 'filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: [mail]',
+      domains,
+    };
+    return (
+      await findingsOf(t, { ...host, pools: [pool], mounted, scripts: { 'vol-path.sh': lost } })
+    ).told.slice(1);
+  };
+  const away = /^info: \/srv\/guests is not mounted here/;
+  for (const pool of ['srv/guests/pool', '-srv/guests/pool', 'srv/guests', '-srv/guests']) {
+    const [first, second, ...more] = await told(pool);
+    t.regex(first ?? '', away, pool);
+    t.is(second, seenLater(pool.replace('-', '')));
+    t.deepEqual(more, []);
+  }
+  t.regex(
+    (await told('srv/guests', true))[0] ?? '',
+    /^problem: mail: it cannot fail over .* Storage volume not found/,
+  );
+  t.deepEqual(await told('-srv/guests', true), [seenLater('srv/guests')]);
 });

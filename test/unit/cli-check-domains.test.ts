@@ -272,7 +272,7 @@ test('pools that are missing or not active are told, and nothing more of the dis
   t.deepEqual(told.slice(1), [
     'problem: libvirt has no storage pool images here: web cannot start | ssh secondary virsh pool-dumpxml images >images.xml && virsh pool-define images.xml && virsh pool-start images && virsh pool-autostart images',
     'problem: the storage pool off is not active here: web cannot start | virsh pool-start off && virsh pool-autostart off',
-    "warning: storage pool srv/guests/pool lies on /srv/guests, and libvirt knows what is in it only if it was mounted before the pool was started: after a takeover web may not start | virsh edit web   # name the file instead: <disk type='file'>, <source file='/srv/guests/pool/...'/>",
+    'info: storage pool srv/guests/pool lies on /srv/guests: libvirt is asked to look at it again where a guest does not find its disk in it',
   ]);
 });
 

@@ -6,8 +6,8 @@ import {
   compareProcessor,
   listOf,
   parseCapabilities,
-  poolTarget,
   readCapabilities,
+  readPool,
 } from '../../daemon/drivers/libvirt/capabilities.ts';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
@@ -61,8 +61,8 @@ test('networks and pools of the installed libvirt are listed, and what it cannot
     kind: 'done',
     all: [{ name: 'default-pool', active: true, autostart: false }],
   });
-  t.is(await poolTarget(libvirt, 'default-pool', signal), '/default-pool');
-  t.is(await poolTarget(libvirt, 'lost', signal), null);
+  t.deepEqual(await readPool(libvirt, 'default-pool', signal), { type: 'dir', target: '/default-pool' });
+  t.is(await readPool(libvirt, 'lost', signal), null);
   const cpu = "<cpu mode='custom' match='exact' check='partial'><model>Skylake-Server</model></cpu>";
   const xml = domainXml('mail', { cpu });
   t.is((await readCapabilities(libvirt, parseDomain(xml), signal)).kind, 'unknown');

@@ -2,15 +2,11 @@
 // processors, firmware, devices. Each is looked for once, and told with the guests that need it.
 
 import { isWithin } from '../../config/paths.ts';
-import {
-  compareProcessor,
-  listOf,
-  poolTarget,
-  readCapabilities,
-} from '../../drivers/libvirt/capabilities.ts';
+import { compareProcessor, listOf, readCapabilities, readPool } from '../../drivers/libvirt/capabilities.ts';
 import type { Libvirt, ListedDomain } from '../../drivers/libvirt/connection.ts';
 import type { DomainDefinition, DomainHostdev } from '../../drivers/libvirt/domain.ts';
 import { isBridge } from '../../drivers/libvirt/fitness.ts';
+import { resolved } from '../../drivers/libvirt/real-path.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import type { Reporter } from './finding.ts';
 
@@ -225,16 +221,14 @@ async function checkListed(
       );
       continue;
     }
-    const target = kind === 'pool' ? await poolTarget(libvirt, name, signal) : null;
-    const first = guests.find((guest) => guest.name === names[0]);
-    const edit = first === undefined ? `${virsh} edit` : editCommand(first, host);
-    const place = host.mounts.find((mount) => target !== null && isWithin(target, mount));
-    if (place !== undefined) {
-      if (!found.active) bad.add(name);
-      report.warning(
-        'pool-on-storage',
-        `storage pool ${name} lies on ${place}, and libvirt knows what is in it only if it was mounted before the pool was started: after a takeover ${listed(names)} may not start`,
-        `${edit}   # name the file instead: <disk type='file'>, <source file='${target}/...'/>`,
+    const pool = kind === 'pool' ? await readPool(libvirt, name, signal) : null;
+    const place = pool === null ? undefined : await mountUnder(pool.target, host);
+    // A start of the guest has it looked at again, and starts it if it is a directory.
+    if (place !== undefined && (found.active || pool?.type === 'dir')) {
+      // libvirt knows what was in it when it looked, with the host's start perhaps.
+      if (!found.active || host.away.includes(place)) bad.add(name);
+      report.info(
+        `storage pool ${name} lies on ${place}: libvirt is asked to look at it again where a guest does not find its disk in it`,
       );
     } else if (!found.active) {
       bad.add(name);
@@ -252,6 +246,16 @@ async function checkListed(
     }
   }
   return bad;
+}
+
+/** The group's mount point that a place is, or lies below, by whatever name; undefined: none. */
+async function mountUnder(place: string, { mounts }: HostSight): Promise<string | undefined> {
+  const real = await resolved(place);
+  for (const mount of mounts) {
+    const outer = await resolved(mount);
+    if (real === outer || isWithin(real, outer)) return mount;
+  }
+  return undefined;
 }
 
 /** Emulator, machine type, processor, firmware: asked once for each machine that is defined. */

@@ -183,16 +183,21 @@ export async function listOf(libvirt: Libvirt, kind: 'net' | 'pool', signal: Abo
   }
 }
 
-/** Where the volumes of a pool lie; null: it is not known, or no place of this host. */
-export async function poolTarget(
-  libvirt: Libvirt,
-  pool: string,
-  signal: AbortSignal,
-): Promise<string | null> {
+export interface Pool {
+  /** `dir`, `fs`, `logical`, ... */
+  readonly type: string;
+  /** Where its volumes lie. */
+  readonly target: string;
+}
+
+/** Null: it is not known, or it has no place on this host. */
+export async function readPool(libvirt: Libvirt, pool: string, signal: AbortSignal): Promise<Pool | null> {
   const answer = await libvirt.run(['pool-dumpxml', `--pool=${pool}`], { timeoutMs, signal });
   if (answer.kind === 'failed') return null;
   try {
-    return textOf(descend(parseXml(answer.stdout, pool), 'target', 'path')) ?? null;
+    const root = parseXml(answer.stdout, pool);
+    const target = textOf(descend(root, 'target', 'path'));
+    return target === undefined ? null : { type: attribute(root, 'type') ?? 'unknown', target };
   } catch {
     return null;
   }

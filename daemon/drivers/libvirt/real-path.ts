@@ -1,17 +1,25 @@
 // What a path leads to. Only looks.
 
-import { realpath, stat } from 'node:fs/promises';
+import { readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** All links resolved; of a path that is not there, those of the part that is. */
-export async function resolved(file: string): Promise<string> {
+/** As many as Linux follows in one path (path_resolution(7)). */
+const linksMax = 40;
+
+/**
+ * All links resolved; of a path that is not there, those of the part that is, and those that lead to where nothing is:
+ * a link onto a file system leads nowhere while that is not mounted.
+ */
+export async function resolved(file: string, links = linksMax): Promise<string> {
   const absolute = path.resolve(file);
-  try {
-    return await realpath(absolute);
-  } catch {
-    const above = path.dirname(absolute);
-    return above === absolute ? absolute : path.join(await resolved(above), path.basename(absolute));
-  }
+  const real = await realpath(absolute).catch(() => null);
+  if (real !== null) return real;
+  const above = path.dirname(absolute);
+  if (above === absolute) return absolute;
+  const place = path.join(await resolved(above, links), path.basename(absolute));
+  const target = links === 0 ? null : await readlink(place).catch(() => null);
+  if (target !== null) return await resolved(path.resolve(path.dirname(place), target), links - 1);
+  return place;
 }
 
 export async function isThere(file: string): Promise<boolean> {

@@ -38,6 +38,8 @@ export interface FakeHost {
   readonly sight?: Partial<DomainsSight>;
   /** Nothing is ever answered. */
   readonly hangs?: boolean;
+  /** What the scripted virsh does at a command, by the name of its script. */
+  readonly scripts?: Readonly<Record<string, string>>;
   /** Nobody listens. */
   readonly down?: boolean;
 }
@@ -115,7 +117,7 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
   }
   await write(
     'pool-dumpxml.sh',
-    'echo "<pool><target><path>/$(expr "$2" : "--pool=\\(.*\\)")</path></target></pool>"; exit 0',
+    'echo "<pool type=\'dir\'><target><path>/$(expr "$2" : "--pool=\\(.*\\)")</path></target></pool>"; exit 0',
   );
   const { capabilities = 'error: this function is not supported by the connection driver' } = host;
   await write('events', '');
@@ -140,6 +142,7 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
     'capabilities.sh',
     `echo "<capabilities><host>${host.processor ?? ''}</host><guest/></capabilities>"; exit 0`,
   );
+  for (const [name, text] of Object.entries(host.scripts ?? {})) await write(name, text);
   if (host.hangs === true) await write('hangs', '');
   if (host.down === true) {
     await write('uri.sh', 'echo "error: Failed to connect socket to: No such file or directory" >&2; exit 1');
