@@ -58,6 +58,11 @@ export const ofGuestChecks = {
     'It has another name, or its definition has not come from the other node.',
     '`virsh list --all --name` on both nodes; `battito guests` says why it was not sent.',
   ),
+  'after-unknown': explained(
+    'A guest is to start after one that its group does not have, so it does not wait for anybody.',
+    'The name under `after` is misspelt, or the guest was renamed, removed, or is in another group.',
+    '`battito guests` shows which there are; correct `after` in the configuration, on both nodes.',
+  ),
   'domain-transient': explained(
     'A domain is transient: once it is off, nothing is left of it.',
     'It was started with virsh create instead of virsh define.',

@@ -9,7 +9,14 @@ import { noDefinitions } from '../../daemon/cli/check/definitions.ts';
 import { checkGuestMemory } from '../../daemon/cli/check/guest-memory.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { temporaryDirectory } from '../support.ts';
-import { configOf, diskXml, domainXml, findingsOf, officeStorage } from './support/check-host.ts';
+import {
+  configOf,
+  diskXml,
+  domainXml,
+  type FakeHost,
+  findingsOf,
+  officeStorage,
+} from './support/check-host.ts';
 import { uuidOf } from './support/definitions.ts';
 import { useFakeVirsh } from './support/fake-libvirt.ts';
 
@@ -180,6 +187,38 @@ test('a guest that libvirt starts with the host is a problem; another domain may
     told.filter((line) => line.includes('by itself')),
     [
       'problem: mail: libvirt starts it by itself with this host, even while it runs on the other one | virsh autostart --disable mail',
+    ],
+  );
+});
+
+test('who is to wait for a guest that there is not waits for nobody, which is a problem where all are known', async (t) => {
+  const waits = (name: string) => `[all, { name: web, after: [${name}] }]`;
+  const domains = { mail: { xml: domainXml('mail') }, web: { xml: domainXml('web') } };
+  const told = async (guests: string, changes: FakeHost = {}, definitions = noDefinitions) =>
+    (
+      await findingsOf(t, { group: `${officeStorage}, guests: ${guests}`, domains, ...changes }, definitions)
+    ).told.filter((line) => !/^(ok|problem: nobody)/.test(line));
+  const mend = (name: string) =>
+    `battito guests   # which there are; then correct \`after\` of ${name} in the configuration, on both nodes`;
+  t.deepEqual(await told(waits('mail')), []);
+  t.deepEqual(await told(waits('mial')), [
+    `problem: web: it is to start after mial, which is none of office's guests: it waits for nobody; did you mean mail? | ${mend('web')}`,
+  ]);
+  t.deepEqual(await told(waits('database'), {}, fromPeer(sent('web'))), [
+    `problem: web: it is to start after database, which is none of office's guests: it waits for nobody | ${mend('web')}`,
+  ]);
+  const unsure = [
+    'info: web: whether there is a guest database, which it waits for, cannot be told yet: secondary has sent no definition of it',
+  ];
+  t.deepEqual(await told(waits('database')), unsure, 'before the first start');
+  t.deepEqual(await told(waits('database'), { down: true }, fromPeer(sent('web'))), unsure);
+  const dns = { xml: domainXml('dns', { devices: diskXml('/srv/shop/dns.raw') }) };
+  const shop =
+    'shop: { preferred: primary, filesystems: [{ device: /dev/vg0/shop, mount: /srv/shop }], guests: all';
+  t.deepEqual(
+    await told(`${waits('dns')} }, ${shop}`, { domains: { ...domains, dns }, files: ['/srv/shop/dns.raw'] }),
+    [
+      `problem: web: it is to start after dns, which is one of group shop, not of office's guests: it waits for nobody | ${mend('web')}`,
     ],
   );
 });

@@ -16,6 +16,7 @@ import type { KnownDefinitions, StoredDefinition } from './definitions.ts';
 import { type About, belongingOf, checkDomain, checkLeftOut, type Storage, sayUndefined } from './domain.ts';
 import { checkNeeds, type Domain, type HostSight } from './domain-needs.ts';
 import { type Finding, reporter } from './finding.ts';
+import { checkWaits } from './guest-waits.ts';
 import { mountedPlaces } from './guests.ts';
 import { checkAutostart, checkLibvirt, type LibvirtSight, thisLibvirt, virshWord } from './libvirt.ts';
 import { membersOf } from './machine.ts';
@@ -95,6 +96,8 @@ async function look(
   }
   const guests = new Map(groups.map((group) => [group.name, guestsOf(group, domains, owners)]));
   const all = [...guests.values()].flat();
+  const known = knownIn(groups, guests);
+  const names = new Map([...known].map(([group, some]) => [group, some.map(({ config }) => config.name)]));
 
   const needs = reporter('guests');
   const defined = all.flatMap(({ domain }) => (domain === null ? [] : [domain]));
@@ -104,15 +107,16 @@ async function look(
       if (domain === null) sayUndefined(about, guest.name, listed);
       else await checkDomain(about, { group, guest, domain, unusable });
     }
+    checkWaits(about, group, names);
     sayAway(about, group, guests.get(group.name)?.length ?? 0);
   }
   for (const domain of others)
     if (domain.listed !== null && !owners.has(domain.name)) await checkLeftOut(about, groups, domain);
-  const names = all.map(({ config: guest }) => guest.name);
-  checkAutostart(report, names, listed, host.virsh, sight);
+  const domainNames = all.map(({ config: guest }) => guest.name);
+  checkAutostart(report, domainNames, listed, host.virsh, sight);
   return {
     findings: [...connection.findings, ...report.findings, ...needs.findings],
-    known: knownIn(groups, guests),
+    known,
   };
 }
 
