@@ -63,6 +63,11 @@ export const ofGuestChecks = {
     'The name under `after` is misspelt, or the guest was renamed, removed, or is in another group.',
     '`battito guests` shows which there are; correct `after` in the configuration, on both nodes.',
   ),
+  'agent-channel-missing': explained(
+    'A guest is to be ready when its agent answers, and its definition has no channel to the agent, so that it never does.',
+    'It was defined without the channel, or the channel was taken out.',
+    'Add the channel with `virsh edit NAME`, as the message shows, or give the guest another `readiness`.',
+  ),
   'domain-transient': explained(
     'A domain is transient: once it is off, nothing is left of it.',
     'It was started with virsh create instead of virsh define.',

@@ -394,6 +394,21 @@ test("a saved memory and a processor that is the host's own are noted together",
   );
 });
 
+test('a guest that is ready when its agent answers needs a channel to that', async (t) => {
+  const told = async (readiness: string, channel = '') => {
+    const devices = diskXml('/srv/guests/mail.raw') + channel;
+    const domains = { mail: { xml: domainXml('mail', { devices }) } };
+    return (await findingsOf(t, { group: named(`{ name: mail, ${readiness} }`), domains })).told.slice(1);
+  };
+  const well = ['ok: mail: its disks are on the storage of office'];
+  const channel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
+  t.deepEqual(await told('readiness: agent, readiness-timeout: 90s'), [
+    `warning: mail: it is ready when its agent answers (readiness), and its definition has no channel to the agent: each start is told as not ready, and the guests after it wait 90 s for nothing | virsh edit mail   # under <devices>: ${channel}; then shut it down and start it; in the guest: apt-get install qemu-guest-agent`,
+  ]);
+  t.deepEqual(await told('readiness: agent', channel), well);
+  t.deepEqual(await told('readiness: tcp 192.168.1.10:25'), well);
+});
+
 test('a guest that is to move while it runs, and cannot, is told with what mends it', async (t) => {
   const group = `drbd: [r0], ${named('{ name: mail, handover: live }')}`;
   const { told } = await findingsOf(t, { group, domains: { mail: { xml: domainXml('mail') } } });

@@ -99,6 +99,13 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
       `${name}: its processor is its host's own (host-passthrough): a memory that was saved here goes on only on one of the same kind`,
     );
   }
+  if (guest.readiness.kind === 'agent' && !definition.agent) {
+    report.warning(
+      'agent-channel-missing',
+      `${name}: it is ready when its agent answers (readiness), and its definition has no channel to the agent: each start is told as not ready, and the guests after it wait ${guest.readiness.timeoutMs / 1000} s for nothing`,
+      `${whereDefined(domain, about)}${virsh} edit ${shellQuote(name)}   # under <devices>: ${agentChannel}; then shut it down and start it; in the guest: apt-get install qemu-guest-agent`,
+    );
+  }
   if (guest.handover === 'live') sayLive(about, group, definition);
   if (libvirt.local && belonging.kind === 'elsewhere') return;
   if (report.findings.slice(before).some(({ level }) => level !== 'info')) return;
@@ -111,6 +118,9 @@ export async function checkDomain(about: About, { group, guest, domain, unusable
   const by = isHere ? '' : `; not defined here, but ${peer} has sent its definition`;
   report.ok(`${name}: ${where}${by}`);
 }
+
+/** As virt-install writes it (formatdomain.html, "Channel"). */
+const agentChannel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
 
 /** It is handed over all the same, in another way. */
 function sayLive({ report, storages }: About, group: GroupConfig, definition: DomainDefinition): void {
