@@ -50,6 +50,7 @@ test('each disk that is elsewhere is named, with why', async (t) => {
       {
         target: 'vdc',
         path: '/var/lib/libvirt/images/scratch.qcow2',
+        role: 'image',
         reason:
           '/var/lib/libvirt/images/scratch.qcow2 is not on /srv/guests, so the other node has no copy of it',
       },
@@ -133,6 +134,27 @@ test('a chain of images is followed to its end by what the images say', async (t
   image(`${mount}/base.qcow2`, '1M');
   image('-b', 'base.qcow2', '-F', 'qcow2', `${mount}/whole.qcow2`);
   t.deepEqual(await judge(disk(`${mount}/whole.qcow2`)), { kind: 'belongs', apart: [] });
+});
+
+test('an image whose data are in a file elsewhere is elsewhere, mounted or not', async (t) => {
+  const { mount, local, image, judge, disk } = await createPlace(t);
+  image('-o', `data_file=${local}/mail.raw,data_file_raw=on`, `${mount}/mail.qcow2`, '1M');
+  image('-o', 'data_file=web.raw', `${mount}/web.qcow2`, '1M');
+  image('-b', `${mount}/mail.qcow2`, '-F', 'qcow2', `${mount}/top.qcow2`);
+  const named = (data: string) =>
+    `<disk type='file'><driver type='qcow2'/><source file='${mount}/away.qcow2'><dataStore type='file'><format type='raw'/><source file='${data}'/></dataStore></source><target dev='vda'/></disk>`;
+  for (const away of [disk(`${mount}/mail.qcow2`), disk(`${mount}/top.qcow2`), named(`${local}/mail.raw`)]) {
+    const belonging = await judge(away);
+    t.is(belonging.kind, 'elsewhere', away);
+    if (belonging.kind !== 'elsewhere') continue;
+    t.deepEqual(
+      belonging.disks.map(({ path: where, role }) => [where, role]),
+      [[`${local}/mail.raw`, 'data']],
+    );
+    t.regex(belonging.disks[0]?.reason ?? '', /mail\.raw, which holds the data of the image, is not on /);
+  }
+  for (const here of [disk(`${mount}/web.qcow2`), named(`${mount}/away.raw`)])
+    t.is((await judge(here)).kind, 'belongs');
 });
 
 test('links are resolved, both ways', async (t) => {

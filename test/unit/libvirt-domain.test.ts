@@ -35,6 +35,7 @@ test('a guest on one image: its size, machine, disk, card and agent', (t) => {
         shareable: false,
         optional: false,
         backing: [],
+        data: [],
       },
       {
         target: 'sda',
@@ -46,6 +47,7 @@ test('a guest on one image: its size, machine, disk, card and agent', (t) => {
         shareable: false,
         optional: false,
         backing: [],
+        data: [],
       },
     ],
     nvram: null,
@@ -122,6 +124,21 @@ test('a chain of images that the definition names, down to its end', (t) => {
     { source: { kind: 'file', path: '/srv/guests/golden-2.qcow2' }, format: 'qcow2' },
     { source: { kind: 'block', path: '/dev/vg0/golden' }, format: 'raw' },
   ]);
+});
+
+test('a file that holds the data of an image is read, also of one under it', (t) => {
+  const store = (file: string) =>
+    `<dataStore type='file'><format type='raw'/><source file='${file}'/></dataStore>`;
+  const disk = `<disk type='file'><driver type='qcow2'/><source file='/srv/guests/a'>${store('/srv/guests/a.raw')}</source>
+    <backingStore type='file'><format type='qcow2'/><source file='/srv/guests/b'>${store('/var/b.raw')}</source></backingStore><target dev='vda'/></disk>`;
+  const xml = `<domain type='kvm'><name>mail</name><uuid>u</uuid><memory>1</memory><devices>${disk}</devices></domain>`;
+  t.like(parseDomain(xml).disks[0], {
+    backing: [{ source: { kind: 'file', path: '/srv/guests/b' }, format: 'qcow2' }],
+    data: [
+      { kind: 'file', path: '/srv/guests/a.raw' },
+      { kind: 'file', path: '/var/b.raw' },
+    ],
+  });
 });
 
 test('devices of the host are named as lspci and lsusb name them; decimal megabytes are rounded up', (t) => {

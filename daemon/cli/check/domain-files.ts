@@ -7,6 +7,7 @@ import {
   type DiskPath,
   type DomainFacts,
   ejectCommand,
+  roleWords,
 } from '../../drivers/libvirt/belonging.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { type Domain, type HostSight, whereDefined } from './domain-needs.ts';
@@ -59,7 +60,7 @@ function sayDiskGone(here: Here, domain: Domain, { disk }: DiskFacts, { path, ro
     else sayGone(here, domain, path, ejectCommand(name, target));
     return;
   }
-  const what = `disk ${target}: ${path}${role === 'backing' ? ', which the image above it needs,' : ''} does not exist`;
+  const what = `disk ${target}: ${path}${roleWords[role]} does not exist`;
   const next = `ls -l ${shellQuote(directoryOf(path))}   # is it called otherwise? virsh edit ${shellQuote(name)}; else bring it back from the backup`;
   const mend = mendOf(here, domain, next);
   if (optional)

@@ -205,6 +205,10 @@ function mendDisk(about: About, group: GroupConfig, domain: Domain, disk: DiskEl
     return `${there}${edit}   # give it a disk on ${place ?? `a device of ${group.drbd.join(', ')}`} instead of ${disk.target}`;
   }
   const format = found?.format ?? 'raw';
+  if (disk.role === 'data') {
+    const [image, whole] = [source.path, `${source.path}.whole`].map(shellQuote);
+    return `${there}qemu-img convert -p -O qcow2 ${image} ${whole} && mv ${whole} ${image}   # while it is off: takes in the data of ${disk.path}; take <dataStore> out of its definition where it is there: ${edit}`;
+  }
   if (disk.path !== source.path)
     return `${there}qemu-img rebase -f ${format} -b '' ${shellQuote(source.path)}   # while it is off: takes in what it needs of ${disk.path}`;
   if (place === undefined)

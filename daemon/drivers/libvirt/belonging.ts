@@ -14,8 +14,8 @@ export interface GroupStorage {
 export interface DiskPath {
   readonly path: string;
   readonly real: string;
-  /** `image`: the disk itself. `backing`: what it is an overlay of. */
-  readonly role: 'image' | 'backing';
+  /** `image`: the disk itself. `backing`: what it is an overlay of. `data`: where one of them has its data. */
+  readonly role: 'image' | 'backing' | 'data';
   readonly kind: 'file' | 'block' | 'directory';
 }
 
@@ -40,6 +40,7 @@ export interface DiskElsewhere {
   readonly target: string;
   /** As the definition, or the image above it, names it. */
   readonly path: string;
+  readonly role: DiskPath['role'];
   /** A sentence: why the domain cannot fail over with it. */
   readonly reason: string;
 }
@@ -82,17 +83,24 @@ export function judgeBelonging(domain: DomainDefinition, facts: DomainFacts): Be
   return { kind: 'elsewhere', disks: found, partly: away.some((one) => one.length === 0), apart };
 }
 
+/** After a path: what it is to the disk. */
+export const roleWords: Readonly<Record<DiskPath['role'], string>> = {
+  image: '',
+  backing: ', which the image above it needs,',
+  data: ', which holds the data of the image,',
+};
+
 function elsewhere(facts: DiskFacts, all: DomainFacts): readonly DiskElsewhere[] {
   const { target, source } = facts.disk;
   const found = facts.paths.flatMap((one) => {
     const why = notOn(one.real, one.kind, all);
     if (why === undefined) return [];
-    const overlay = one.role === 'backing' ? ', which the image above it needs,' : '';
-    return [{ target, path: one.path, reason: `${one.path}${overlay} ${why}` }];
+    const { path, role } = one;
+    return [{ target, path, role, reason: `${path}${roleWords[role]} ${why}` }];
   });
   if (facts.problem !== null) {
     const path = 'path' in source ? source.path : nameOf(facts.disk);
-    found.push({ target, path, reason: facts.problem });
+    found.push({ target, path, role: 'image', reason: facts.problem });
   }
   return found;
 }

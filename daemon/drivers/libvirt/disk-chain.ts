@@ -1,5 +1,5 @@
-// What an image stands on: itself an overlay of another one, and so on to the end. By what qemu-img says of each, or,
-// where the image is not there, by what the definition names.
+// What an image stands on: itself an overlay of another one, and so on to the end, each perhaps with its data in a file
+// of its own. By what qemu-img says of each, or, where the image is not there, by what the definition names.
 // Guarantees: only looks; an image that is missing is in the chain all the same.
 
 import path from 'node:path';
@@ -29,13 +29,19 @@ export async function backingChain(
 }
 
 async function namedChain(disk: DomainDisk): Promise<Chain> {
-  const named = disk.backing.flatMap(({ source }) => ('path' in source ? [source] : []));
-  const away = disk.backing.find(({ source }) => !('path' in source));
+  const named = [
+    ...disk.backing.map(({ source }) => ({ source, role: 'backing' as const })),
+    ...disk.data.map((source) => ({ source, role: 'data' as const })),
+  ];
+  const away = named.find(({ source }) => !('path' in source));
   const problem =
     away === undefined
       ? null
       : `its image stands on ${nameOf({ ...disk, source: away.source })}, no path of this host`;
-  return { paths: await Promise.all(named.map((one) => backing(one.path, one.kind))), problem };
+  const paths = named.map(async ({ source, role }) =>
+    'path' in source ? [await diskPath(source.path, source.kind, role)] : [],
+  );
+  return { paths: (await Promise.all(paths)).flat(), problem };
 }
 
 /**
@@ -54,57 +60,70 @@ async function followImages(
   for (;;) {
     const info = await imageInfo(file, format, signal);
     if ('problem' in info) return stuck(`what ${top.path} stands on cannot be told: ${info.problem}`);
-    const { next } = info;
+    const { next, data } = info;
+    const at = async (named: string, role: 'backing' | 'data') => {
+      const absolute = path.resolve(path.dirname(file), named);
+      return await diskPath(absolute, (await isBlockDevice(absolute)) ? 'block' : 'file', role);
+    };
+    if (data !== null) paths.push(await at(data, 'data'));
     if (next === null) return { paths, problem: null };
-    const absolute = path.resolve(path.dirname(file), next.file);
-    const found = await backing(absolute, (await isBlockDevice(absolute)) ? 'block' : 'file');
-    if (seen.has(found.real)) return stuck(`${top.path} stands on itself, by way of ${absolute}`);
+    const found = await at(next.file, 'backing');
+    if (seen.has(found.real)) return stuck(`${top.path} stands on itself, by way of ${found.path}`);
     seen.add(found.real);
     paths.push(found);
     if (next.format === 'raw' || !(await isThere(found.real))) return { paths, problem: null };
-    [file, format] = [absolute, next.format];
+    [file, format] = [found.path, next.format];
   }
 }
 
 interface ImageInfo {
   /** What it is an overlay of, as QEMU opens it. */
   readonly next: { readonly file: string; readonly format: string | null } | null;
+  /** The file that its data are in, where that is another one. */
+  readonly data: string | null;
 }
+
+type Problem = { readonly problem: string };
 
 /** Of one image alone, also while a guest has it. */
 async function imageInfo(
   file: string,
   format: string | null,
   signal: AbortSignal | undefined,
-): Promise<ImageInfo | { readonly problem: string }> {
+): Promise<ImageInfo | Problem> {
   const told = await qemuImgInfo(file, format, signal);
   if ('problem' in told) return told;
-  const { 'full-backing-filename': full, 'backing-filename': short } = told.info;
-  const named = full ?? short;
-  if (named === undefined) return { next: null };
-  if (typeof named !== 'string' || named === '') return { problem: 'qemu-img names no file' };
-  const { 'backing-filename-format': kind } = told.info;
-  const next = { file: named, format: typeof kind === 'string' ? kind : null };
-  return await asPath(next, signal);
+  const { info } = told;
+  const { 'backing-filename-format': kind } = info;
+  const specific = info['format-specific'] as
+    | { readonly data?: { readonly 'data-file'?: unknown } }
+    | undefined;
+  const next = await pathOf(info['full-backing-filename'] ?? info['backing-filename'], signal);
+  if (typeof next === 'object' && next !== null) return next;
+  const data = await pathOf(specific?.data?.['data-file'], signal);
+  if (typeof data === 'object' && data !== null) return data;
+  return {
+    next: next === null ? null : { file: next, format: typeof kind === 'string' ? kind : null },
+    data,
+  };
 }
 
-/** A file that QEMU names in a way of its own, `json:` say, is a path only if QEMU has a path for it. */
-async function asPath(
-  next: NonNullable<ImageInfo['next']>,
-  signal: AbortSignal | undefined,
-): Promise<ImageInfo | { readonly problem: string }> {
-  let file = next.file.replace(ownScheme, '');
+/**
+ * Null: there is none. A file that QEMU names in a way of its own, `json:` say, is a path only if QEMU has a path for it.
+ */
+async function pathOf(named: unknown, signal: AbortSignal | undefined): Promise<string | null | Problem> {
+  if (named === undefined) return null;
+  let file = typeof named === 'string' ? named.replace(ownScheme, '') : '';
   if (file.startsWith('json:')) {
     const told = await qemuImgInfo(file, null, signal);
     if ('problem' in told) return told;
     const { filename } = told.info;
     file = typeof filename === 'string' ? filename.replace(ownScheme, '') : '';
-    if (file === '') return { problem: 'qemu-img names no file' };
   }
-  if (!path.isAbsolute(file) && /^[a-z][\w+.-]*:/i.test(file)) {
+  if (file === '') return { problem: 'qemu-img names no file' };
+  if (!path.isAbsolute(file) && /^[a-z][\w+.-]*:/i.test(file))
     return { problem: `it is ${file}, which is no file or device of this host` };
-  }
-  return { next: { ...next, file } };
+  return file;
 }
 
 const ownScheme = /^(file|host_device):/;
@@ -127,6 +146,6 @@ async function qemuImgInfo(
   }
 }
 
-async function backing(file: string, kind: DiskPath['kind']): Promise<DiskPath> {
-  return { path: file, real: await resolved(file), role: 'backing', kind };
+async function diskPath(file: string, kind: DiskPath['kind'], role: DiskPath['role']): Promise<DiskPath> {
+  return { path: file, real: await resolved(file), role, kind };
 }

@@ -30,12 +30,20 @@ export interface DomainDisk {
    */
   readonly optional: boolean;
   /** Under it, nearest first, as far as the definition names it; most do not, and the image itself has to tell. */
-  readonly backing: readonly { readonly source: DiskSource; readonly format: string | null }[];
+  readonly backing: readonly DiskImage[];
+  /** Files that hold the data of the image, or of one under it, as far as the definition names them. */
+  readonly data: readonly DiskSource[];
+}
+
+export interface DiskImage {
+  readonly source: DiskSource;
+  readonly format: string | null;
 }
 
 export function readDisk(element: Element): DomainDisk {
   const driver = child(element, 'driver');
   const device = attribute(element, 'device') ?? 'disk';
+  const under = readBacking(child(element, 'backingStore'));
   return {
     target: attribute(child(element, 'target'), 'dev') ?? 'unnamed',
     device: device === 'cdrom' || device === 'floppy' || device === 'lun' ? device : 'disk',
@@ -45,7 +53,8 @@ export function readDisk(element: Element): DomainDisk {
     readonly: child(element, 'readonly') !== undefined,
     shareable: child(element, 'shareable') !== undefined,
     optional: attribute(child(element, 'source'), 'startupPolicy') === 'optional',
-    backing: readBacking(child(element, 'backingStore')),
+    backing: under.map(({ image }) => image),
+    data: [...readData(element), ...under.flatMap(({ data }) => data)],
   };
 }
 
@@ -71,11 +80,26 @@ function readSource(element: Element): DiskSource {
   }
 }
 
+interface Backing {
+  readonly image: DiskImage;
+  readonly data: readonly DiskSource[];
+}
+
 /** An empty <backingStore/> ends the chain. */
-function readBacking(element: Element | undefined): DomainDisk['backing'] {
+function readBacking(element: Element | undefined): readonly Backing[] {
   if (element === undefined) return [];
   const source = readSource(element);
   if (source.kind === 'empty') return [];
   const format = attribute(child(element, 'format'), 'type') ?? null;
-  return [{ source, format }, ...readBacking(child(element, 'backingStore'))];
+  return [
+    { image: { source, format }, data: readData(element) },
+    ...readBacking(child(element, 'backingStore')),
+  ];
+}
+
+/** A qcow2 image may have its data in a file of its own: <dataStore> in its <source> (libvirt 10.10). */
+function readData(element: Element): readonly DiskSource[] {
+  const store = child(child(element, 'source'), 'dataStore');
+  const source: DiskSource = store === undefined ? { kind: 'empty' } : readSource(store);
+  return source.kind === 'empty' ? [] : [source];
 }
