@@ -53,7 +53,8 @@ export async function gatherFacts(
   };
 }
 
-async function gatherDisk(
+/** Where one disk is, and what it stands on. Rejects only when `signal` aborts. */
+export async function gatherDisk(
   disk: DomainDisk,
   means: { readonly libvirt: Libvirt; readonly signal?: AbortSignal },
 ): Promise<DiskFacts> {

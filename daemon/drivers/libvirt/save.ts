@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { BattitoError } from '../../errors.ts';
 import type { Outcome } from '../driver.ts';
+import { gatherDisk } from './disks.ts';
 import { parseDomain } from './domain.ts';
 import { type Images, isWhole, keepSaved, savedImages } from './images.ts';
 import { type Domain, lookAtDomain, outcomeOf } from './look.ts';
@@ -93,9 +94,16 @@ async function writtenFiles(domain: Domain, signal: AbortSignal): Promise<readon
   if (answer.kind === 'failed') return answer.message;
   try {
     const { disks } = parseDomain(answer.stdout, 'virsh dumpxml');
-    return disks.flatMap(({ source, readonly }) =>
-      source.kind === 'file' && !readonly ? [source.path] : [],
-    );
+    const files: string[] = [];
+    for (const disk of disks) {
+      if (disk.readonly || !['file', 'volume'].includes(disk.source.kind)) continue;
+      const { paths, problem } = await gatherDisk(disk, { libvirt: domain.libvirt, signal });
+      if (paths.length === 0 && problem !== null) return problem;
+      files.push(
+        ...paths.flatMap(({ path, kind, role }) => (kind === 'file' && role !== 'backing' ? [path] : [])),
+      );
+    }
+    return files;
   } catch (error) {
     if (error instanceof BattitoError) return error.message;
     throw error;
