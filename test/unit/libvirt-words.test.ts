@@ -1,6 +1,7 @@
 // What virsh says, as recorded from libvirt 9.0 and as the installed one says it now.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -8,6 +9,7 @@ import { pino } from 'pino';
 import { createLibvirt, isLocal, parseList } from '../../daemon/drivers/libvirt/connection.ts';
 import { isDefinitionEvent, parseEventLine } from '../../daemon/drivers/libvirt/events.ts';
 import { isDomain } from '../../daemon/drivers/libvirt/process.ts';
+import { describeCommands } from '../../daemon/drivers/libvirt/shell.ts';
 import {
   describeState,
   parseAllStates,
@@ -15,6 +17,7 @@ import {
   readState,
 } from '../../daemon/drivers/libvirt/state.ts';
 import { isUsableName, runVirsh, wordsOf } from '../../daemon/drivers/libvirt/virsh.ts';
+import { plainDomain } from '../guest/configs.ts';
 import { temporaryDirectory } from '../support.ts';
 
 const call = { timeoutMs: 60_000 };
@@ -238,4 +241,38 @@ test('a connection to another host is not local', (t) => {
   for (const uri of ['qemu+ssh://peer/system', 'qemu+tls://peer/system', 'qemu://peer/system']) {
     t.false(isLocal(uri), uri);
   }
+});
+
+test('the printed commands find the process of a guest by its name, also one with a comma, and no other', async (t) => {
+  const first = path.basename(temporaryDirectory(t));
+  const names = [first, `${first},b (old)`];
+  const pids: (number | undefined)[] = [];
+  for (const name of names) {
+    const argv = [
+      '-c',
+      'sleep 1000; :',
+      'qemu',
+      '-name',
+      `guest=${name.replaceAll(',', ',,')},debug-threads=on`,
+    ];
+    const child = spawn('sh', argv, {
+      argv0: '/usr/bin/qemu-system-x86_64',
+      stdio: 'ignore',
+      detached: true,
+    });
+    await once(child, 'spawn');
+    t.teardown(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
+    pids.push(child.pid);
+  }
+  const found = names.map((name) => {
+    const domain = {
+      config: { ...plainDomain, name },
+      saveDirectory: null,
+      passage: null,
+      libvirt: { uri: 'qemu:///system' },
+    };
+    const [signal = ''] = describeCommands(domain, 'resume');
+    return execFileSync('sh', ['-c', signal.replace('kill -CONT', 'echo')], { encoding: 'utf8' }).trim();
+  });
+  t.deepEqual(found, pids.map(String));
 });

@@ -21,7 +21,9 @@ export function describeCommands(
   const { name } = domain.config;
   const virsh = (...args: readonly string[]) => shellLine(['virsh', '-c', domain.libvirt.uri, ...args]);
   const images = savedImages(domain);
-  const qemu = `"$(pgrep -f ${shellQuote(`^[^ ]*qemu[^ ]* .*guest=${asPattern(name)},`)})"`;
+  // In QEMU's options a comma of the name is doubled.
+  const guest = asPattern(name.replaceAll(',', ',,'));
+  const qemu = `"$(pgrep -f ${shellQuote(`^[^ ]*qemu[^ ]* .*guest=${guest},[^,]`)})"`;
   const isOff = `[ "$(${virsh('domstate', name)})" = 'shut off' ]`;
   switch (action) {
     case 'start': {
