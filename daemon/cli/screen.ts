@@ -17,19 +17,24 @@ const ownScreen = '\u001b[?1049l';
 /** A window may be narrower already than is known here: what would wrap is cut off, so that each line stays one. */
 const unwrapped = (text: string) => `\u001b[?7l${text}\u001b[?7h`;
 
+const printAgainMs = 10_000;
+
 /** Text for the terminal as it is now. */
 export type Drawn = () => string;
 
 export interface Picture {
-  /** `measure`: of pictures one after the other with the same, only the first is printed; absent: their text. */
+  /**
+   * `measure`: of pictures one after the other with the same, only the first is printed, and one again after a while:
+   * that a reader has gone away is noticed in writing. Absent: their text.
+   */
   readonly show: (drawn: Drawn, measure?: string) => void;
   /** The last picture stays, among what was printed before. */
   readonly close: () => void;
 }
 
 /** The terminal's other screen, as pagers use it; where nothing can be drawn over, each picture that is a new one is printed. */
-export function openPicture(output: Output): Picture {
-  return output.canRedraw ? onOtherScreen(output) : oneAfterAnother(output);
+export function openPicture(output: Output, againMs = printAgainMs): Picture {
+  return output.canRedraw ? onOtherScreen(output) : oneAfterAnother(output, againMs);
 }
 
 function onOtherScreen(output: Output): Picture {
@@ -79,14 +84,18 @@ function cut(line: string, output: Output): string {
   return width(line) > columns ? stripVTControlCharacters(line).slice(0, columns) : line;
 }
 
-function oneAfterAnother(output: Output): Picture {
+function oneAfterAnother(output: Output, againMs: number): Picture {
   let before = '';
+  let printedAtMs = 0;
   return {
     show(drawn, measure) {
       const text = drawn();
       const now = measure ?? text;
-      if (now !== before) output.line(text);
+      const isOld = measure !== undefined && performance.now() - printedAtMs >= againMs;
+      if (now === before && !isOld) return;
+      output.line(text);
       before = now;
+      printedAtMs = performance.now();
     },
     close: () => {},
   };

@@ -2,12 +2,13 @@
 
 import test from 'ava';
 import { newNotesFinder, renderNote } from '../../daemon/cli/notes.ts';
+import { openPicture } from '../../daemon/cli/screen.ts';
 import { formatRemaining, formatSpan, formatTime, formatTook } from '../../daemon/cli/time.ts';
 import type { StorageStatus } from '../../daemon/core/events.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { scriptedDaemon, serve } from './fixtures/cli/server.ts';
 import { entry, group, resource, status } from './fixtures/cli/statuses.ts';
-import { run } from './fixtures/cli/terminal.ts';
+import { captureOutput, run } from './fixtures/cli/terminal.ts';
 
 const stopping = status({ groups: [group({ phase: 'stopping' })] });
 const copying: StorageStatus = {
@@ -95,6 +96,17 @@ test('Times that pass and data that are copied are not what has changed; each pi
     ['runs 0.9 s', 'runs 2 h 5 min', 'stopping 3 min'],
     stdout,
   );
+});
+
+test('Into a pipe the same is printed again after a while, so that it ends soon after its reader', (t) => {
+  const { output, stdout } = captureOutput();
+  const patient = openPicture(output, 60_000);
+  for (const text of ['one', 'two', 'three']) patient.show(() => text, 'the same');
+  patient.show(() => 'four', 'another');
+  t.is(stdout(), 'one\nfour\n');
+  const hasty = openPicture(output, 0);
+  for (const text of ['five', 'six']) hasty.show(() => text, 'the same');
+  t.is(stdout(), 'one\nfour\nfive\nsix\n');
 });
 
 test('A note is one line: local time, mark, group, message, what it took, what to do', (t) => {
