@@ -37,7 +37,7 @@ test('tokens that nobody may use and a certificate that is none are problems wit
   t.regex(JSON.stringify(missing), /nothing\.pem cannot be read \(ENOENT\)/);
 });
 
-test('passwords that nobody may use are a problem with the command that mends it', (t) => {
+test('passwords that nobody may use are a problem with the command that mends it', async (t) => {
   const htpasswdFile = join(temporaryDirectory(t), 'htpasswd');
   const web = { ...own, htpasswdFile };
   const said = () => check(web).map(({ level, code, message, mend }) => [level, code, message, mend]);
@@ -46,7 +46,7 @@ test('passwords that nobody may use are a problem with the command that mends it
     `(umask 077; htpasswd -B -C 10 -c ${htpasswdFile} NAME)`,
   ];
   t.deepEqual(said(), [['problem', 'web-htpasswd', ...missing]]);
-  setPassword(htpasswdFile, 'anna', 'secret', ['-m']);
+  await setPassword(htpasswdFile, 'anna', 'secret', ['-m']);
   t.deepEqual(said(), [
     [
       ...['problem', 'web-htpasswd'],
@@ -54,7 +54,7 @@ test('passwords that nobody may use are a problem with the command that mends it
       `htpasswd -B -C 10 ${htpasswdFile} anna`,
     ],
   ]);
-  setPassword(htpasswdFile, 'anna', 'secret');
+  await setPassword(htpasswdFile, 'anna', 'secret');
   t.deepEqual(said(), [['ok', null, '127.0.0.1, port 8694, for acting too, by passwords', null]]);
   chmodSync(htpasswdFile, 0o640);
   t.regex(JSON.stringify(said()), /mode is 0640, must be 0600 or 0400.*chmod 600/);

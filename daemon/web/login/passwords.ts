@@ -18,7 +18,7 @@ export interface Passwords {
 
 const waitingMax = 4;
 /** A host that has just taken over has other things to do first. */
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 
 /** `command`: of `battito`. */
 export function createPasswords(
