@@ -62,7 +62,7 @@ export function compareOutside(state: State): State {
 }
 
 /** A peer that is better connected only for a moment is no reason to move: so many deadtimes without a gap. */
-const steadyDeadtimes = 15;
+export const steadyDeadtimes = 15;
 
 export function peerReachesMore({ outside, now, policy }: State): boolean {
   return (

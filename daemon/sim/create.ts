@@ -189,8 +189,8 @@ function goOn(host: Host, state: State): void {
       setRunning(thing, kind);
   }
   goOnOutside(host, state);
-  beginDaemon(host, state);
   paceProbes(host, state.paces);
+  beginDaemon(host, state);
   for (const thing of host.things) {
     const known = resourceOf(state, thing);
     for (const id of known?.outdatings ?? []) model.nextHandler = Math.max(model.nextHandler, id + 1);

@@ -33,11 +33,32 @@ export function selfFirst(state: State): readonly Action[] {
   return [...broken, ...gateway];
 }
 
+/** Every gateway, for both nodes as far as this one can tell. */
 function gatewayIsGone(state: State): boolean {
-  const gateways = state.policy.probes.filter(({ kind }) => kind === 'gateway');
-  const lastOf = (id: string) => state.probes.find(({ target }) => target === id)?.last;
-  const isSilent = gateways.length > 0 && gateways.every(({ id }) => lastOf(id) === 'unanswered');
-  return isSilent && state.verdict.kind !== 'isolated';
+  const { own, all } = gatewaysLost(state);
+  const isSilent = all.length > 0 && own.length === all.length;
+  const isForPeer = state.verdict.kind !== 'alive' || state.peer.content?.lan === false;
+  return isSilent && isForPeer && state.verdict.kind !== 'isolated';
+}
+
+function gatewaysLost({ policy, probes }: State) {
+  const all = policy.probes.filter(({ kind }) => kind === 'gateway').map(({ id }) => id);
+  const own = all.filter((id) => probes.find(({ target }) => target === id)?.last === 'unanswered');
+  return { all, own };
+}
+
+/** Gateways that only one of two living nodes reaches, or that both do not among others that answer. */
+function waysOut(state: State): readonly Action[] {
+  const { content } = state.peer;
+  if (state.verdict.kind !== 'alive' || content === null || gatewayIsGone(state)) return [];
+  const { all, own } = gatewaysLost(state);
+  // Of one gateway alone, that the peer has no LAN says that it does not answer; a cable that is out says so, too.
+  const reached = content.gateways ?? (content.lan ? all.length : 0);
+  // It says how many, not which ones: those that are lost here first.
+  const ofPeer = [...own, ...all.filter((id) => !own.includes(id))].slice(0, all.length - reached);
+  const shut = (host: Side) => (gateway: string) =>
+    ({ kind: 'way-out', host, gateway, condition: 'shut' }) as const;
+  return [...own.map(shut(self)), ...ofPeer.map(shut(peer))];
 }
 
 export function selfConditions(state: State, holders: Holders): readonly Action[] {
@@ -54,7 +75,7 @@ export function selfConditions(state: State, holders: Holders): readonly Action[
     list.push({ kind: 'witness', condition: 'down' });
   }
   if (state.fence.lastError !== null) list.push({ kind: 'fence-device', host: peer, condition: 'failing' });
-  return [...list, ...cables(state)];
+  return [...list, ...cables(state), ...waysOut(state)];
 }
 
 function isUnanswered({ lease }: State): boolean {

@@ -1,6 +1,9 @@
-// When has a story come to its end: nothing is under way, no verdict is being formed, and nothing has changed for
-// longer than anything that is still to come would take.
+// When has a story come to its end: nothing is under way, no verdict is being formed, no group is about to move, and
+// nothing has changed for longer than anything that is still to come would take.
 
+import { updateOffer } from '../core/claims.ts';
+import { steadyDeadtimes } from '../core/connectivity.ts';
+import { factsOf } from '../core/facts.ts';
 import type { State } from '../core/state.ts';
 import { sides } from '../sim/action.ts';
 import type { World } from '../sim/world.ts';
@@ -31,14 +34,21 @@ function limitMs({ policies: { primary: policy } }: Situation): number {
   const { groups, timings } = policy;
   const longest = Math.max(0, ...groups.flatMap(({ resources }) => resources.map(({ startMs }) => startMs)));
   const failbackMs = Math.max(0, ...groups.map((group) => failbackMsOf(group)));
-  return 120_000 + 4 * longest + timings.initdeadMs + failbackMs + bootMs;
+  const steadyMs = steadyDeadtimes * timings.deadtimeMs;
+  return 120_000 + 4 * longest + timings.initdeadMs + failbackMs + steadyMs + bootMs;
 }
 
 const failbackMsOf = ({ failback, failbackDelayMs }: { failback: string; failbackDelayMs: number }) =>
   failback === 'automatic' ? failbackDelayMs : 0;
 
-/** False: it did not come to rest within the time that anything reasonable takes. */
-export function runToRest({ world, recording }: Played, situation: Situation): boolean {
+/** Whether a group is about to move is seen once what the nodes know of each other has come around. */
+const aboutMs = 1000;
+
+/**
+ * False: it did not come to rest within the time that anything reasonable takes. `awaited`: a group that is about to move
+ * is waited for; otherwise that is where it ends, before it has moved.
+ */
+export function runToRest({ world, recording }: Played, situation: Situation, awaited = true): boolean {
   const quiet = quietMs(situation);
   const until = world.now() + limitMs(situation);
   let seen = '';
@@ -47,10 +57,11 @@ export function runToRest({ world, recording }: Played, situation: Situation): b
     world.run(lookMs);
     const signature = signatureOf(world);
     const isBooting = world.now() - recording.switchedOnAt() < bootMs + bootMarginMs;
-    if (signature !== seen || isBooting || isUnderWay(world)) {
+    const isAbout = isAnywhere(world, isToMove);
+    if (signature !== seen || isBooting || isAnywhere(world, isMoving) || (isAbout && awaited)) {
       seen = signature;
       since = world.now();
-    } else if (world.now() - since >= quiet) {
+    } else if (world.now() - since >= (isAbout ? aboutMs : quiet)) {
       return true;
     }
   }
@@ -72,30 +83,37 @@ function signatureOf(world: World): string {
 
 const passing = new Set(['observing', 'claiming', 'starting', 'stopping']);
 
-function isUnderWay(world: World): boolean {
+function isAnywhere(world: World, isSo: (state: State) => boolean): boolean {
   return sides.some((side) => {
     const state = world.state(side);
-    return state !== null && isMoving(state);
+    return state !== null && isSo(state);
   });
 }
 
-function isMoving(state: State): boolean {
-  const { verdict, groups, fence } = state;
+function isMoving({ verdict, groups, fence }: State): boolean {
   if (verdict.kind === 'late' || verdict.kind === 'listening' || fence.operation !== null) return true;
   return groups.some(
-    (group) =>
-      passing.has(group.phase.kind) ||
-      isToGoBack(state, group) ||
-      group.resources.some(({ operation }) => operation !== null),
+    (group) => passing.has(group.phase.kind) || group.resources.some(({ operation }) => operation !== null),
   );
 }
 
-/** An automatic failback is due when the preferred node has been back for long enough. */
-function isToGoBack(
-  { verdict, peer, policy }: State,
-  { policy: group, phase }: State['groups'][number],
-): boolean {
-  if (group.failback !== 'automatic' || phase.kind !== 'active' || verdict.kind !== 'alive') return false;
-  const willing = peer.content?.groups.find(({ name }) => name === group.name)?.willing === true;
-  return group.preferred === policy.peer && willing;
+/**
+ * Would a group be offered to the peer if all had been as it is now for long enough: a failback, a gateway that only
+ * the peer reaches? By the core's own rule, with its waits over.
+ */
+function isToMove(state: State): boolean {
+  const { outside, peer, now } = state;
+  const isPeerWorse = outside.peerFewerAt === now;
+  const waited: State = {
+    ...state,
+    outside: {
+      fewerSince: outside.fewerSince === null ? null : -Infinity,
+      peerFewerAt: isPeerWorse ? now : null,
+    },
+    peer: { ...peer, aliveSince: peer.aliveSince === null ? null : -Infinity },
+  };
+  return state.groups.some((group) => {
+    if (group.offer !== null || group.takenBack !== null) return false;
+    return updateOffer(waited, { ...group, since: -Infinity }, factsOf(state, group)).offer !== null;
+  });
 }

@@ -47,7 +47,7 @@ export function setStage(situation: Situation, durations: Durations, seed: numbe
   }
   world.run(situation.waitMs);
   for (const action of situation.last) world.apply(action);
-  runToRest({ world, recording }, situation);
+  runToRest({ world, recording }, situation, false);
   return { world, recording, differences: differencesOf(world, situation) };
 }
 

@@ -187,6 +187,19 @@ for (const [what, life, code, why, next] of hindered) {
   });
 }
 
+test('A gateway that only one node reaches is told apart from one that is off', async (t) => {
+  const here = { story: ['way-out primary gateway shut @4s'] };
+  const there = { story: ['way-out secondary gateway shut @4s'] };
+  const peerTakes = office(scenario(await report(t, here, 'self-power'), 'power primary'));
+  t.is(`${peerTakes.fate} ${peerTakes.to}`, 'moved secondary');
+  const moves = office(scenario(await report(t, here, 'gateway'), 'gateway'));
+  t.is(moves.fate, 'untouched', 'once it is off for both there is nowhere to go');
+  const nobody = office(scenario(await report(t, there, 'self-power'), 'power primary'));
+  t.is(`${nobody.fate} ${nobody.hindrances[0]?.code}`, 'lost isolated');
+  const given = office(scenario(await report(t, here, 'link', 'eth1'), 'link eth1'));
+  t.is(`${given.fate} ${given.to}`, 'moved secondary', 'it was about to move');
+});
+
 test('What nothing moves at may still be what protects: a second fault tells', async (t) => {
   const answer = await report(t, { protection: { disk: true } });
   t.regex(scenario(answer, 'gateway').secondFault?.verdict ?? '', /^office is NOT started anywhere/);

@@ -136,6 +136,30 @@ test('A failback that is automatic brings the group back', async (t) => {
   t.is(only(await report(t, words)).to, 'beta');
 });
 
+test('A node that is cut off from its gateway gives the group to the one that is not', async (t) => {
+  for (const text of ['cut alpha lan0 out @3s', 'cut alpha lan0 in @3s']) {
+    const answer = await report(t, fault(text));
+    const [told] = answer.scenarios;
+    t.is(`${only(answer).fate} ${only(answer).to}`, 'moved beta', text);
+    t.deepEqual(told?.otherEndings, [], text);
+    t.true(told?.ending.atRest, text);
+    t.true(told?.timeline.some(({ code }) => code === 'offered'));
+  }
+  for (const text of ['cut beta lan0 out @3s', 'gateway off @3s']) {
+    const answer = await report(t, fault(text));
+    t.is(only(answer).fate, 'untouched', text);
+    t.true(answer.scenarios[0]?.ending.atRest, text);
+  }
+});
+
+test('A failback that is not due is not waited for', async (t) => {
+  const groups = group('office', 'alpha', '192.168.1.1', ['mail'], '\n    failback: automatic');
+  const words = fault('power-loss alpha @1s', 'cut alpha lan0 out @15s', 'power-on alpha @20s');
+  const answer = await report(t, words, configText({ groups }));
+  t.is(only(answer).to, 'beta');
+  t.true(answer.scenarios[0]?.ending.atRest);
+});
+
 test('Cables go by the names of their interfaces, also where there is no dedicated one', async (t) => {
   t.is(only(await report(t, fault('cut alpha cross0'))).fate, 'untouched');
   t.is(only(await report(t, fault('cut alpha lan0'))).fate, 'moved');

@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import type { OutdatingAnswer } from '../../daemon/core/events.ts';
+import { initialState } from '../../daemon/core/state.ts';
 import { sides } from '../../daemon/sim/action.ts';
 import { parseAction } from '../../daemon/sim/action-text.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import { createWorld, type World, type WorldOptions } from '../../daemon/sim/world.ts';
+import { emptyLedger } from '../../daemon/whatif/situation.ts';
 import {
   address,
   disk,
@@ -562,4 +564,27 @@ test('a world begins with daemons that have been running for long', (t) => {
   world.does('power-loss primary');
   world.run(1000);
   t.is(world.running('primary', mail), 'down');
+});
+
+test('daemons that a world begins with go on asking the gateway', (t) => {
+  const fresh = (self: Side) => {
+    const policy = protectedPolicy(self, {});
+    return initialState({ at: 100_000, policy, incarnation: 1, ledger: emptyLedger });
+  };
+  const before = running();
+  const [primary, secondary] = sides.map((side) => before.state(side));
+  if (primary == null || secondary == null) throw new Error('a daemon is missing');
+  for (const start of [
+    { primary: fresh('primary'), secondary: fresh('secondary') },
+    { primary, secondary },
+  ]) {
+    const world = stage({}, { start });
+    world.run(10_000);
+    for (const side of sides) {
+      const answers = world
+        .of('stepped', side)
+        .filter(({ event }) => event.kind === 'probe-reported' && event.target === 'gateway');
+      t.true(answers.length > 8, `${side}: ${answers.length} answers in ten seconds`);
+    }
+  }
 });
