@@ -113,6 +113,13 @@ const word: Codec<string> = {
   possible: () => 'a name such as guest:mail',
 };
 
+/** A configuration's are known as `gateway 192.168.1.254`; the word is the address. */
+const gateway: Codec<string> = {
+  read: (words) => words.shift(),
+  write: (value) => value.replace(/^gateway /, ''),
+  possible: () => 'the address of a gateway such as 192.168.1.254',
+};
+
 const staysDown: Codec<boolean> = {
   read: (words) => {
     if (words.length === 0) return false;
@@ -220,7 +227,7 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
     delayMs: named('delay', duration),
   },
   gateway: { condition: oneOf(['on', 'off']) },
-  'way-out': { host, gateway: word, condition: oneOf(['open', 'shut']) },
+  'way-out': { host, gateway, condition: oneOf(['open', 'shut']) },
   witness: { condition: oneOf(['up', 'down', 'answers-lost']) },
   'fence-device': { host, condition: oneOf(['ok', 'slow', 'failing', 'lying', 'dead-with-host']) },
   'step-clock': { host, ms: signedDuration },

@@ -24,6 +24,8 @@ export function withRealParts(policy: Policy, text: string, action: Action): Act
     case 'guest-dies':
     case 'crash-guest':
       return { ...action, guest: realResource(policy, text, action.guest, 'guest') };
+    case 'way-out':
+      return { ...action, gateway: realGateway(policy, text, action.gateway) };
     case 'cut':
     case 'mend':
     case 'network':
@@ -43,6 +45,8 @@ export function withRealParts(policy: Policy, text: string, action: Action): Act
 
 const askOther = 'ask about something that it has; `battito simulate` without --fault goes through that';
 
+const nameGateway = 'connectivity.ping in the configuration names one';
+
 function lackingPart(
   policy: Policy,
   { kind }: Action,
@@ -52,11 +56,10 @@ function lackingPart(
       return policy.witness === null ? { what: 'no witness', next: askOther } : null;
     case 'fence-device':
       return policy.fencing === null ? { what: 'no device that powers a node off', next: askOther } : null;
-    case 'gateway': {
-      const next = 'connectivity.ping in the configuration names one';
-      return policy.probes.some((probe) => probe.kind === 'gateway') ? null : { what: 'no gateway', next };
-    }
-    case 'disk-failure': {
+    case 'gateway':
+      return gatewaysOf(policy).length > 0 ? null : { what: 'no gateway', next: nameGateway };
+    case 'disk-failure':
+    case 'replace-disk': {
       const next = 'a group names its DRBD resources in the configuration, such as drbd: [r0]';
       return resourcesOf(policy, 'drbd').length > 0 ? null : { what: 'no mirrored disk', next };
     }
@@ -95,4 +98,17 @@ function realResource(policy: Policy, text: string, name: string, only: Resource
   const next =
     ids.length === 0 ? `the configuration has no ${only ?? 'resources'}` : `there is ${ids.join(', ')}`;
   throw impossibleFault(text, `there is no ${only === null ? '' : `${only} `}${name}`, next);
+}
+
+const gatewaysOf = ({ probes }: Policy) =>
+  probes.filter(({ kind }) => kind === 'gateway').map(({ id }) => id);
+
+/** By its address. */
+function realGateway(policy: Policy, text: string, address: string): string {
+  const ids = gatewaysOf(policy);
+  const addressOf = (id: string) => id.replace(/^gateway /, '');
+  const found = ids.find((id) => addressOf(id) === address);
+  if (found !== undefined) return found;
+  if (ids.length === 0) throw impossibleFault(text, 'the configuration has no gateway', nameGateway);
+  throw impossibleFault(text, `there is no gateway ${address}`, `there is ${ids.map(addressOf).join(', ')}`);
 }

@@ -23,9 +23,11 @@ const shop = group('shop', 'beta', '192.168.1.4', ['till']);
 const configText = ({
   groups = office,
   links = '',
+  ping = '192.168.1.254',
 }: {
   groups?: string;
   links?: string;
+  ping?: string;
 } = {}) => `cluster: office
 nodes:
   alpha: { address: 192.168.1.2 }
@@ -35,7 +37,7 @@ heartbeat:
   links:
 ${links === '' ? '    - { interface: cross0 }\n    - { interface: lan0, mode: unicast }' : links}
 connectivity:
-  ping: [192.168.1.254]
+  ping: [${ping}]
 groups:${groups}
 `;
 
@@ -152,6 +154,35 @@ test('A node that is cut off from its gateway gives the group to the one that is
   }
 });
 
+test('A gateway that one node alone does not reach goes by its address', async (t) => {
+  const config = configText({ ping: '192.168.1.254, 192.168.1.253' });
+  const shut = (node: string, address: string) => `way-out ${node} ${address} shut @3s`;
+  const words = fault(shut('alpha', '192.168.1.253'));
+  const answer = await report(t, words, config);
+  t.is(`${only(answer).fate} ${only(answer).to}`, 'moved beta');
+  t.true((only(answer).takenAfter?.lowMs ?? 0) > 25_000, 'after fifteen deadtimes');
+  t.deepEqual(answer.scenarios[0]?.faults, [shut('alpha', '192.168.1.253')]);
+  const { stdout } = await simulate(t, words, config);
+  t.true(stdout.includes('what happens: way-out alpha 192.168.1.253 shut\n'));
+  const both = fault(shut('alpha', '192.168.1.253'), shut('beta', '192.168.1.254'));
+  t.is(only(await report(t, both, config)).fate, 'untouched');
+  const open = fault(shut('alpha', '192.168.1.254'), 'way-out alpha 192.168.1.254 open @20s');
+  t.is(only(await report(t, open, config)).fate, 'untouched');
+  t.is(only(await report(t, fault(shut('alpha', '192.168.1.254')))).to, 'beta');
+});
+
+test('Where there is no gateway none can be lost', async (t) => {
+  const config = configText({ ping: '' });
+  for (const text of ['gateway off', 'way-out alpha 192.168.1.254 shut']) {
+    const { exitCode, stderr } = await simulate(t, fault(text), config);
+    t.is(exitCode, exitCodes.usage);
+    t.regex(
+      stderr,
+      /the configuration has no gateway\nnext: connectivity\.ping in the configuration names one/,
+    );
+  }
+});
+
 test('A failback that is not due is not waited for', async (t) => {
   const groups = group('office', 'alpha', '192.168.1.1', ['mail'], '\n    failback: automatic');
   const words = fault('power-loss alpha @1s', 'cut alpha lan0 out @15s', 'power-on alpha @20s');
@@ -250,6 +281,10 @@ const mistakes: readonly (readonly [words: readonly string[], message: RegExp, n
   [fault('break alpha shop fails'), /there is no shop/, /address:192.168.1.1\/24, guest:mail, guest:web/],
   [fault('witness down'), /the configuration has no witness/, /without --fault/],
   [fault('fence-device alpha failing @2s'), /has no device that powers a node off/, /without --fault/],
+  [fault('way-out alpha 192.168.1.1 shut'), /there is no gateway 192.168.1.1$/, /there is 192.168.1.254$/],
+  [fault('way-out alpha gateway shut'), /there is no gateway gateway$/, /there is 192.168.1.254$/],
+  [fault('way-out alpha'), /way-out needs more words/, /address of a gateway such as 192.168.1.254/],
+  [fault('replace-disk alpha'), /the configuration has no mirrored disk/, /drbd: \[r0\]/],
   [fault('disk-failure alpha'), /the configuration has no mirrored disk/, /drbd: \[r0\]/],
   [fault('operator alpha takeover shop'), /there is no group shop/, /the groups are office$/],
   [['--seed', 'many', ...fault('partition')], /--seed takes a whole number/, /battito simulate --help/],
