@@ -102,7 +102,6 @@ test('a takeover is told by both journals, laid beside each other, and decided t
   const words = ['incident', 'show', String(takeover?.number), '--peer', stateDir];
   const shown = await office.battito('secondary', ...words);
   t.is(shown.exitCode, 0, shown.stderr);
-  t.log(shown.stdout);
   t.regex(shown.stdout, /clocks aligned within ±[\d.]+ ms by \d+ packets/);
   const { clocks, entries } = await json<Timeline>(office, 'secondary', ...words);
   if (clocks.kind !== 'packets') return t.fail(`the clocks were compared by ${clocks.kind}`);

@@ -51,7 +51,6 @@ const recoveredSubject = '[battito office] recovered: secondary';
 
 function assertStory(t: ExecutionContext, mail: Mail | undefined): void {
   const { text = '' } = mail ?? {};
-  t.log(text);
   t.like(mail, { subject: takeoverSubject, to: ['admin@example.org'], user: 'battito', secure: true });
   t.regex(
     text,

@@ -220,7 +220,6 @@ test('the summary of the week is handed to who is notified, with the uptime, the
     },
     patience,
   );
-  t.log(summary.text);
   t.is(summary.subject, '[battito office] summary: primary');
   t.regex(
     summary.text,

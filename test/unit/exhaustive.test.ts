@@ -63,8 +63,8 @@ for (const { defect, world, rule } of planted) {
     t.is(status, 1, stderr);
     const [report] = (JSON.parse(stdout) as { worlds: ReturnType<typeof searchIn>[] }).worlds;
     t.is(report?.breach?.rule, rule);
-    for (const line of report?.story ?? []) t.log(line);
-    t.regex(report?.story.at(-1) ?? '', /BROKEN/);
+    t.log(`${rule} after ${report?.states} states, a story of ${report?.story.length} lines`);
+    t.regex(report?.story.at(-1) ?? '', /BROKEN/, report?.story.join('\n'));
   });
 }
 

@@ -89,3 +89,49 @@ test('files that are named are run alone, with the arguments that ava knows', (t
   t.regex(ran[1] ?? '', /^ava --tap .* test\/unit\/house\.test\.ts --match=\*house\*$/);
   t.is(stderr, '');
 });
+
+const tap = `TAP version 13
+ok 1 - quiet
+ok 2 - loud
+#   seed 5
+#   40 schedules
+
+#     of which 3 are long
+ok 3 - left out # SKIP
+not ok 4 - bad
+#   why
+  ---
+    message: it is so
+  ...
+ok 5 - quiet again
+# teardown of quiet again
+ok 6 - late
+#   2 s
+
+1..6
+# tests 6
+# pass 4
+# skip 1
+# fail 1
+`;
+
+test('what passed tests log is shown under their names; what passed silently is not', (t) => {
+  const { stdout, status } = run(t, ['some.test.ts'], { ava: `cat <<'END'\n${tap}END\nexit 1` });
+  t.deepEqual(stdout.trim().split('\n'), [
+    '# tests asked for',
+    'ok 2 - loud',
+    '#   seed 5',
+    '#   40 schedules',
+    '#     of which 3 are long',
+    'ok 3 - left out # SKIP',
+    'not ok 4 - bad',
+    '#   why',
+    '  ---',
+    '    message: it is so',
+    '  ...',
+    'ok 6 - late',
+    '#   2 s',
+    '4 passed, 1 failed',
+  ]);
+  t.is(status, 1);
+});
