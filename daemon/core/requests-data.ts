@@ -66,7 +66,7 @@ export function discardData(state: State, names: readonly GroupName[]): Answered
       state,
       'copies-not-parted',
       `the disks of ${whole.policy.name} have not parted`,
-      'nothing is to be given up',
+      'nothing is to be given up; `battito status` shows how they are',
     );
   const groups = state.groups.map((group) =>
     wanted.includes(group) ? { ...group, discards: true, discardsSince: state.now } : group,

@@ -3,7 +3,7 @@
 
 import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
-import { between, cutOff, pick, segments } from './drawing.ts';
+import { between, cutOff, hasDisk, pick, segments } from './drawing.ts';
 import type { Step } from './schedule.ts';
 import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 
@@ -11,17 +11,44 @@ import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 const farewellShare = 0.03;
 /** Of those whose guests are on file systems. */
 const mountShare = 0.15;
+/** Of those with mirrored disks. */
+const discardShare = 0.05;
 
 /** From that time on, in order; empty for most seeds. */
 export function drawRare(seed: number, setup: Setup, fromMs: number): readonly Step[] {
   const [farewell, mount] = [chanceOf(seed, 'farewell'), chanceOf(seed, 'mount')];
   const hasFarewell = setup.guard !== 'none' && farewell() < farewellShare;
   const hasMount = mount() < mountShare;
+  const discard = chanceOf(seed, 'discard');
+  const hasDiscard = hasDisk(setup) && discard() < discardShare;
   return [
     ...(hasFarewell ? drawFarewell(farewell, setup, fromMs) : []),
     ...(hasMount ? drawMount(mount, setup, fromMs) : []),
     ...(setup.gateways > 1 ? drawWaysOut(chanceOf(seed, 'ways'), setup, fromMs) : []),
+    ...(hasDiscard ? drawDiscards(discard, setup, fromMs) : []),
   ];
+}
+
+/**
+ * A person who gives up what was written on one node, as `battito drbd resolve` does: where the copies have parted, and
+ * where they have not. Without a guard they part when the nodes lose each other and nothing else.
+ */
+function drawDiscards(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const names = groupsOf(setup).map(({ name }) => name);
+  const partedMs = fromMs + between(chance, 100, 3000);
+  const metMs = partedMs + 3 * setup.deadtimeMs + between(chance, 500, 4000);
+  const isParted = setup.guard === 'none' && chance() < 0.7;
+  const parting: readonly Step[] = [
+    { atMs: partedMs, action: { kind: 'partition' } },
+    { atMs: metMs, action: { kind: 'heal' } },
+  ];
+  const requests = Array.from({ length: pick(chance, [1, 3, 6]) }, (): Step => {
+    const groups = pick(chance, [names, names, [pick(chance, names)], []]);
+    const request = { kind: 'discard-data', groups } as const;
+    const atMs = (isParted ? metMs : fromMs) + between(chance, 100, 20_000);
+    return { atMs, action: { kind: 'operator', host: pick(chance, sides), request } };
+  });
+  return [...(isParted ? parting : []), ...requests];
 }
 
 /**

@@ -464,7 +464,10 @@ test('a person may give up what was written here, where the group does not run a
   node.go(60_100, { prompt: true });
   t.true(node.askedOf(disk).includes('discard'), 'although they parted long ago');
   node.go(70_000);
-  t.like(node.request(70_000, discard), { message: 'the disks of office have not parted' });
+  t.like(node.request(70_000, discard), {
+    message: 'the disks of office have not parted',
+    next: 'nothing is to be given up; `battito status` shows how they are',
+  });
   t.like(node.request(70_000, { ...discard, groups: [] }), { message: 'no group was named' });
 
   const owner = runningOwner();
