@@ -28,10 +28,10 @@ const seedsPath = resolve(import.meta.dirname, 'planted-seeds.json');
 export interface FirstSearch {
   /** In which it was found. */
   readonly seed: number;
-  /** Where the search began. */
-  readonly from: number;
-  /** That were run until then, the one that shows it among them. */
-  readonly schedules: number;
+  /** Where the search began; null: the seed was known from elsewhere, and no search was counted. */
+  readonly from: number | null;
+  /** That were run until then, the one that shows it among them; null as above. */
+  readonly schedules: number | null;
   /** In patient schedules: each step at the time that was drawn for it. */
   readonly patient?: true;
 }

@@ -61,17 +61,22 @@ export function describeHunted(hunted: Hunted, { seed, limit }: Asked): string {
   const within = (count: number, from: number) => `within ${schedulesOf(count)} from seed ${from} on`;
   if (caught === null || first === null) return `${name} NOT FOUND ${within(anew ?? limit, seed)}`;
   const found = `${name} ${caught.rule.padEnd(5)} found`;
-  const isLarge = first.schedules > limit;
-  const larger = `not found ${within(limit, first.from)}, found in a larger search of ${first.schedules}`;
+  const { from, schedules } = first;
+  const larger =
+    from !== null && schedules !== null && schedules > limit
+      ? `not found ${within(limit, from)}, found in a larger search of ${schedules}`
+      : null;
   if (isAgain) {
     const inVain = anew === null ? '' : `, not found anew ${within(anew, seed)}`;
-    return `${found} again in seed ${caught.seed}${inVain}; ${isLarge ? larger : costOf(first)}`;
+    return `${found} again in seed ${caught.seed}${inVain}; ${larger ?? costOf(first)}`;
   }
-  const cost = isLarge ? `; ${larger}` : `, after ${schedulesOf(first.schedules)}`;
+  const cost = larger === null ? `, after ${schedulesOf(schedules ?? 1)}` : `; ${larger}`;
   return `${found} in seed ${caught.seed}${cost}`;
 }
 
 const schedulesOf = (count: number) => (count === 1 ? '1 schedule' : `${count} schedules`);
 
-const costOf = ({ from, schedules }: FirstSearch) =>
-  `the first search took ${schedulesOf(schedules)} from seed ${from} on`;
+const costOf = ({ seed, from, schedules }: FirstSearch) =>
+  from === null || schedules === null
+    ? `known from seed ${seed}; no search was counted`
+    : `the first search took ${schedulesOf(schedules)} from seed ${from} on`;

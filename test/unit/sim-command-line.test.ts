@@ -110,7 +110,12 @@ test('the cost of the first search is stored for every planted defect, and for n
     plantedDefects.map(({ name }) => name),
   );
   for (const [name, { seed, from, schedules }] of Object.entries(known)) {
-    t.true(schedules >= 1 && schedules <= seed - from + 1, name);
+    if (from === null || schedules === null) {
+      t.deepEqual([from, schedules], [null, null], name);
+    } else {
+      t.true(schedules >= 1 && schedules <= seed - from + 1, name);
+      t.true(schedules > 1 || from === 1, `${name}: a seed that was known is no search of one schedule`);
+    }
   }
 });
 
@@ -128,6 +133,16 @@ test('a defect is looked for where it was found before, and what the first searc
   t.regex(
     describeHunted(hunted, { seed: 1, limit: 4000 }),
     /; not found within 4000 schedules from seed 1 on, found in a larger search of 4711$/,
+  );
+});
+
+test('of a seed that was known from elsewhere no search is said to have been counted', async (t) => {
+  const known = { 'takeover-without-proof': { seed: 21, from: null, schedules: null } };
+  const [hunted] = await huntAll(taken, { ...options, known });
+  if (hunted === undefined) return t.fail();
+  t.regex(
+    describeHunted(hunted, { seed: 1, limit: 20_000 }),
+    /S1 +found again in seed 21; known from seed 21; no search was counted$/,
   );
 });
 
