@@ -6,15 +6,13 @@ import { loadConfig } from '../config/load.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { renderRunbook, runbookDirectory, runbookKinds } from '../runbook/runbook.ts';
-import { definitionsDirectory, readDefinitionRecords } from '../runtime/definition-files.ts';
-import { chooseInUse, type DefinitionRecord } from '../runtime/definitions-merge.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
-import { knownGuests } from '../runtime/known-guests.ts';
 import { runbookOptions } from '../runtime/runbooks.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Command } from './command.ts';
 import { flag, jsonOption, text } from './command.ts';
 import { printJson } from './output.ts';
+import { storedGuests } from './stored-guests.ts';
 
 export const runbookCommand: Command = {
   name: 'runbook',
@@ -54,18 +52,13 @@ export const runbookCommand: Command = {
     if (file === '') throw usageError('--output wants the name of a file', runbookCommand);
     const config = loadConfig(settings.configPath);
     const stateDir = resolve(settings.stateDir);
-    const wantsAll = config.groups.some(({ allGuests }) => allGuests !== null);
-    const records = wantsAll ? await readStored(stateDir) : [];
-    if (records === null) {
+    const { guests, areLeftOut } = await storedGuests(config, stateDir);
+    if (areLeftOut) {
       output.problem(`battito: the guests of \`all\` are not in it: ${stateDir} cannot be read`);
       output.problem(`next: run it as root on a node of the cluster, or see ${runbookDirectory(stateDir)}`);
     }
-    const stored = {
-      records: () => records ?? [],
-      inUse: (record: DefinitionRecord) => chooseInUse(record, null)?.version ?? null,
-    };
     const socketPath = resolve(settings.socketPath);
-    const known = () => knownGuests(config, stored);
+    const known = () => guests;
     const script = renderRunbook(
       kind,
       runbookOptions(config, { node: settings.node, stateDir, socketPath, known }),
@@ -82,15 +75,6 @@ export const runbookCommand: Command = {
     return exitCodes.ok;
   },
 };
-
-/** Null: it cannot be read. */
-async function readStored(stateDir: string): Promise<readonly DefinitionRecord[] | null> {
-  try {
-    return await readDefinitionRecords(definitionsDirectory(stateDir));
-  } catch {
-    return null;
-  }
-}
 
 /** Never in the place of something that is no file, such as /dev/stdout: it is put there by a rename. */
 async function write(file: string, script: string): Promise<void> {

@@ -82,7 +82,8 @@ function configuredGuests({ guests }: GroupConfig): readonly KnownGuest[] {
   return guests.map((config) => ({ config, memoryMiB: config.driver === 'qemu' ? config.memoryMiB : 0 }));
 }
 
-const unseen: HostSights = { guests: new Map(), guestMemoryMiB: null, cores: 4 };
+/** A host of which nothing is seen. */
+export const unseen: HostSights = { guests: new Map(), guestMemoryMiB: null, cores: 4 };
 
 export function buildPolicy(config: Config, node: string, software: string, host = unseen): Policy {
   const { self, peer } = selfAndPeer(config, node);

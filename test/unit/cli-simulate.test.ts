@@ -1,12 +1,16 @@
 // `battito simulate` on configurations: what would happen before anything is deployed, and what is not understood.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { exitCodes } from '../../daemon/errors.ts';
+import { contentDigest } from '../../daemon/runtime/definition-content.ts';
+import { definitionsDirectory } from '../../daemon/runtime/definition-files.ts';
+import { emptyRecord, withEdit } from '../../daemon/runtime/definitions-merge.ts';
 import type { GroupOutcome, WhatIfReport } from '../../daemon/whatif/report.ts';
 import { temporaryDirectory } from '../support.ts';
 import { run } from './fixtures/cli/terminal.ts';
+import { domain, uuidOf } from './support/definitions.ts';
 
 const guest = (name: string) => `
       - { name: ${name}, driver: qemu, memory: 64M, disk: /srv/guests/${name}.qcow2 }`;
@@ -256,6 +260,61 @@ test('The same seed gives the same answer, and durations are taken as told', asy
   const [mail, web] = only(answer).guests;
   t.true((mail?.backAfter?.lowMs ?? 0) > 10_000);
   t.true((web?.backAfter?.highMs ?? Infinity) < 10_000);
+});
+
+/** A state directory with the definitions of these guests, of the group office. */
+function stateWith(t: ExecutionContext, names: readonly string[]): string {
+  const directory = temporaryDirectory(t);
+  mkdirSync(definitionsDirectory(directory));
+  for (const name of names) {
+    const xml = domain(name, 512);
+    const takenAt = '2026-03-01T03:12:44.081Z';
+    const edit = { name, group: 'office', xml, content: contentDigest(xml), node: 'alpha', takenAt };
+    const record = withEdit(emptyRecord(uuidOf(name)), edit);
+    const path = join(definitionsDirectory(directory), `${record.uuid}.json`);
+    writeFileSync(path, JSON.stringify({ format: 1, contentForm: 1, ...record }));
+  }
+  return directory;
+}
+
+test('The guests of `all` are those that the daemon has on record; where it has none, that is said', async (t) => {
+  const groups = `
+  office:
+    preferred: alpha
+    addresses: [192.168.1.1/24 dev lan0]
+    drbd: [r0]
+    guests: [all, dns]`;
+  const config = configText({ groups });
+  const ask = (state: string) =>
+    report(
+      t,
+      [...fault('power-loss alpha @1s'), '--state-dir', state, '--durations', 'guest:dns=2s'],
+      config,
+    );
+  const known = await ask(stateWith(t, ['web', 'mail']));
+  t.deepEqual(
+    only(known).guests.map(({ id, isUp }) => [id, isUp]),
+    [
+      ['guest:dns', true],
+      ['guest:mail', true],
+      ['guest:web', true],
+    ],
+  );
+  t.deepEqual(known.basis.assumptions, [
+    'of the guests of libvirt those on record here belong to office: mail, web',
+  ]);
+  const none = await ask(stateWith(t, []));
+  t.regex(none.basis.assumptions[0] ?? '', /belong to office: none$/);
+  const elsewhere = await ask(join(temporaryDirectory(t), 'none'));
+  t.deepEqual(
+    only(elsewhere).guests.map(({ id }) => id),
+    ['guest:dns'],
+  );
+  t.regex(
+    elsewhere.basis.assumptions[0] ?? '',
+    /not known here, .* left out of office: name them in the configuration to see them/,
+  );
+  t.deepEqual((await report(t, fault('power-loss alpha @1s'))).basis.assumptions, []);
 });
 
 test('Words choose among the usual faults', async (t) => {

@@ -1,9 +1,10 @@
 // `battito simulate`: what a configuration would do, before it is deployed. Needs no daemon and touches nothing.
 
 import manifest from '../../../package.json' with { type: 'json' };
+import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Policy } from '../../core/policy.ts';
-import { buildPolicy } from '../../runtime/policy.ts';
+import { buildPolicy, unseen } from '../../runtime/policy.ts';
 import { durationsFrom, readDurations } from '../../whatif/durations.ts';
 import { explore } from '../../whatif/explore.ts';
 import { readFaults } from '../../whatif/fault-text.ts';
@@ -11,6 +12,7 @@ import { healthySituation } from '../../whatif/situation.ts';
 import { usageError } from '../arguments.ts';
 import type { Arguments, Command } from '../command.ts';
 import { jsonOption, text, texts } from '../command.ts';
+import { type StoredGuests, storedGuests } from '../stored-guests.ts';
 import { meantScenarios, seedsFrom, showReport } from './what-if.ts';
 
 export const simulateCommand: Command = {
@@ -18,7 +20,7 @@ export const simulateCommand: Command = {
   summary: 'what a configuration would do when something fails',
   usage: ['simulate [FAULT...]', 'simulate --fault "TEXT"... [--durations LIST] [--seed N]'],
   description: [
-    'Reads the configuration (--config), lets two modelled hosts run it with the same decisions as the daemon, and says what they do when something fails: who takes over or why nobody does, which guests start, in what order and in about how long. It begins with both nodes well and each group where it is preferred. No daemon is asked and nothing is touched.',
+    'Reads the configuration (--config), lets two modelled hosts run it with the same decisions as the daemon, and says what they do when something fails: who takes over or why nobody does, which guests start, in what order and in about how long. It begins with both nodes well and each group where it is preferred. No daemon is asked and nothing is touched. The guests of `guests: all` are those that the daemon has on record on this node; elsewhere they are left out, which is said.',
     'Without --fault it goes through the faults that `battito explain` knows; with words, through those that have them in their names.',
     'A --fault is what happens and when, e.g. "power-loss primary @10s", "cut primary eth1 @5s", "kill-daemon secondary stays-down @3s", "gateway off @3s", "partition @8s", "operator primary handover @2s". Hosts and interfaces have the names of the configuration. Several make one story.',
   ],
@@ -52,9 +54,11 @@ export const simulateCommand: Command = {
   async run(context, args) {
     const config = loadConfig(context.settings.configPath);
     const [first, second] = config.nodes;
-    const policyOf = (node: string): Policy => buildPolicy(config, node, manifest.version);
+    const stored = await storedGuests(config, context.settings.stateDir);
+    const sights = { ...unseen, guests: stored.guests };
+    const policyOf = (node: string): Policy => buildPolicy(config, node, manifest.version, sights);
     const policies = { primary: policyOf(first.name), secondary: policyOf(second.name) };
-    const situation = healthySituation(policies);
+    const situation = { ...healthySituation(policies), assumptions: assumptionsOf(config, stored) };
     const faults = texts(args, 'fault');
     const [word] = args.positionals;
     if (faults.length > 0 && word !== undefined) {
@@ -77,6 +81,23 @@ export const simulateCommand: Command = {
     return showReport(context, args, report, faults.length > 0 || args.positionals.length > 0);
   },
 };
+
+/** Of the guests that the configuration does not name. */
+function assumptionsOf({ groups }: Config, { guests, areLeftOut }: StoredGuests): readonly string[] {
+  const taking = groups.filter(({ allGuests }) => allGuests !== null);
+  if (taking.length === 0) return [];
+  const names = taking.map(({ name }) => name).join(', ');
+  if (areLeftOut) {
+    return [
+      `which guests libvirt has is not known here, so those of \`all\` are left out of ${names}: name them in the configuration to see them, or run this as root on a node of the cluster`,
+    ];
+  }
+  return taking.map(({ name, guests: named }) => {
+    const others = (guests.get(name) ?? []).map(({ config }) => config.name).slice(named.length);
+    const list = others.length === 0 ? 'none' : others.join(', ');
+    return `of the guests of libvirt those on record here belong to ${name}: ${list}`;
+  });
+}
 
 function seedOf(args: Arguments): number {
   const given = text(args, 'seed') ?? '1';
