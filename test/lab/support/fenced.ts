@@ -75,6 +75,8 @@ export async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<Witne
   const load = 'modprobe softdog && echo softdog >/etc/modules-load.d/battito.conf';
   const cluster = await useFenced(lab, more, (node) => node.run(load));
   await cluster.says(lab.primary, 'armed', ({ watchdog }) => watchdog?.armed === true);
+  // A witness that is new lends nothing at first, and of a lease that was never had it can tell nothing later.
+  await cluster.says(lab.primary, 'it has the lease', ({ witness: seen }) => seen?.holder === 'primary');
   return { cluster, witness };
 }
 
