@@ -35,7 +35,9 @@ async function createStorage(t: ExecutionContext) {
     return lines.slice(1).map((line) => line.replaceAll(mount, '/srv/guests'));
   };
   const image = (name: string, ...argv: readonly string[]) =>
-    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...argv, path.join(mount, name), '1M']);
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...argv, path.join(mount, name), '1M'], {
+      cwd: mount,
+    });
   return { mount, told, image };
 }
 
@@ -74,6 +76,23 @@ test('an image under the image that is gone is told, and that one alone', async 
     [
       'problem: mail: disk vda: /srv/guests/base.qcow2, which the image above it needs, does not exist: it cannot start',
     ],
+  );
+});
+
+test('a file with the data of an image that is elsewhere is told with what takes them in, and one that is gone as gone', async (t) => {
+  const { mount, told, image } = await createStorage(t);
+  const away = path.join(path.dirname(mount), 'mail.raw');
+  image('mail.qcow2', '-o', `data_file=${away},data_file_raw=on`);
+  image('web.qcow2', '-o', 'data_file=web.raw');
+  const disk = (name: string) => diskXml(`${mount}/${name}.qcow2`, 'vda', '<shareable/>');
+  t.deepEqual(await told(disk('mail')), [
+    `problem: mail: it cannot fail over with office: disk vda: ${away}, which holds the data of the image, is not on /srv/guests, so the other node has no copy of it | qemu-img convert -p -O qcow2 /srv/guests/mail.qcow2 /srv/guests/mail.qcow2.whole && mv /srv/guests/mail.qcow2.whole /srv/guests/mail.qcow2   # while it is off: takes in the data of ${away}; take <dataStore> out of its definition where it is there: virsh edit mail`,
+  ]);
+  t.deepEqual(await told(disk('web')), [well]);
+  await rm(`${mount}/web.raw`);
+  t.regex(
+    (await told(disk('web')))[0] ?? '',
+    /^problem: mail: disk vda: \/srv\/guests\/web\.raw, which holds the data of the image, does not exist: it cannot start \|/,
   );
 });
 
