@@ -11,6 +11,7 @@ import { movesSeldom } from './connections.ts';
 import { newestDataOnly } from './data.ts';
 import { lastCopyKept } from './last-copy.ts';
 import { memoryUsedOnce, startsInOrder } from './order.ts';
+import { notRestarted } from './restarts.ts';
 import { noGuestTwice, noTwoWriters } from './safety.ts';
 import { provenDataOnly } from './unmirrored.ts';
 import { nobodyWellPoweredOff } from './wellness.ts';
@@ -31,6 +32,7 @@ export const rules = {
   S11: 'a guest is neither moved while it runs nor saved where the operator wants it otherwise',
   S12: 'a group follows better connections only once they have been better for a while, and not to and fro',
   S13: 'the only copy of a disk that is left is not marked as the older one',
+  S14: 'a guest is not ended only to be started again where it was',
   L1: 'after the faults have ended, every group has exactly one owner within the bound',
   L2: 'a group whose owner lost its power, or left, runs on the other host within the bound',
   L3: 'nothing is refused or held back without a word on what a person can do',
@@ -104,6 +106,7 @@ const makers = [
   nobodyWellPoweredOff,
   wishesHeeded,
   lastCopyKept,
+  notRestarted,
 ];
 
 export function createCheckers(

@@ -131,6 +131,23 @@ const freezing: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'restart-on-heal',
+    what: 'what was frozen is thrown away and started afresh after a heal, although the peer did not take over',
+    file: 'transitions.ts',
+    find: "to: 'starting',\n    when: (f) => f.granted && !f.outranked && !f.superseded && !f.inMaintenance,",
+    replace:
+      "to: 'stopping',\n    stop: 'discard',\n    when: (f) => f.granted && !f.outranked && !f.superseded && !f.inMaintenance,",
+    variants: evidence,
+  },
+  {
+    name: 'restarts-what-it-finds',
+    what: 'a daemon that starts shuts down what it finds running, and starts it again',
+    file: 'transitions.ts',
+    find: "to: 'active',\n    when: (f) => f.allObserved && f.isRunning",
+    replace: "to: 'stopping',\n    stop: 'leave',\n    when: (f) => f.allObserved && f.isRunning",
+    variants: evidence,
+  },
+  {
     name: 'sole-for-ever',
     what: 'an owner that was once alone never freezes again',
     file: 'ledger.ts',
