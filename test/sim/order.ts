@@ -12,7 +12,8 @@ import type { Checker, Context, TraceOf } from './checkers.ts';
  * has been seen down again: what its memory was worth, he knew.
  */
 export function memoryUsedOnce({ report }: Context): Checker {
-  const used = new Set<number>();
+  /** Images, and where each was gone on from last. */
+  const used = new Map<number, Side>();
   const byHand = new Set<string>();
   let hasLostDisk = false;
   let isOlderUsed = false;
@@ -21,6 +22,9 @@ export function memoryUsedOnce({ report }: Context): Checker {
     action({ action }) {
       if (action.kind === 'start-by-hand') byHand.add(action.resource);
       if (action.kind === 'disk-failure' || action.kind === 'replace-disk') hasLostDisk = true;
+      // What came of it there went with the disk: who puts an empty one in has the other copy used, and the memory that is of it.
+      if (action.kind === 'replace-disk')
+        for (const [image, side] of used) if (side === action.host) used.delete(image);
       // With the disk that had the newer data gone, a person has older ones used, and the memory that is of them.
       const accepts = action.kind === 'operator' && action.request.kind === 'accept-data';
       isOlderUsed ||= hasLostDisk && accepts;
@@ -30,7 +34,7 @@ export function memoryUsedOnce({ report }: Context): Checker {
         report('S8', at, side, `${resource} goes on from memory that its disk is no longer of`);
       if (used.has(image) && newest && !isOlderUsed)
         report('S8', at, side, `${resource} goes on from memory that was gone on from before`);
-      if (lastingly) used.add(image);
+      if (lastingly) used.set(image, side);
       byHand.delete(resource);
     },
   };

@@ -4,6 +4,7 @@ import test from 'ava';
 import type { Effect, Event, Ledger, ResourceStatus } from '../../daemon/core/events.ts';
 import type { ResourceState } from '../../daemon/core/resource.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
+import type { Side } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import { createCheckers } from '../sim/checkers.ts';
 import { mail, web } from '../sim/example.ts';
@@ -43,6 +44,18 @@ test('S8: memory that is gone on from twice, where nothing is missing', (t) => {
   ]);
   t.deepEqual(messagesOf('S8', [restored(1), restored(1, { newest: false })]), [], 'S3 is about that');
   t.deepEqual(messagesOf('S8', [restored(1, { lastingly: false }), restored(1)]), []);
+});
+
+test('S8: what was gone on from on a disk that a person has replaced is there for the other copy', (t) => {
+  const replaced = (host: Side): Trace => ({
+    kind: 'action',
+    at: 15,
+    action: { kind: 'replace-disk', host },
+  });
+  const again = restored(1, { side: 'secondary' });
+  t.deepEqual(messagesOf('S8', [restored(1), replaced('primary'), again]), []);
+  t.is(messagesOf('S8', [restored(1), replaced('secondary'), again]).length, 1, 'another disk');
+  t.is(messagesOf('S8', [restored(1), replaced('primary'), again, again]).length, 1, 'good for once');
 });
 
 test('S8: memory with a disk that was written to since, unless by whom a person started', (t) => {
