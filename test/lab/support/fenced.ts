@@ -75,8 +75,15 @@ export async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<Witne
   const load = 'modprobe softdog && echo softdog >/etc/modules-load.d/battito.conf';
   const cluster = await useFenced(lab, more, (node) => node.run(load));
   await cluster.says(lab.primary, 'armed', ({ watchdog }) => watchdog?.armed === true);
-  // A witness that is new lends nothing at first, and of a lease that was never had it can tell nothing later.
-  await cluster.says(lab.primary, 'it has the lease', ({ witness: seen }) => seen?.holder === 'primary');
+  // A witness that is new lends nothing at first; and of a lease that was never renewed a frozen node cannot tell whether
+  // nobody else has had it.
+  let beforeMs: number | null = null;
+  await cluster.says(lab.primary, 'it has renewed the lease', ({ witness: seen }) => {
+    const answeredMs = seen?.holder === 'primary' ? seen.answeredMs : null;
+    const isNew = beforeMs !== null && answeredMs !== null && answeredMs < beforeMs;
+    beforeMs = answeredMs ?? beforeMs;
+    return isNew;
+  });
   return { cluster, witness };
 }
 
