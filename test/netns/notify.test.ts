@@ -96,12 +96,13 @@ test('a takeover is told in one mail, by the node that did it; when its peer is 
     mails().at(-1)?.text ?? '',
     /What it was:\s+secondary has taken over office from primary; it was up again/,
   );
-  t.deepEqual(
-    mails()
-      .map(({ subject }) => subject)
-      .slice(1),
-    [takeoverSubject, recoveredSubject],
-  );
+  // A daemon that a busy machine does not let run is told of, too, and that it is back.
+  const told = mails()
+    .map(({ subject }) => subject)
+    .slice(1);
+  t.is(told[0], takeoverSubject);
+  t.is(told.at(-1), recoveredSubject);
+  t.is(told.filter((subject) => subject === takeoverSubject).length, 1);
 });
 
 test('while the mail server is away the story waits on disk, over a restart, and is sent once', async (t) => {
