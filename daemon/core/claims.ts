@@ -1,7 +1,7 @@
 // Agreement between two living nodes about who runs a group: a claim, and the other's grant of exactly that
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
-import { gatewayAnswers, isPeerNoWorse, peerReachesMore } from './connectivity.ts';
+import { isPeerNoWorse, peerReachesMore } from './connectivity.ts';
 import { lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
@@ -99,9 +99,7 @@ const undonePauseMs = 300_000;
 const gatewayMovePauseMs = 30_000;
 
 function lanLostForLong(state: State, group: GroupState): boolean {
-  if (lanUsable(state, group)) {
-    return !gatewayAnswers(state) && state.now - group.since >= gatewayMovePauseMs;
-  }
+  if (lanUsable(state, group)) return false;
   const lost = group.policy.interfaces.map((name) => state.carriers[name]).filter((carrier) => !carrier?.up);
   const { warntimeMs } = state.policy.timings;
   return lost.every((carrier) => carrier === undefined || state.now - carrier.since >= warntimeMs);

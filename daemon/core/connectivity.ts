@@ -19,9 +19,9 @@ export function gatewayAnswers(state: State): boolean {
   return gatewaysOf(state).length === 0 || gatewaysReached(state) > 0;
 }
 
-/** For the peer to compare; null: there are not several. Of one alone, that it is lost says all. */
+/** For the peer to compare; null: there are none. */
 export function gatewaysToCompare(state: State): number | null {
-  return gatewaysOf(state).length > 1 ? gatewaysReached(state) : null;
+  return gatewaysOf(state).length > 0 ? gatewaysReached(state) : null;
 }
 
 /** How many gateways answer, or were not asked in vain. */
@@ -61,13 +61,18 @@ export function compareOutside(state: State): State {
   return isSame ? state : { ...state, outside: { fewerSince, peerFewerAt } };
 }
 
-/** A peer that is better connected only for a moment is no reason to move: so many deadtimes without a gap. */
+/**
+ * A peer that is better connected only for a moment is no reason to move: so many deadtimes without a gap. Of a gateway
+ * that both lose, or that comes back to both, one node knows a moment before the other; so also where none is left here.
+ */
 export const steadyDeadtimes = 15;
 
-export function peerReachesMore({ outside, now, policy }: State): boolean {
-  return (
-    outside.fewerSince !== null && now - outside.fewerSince >= steadyDeadtimes * policy.timings.deadtimeMs
-  );
+export function peerReachesMore(state: State): boolean {
+  const { outside, now, policy } = state;
+  const steadyMs = gatewayAnswers(state)
+    ? steadyDeadtimes * policy.timings.deadtimeMs
+    : gatewayPatienceMs(state);
+  return outside.fewerSince !== null && now - outside.fewerSince >= steadyMs;
 }
 
 /** The peer has not been the worse connected one for so long. */

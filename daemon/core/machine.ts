@@ -201,9 +201,13 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
   }
 }
 
+/** So many generations of the peer's, which this node has not heard of, a person's word for the data here overrules. */
+const overruled = 1000;
+
 /** Above every generation that either node is known to have had. */
 function nextGeneration(state: State, group: GroupState): number {
   const { name } = group.policy;
   const reported = peerReport(state, name)?.generation ?? 0;
-  return Math.max(ledgerGroup(state.ledger, name).generation, reported) + 1;
+  const known = Math.max(ledgerGroup(state.ledger, name).generation, reported);
+  return known + (group.dataAccepted ? overruled : 1);
 }

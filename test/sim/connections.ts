@@ -7,6 +7,8 @@ import type { Checker, Context } from './checkers.ts';
 
 /** Deadtimes for which the other node must have said that it reaches more, without a gap. */
 const steadyDeadtimes = 10;
+/** The same of a node that reaches none at all, milliseconds: as long as either may be behind the other with the news. */
+const noneMs = 4000;
 /** Between two such moves of one group, milliseconds. */
 const pauseMs = 25_000;
 
@@ -31,7 +33,7 @@ export function movesSeldom({ policy, report }: Context): Checker {
         if (hasGone) goneAt.set(name, at);
         if (!isOffered(group) || isOffered(was)) return;
         const betterMs = at - (betterSince[side] ?? at);
-        if (betterMs < steadyMs)
+        if (betterMs < (own === 0 ? Math.min(noneMs, steadyMs) : steadyMs))
           report('S12', at, side, `${name} is offered after ${Math.round(betterMs)} ms of fewer gateways`);
         const lastMs = at - (goneAt.get(name) ?? -Infinity);
         if (lastMs < pauseMs)

@@ -4,7 +4,7 @@
 import type { Ledger } from '../../daemon/core/events.ts';
 import type { GroupName } from '../../daemon/core/policy.ts';
 import { leaseIsValid } from '../../daemon/core/safeguards.ts';
-import { type GroupState, ledgerGroup, type State } from '../../daemon/core/state.ts';
+import { type GroupState, ledgerGroup, peerReport, type State } from '../../daemon/core/state.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Checker, Context, TraceOf } from './checkers.ts';
 import { forgive, has, isThere, type Part, partsOf, spare, stillSince } from './parts.ts';
@@ -44,6 +44,9 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, { phase }
   const own = 'generation' in phase ? phase.generation : 0;
   if (Math.max(...records) > Math.max(own, generationOf(ledgerOnDisk(side), part.name))) return true;
   const state = states[side];
+  // By what the other one said last, or the witness, of the group.
+  const said = state === null ? 0 : (peerReport(state, part.name)?.generation ?? 0);
+  if (said > own || state?.lease.peerAlone.includes(part.name)) return true;
   if (part.phase !== 'frozen' || state === null || isUnbroken(state)) return false;
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
 }
@@ -58,8 +61,8 @@ const isGivenUp = (state: State | null, { grant }: GroupState) =>
 
 /**
  * S14. A guest that runs or is paused is not ended by its node and then started again on the same host, unless the other
- * one had the group since it last acted here, or was granted it, or knows of a later generation; or its node leaves, or
- * loses its power; or nobody can say that what is frozen here is not older than what ran since.
+ * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so; or the
+ * witness says that it wrote; or its node leaves, or loses its power; or nobody can say that what is frozen here is not older than what ran since.
  */
 export function notRestarted(context: Context): Checker {
   const { policy, report } = context;

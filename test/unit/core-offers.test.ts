@@ -133,22 +133,43 @@ test('of two interfaces without carrier the one that lost it last counts, and no
   t.is(offered(node), 'no-lan');
 });
 
-test('a group follows a gateway that is lost for five seconds, but not more often than every thirty', (t) => {
+const reachesIt = { gateways: 1 } as const;
+const lost = { gateway: 'unanswered', says: reachesIt } as const;
+
+test('a group follows its only gateway once the peer alone has reached it for five seconds, every thirty at the most', (t) => {
   const node = owner();
-  node.go(7000, { gateway: 'unanswered' });
+  node.go(20_000, lost);
   t.is(offered(node), null);
-  node.go(30_000);
+  node.go(30_000, { says: reachesIt });
   t.is(node.group().since, 1);
   t.is(offered(node), null, 'it began less than thirty seconds ago');
   node.feed(30_001, { kind: 'time-passed' });
-  t.is(offered(node), 'no-lan');
+  t.is(offered(node), 'outside');
 
   const settled = owner();
-  settled.go(40_000);
-  settled.go(45_000, { gateway: 'unanswered' });
+  settled.go(40_000, { says: reachesIt });
+  settled.go(45_000, lost);
+  const since = () => settled.state().outside.fewerSince ?? Number.NaN;
   t.is(offered(settled), null);
-  settled.go(45_100);
-  t.is(offered(settled), 'no-lan');
+  settled.go(45_200, { says: reachesIt });
+  t.true(since() > 45_000);
+  settled.go(since() + 4900, { says: reachesIt });
+  t.is(offered(settled), null);
+  settled.go(since() + 5100, { says: reachesIt });
+  t.is(offered(settled), 'outside');
+});
+
+test('a gateway that both nodes lose, one a moment before the other, and that comes back to one first, moves nothing', (t) => {
+  const node = owner();
+  node.go(40_000, { says: reachesIt });
+  node.go(48_000, lost);
+  t.is(offered(node), null);
+  node.go(60_000, { gateway: 'unanswered', says: { gateways: 0 } });
+  t.is(node.state().outside.fewerSince, null);
+  node.go(63_000, lost);
+  node.go(64_000, { gateway: 'answered', says: reachesIt });
+  t.is(node.state().outside.fewerSince, null);
+  t.is(node.codes().filter((code) => code === 'offered').length, 0);
 });
 
 const failbackDelayMs = 10_000;

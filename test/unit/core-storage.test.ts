@@ -298,9 +298,9 @@ test('that data were accepted is noted, and the ledger names the node as their w
   node.request(6510, acceptData);
   const said = node.ofKind('note').find(({ note }) => note.code === 'request-accepted');
   t.regex(said?.note.message ?? '', /accept-data office.*the data of office on secondary/);
-  t.like(node.record(), { generation: 4, owner: 'secondary', writer: null });
+  t.like(node.record(), { generation: 1003, owner: 'secondary', writer: null });
   node.obey(6520);
-  t.like(node.record(), { generation: 4, owner: 'secondary', writer: 'secondary' });
+  t.like(node.record(), { generation: 1003, owner: 'secondary', writer: 'secondary' });
   t.false(node.group().dataAccepted, 'it was for this once');
 });
 

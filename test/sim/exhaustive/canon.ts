@@ -7,7 +7,8 @@
 // from the highest known: they are shifted down together, 0 stays 0.
 //
 // What is dropped, field by field, is in fields.ts. Of what is there in part:
-// - sentContent but for `lan`: it is what the state says of itself at its last step. An operation is told by its
+// - sentContent but for `lan`: it is what the state says of itself at its last step. `gateways`: there is one, so `lan`
+//   says it. outside.peerFewerAt: only automatic failback reads it. An operation is told by its
 //   resource. aliveSince but for null: only automatic failback reads it. startedAt: once it is not asked for any more.
 // - resource.starts: matters at eight within an hour (the search throws at six). lastError: whether there is one.
 // - group.since and group.rule but for what reads them (`sinceOf`, `inTimeOf`).
@@ -227,6 +228,7 @@ function stateOf(state: State, world: World, self: HostIndex): void {
   due(state.nextHeartbeatAt);
   until(state.wakeAt, -4);
   flag(state.sentContent?.lan === true);
+  age(state.outside.fewerSince, gatewayMs);
   for (const link of state.links) {
     flag(link.fresh);
     put(rankOf.packet(self === 0 ? 1 : 0, state.peer.incarnation ?? 0, link.lastSequence));

@@ -37,7 +37,7 @@ const state: Fates<State> = {
   probes: 'row',
   paces: 'row',
   carriers: 'still',
-  outside: 'still',
+  outside: 'row',
   fence: 'row',
   lease: 'row',
   watchdog: 'row',
@@ -185,7 +185,7 @@ const content: Fates<HeartbeatContent> = {
   watchdogMs: 'still',
   maintenanceMinutes: 'still',
   lan: 'row',
-  gateways: 'still',
+  gateways: 'said',
   groups: 'row',
 };
 
