@@ -17,6 +17,7 @@ export interface DefinitionVersion {
   readonly node: string;
   readonly takenAt: string;
   readonly name: string;
+  /** Or `noGroup`. */
   readonly group: string;
   /** Hex SHA-256 of the text; null: the guest was removed. */
   readonly textDigest: string | null;
@@ -38,6 +39,9 @@ export interface DefinitionRecord {
   /** The heads that the peer has, as it said last; null: it has never said. */
   readonly peerHeads: readonly string[] | null;
 }
+
+/** The group of a guest that a group has let go, since its disks are elsewhere now. */
+export const noGroup = '';
 
 /** Versions with their text; of older ones only who descends from whom, for as many as `ancestryMax`. */
 export const historyMax = 10;

@@ -15,6 +15,7 @@ import {
   type DefinitionRecord,
   type DefinitionVersion,
   headsOf,
+  noGroup,
   sideOf,
   versionOf,
 } from './definitions-merge.ts';
@@ -65,6 +66,7 @@ export function definitionsView({ store, sync, self, peer, damaged }: Definition
     list(): GuestDefinitions {
       const { comparedAtMs, problem } = sync.state();
       const guests = existing()
+        .filter(({ inUse }) => inUse.group !== noGroup)
         .map(({ record, inUse }) => definition(record, inUse))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       const comparedMs = comparedAtMs === null ? null : Math.round(monotonicMs() - comparedAtMs);

@@ -10,6 +10,7 @@ import { type DomainDefinition, parseDomain } from '../drivers/libvirt/domain.ts
 import { isDefinitionEvent } from '../drivers/libvirt/events.ts';
 import { monotonicMs } from './clock.ts';
 import type { DefinitionStore } from './definition-store.ts';
+import { noGroup } from './definitions-merge.ts';
 import { takingGroup } from './known-guests.ts';
 
 export interface DomainsOptions {
@@ -32,6 +33,16 @@ export interface Domains {
   lookAtAll(): void;
   close(): Promise<void>;
 }
+
+interface Seen {
+  readonly xml: string;
+  readonly definition: DomainDefinition;
+  /** Monotonic, when it was begun to be read. */
+  readonly readAtMs: number;
+}
+
+/** Whose a domain is; `left`: the group that it was of until now. Null: nobody's. */
+type Owner = { readonly group: string } | { readonly left: string } | null;
 
 /** The rest after a look, as a multiple of the look, so that looking makes no slow host slower; and its bound. */
 const restPerLook = 20;
@@ -61,7 +72,7 @@ export function watchDomains(options: DomainsOptions): Domains {
     logger.warn({ guest: about, next }, what);
   };
 
-  const read = async ({ name }: ListedDomain) => {
+  const read = async ({ name }: ListedDomain): Promise<Seen | null> => {
     const readAtMs = monotonicMs();
     const dumped = await libvirt.dumpXml(name, { secrets: true, signal });
     if (dumped.kind === 'failed') return null;
@@ -74,20 +85,44 @@ export function watchDomains(options: DomainsOptions): Domains {
     }
   };
 
-  const groupOf = async (definition: DomainDefinition): Promise<string | null> => {
+  const groupOf = async (definition: DomainDefinition): Promise<Owner> => {
     const { name } = definition;
     const naming = config.groups.find(({ guests }) =>
       guests.some((guest) => guest.driver === 'libvirt' && guest.name === name),
     );
-    if (naming !== undefined) return naming.name;
+    if (naming !== undefined) return { group: naming.name };
     const taking = await takingGroup(config.groups, (group) => {
       const storage = { devices: devicesOf(group.name), mounts: mountsOf(group) };
       return findBelonging(definition, storage, { libvirt, signal });
     });
-    if (taking !== null) return taking;
+    if (taking !== null) return { group: taking };
     // Where its storage is not in use it may not be told; the node that has it in use has said whose it is.
     const [record] = definitions.named(name);
-    return record === undefined ? null : (definitions.inUse(record)?.group ?? null);
+    const said = record === undefined ? noGroup : (definitions.inUse(record)?.group ?? noGroup);
+    if (said === noGroup) return null;
+    return (await isGone(definition, said)) ? { left: said } : { group: said };
+  };
+
+  /** Is nothing of it on the storage of the group that had it? Only the node that has that in use can say so. */
+  const isGone = async (definition: DomainDefinition, name: string): Promise<boolean> => {
+    const group = config.groups.find((one) => one.name === name);
+    if (group === undefined || !runsHere(name)) return false;
+    const storage = { devices: devicesOf(name), mounts: mountsOf(group) };
+    const belonging = await findBelonging(definition, storage, { libvirt, signal });
+    return belonging.kind === 'diskless' || (belonging.kind === 'elsewhere' && belonging.uses === false);
+  };
+
+  /** A guest whose disks were moved away stays where it is; the peer keeps what it knows of it, and starts it no more. */
+  const letGo = async (name: string, { xml, readAtMs }: Seen, group: string) => {
+    await definitions.changed(name, xml, noGroup, readAtMs);
+    logger.warn(
+      {
+        guest: name,
+        group,
+        next: `battito check says where its disks are; back on the group's storage, it is taken again`,
+      },
+      `${name} is no longer of ${group}: no disk of it is on the group's storage. It stays on this node, and is not restarted on the other one`,
+    );
   };
 
   const look = async (isAll: boolean) => {
@@ -99,6 +134,7 @@ export function watchDomains(options: DomainsOptions): Domains {
       return;
     }
     const found = new Map<string, string>();
+    const left = new Set<string>();
     for (const domain of listing.domains) {
       const before = last.get(domain.name);
       if (!domain.persistent) {
@@ -112,13 +148,22 @@ export function watchDomains(options: DomainsOptions): Domains {
       const seen = await read(domain);
       if (seen === null) known.delete(domain.name);
       else known.add(domain.name);
-      const group = seen === null ? (before ?? null) : await groupOf(seen.definition);
-      if (group === null) continue;
-      found.set(domain.name, group);
-      if (seen !== null) await definitions.changed(domain.name, seen.xml, group, seen.readAtMs);
+      if (seen === null) {
+        if (before !== undefined) found.set(domain.name, before);
+        continue;
+      }
+      const owner = await groupOf(seen.definition);
+      if (owner === null) continue;
+      if ('left' in owner) {
+        left.add(domain.name);
+        await letGo(domain.name, seen, owner.left);
+        continue;
+      }
+      found.set(domain.name, owner.group);
+      await definitions.changed(domain.name, seen.xml, owner.group, seen.readAtMs);
     }
     for (const [name, group] of last) {
-      if (found.has(name)) continue;
+      if (found.has(name) || left.has(name)) continue;
       if (runsHere(group)) await definitions.removed(name);
       else await definitions.absent(name);
     }

@@ -31,8 +31,8 @@ async function openStore(stateDir: string) {
 
 type Store = Awaited<ReturnType<typeof openStore>>;
 
-/** A libvirt that has these domains, and how it is told that it has others. */
-function scripted(first: readonly string[] | null) {
+/** A libvirt that has these domains, and how it is told that it has others; `xmlOf`: what it says of one. */
+function scripted(first: readonly string[] | null, xmlOf = (name: string) => domain(name, 1024)) {
   let names = first;
   let tell: Parameters<Libvirt['subscribe']>[1] = () => {};
   let lists = 0;
@@ -43,7 +43,7 @@ function scripted(first: readonly string[] | null) {
       const listed = names.map((name) => ({ name, uuid: uuidOf(name), autostart: false, persistent: true }));
       return { kind: 'done', domains: listed };
     },
-    dumpXml: async (name) => ({ kind: 'done', stdout: domain(name, 1024), stderr: '' }),
+    dumpXml: async (name) => ({ kind: 'done', stdout: xmlOf(name), stderr: '' }),
     subscribe: (_name, listener) => {
       tell = listener;
       return () => {};
@@ -59,8 +59,16 @@ function scripted(first: readonly string[] | null) {
   };
 }
 
-function watch(t: ExecutionContext, definitions: Store, libvirt: Libvirt, runsHere: boolean) {
-  const config = configOf('filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: [mail]');
+function watch(
+  t: ExecutionContext,
+  definitions: Store,
+  libvirt: Libvirt,
+  runsHere: boolean,
+  guests = '[mail]',
+) {
+  const config = configOf(
+    `filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: ${guests}`,
+  );
   const domains = watchDomains({
     config,
     libvirt,
@@ -107,6 +115,76 @@ for (const runsHere of [true, false]) {
     t.is(store.named('mail').length, 1);
   });
 }
+
+/** As it is after its image was moved: with disks of these sources. */
+const movedTo = (name: string, sources: readonly string[]) =>
+  domain(name, 1024).replace(
+    /<disk type='file'[\s\S]*?<\/disk>/,
+    sources
+      .map((source, index) => `<disk ${source}<target dev='vd${'ab'[index]}' bus='virtio'/></disk>`)
+      .join(''),
+  );
+const raw = (path: string) =>
+  `type='file' device='disk'><driver name='qemu' type='raw'/><source file='${path}'/>`;
+const inPool = "type='volume' device='disk'><source pool='none' volume='mail'/>";
+
+const groupsOf = (store: Store, name: string) =>
+  store.named(name).map((record) => store.inUse(record)?.group);
+
+for (const [what, sources, runsHere, group] of [
+  ['elsewhere', [raw('/var/lib/libvirt/images/mail.img')], true, ''],
+  [
+    'elsewhere, the group running on the other node',
+    [raw('/var/lib/libvirt/images/mail.img')],
+    false,
+    'office',
+  ],
+  [
+    'in part elsewhere',
+    [raw('/var/lib/libvirt/images/mail.img'), raw('/srv/guests/mail.img')],
+    true,
+    'office',
+  ],
+  ['where nobody can tell', [inPool], true, 'office'],
+  ['no more', [], true, ''],
+] as const) {
+  test(`of \`guests: all\`, a guest whose disks are ${what} is ${group === '' ? 'let go, and not removed' : 'kept'}`, async (t) => {
+    let xml = domain('mail', 1024).replace("type='qcow2'", "type='raw'");
+    const store = await openStore(temporaryDirectory(t));
+    const { libvirt, lists, has } = scripted(['mail'], () => xml);
+    Object.assign(libvirt, { look: async () => ({ kind: 'failed', code: 'none', message: 'no such pool' }) });
+    const domains = watch(t, store, libvirt, runsHere, 'all');
+    await waitFor('it is taken', () => groupsOf(store, 'mail')[0] === 'office');
+    xml = movedTo('mail', sources);
+    has(['mail']);
+    await waitFor('its definition is read again', () => lists() > 1);
+    if (group === '' || runsHere)
+      await waitFor('what became of it is stored', () => store.named('mail')[0]?.versions.length === 2);
+    await domains.close();
+    t.deepEqual(groupsOf(store, 'mail'), [group]);
+    t.true(isHere(store, 'mail'));
+  });
+}
+
+test('a guest that was let go is let alone, also by a daemon that is started later, and is taken again once its disks are back', async (t) => {
+  let xml = movedTo('mail', [raw('/var/lib/libvirt/images/mail.img')]);
+  const store = await openStore(temporaryDirectory(t));
+  await store.changed('mail', domain('mail', 1024), 'office');
+  const { libvirt, lists, has } = scripted(['mail'], () => xml);
+  watch(t, store, libvirt, true, 'all');
+  await waitFor('it is let go', () => groupsOf(store, 'mail')[0] === '');
+  xml = xml.replace('1024', '2048');
+  const looked = lists();
+  has(['mail']);
+  await waitFor('it is looked at again', () => lists() > looked);
+  has(['mail']);
+  await waitFor('that look is over', () => lists() > looked + 1);
+  t.deepEqual(groupsOf(store, 'mail'), [''], 'its definition stays as it was');
+  t.is(store.named('mail')[0]?.versions.length, 2);
+  xml = domain('mail', 2048).replace("type='qcow2'", "type='raw'");
+  has(['mail']);
+  await waitFor('it is taken again', () => groupsOf(store, 'mail')[0] === 'office');
+});
 
 test('a libvirt that does not answer says nothing of what it has', async (t) => {
   const store = await openStore(temporaryDirectory(t));

@@ -41,11 +41,31 @@ test('a domain whose disk is on the group belongs; an empty drive is no matter',
   t.deepEqual(judgeBelonging(domain, factsOf(domain)), { kind: 'belongs', apart: [] });
 });
 
+test('an overlay elsewhere still uses the storage that it is an overlay of; what cannot be told may', async (t) => {
+  const domain = await parse('plain');
+  const facts = factsOf(domain);
+  const uses = (paths: readonly string[], problem: string | null = null) => {
+    const [one] = facts.disks;
+    if (one === undefined) throw new Error('it has no disk');
+    const disk = {
+      ...one,
+      problem,
+      paths: paths.map((path) => ({ path, real: path, role: 'image' as const, kind: 'file' as const })),
+    };
+    const belonging = judgeBelonging(domain, { ...facts, disks: [disk] });
+    return belonging.kind === 'elsewhere' ? belonging.uses : belonging.kind;
+  };
+  t.is(uses(['/var/lib/images/overlay.qcow2', '/srv/guests/base.qcow2']), true);
+  t.is(uses(['/var/lib/images/overlay.qcow2', '/var/lib/images/base.qcow2']), false);
+  t.is(uses(['/var/lib/images/overlay.qcow2'], 'its backing file cannot be read'), null);
+});
+
 test('each disk that is elsewhere is named, with why', async (t) => {
   const domain = await parse('uefi-nvram');
   t.deepEqual(judgeBelonging(domain, factsOf(domain)), {
     kind: 'elsewhere',
     partly: true,
+    uses: true,
     disks: [
       {
         target: 'vdc',

@@ -63,6 +63,8 @@ export type Belonging =
       readonly disks: readonly DiskElsewhere[];
       /** Does at least one of its disks lie on the group's storage? Then it most likely is meant to. */
       readonly partly: boolean;
+      /** Does anything of its disks, also what they are overlays of, lie there? Null: not all of it could be told. */
+      readonly uses: boolean | null;
       readonly apart: readonly Apart[];
     }
   /** It has no disk to be moved with. */
@@ -80,7 +82,14 @@ export function judgeBelonging(domain: DomainDefinition, facts: DomainFacts): Be
   const away = disks.map((one) => elsewhere(one, facts));
   const found = away.flat();
   if (found.length === 0) return { kind: 'belongs', apart };
-  return { kind: 'elsewhere', disks: found, partly: away.some((one) => one.length === 0), apart };
+  const partly = away.some((one) => one.length === 0);
+  return { kind: 'elsewhere', disks: found, partly, uses: usesStorage(disks, facts), apart };
+}
+
+function usesStorage(disks: readonly DiskFacts[], all: DomainFacts): boolean | null {
+  const isThere = ({ real, kind }: DiskPath) => notOn(real, kind, all) === undefined;
+  if (disks.some(({ paths }) => paths.some(isThere))) return true;
+  return disks.every(({ problem }) => problem === null) ? false : null;
 }
 
 /** After a path: what it is to the disk. */
