@@ -105,11 +105,12 @@ function mayBringUp(state: State, group: GroupState, policy: ResourcePolicy, fac
   if (!needed.every(isUp)) return false;
   const isDown = resource?.status?.kind === 'down';
   if (isDown && awaitedGuests(state, group, policy).length > 0) return false;
-  const starting = group.resources.filter(({ id, operation }) => {
-    const kind = group.policy.resources.find((other) => other.id === id)?.kind;
-    return kind === 'guest' && operation?.action === 'start';
-  });
-  return policy.kind !== 'guest' || starting.length < state.policy.parallelStarts;
+  return policy.kind !== 'guest' || guestsStarting(group) < state.policy.parallelStarts;
+}
+
+function guestsStarting({ policy, resources }: GroupState): number {
+  const starting = resources.filter(({ operation }) => operation?.action === 'start');
+  return starting.filter(({ id }) => policy.resources.find((one) => one.id === id)?.kind === 'guest').length;
 }
 
 const connectPatienceMs = 2000;
