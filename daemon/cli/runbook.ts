@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import { shellQuote } from '../drivers/shell.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { renderRunbook, runbookDirectory, runbookKinds } from '../runbook/runbook.ts';
-import { writeDurably } from '../runtime/durable-file.ts';
+import { writeDurably } from '../runtime/records/durable-file.ts';
 import { runbookOptions } from '../runtime/runbooks.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Command } from './command.ts';

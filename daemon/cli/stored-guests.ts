@@ -3,9 +3,9 @@
 
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { definitionsDirectory, readDefinitionRecords } from '../runtime/definition-files.ts';
-import { chooseInUse, type DefinitionRecord } from '../runtime/definitions-merge.ts';
-import { type GuestsByGroup, knownGuests } from '../runtime/known-guests.ts';
+import { definitionsDirectory, readDefinitionRecords } from '../runtime/definitions/files.ts';
+import { chooseInUse, type DefinitionRecord } from '../runtime/definitions/merge.ts';
+import { type GuestsByGroup, knownGuests } from '../runtime/guests/known-guests.ts';
 
 export interface StoredGuests {
   readonly guests: GuestsByGroup;

@@ -5,7 +5,7 @@ import type { GuestAction, ResourceAction, StorageAction, StorageStatus } from '
 import type { DrbdDriver } from '../drivers/drbd/drbd.ts';
 import type { Trouble } from '../drivers/drbd/types.ts';
 import type { Outcome, ResourceDriver, ResourceStatus } from '../drivers/driver.ts';
-import { createDiskWatch } from './disk-watch.ts';
+import { createDiskWatch } from './storage/disk-watch.ts';
 
 export type Seen =
   | { readonly kind: 'status'; readonly status: ResourceStatus }

@@ -9,15 +9,15 @@ import type { State } from '../core/state.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { exitCodes } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
-import type { createHeartbeatEncoder } from './heartbeat-codec.ts';
-import type { History } from './history.ts';
+import type { createHeartbeatEncoder } from './heartbeat/heartbeat-codec.ts';
+import type { createProbes } from './heartbeat/probes.ts';
 import type { Loop } from './loop.ts';
 import type { Notifications } from './notifications.ts';
-import type { createOutdatings } from './outdatings.ts';
-import type { createProbes } from './probes.ts';
+import type { History } from './records/history.ts';
+import type { StateFile } from './records/state-file.ts';
 import type { createResources } from './resources.ts';
-import type { Safeguards } from './safeguards.ts';
-import type { StateFile } from './state-file.ts';
+import type { Safeguards } from './safeguards/safeguards.ts';
+import type { createOutdatings } from './storage/outdatings.ts';
 
 export interface EffectsOptions {
   readonly state: () => State;

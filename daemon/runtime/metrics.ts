@@ -7,9 +7,9 @@ import type { Attention, Status } from '../control/api.ts';
 import { type RenderedMetrics, renderMetrics } from '../metrics/metrics.ts';
 import { readProcessFacts } from '../metrics/process-facts.ts';
 import { createTextfile } from '../metrics/textfile.ts';
-import type { GapsFile } from './gaps-file.ts';
-import type { History } from './history.ts';
+import type { GapsFile } from './heartbeat/gaps-file.ts';
 import type { Loop } from './loop.ts';
+import type { History } from './records/history.ts';
 
 export interface Metrics {
   /** `accept`: the header of who asks, absent: plain text. For `/metrics` of any listener. */

@@ -15,7 +15,7 @@ import { createOutbox, outboxSchema } from '../notify/outbox.ts';
 import { createSender } from '../notify/sender.ts';
 import { createIncidentWatch, watchSchema } from '../notify/watch.ts';
 import { monotonicMs } from './clock.ts';
-import { openKeptFile } from './kept-file.ts';
+import { openKeptFile } from './records/kept-file.ts';
 
 export interface Notifications {
   /** An event, before the core sees it, and the state that it meets. */

@@ -6,9 +6,9 @@ import type { Logger } from 'pino';
 import * as z from 'zod';
 import { type PeerChecked, type Readiness, readinessSchema } from '../control/schedule.ts';
 import { describeFailure, runCommand } from '../drivers/command.ts';
-import type { PeerChannel } from './peer-channel.ts';
-import type { ChannelRequest } from './peer-channel-client.ts';
-import type { ChannelRoutes } from './peer-channel-server.ts';
+import type { ChannelRequest } from './peer-channel/client.ts';
+import type { PeerChannel } from './peer-channel/peer-channel.ts';
+import type { ChannelRoutes } from './peer-channel/server.ts';
 
 export interface PeerChecksOptions {
   readonly channel: Pick<PeerChannel, 'request' | 'serve'>;

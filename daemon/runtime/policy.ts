@@ -13,8 +13,8 @@ import { isWithin } from '../config/paths.ts';
 import type { GroupPolicy, GuestPolicy, Policy, ProbeTarget, ResourcePolicy } from '../core/policy.ts';
 import { deriveTimings } from '../core/policy.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
-import type { GuestMemory } from './host-memory.ts';
-import type { LiveDevices } from './live-devices.ts';
+import type { GuestMemory } from './guests/host-memory.ts';
+import type { LiveDevices } from './guests/live-devices.ts';
 
 const addressDeadlineMs = 5000;
 const guestMarginMs = 5000;

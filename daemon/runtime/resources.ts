@@ -25,13 +25,13 @@ import {
   createGuestProbe,
   type GuestDriver,
   type GuestDriverOptions,
-} from './guest-drivers.ts';
-import type { GuestsByGroup } from './known-guests.ts';
+} from './guests/guest-drivers.ts';
+import type { GuestsByGroup } from './guests/known-guests.ts';
+import { createPassages, type PassagesOptions } from './guests/passages.ts';
+import { createReadinessWatch } from './guests/readiness-watch.ts';
 import type { Untimed } from './loop.ts';
-import { createPassages, type PassagesOptions } from './passages.ts';
 import { addressId, drbdId, filesystemId, guestId } from './policy.ts';
-import { createReadinessWatch } from './readiness-watch.ts';
-import { createStorageRises } from './storage-rises.ts';
+import { createStorageRises } from './storage/storage-rises.ts';
 
 type StartOperation = Extract<Effect, { readonly kind: 'start-operation' }>;
 

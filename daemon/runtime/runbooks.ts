@@ -14,9 +14,9 @@ import {
   runbookFile,
   runbookKinds,
 } from '../runbook/runbook.ts';
-import { writeDurably } from './durable-file.ts';
-import type { GuestsByGroup } from './known-guests.ts';
+import type { GuestsByGroup } from './guests/known-guests.ts';
 import { selfAndPeer } from './policy.ts';
+import { writeDurably } from './records/durable-file.ts';
 
 const onlyForRoot = 0o700;
 

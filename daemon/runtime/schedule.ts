@@ -24,13 +24,13 @@ import type { Task } from '../schedule/task.ts';
 import { createUptime } from '../schedule/uptime.ts';
 import { verifyTask } from '../schedule/verify.ts';
 import { monotonicMs } from './clock.ts';
-import type { Definitions } from './definitions.ts';
-import type { History } from './history.ts';
-import { pruneJournal } from './journal-files.ts';
-import { openKeptFile } from './kept-file.ts';
-import { usesLibvirt } from './known-guests.ts';
+import type { Definitions } from './definitions/definitions.ts';
+import { usesLibvirt } from './guests/known-guests.ts';
 import type { Notifications } from './notifications.ts';
 import { createPeerChecks } from './peer-checks.ts';
+import type { History } from './records/history.ts';
+import { pruneJournal } from './records/journal-files.ts';
+import { openKeptFile } from './records/kept-file.ts';
 
 export interface Schedule {
   /** For the control API. */

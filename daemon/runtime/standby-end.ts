@@ -9,8 +9,8 @@ import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { monotonicMs } from './clock.ts';
-import { writeDurably } from './durable-file.ts';
-import { readBootId } from './state-file.ts';
+import { writeDurably } from './records/durable-file.ts';
+import { readBootId } from './records/state-file.ts';
 
 const fileSchema = z.object({
   bootId: z.string(),

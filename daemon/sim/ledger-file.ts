@@ -1,5 +1,5 @@
 // The state file of a modelled host: written whole, one write after the other, and what is left of it after a crash;
-// as daemon/runtime/state-file.ts does it. What that makes of the wall clock, the world is given (`restarts`).
+// as daemon/runtime/records/state-file.ts does it. What that makes of the wall clock, the world is given (`restarts`).
 
 import type { Effect, Ledger } from '../core/events.ts';
 import { post } from './daemon.ts';

@@ -4,8 +4,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { contentDigest, textDigest } from '../../daemon/runtime/definition-content.ts';
-import { emptyRecord, withEdit } from '../../daemon/runtime/definitions-merge.ts';
+import { contentDigest, textDigest } from '../../daemon/runtime/definitions/content.ts';
+import { emptyRecord, withEdit } from '../../daemon/runtime/definitions/merge.ts';
 import { waitFor } from '../support.ts';
 import { domain, uuidOf } from '../unit/support/definitions.ts';
 import type { HostName } from './support/hosts.ts';

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { pino } from 'pino';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
-import { watchDomains } from '../../daemon/runtime/domains.ts';
+import { watchDomains } from '../../daemon/runtime/guests/domains.ts';
 import { configOf } from '../unit/support/check-host.ts';
 import { createLibvirtHost } from './support/libvirt-host.ts';
 import { until } from './support/qemu-host.ts';

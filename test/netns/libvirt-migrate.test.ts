@@ -8,7 +8,7 @@ import { readHostProcessor } from '../../daemon/drivers/libvirt/capabilities.ts'
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
 import type { Passage } from '../../daemon/drivers/libvirt/migrate.ts';
-import { createPassages } from '../../daemon/runtime/passages.ts';
+import { createPassages } from '../../daemon/runtime/guests/passages.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { openEnd } from '../unit/support/channels.ts';
 import { configOf } from '../unit/support/check-host.ts';

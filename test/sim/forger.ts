@@ -8,7 +8,10 @@ import {
   encodePacket,
   packetBytesMax,
 } from '../../daemon/drivers/link/wire.ts';
-import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
+import {
+  createHeartbeatDecoder,
+  createHeartbeatEncoder,
+} from '../../daemon/runtime/heartbeat/heartbeat-codec.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { Chance } from '../../daemon/sim/engine.ts';
 import type { Forger, Forgery, GenuinePacket } from '../../daemon/sim/network.ts';

@@ -10,7 +10,7 @@ import type {
   ResourcePolicy,
 } from '../../daemon/core/policy.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
-import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/restarts.ts';
+import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/records/restarts.ts';
 import { otherSide, type Side } from '../../daemon/sim/action.ts';
 import type { DrbdTimes, WorldOptions } from '../../daemon/sim/world.ts';
 import { forger } from './forger.ts';

@@ -9,8 +9,8 @@ import { checkAgreement, noDefinitions, readDefinitions } from '../../daemon/cli
 import type { ControlClient } from '../../daemon/cli/client.ts';
 import { controlClient } from '../../daemon/cli/client.ts';
 import type { GuestDefinition, GuestDefinitions } from '../../daemon/control/guests.ts';
-import { openDefinitionFiles } from '../../daemon/runtime/definition-files.ts';
-import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
+import { openDefinitionFiles } from '../../daemon/runtime/definitions/files.ts';
+import { createDefinitionStore } from '../../daemon/runtime/definitions/store.ts';
 import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
 import { configOf } from './support/check-host.ts';

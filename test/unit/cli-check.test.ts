@@ -7,7 +7,7 @@ import type { Finding } from '../../daemon/cli/check/finding.ts';
 import { checkMachine, type Machine } from '../../daemon/cli/check/machine.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { exitCodes } from '../../daemon/errors.ts';
-import { textDigest } from '../../daemon/runtime/definition-content.ts';
+import { textDigest } from '../../daemon/runtime/definitions/content.ts';
 import { explanationOf } from '../../daemon/why/explanations.ts';
 import { temporaryDirectory } from '../support.ts';
 import { scriptedDaemon } from './fixtures/cli/server.ts';

@@ -12,7 +12,7 @@ import type {
 } from '../../daemon/control/guests.ts';
 import { type ControlSource, startControlServer } from '../../daemon/control/server.ts';
 import { BattitoError } from '../../daemon/errors.ts';
-import { newMask } from '../../daemon/runtime/definitions-view.ts';
+import { newMask } from '../../daemon/runtime/definitions/view.ts';
 import { temporaryDirectory } from '../support.ts';
 import { serve } from './fixtures/cli/server.ts';
 import { group, resource, status } from './fixtures/cli/statuses.ts';

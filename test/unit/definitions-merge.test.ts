@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { contentDigest, identityOf } from '../../daemon/runtime/definition-content.ts';
+import { contentDigest, identityOf } from '../../daemon/runtime/definitions/content.ts';
 import {
   branchesOf,
   chooseInUse,
@@ -17,7 +17,7 @@ import {
   withDecision,
   withEdit,
   withVersions,
-} from '../../daemon/runtime/definitions-merge.ts';
+} from '../../daemon/runtime/definitions/merge.ts';
 import { domain, uuidOf } from './support/definitions.ts';
 
 const takenAt = '2026-03-01T03:12:44.081Z';

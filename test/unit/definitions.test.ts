@@ -5,10 +5,10 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import { openDefinitionFiles, versionSchema } from '../../daemon/runtime/definition-files.ts';
-import { createDefinitionStore } from '../../daemon/runtime/definition-store.ts';
-import { createDefinitions, type Definitions } from '../../daemon/runtime/definitions.ts';
-import type { ChannelAddress } from '../../daemon/runtime/peer-channel-tls.ts';
+import { createDefinitions, type Definitions } from '../../daemon/runtime/definitions/definitions.ts';
+import { openDefinitionFiles, versionSchema } from '../../daemon/runtime/definitions/files.ts';
+import { createDefinitionStore } from '../../daemon/runtime/definitions/store.ts';
+import type { ChannelAddress } from '../../daemon/runtime/peer-channel/tls.ts';
 import { temporaryDirectory, waitFor } from '../support.ts';
 import { oldSecret, ringOf } from './support/channels.ts';
 import { domain, uuidOf } from './support/definitions.ts';

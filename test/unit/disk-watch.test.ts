@@ -3,7 +3,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { createDiskWatch } from '../../daemon/runtime/disk-watch.ts';
+import { createDiskWatch } from '../../daemon/runtime/storage/disk-watch.ts';
 import { temporaryDirectory, waitFor } from '../support.ts';
 
 // Not under /tmp, which may be a tmpfs without O_DIRECT.

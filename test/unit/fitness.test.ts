@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
 import { wantedOf, whyUnfit } from '../../daemon/drivers/libvirt/fitness.ts';
-import { createFitness } from '../../daemon/runtime/fitness.ts';
+import { createFitness } from '../../daemon/runtime/guests/fitness.ts';
 import { waitFor } from '../support.ts';
 import { openPair } from './support/channels.ts';
 import { domainXml, type FakeHost, fakeLibvirt } from './support/check-host.ts';

@@ -8,8 +8,8 @@ import { checkGaps } from '../../daemon/cli/check/gaps.ts';
 import type { GapsView } from '../../daemon/control/api.ts';
 import { initialState, type State } from '../../daemon/core/state.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';
-import { createGaps, type GapRecord, gapRecord, type OwnPace } from '../../daemon/runtime/gaps.ts';
-import { openGaps } from '../../daemon/runtime/gaps-file.ts';
+import { createGaps, type GapRecord, gapRecord, type OwnPace } from '../../daemon/runtime/heartbeat/gaps.ts';
+import { openGaps } from '../../daemon/runtime/heartbeat/gaps-file.ts';
 import { examplePolicy } from '../sim/example.ts';
 import { temporaryDirectory } from '../support.ts';
 

@@ -10,7 +10,7 @@ import {
   guestMemoryMiB,
   qemuGuestMiB,
   readGuestMemoryMiB,
-} from '../../daemon/runtime/host-memory.ts';
+} from '../../daemon/runtime/guests/host-memory.ts';
 import { temporaryDirectory } from '../support.ts';
 
 const recorded = (name: string) =>

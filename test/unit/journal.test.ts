@@ -21,7 +21,7 @@ import { step } from '../../daemon/core/step.ts';
 import { createLineDecoder, createLineEncoder } from '../../daemon/incident/format.ts';
 import { type Place, readJournal, wallMs } from '../../daemon/incident/read.ts';
 import { createReplayer } from '../../daemon/incident/replay.ts';
-import { type Journal, openJournal } from '../../daemon/runtime/journal.ts';
+import { type Journal, openJournal } from '../../daemon/runtime/records/journal.ts';
 import { examplePolicy } from '../sim/example.ts';
 import { temporaryDirectory, waitFor } from '../support.ts';
 import { stateDirWith, takeover } from './fixtures/incident/files.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { openKeptFile } from '../../daemon/runtime/kept-file.ts';
+import { openKeptFile } from '../../daemon/runtime/records/kept-file.ts';
 import { temporaryDirectory } from '../support.ts';
 
 const schema = z.object({ format: z.literal(1), count: z.int() });

@@ -1,7 +1,7 @@
 // The guests of a group: those that the configuration names, and what `all` adds to them from the stored definitions.
 
 import test from 'ava';
-import { knownGuests } from '../../daemon/runtime/known-guests.ts';
+import { knownGuests } from '../../daemon/runtime/guests/known-guests.ts';
 import { configOf, officeStorage } from './support/check-host.ts';
 import { domain, storeOf } from './support/definitions.ts';
 

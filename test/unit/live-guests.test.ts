@@ -5,7 +5,7 @@ import test from 'ava';
 import { parseConfigText } from '../../daemon/drivers/drbd/config-text.ts';
 import { volumesOf } from '../../daemon/drivers/drbd/volumes.ts';
 import { parseDomain } from '../../daemon/drivers/libvirt/domain.ts';
-import { liveDevicesOf } from '../../daemon/runtime/live-devices.ts';
+import { liveDevicesOf } from '../../daemon/runtime/guests/live-devices.ts';
 import { buildPolicy, type KnownGuest } from '../../daemon/runtime/policy.ts';
 import { configOf } from './support/check-host.ts';
 

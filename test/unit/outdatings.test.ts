@@ -1,7 +1,7 @@
 // DRBD's questions: each waits for its own answer, and one that was given up leaves nothing behind.
 
 import test from 'ava';
-import { createOutdatings } from '../../daemon/runtime/outdatings.ts';
+import { createOutdatings } from '../../daemon/runtime/storage/outdatings.ts';
 import { disk, protectedPolicy } from '../sim/example.ts';
 
 test('an answer reaches whoever still waits, and nobody who has given up', async (t) => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { Outcome } from '../../daemon/drivers/driver.ts';
-import { createPassages } from '../../daemon/runtime/passages.ts';
+import { createPassages } from '../../daemon/runtime/guests/passages.ts';
 import { temporaryDirectory } from '../support.ts';
 import { openPair } from './support/channels.ts';
 

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, setDefaultCACertificates } from 'node:tls';
 import test from 'ava';
 import { pino } from 'pino';
-import { createAdmission } from '../../daemon/runtime/peer-channel-admission.ts';
-import { bodyBytesMax } from '../../daemon/runtime/peer-channel-tls.ts';
+import { createAdmission } from '../../daemon/runtime/peer-channel/admission.ts';
+import { bodyBytesMax } from '../../daemon/runtime/peer-channel/tls.ts';
 import { waitFor } from '../support.ts';
 import {
   ended,

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { ReadinessAnswer, ReadinessProbe } from '../../daemon/drivers/readiness/readiness.ts';
-import { createReadinessWatch } from '../../daemon/runtime/readiness-watch.ts';
+import { createReadinessWatch } from '../../daemon/runtime/guests/readiness-watch.ts';
 import { waitFor } from '../support.ts';
 
 const up = { kind: 'up' } as const;

@@ -9,8 +9,11 @@ import { ownRemarks, peerRemarksOf } from '../../daemon/control/remarks.ts';
 import type { HeartbeatContent } from '../../daemon/core/heartbeat.ts';
 import { payloadBytesMax } from '../../daemon/drivers/link/wire.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';
-import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
-import { createPeerRemarks } from '../../daemon/runtime/peer-remarks.ts';
+import {
+  createHeartbeatDecoder,
+  createHeartbeatEncoder,
+} from '../../daemon/runtime/heartbeat/heartbeat-codec.ts';
+import { createPeerRemarks } from '../../daemon/runtime/heartbeat/peer-remarks.ts';
 import { disk, mail, protectedPolicy, web } from '../sim/example.ts';
 import { apart, mirrored, oneCore, ownRun, peerContent, peerRun, stoppedReport } from './support/one-core.ts';
 

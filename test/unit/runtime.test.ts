@@ -11,11 +11,14 @@ import { claimReasons, type HeartbeatContent, phaseKinds } from '../../daemon/co
 import { payloadBytesMax } from '../../daemon/drivers/link/wire.ts';
 import { BattitoError } from '../../daemon/errors.ts';
 import { monotonicMs } from '../../daemon/runtime/clock.ts';
-import { createHeartbeatDecoder, createHeartbeatEncoder } from '../../daemon/runtime/heartbeat-codec.ts';
-import { openHistory } from '../../daemon/runtime/history.ts';
+import {
+  createHeartbeatDecoder,
+  createHeartbeatEncoder,
+} from '../../daemon/runtime/heartbeat/heartbeat-codec.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
+import { openHistory } from '../../daemon/runtime/records/history.ts';
+import { openStateFile } from '../../daemon/runtime/records/state-file.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
-import { openStateFile } from '../../daemon/runtime/state-file.ts';
 import { temporaryDirectory } from '../support.ts';
 import { peerContent } from './support/one-core.ts';
 

@@ -9,8 +9,8 @@ import type { GuestDefinition, GuestDefinitions } from '../../daemon/control/gue
 import type { CommandResult } from '../../daemon/drivers/command.ts';
 import { messageSchema } from '../../daemon/notify/message.ts';
 import { tellSummary, type WeekFacts } from '../../daemon/notify/summary.ts';
-import { openHistory } from '../../daemon/runtime/history.ts';
-import { pruneJournal } from '../../daemon/runtime/journal-files.ts';
+import { openHistory } from '../../daemon/runtime/records/history.ts';
+import { pruneJournal } from '../../daemon/runtime/records/journal-files.ts';
 import { definitionsTask, pruneTask, summaryTask } from '../../daemon/schedule/housekeeping.ts';
 import { readinessTask } from '../../daemon/schedule/readiness.ts';
 import type { Outcome, Task } from '../../daemon/schedule/task.ts';

@@ -2,7 +2,7 @@
 // whoever sets a clock: nodes go by monotonic time, and find each other again after a restart.
 
 import test from 'ava';
-import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/restarts.ts';
+import { maintenanceLeftMs, nextIncarnation } from '../../daemon/runtime/records/restarts.ts';
 import { chanceOf } from '../../daemon/sim/engine.ts';
 import type { Forger, GenuinePacket } from '../../daemon/sim/network.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';

@@ -4,10 +4,10 @@ import test from 'ava';
 import { pino } from 'pino';
 import { initialState } from '../../daemon/core/state.ts';
 import { createLibvirt } from '../../daemon/drivers/libvirt/connection.ts';
-import type { Definitions } from '../../daemon/runtime/definitions.ts';
-import { createGuests } from '../../daemon/runtime/guests.ts';
+import type { Definitions } from '../../daemon/runtime/definitions/definitions.ts';
+import { createGuests } from '../../daemon/runtime/guests/guests.ts';
 import type { Resources } from '../../daemon/runtime/resources.ts';
-import { createStorageRises } from '../../daemon/runtime/storage-rises.ts';
+import { createStorageRises } from '../../daemon/runtime/storage/storage-rises.ts';
 import { configOf, domainXml, fakeLibvirt } from './support/check-host.ts';
 import { until, useFakeVirsh } from './support/fake-libvirt.ts';
 

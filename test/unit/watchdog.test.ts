@@ -9,8 +9,8 @@ import type { Note } from '../../daemon/core/events.ts';
 import { loadOpener } from '../../daemon/drivers/watchdog/device.ts';
 import { readWatchdog, watchdogBits, watchdogUsers } from '../../daemon/drivers/watchdog/view.ts';
 import { createWatchdog } from '../../daemon/drivers/watchdog/watchdog.ts';
-import { createHostWatchdog } from '../../daemon/runtime/host-watchdog.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
+import { createHostWatchdog } from '../../daemon/runtime/safeguards/host-watchdog.ts';
 import { type ScriptedWatchdog, scriptedWatchdog } from './fixtures/watchdog.ts';
 
 function driver(scripted: ScriptedWatchdog, timeoutMs = 4000) {

@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { Note } from '../../daemon/control/api.ts';
 import type { PowerState } from '../../daemon/drivers/fence/device.ts';
-import { watchFencing } from '../../daemon/runtime/watched-fencing.ts';
+import { watchFencing } from '../../daemon/runtime/safeguards/watched-fencing.ts';
 import { waitFor } from '../support.ts';
 
 /** `seen.state`: what the device tells now; null: a look is broken off. */

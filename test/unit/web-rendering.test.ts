@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { Status } from '../../daemon/control/api.ts';
 import { protectionGaps } from '../../daemon/control/protection.ts';
-import { createGapMinutes, minutesKept } from '../../daemon/runtime/gap-minutes.ts';
+import { createGapMinutes, minutesKept } from '../../daemon/runtime/heartbeat/gap-minutes.ts';
 import { html } from '../../daemon/web/html.ts';
 import { renderIncident, renderIncidents } from '../../daemon/web/incident-pages.ts';
 import { sparkline } from '../../daemon/web/sparkline.ts';

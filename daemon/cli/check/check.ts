@@ -6,7 +6,7 @@ import type { Config } from '../../config/config.ts';
 import type { Readiness } from '../../control/schedule.ts';
 import type { Policy } from '../../core/policy.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
-import { usesLibvirt } from '../../runtime/known-guests.ts';
+import { usesLibvirt } from '../../runtime/guests/known-guests.ts';
 import { buildPolicy } from '../../runtime/policy.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag, jsonOption } from '../command.ts';

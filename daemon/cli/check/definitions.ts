@@ -7,7 +7,7 @@ import type { Config } from '../../config/config.ts';
 import type { GuestDefinitions } from '../../control/guests.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError } from '../../errors.ts';
-import { textDigest } from '../../runtime/definition-content.ts';
+import { textDigest } from '../../runtime/definitions/content.ts';
 import type { ControlClient } from '../client.ts';
 import { type Finding, reporter } from './finding.ts';
 

@@ -15,7 +15,7 @@ import { gatherFacts } from '../../drivers/libvirt/disks.ts';
 import type { DiskSource, DomainDefinition } from '../../drivers/libvirt/domain.ts';
 import { isUsableName } from '../../drivers/libvirt/virsh.ts';
 import { shellQuote } from '../../drivers/shell.ts';
-import { type GroupDevices, liveDevicesOf } from '../../runtime/live-devices.ts';
+import { type GroupDevices, liveDevicesOf } from '../../runtime/guests/live-devices.ts';
 import { nearestWord } from '../arguments.ts';
 import { sayApart, sayMissing } from './domain-files.ts';
 import { type Domain, type HostSight, whereDefined } from './domain-needs.ts';

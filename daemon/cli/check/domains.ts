@@ -10,8 +10,8 @@ import { createLibvirt, type Libvirt, type ListedDomain } from '../../drivers/li
 import { parseDomain } from '../../drivers/libvirt/domain.ts';
 import { isUsableName } from '../../drivers/libvirt/virsh.ts';
 import { BattitoError } from '../../errors.ts';
-import { domainMemory, qemuGuestMiB } from '../../runtime/host-memory.ts';
-import { type GuestsByGroup, takingGroup, usesLibvirt } from '../../runtime/known-guests.ts';
+import { domainMemory, qemuGuestMiB } from '../../runtime/guests/host-memory.ts';
+import { type GuestsByGroup, takingGroup, usesLibvirt } from '../../runtime/guests/known-guests.ts';
 import type { KnownDefinitions, StoredDefinition } from './definitions.ts';
 import { type About, belongingOf, checkDomain, checkLeftOut, type Storage, sayUndefined } from './domain.ts';
 import { checkNeeds, type Domain, type HostSight } from './domain-needs.ts';

@@ -5,9 +5,9 @@ import type { Config } from '../../config/config.ts';
 import { withoutRoom } from '../../core/guests.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError } from '../../errors.ts';
-import { readGuestMemoryMiB } from '../../runtime/host-memory.ts';
-import { type HostPages, hugePagesDirectory, readHostPages } from '../../runtime/huge-pages.ts';
-import type { GuestsByGroup } from '../../runtime/known-guests.ts';
+import { readGuestMemoryMiB } from '../../runtime/guests/host-memory.ts';
+import { type HostPages, hugePagesDirectory, readHostPages } from '../../runtime/guests/huge-pages.ts';
+import type { GuestsByGroup } from '../../runtime/guests/known-guests.ts';
 import { listed } from './domain-needs.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 

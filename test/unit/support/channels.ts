@@ -6,14 +6,14 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createKeyRing } from '../../../daemon/config/key-file.ts';
+import { channelKeys } from '../../../daemon/runtime/peer-channel/keys.ts';
 import {
   type ChannelLimits,
   createPeerChannel,
   type PeerChannel,
-} from '../../../daemon/runtime/peer-channel.ts';
-import { channelKeys } from '../../../daemon/runtime/peer-channel-keys.ts';
-import type { ChannelRoutes } from '../../../daemon/runtime/peer-channel-server.ts';
-import { type ChannelAddress, tlsOptions } from '../../../daemon/runtime/peer-channel-tls.ts';
+} from '../../../daemon/runtime/peer-channel/peer-channel.ts';
+import type { ChannelRoutes } from '../../../daemon/runtime/peer-channel/server.ts';
+import { type ChannelAddress, tlsOptions } from '../../../daemon/runtime/peer-channel/tls.ts';
 import { waitFor } from '../../support.ts';
 
 export const oldSecret = Buffer.alloc(32, 1);

@@ -1,8 +1,8 @@
 // Definitions of guests for tests, as libvirt would print them.
 
 import { parseDomain } from '../../../daemon/drivers/libvirt/domain.ts';
-import { contentDigest, textDigest } from '../../../daemon/runtime/definition-content.ts';
-import { emptyRecord, withEdit } from '../../../daemon/runtime/definitions-merge.ts';
+import { contentDigest, textDigest } from '../../../daemon/runtime/definitions/content.ts';
+import { emptyRecord, withEdit } from '../../../daemon/runtime/definitions/merge.ts';
 
 /** A UUID that depends on the name only. */
 export function uuidOf(name: string): string {

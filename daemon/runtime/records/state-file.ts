@@ -1,0 +1,190 @@
+// What a node remembers over restarts: its incarnation and its ledger, in one small file that is replaced whole.
+
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { listenAlone } from '../../control/lone-socket.ts';
+import { alreadyRunning } from '../../control/server.ts';
+import type { Ledger } from '../../core/events.ts';
+import { BattitoError, exitCodes } from '../../errors.ts';
+import { monotonicMs } from '../clock.ts';
+import { writeDurably } from './durable-file.ts';
+import { maintenanceLeftMs, nextIncarnation } from './restarts.ts';
+
+const fileSchema = z.object({
+  format: z.literal(1),
+  cluster: z.string(),
+  node: z.string(),
+  incarnation: z.int().nonnegative(),
+  /** Of the boot in which `maintenanceUntil` (monotonic) means something. */
+  bootId: z.string(),
+  /** End of maintenance by the wall clock, milliseconds since 1970, for another boot; null: none. */
+  maintenanceEnds: z.number().nullable(),
+  ledger: z.object({
+    groups: z.array(
+      z.object({
+        name: z.string(),
+        generation: z.int().nonnegative(),
+        owner: z.string().nullable(),
+        writer: z.string().nullable().default(null),
+        alone: z.boolean().default(false),
+        sole: z.boolean(),
+        frozen: z.boolean(),
+        inTime: z.boolean().default(false),
+        discards: z.boolean().default(false),
+      }),
+    ),
+    peer: z
+      .object({
+        incarnation: z.int().nonnegative(),
+        sequence: z.int().nonnegative(),
+        newestRun: z.int().nonnegative().default(0),
+      })
+      .transform((peer) => ({ ...peer, newestRun: Math.max(peer.newestRun, peer.incarnation) }))
+      .nullable()
+      .default(null),
+    standby: z.boolean(),
+    left: z.boolean().default(false),
+    maintenanceUntil: z.number().nullable(),
+  }),
+});
+
+/** Tests name another, for hosts that are no machines, by BATTITO_BOOT_ID_FILE. */
+const bootIdFile = '/proc/sys/kernel/random/boot_id';
+
+type FileContent = z.infer<typeof fileSchema>;
+
+export interface StateFile {
+  readonly incarnation: number;
+  readonly ledger: Ledger;
+  /** Resolves when the ledger is on disk. One write at a time, in order. */
+  save(ledger: Ledger): Promise<void>;
+}
+
+export interface StateFileOptions {
+  readonly stateDir: string;
+  readonly cluster: string;
+  readonly node: string;
+}
+
+/** Of this boot of this machine. */
+export async function readBootId(): Promise<string> {
+  return (await readFile(process.env['BATTITO_BOOT_ID_FILE'] ?? bootIdFile, 'utf8')).trim();
+}
+
+/**
+ * Reads the file, and writes it back with a new incarnation, larger than any earlier one (the wall clock helps out
+ * when the file is lost). Throws BattitoError `state-file-invalid`, `state-file-foreign`, `state-dir-unusable`.
+ */
+export async function openStateFile(options: StateFileOptions): Promise<StateFile> {
+  const { stateDir, cluster, node } = options;
+  const path = join(stateDir, 'state.json');
+  const bootId = await readBootId();
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw stateDirUnusable(stateDir, error);
+  }
+  const journal = await stat(join(stateDir, 'journal')).catch(() => undefined);
+  if (journal?.isDirectory() === false)
+    throw stateDirUnusable(stateDir, new Error('journal is not a directory'));
+  const known = await readState(path);
+  if (known !== null && (known.cluster !== cluster || known.node !== node)) {
+    throw new BattitoError(
+      'state-file-foreign',
+      `${path} belongs to node ${known.node} of cluster ${known.cluster}, not to ${node} of ${cluster}`,
+      { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${path} away` },
+    );
+  }
+  const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now(), Math.random());
+  const ledger =
+    known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
+  let tail: Promise<void> = Promise.resolve();
+  const save = (next: Ledger): Promise<void> => {
+    const ends = next.maintenanceUntil === null ? null : Date.now() + next.maintenanceUntil - monotonicMs();
+    const content: Omit<FileContent, 'ledger'> & { readonly ledger: Ledger } = {
+      format: 1,
+      cluster,
+      node,
+      incarnation,
+      bootId,
+      maintenanceEnds: ends,
+      ledger: next,
+    };
+    const written = tail.then(() => writeDurably(path, `${JSON.stringify(content, null, 2)}\n`));
+    tail = written.catch(() => {}); // Whoever asked for this write is told; the next one starts afresh.
+    return written;
+  };
+  try {
+    await save(ledger);
+  } catch (error) {
+    throw stateDirUnusable(stateDir, error);
+  }
+  return { incarnation, ledger, save };
+}
+
+/**
+ * Keeps a second daemon out of the directory until the result is called, or this process ends, however it does.
+ * Throws BattitoError `already-running`, `state-dir-unusable`.
+ */
+export async function claimStateDir(stateDir: string): Promise<() => void> {
+  const server = createServer((socket) => socket.destroy());
+  let isAlone: boolean;
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    isAlone = await listenAlone(server, join(stateDir, 'claim.sock'));
+  } catch (error) {
+    throw stateDirUnusable(stateDir, error);
+  }
+  if (!isAlone) throw alreadyRunning(`uses the state directory ${stateDir}`);
+  server.unref();
+  return () => server.close();
+}
+
+const emptyLedger: Ledger = { groups: [], peer: null, standby: false, left: false, maintenanceUntil: null };
+
+export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new BattitoError(
+    'state-dir-unusable',
+    `the state directory ${stateDir} cannot be used: ${message}`,
+    {
+      exitCode: exitCodes.config,
+      next: 'make it writable for the daemon, with free space, or name another with --state-dir',
+      cause,
+    },
+  );
+}
+
+async function readState(path: string): Promise<FileContent | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw stateDirUnusable(path, error);
+  }
+  try {
+    return fileSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new BattitoError(
+      'state-file-invalid',
+      `${path} is damaged: it is not a state file of this version`,
+      {
+        exitCode: exitCodes.config,
+        next: `move it away; this node then knows nothing of who wrote last, so start its peer first`,
+        cause,
+      },
+    );
+  }
+}
+
+function maintenance(known: FileContent, bootId: string): number | null {
+  const now = monotonicMs();
+  if (known.ledger.maintenanceUntil === null || known.maintenanceEnds === null) return null;
+  if (known.bootId === bootId)
+    return known.ledger.maintenanceUntil > now ? known.ledger.maintenanceUntil : null;
+  const leftMs = maintenanceLeftMs(known.maintenanceEnds, Date.now());
+  return leftMs > 0 ? now + leftMs : null;
+}
