@@ -5,10 +5,11 @@ import { isPeerNoWorse, peerReachesMore } from './connectivity.ts';
 import { lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
+import { isReadFromPeer } from './resource.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
-import { isReadFromPeer, isUnmirrored, writesAlone } from './storage.ts';
+import { isUnmirrored, writesAlone } from './storage.ts';
 
 /** Why the peer is wished to take a group. */
 export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk' | 'outside';

@@ -5,7 +5,7 @@ import type { ResourceAction, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { withoutMemory } from './guests.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from './policy.ts';
-import { isDown, type ResourceState } from './resource.ts';
+import { isDown, isReadFromPeer, type ResourceState } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
 import { wayOf } from './ways.ts';
@@ -148,9 +148,10 @@ export function isUnwritten(group: GroupState, device: ResourceState): boolean {
 /** A guest that came while it ran goes on here, on this device; those that have not come wait for their data. */
 export function hasUserAhead(group: GroupState, id: ResourceId): boolean {
   const guest = liveGuestOn(group.policy, id);
-  const storage = seen(group, id)?.storage ?? null;
-  const hasData = storage !== null && (storage.disk !== 'diskless' || storage.connection === 'connected');
-  return guest !== null && hasData && seen(group, guest.id)?.status?.kind === 'up';
+  const device = seen(group, id);
+  if (guest === null || device === undefined || device.storage === null) return false;
+  const hasData = device.storage.disk !== 'diskless' || isReadFromPeer(device);
+  return hasData && seen(group, guest.id)?.status?.kind === 'up';
 }
 
 type Wanted = 'up' | 'down' | 'destroyed' | 'frozen' | 'as-it-is';

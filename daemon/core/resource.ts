@@ -152,3 +152,10 @@ export function isDown({ status, operation, inDoubt }: ResourceState): boolean {
   const isLeftAlone = operation === null || idleWork.has(operation.action);
   return status?.kind === 'down' && isLeftAlone && !inDoubt;
 }
+
+/** The disk here has failed, and DRBD reads the peer's, which is whole. */
+export function isReadFromPeer({ storage }: ResourceState): boolean {
+  return (
+    storage?.disk === 'diskless' && storage.connection === 'connected' && storage.peerDisk === 'up-to-date'
+  );
+}

@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
 import { isUnwritten } from './migration.ts';
 import type { GroupName, MonotonicMs } from './policy.ts';
-import type { ResourceState } from './resource.ts';
+import { isReadFromPeer, type ResourceState } from './resource.ts';
 import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport, putGroup } from './state.ts';
@@ -146,13 +146,6 @@ export function isPromotable(
     default:
       return false;
   }
-}
-
-/** The disk here has failed, and DRBD reads the peer's, which is whole. */
-export function isReadFromPeer({ storage }: ResourceState): boolean {
-  return (
-    storage?.disk === 'diskless' && storage.connection === 'connected' && storage.peerDisk === 'up-to-date'
-  );
 }
 
 /** Its disk has failed while a part of its group is promoted: DRBD goes on with the peer's copy, as it does for that part. */

@@ -3,6 +3,7 @@
 
 import test from 'ava';
 import type { StorageStatus } from '../../daemon/core/events.ts';
+import { hasUserAhead } from '../../daemon/core/migration.ts';
 import type { GuestPolicy, Policy } from '../../daemon/core/policy.ts';
 import { goesOnByPeer } from '../../daemon/core/storage.ts';
 import { address, disk, examplePolicy, mail, web } from '../sim/example.ts';
@@ -388,6 +389,23 @@ test('what a daemon before may have left on is forbidden, unless both are primar
   t.deepEqual(node.askedOf(disk), ['forbid-two']);
   node.go(9000);
   t.deepEqual(node.askedOf(disk), ['forbid-two'], 'once');
+});
+
+test('a guest that came while it ran has its data while DRBD has them anywhere, and nothing to go on with where the last copy failed', (t) => {
+  const group = giving(livePolicy()).group();
+  const isAhead = (storage: StorageStatus) => {
+    const resources = group.resources.map((one) => ({
+      ...one,
+      storage: one.id === disk ? storage : one.storage,
+      status: { kind: 'up' } as const,
+    }));
+    return hasUserAhead({ ...group, resources }, disk);
+  };
+  const promoted = { ...mirrored, role: 'primary' } as const;
+  t.true(isAhead(promoted));
+  t.true(isAhead({ ...promoted, disk: 'diskless' }));
+  t.false(isAhead({ ...promoted, disk: 'diskless', connection: 'connecting' }));
+  t.false(isAhead({ ...promoted, disk: 'diskless', peerDisk: 'inconsistent' }));
 });
 
 test('a disk that fails while a part of its group is promoted here is gone on with by way of the peer', (t) => {
