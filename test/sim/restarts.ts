@@ -28,11 +28,15 @@ interface Known {
   readonly runs: Record<Side, number>;
 }
 
+/** The rules by which what is frozen is ended. */
+const givesUpFrozen: ReadonlySet<string> = new Set(['discard', 'discard-when-fenced']);
+
 const generationOf = (ledger: Ledger | undefined, name: GroupName) =>
   ledger === undefined ? 0 : ledgerGroup(ledger, name).generation;
 
 /** The other host had it, or may have had it, since it last acted here. */
-function isElsewhere(known: Known, at: number, side: Side, part: Part, { phase }: GroupState): boolean {
+function isElsewhere(known: Known, at: number, side: Side, part: Part, group: GroupState): boolean {
+  const { phase, rule } = group;
   const { parts, states, runs } = known;
   const { policy, ledgerOnDisk } = known.context;
   const other = otherSide(side);
@@ -47,7 +51,9 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, { phase }
   // By what the other one said last, or the witness, of the group.
   const said = state === null ? 0 : (peerReport(state, part.name)?.generation ?? 0);
   if (said > own || state?.lease.peerAlone.includes(part.name)) return true;
-  if (part.phase !== 'frozen' || state === null || isUnbroken(state)) return false;
+  // It may be found frozen and be given up in the same step.
+  const wasFrozen = part.phase === 'frozen' || (part.phase === 'observing' && givesUpFrozen.has(rule ?? ''));
+  if (!wasFrozen || state === null || isUnbroken(state)) return false;
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
 }
 
@@ -56,13 +62,21 @@ function isDue(known: Known, at: number, side: Side, part: Part, group: GroupSta
   return isGivenUp(known.states[side], group) || isElsewhere(known, at, side, part, group);
 }
 
-const isGivenUp = (state: State | null, { grant }: GroupState) =>
-  grant !== null || (state?.leavingSince ?? null) !== null;
+/** To the other node: it is granted or declined; or this one leaves. */
+const isGivenUp = (state: State | null, { grant, phase }: GroupState) =>
+  grant !== null ||
+  (state?.leavingSince ?? null) !== null ||
+  (phase.kind === 'stopping' && phase.reason === 'decline');
+
+/** It may come up at any time, since nobody knows what came of a start of it: so it is ended to be still. */
+const isInDoubt = ({ resources }: GroupState, resource: string) =>
+  resources.some(({ id, inDoubt }) => id === resource && inDoubt);
 
 /**
  * S14. A guest that runs or is paused is not ended by its node and then started again on the same host, unless the other
  * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so; or the
- * witness says that it wrote; or its node leaves, or loses its power; or nobody can say that what is frozen here is not older than what ran since.
+ * witness says that it wrote; or it was declined here, or may come up at any time; or its node leaves, or loses its
+ * power; or nobody can say that what is frozen here is not older than what ran since.
  */
 export function notRestarted(context: Context): Checker {
   const { policy, report } = context;
@@ -114,6 +128,7 @@ export function notRestarted(context: Context): Checker {
       const group = states[side]?.groups.find((one) => one.policy.name === name);
       if (part === undefined || copy === undefined || group === undefined) return;
       if (outcome !== 'started' || !ends.has(action) || copy.isStray || !isThere(copy.running)) return;
+      if (isInDoubt(group, resource)) return;
       const isMeant = part.phase === 'stopping' ? part.isStopDue : isDue(known, at, side, part, group);
       if (!isMeant) copy.endedBy = group.rule;
     },
