@@ -11,6 +11,7 @@ import { monotonicMs } from '../support.ts';
 import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
 import { figureJson, isMeasured, renderSection, type Section, sectionAsMarkdown } from './figures.ts';
+import { measureFlapping } from './flapping.ts';
 import { measureGrowth } from './growth.ts';
 import { guestsDefault, measureGuests } from './guests.ts';
 import { measureUnderLoad } from './load.ts';
@@ -39,6 +40,8 @@ const measures: Readonly<Record<SectionName, Measure>> = {
   start: ({ runs }, progress) => inOffice(async (office) => [await measureStart(office, runs, progress)]),
   guests: async ({ sizes }, progress) => [await measureGuests(sizes ?? guestsDefault, progress)],
   growth: async ({ sizes, steadySeconds }, progress) => [await measureGrowth(sizes, steadySeconds, progress)],
+  flapping: ({ flappingSeconds }, progress) =>
+    inOffice(async (office) => [await measureFlapping(office, flappingSeconds, progress)]),
   memory: async ({ events }, progress) => [await measureMemory(events, progress)],
 };
 

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import type { Ledger, ResourceAction } from '../../daemon/core/events.ts';
+import { ownContent } from '../../daemon/core/report.ts';
 import { type GroupState, initialState, noRecord, type Phase, type State } from '../../daemon/core/state.ts';
 import type { Action, Side } from '../../daemon/sim/action.ts';
 import type { Running, Trace } from '../../daemon/sim/trace.ts';
@@ -25,11 +26,14 @@ const starting: Phase = { kind: 'starting', generation: 3, resuming: false };
 const stopped: Phase = { kind: 'stopped' };
 const discarding: Phase = { kind: 'stopping', generation: 3, reason: 'discard' };
 
-type Known = Partial<Pick<State, 'verdict' | 'lease' | 'leavingSince' | 'ledger'>>;
+type Known = Partial<Pick<State, 'verdict' | 'lease' | 'leavingSince' | 'ledger' | 'peer'>>;
 interface Step extends Known {
   readonly phase: Phase;
   readonly side?: Side;
   readonly grant?: GroupState['grant'];
+  readonly rule?: string;
+  /** Of its resources. */
+  readonly inDoubt?: boolean;
 }
 
 const states = {
@@ -37,11 +41,16 @@ const states = {
   secondary: initialState({ at: 0, policy: policyOf(mirrored, 'secondary'), incarnation: 7, ledger: empty }),
 };
 
-function step(at: number, { phase, side = 'primary', grant = null, ...known }: Step): Trace {
+function step(at: number, of: Step): Trace {
+  const { phase, side = 'primary', grant = null, rule = 'row', inDoubt = false, ...known } = of;
   const before = { ...states[side], ...known, verdict: known.verdict ?? ({ kind: 'alive' } as const) };
   const after = {
     ...before,
-    groups: before.groups.map((group) => ({ ...group, phase, grant, rule: 'row' })),
+    groups: before.groups.map((group) => ({
+      ...group,
+      ...{ phase, grant, rule },
+      resources: group.resources.map((resource) => ({ ...resource, inDoubt })),
+    })),
   };
   return { kind: 'stepped', at, side, event: { kind: 'time-passed', at }, before, after, effects: [] };
 }
@@ -133,6 +142,45 @@ test('S14: the other node had the group meanwhile, or was given it', (t) => {
   const granted = [step(19_000, { phase: active, grant }), step(20_000, { phase: discarding, grant })];
   t.deepEqual(said([...came, ...granted, ...ended, ...again]), [], 'it was granted it');
   t.deepEqual(said(healed(step(20_025, { phase: stopped, grant }))), [], 'it was granted it afterwards');
+});
+
+test('S14: the other node has said that it knows of a later generation, or the witness that it wrote', (t) => {
+  const { lease, peer } = states.primary;
+  const content = ownContent(states.secondary);
+  const [report] = content.groups;
+  if (report === undefined) throw new Error('it says nothing of a group');
+  const hears = (generation: number) => ({
+    peer: { ...peer, content: { ...content, groups: [{ ...report, generation }] } },
+  });
+  const discarded = (known: Known) => said([...froze, discards(known), ...ended, ...again]);
+  t.deepEqual(discarded(hears(4)), []);
+  t.deepEqual(discarded(hears(3)), broken);
+  t.deepEqual(discarded({ lease: { ...lease, peerAlone: ['office'] } }), []);
+  t.deepEqual(discarded({ lease: { ...lease, ownAlone: ['office'] } }), broken);
+});
+
+test('S14: it was declined, or might have come up at any time', (t) => {
+  const declines = step(20_000, { phase: { ...discarding, reason: 'decline' } });
+  t.deepEqual(said([...came, declines, ...ended, ...again]), []);
+  const doubtful = step(20_000, { phase: discarding, inDoubt: true });
+  t.deepEqual(said([...froze, doubtful, ...ended, ...again]), []);
+});
+
+test('S14: what is found frozen and given up in one step, while only a peer that is away could say whether it ran', (t) => {
+  const found = [...froze, daemon(15_000, 'primary', 1, false), daemon(15_600, 'primary', 2)];
+  const gives = (rule: string, known: Known = {}) => [
+    ...found,
+    step(15_700, { phase: { kind: 'observing' } }),
+    step(20_000, { phase: discarding, rule, ...known }),
+    ...ended,
+    ...again,
+  ];
+  const away = { verdict: { kind: 'departed' } } as const;
+  t.deepEqual(said(gives('discard-when-fenced', away)), []);
+  t.deepEqual(said(gives('discard-when-fenced')), [
+    `${mail} was ended by discard-when-fenced, and is started again where it was`,
+  ]);
+  t.deepEqual(said(gives('yield', away)), [`${mail} was ended by yield, and is started again where it was`]);
 });
 
 test('S14: the other node knows of a later generation', (t) => {
