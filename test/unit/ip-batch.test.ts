@@ -19,6 +19,7 @@ while read -r line; do
         hang) kill -STOP $$ ;;
         end) exit 3 ;;
         refuse) ;;
+        slow) sleep 0.2 ;;
         *) address='{"family":"inet","local":"10.0.0.1","prefixlen":24}' ;;
       esac ;;
     *' dev eth0') printf '[{"ifindex":2,"ifname":"eth0","flags":["UP"],"addr_info":[%s]}]\\n' "$address" ;;
@@ -32,7 +33,7 @@ done
 interface Stand {
   readonly batch: IpBatch;
   readonly logged: string[];
-  mode(name: 'add' | 'hang' | 'end' | 'refuse'): void;
+  mode(name: 'add' | 'hang' | 'end' | 'refuse' | 'slow'): void;
   told(): string;
   pids(): number[];
 }
@@ -106,6 +107,14 @@ test('one that hangs is gone before that is said, whoever waits; the next one wo
   host.mode('add');
   await waitFor('another one runs', () => host.pids().length === 2);
   t.is((await perform(host))?.addresses.length, 1);
+});
+
+test('of many at once each waits for its turn: one that goes on answering is not taken for one that hangs', async (t) => {
+  const host = await stand(t);
+  host.mode('slow');
+  const shown = await Promise.all(Array.from({ length: 6 }, () => perform(host)));
+  t.true(shown.every((one) => one?.name === 'eth0'));
+  t.is(host.pids().length, 1);
 });
 
 test('one that ends is started again, and what it was told is unknown', async (t) => {

@@ -1,6 +1,6 @@
 // One long-lived `ip -batch -`, so that an address is added or removed without a process being started for it: that costs
 // a busy host tens of milliseconds, a line through a pipe less than one.
-// Guarantees: a line is carried out at once or never; when an answer is missing by its deadline the process is killed,
+// Guarantees: a line is carried out at once or never; when no answer comes for half a second the process is killed,
 // and only when it is gone is that said, so nothing that it was told happens later. Must not judge what the kernel shows.
 
 import type { Logger } from 'pino';
@@ -43,6 +43,7 @@ export interface IpBatchOptions {
 export function createIpBatch(options: IpBatchOptions): IpBatch {
   const { logger } = options;
   let questions: Question[] = [];
+  let patience: NodeJS.Timeout | undefined;
   let closed = false;
 
   const kept = keepRunning(options.argv ?? argv, {
@@ -57,6 +58,7 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
   function forget(): void {
     const open = questions;
     questions = [];
+    expectAnswer();
     for (const { answer } of open) answer(null);
   }
 
@@ -71,7 +73,16 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
       return;
     }
     questions = questions.slice(1);
+    expectAnswer();
     question.answer(question.shown);
+  }
+
+  /** Of many questions each waits for its turn: what must come in time is the next answer. */
+  function expectAnswer(): void {
+    clearTimeout(patience);
+    if (questions.length === 0) return;
+    const why = `it did not answer within ${answerTimeoutMs} ms`;
+    patience = setTimeout(() => void giveUp(why), answerTimeoutMs);
   }
 
   async function giveUp(why: string): Promise<void> {
@@ -85,17 +96,13 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
     if (closed || process === undefined || signal.aborted) return Promise.resolve(null);
     return new Promise((resolve) => {
       const onAbort = () => void giveUp('what it was told was called off');
-      const timer = setTimeout(
-        () => void giveUp(`it did not answer within ${answerTimeoutMs} ms`),
-        answerTimeoutMs,
-      );
       signal.addEventListener('abort', onAbort, { once: true });
       const answer = (shown: readonly InterfaceState[] | null) => {
-        clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         resolve(shown);
       };
       questions.push({ shown: [], answer });
+      if (questions.length === 1) expectAnswer();
       process.write(`${[...lines, `address show dev ${lastInterface}`].join('\n')}\n`);
     });
   }
