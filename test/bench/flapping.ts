@@ -20,7 +20,7 @@ const risesMbMax = 0.1;
 
 interface Look {
   readonly atMs: number;
-  readonly pssMb: number;
+  readonly heapMb: number;
   readonly files: number;
 }
 
@@ -46,10 +46,10 @@ export async function measureFlapping(office: Office, seconds: number, progress:
     title: `Memory of two daemons over ${seconds} s of flapping links: one cable pulled ${one} times, both of a host ${all} times`,
     figures: hostNames.flatMap((host) => figuresOf(host, seen[host])),
     table: {
-      heads: ['seconds', ...hostNames.flatMap((host) => [`${host}, PSS, MB`, `${host}, open files`])],
+      heads: ['seconds', ...hostNames.flatMap((host) => [`${host}, MB`, `${host}, open files`])],
       rows: seen.primary.map((own, index) => {
         const other = seen.secondary[index] ?? own;
-        const shown = [own, other].flatMap(({ pssMb, files }) => [pssMb.toFixed(1), files]);
+        const shown = [own, other].flatMap(({ heapMb, files }) => [heapMb.toFixed(1), files]);
         return [Math.round(own.atMs / 1000), ...shown];
       }),
     },
@@ -57,14 +57,14 @@ export async function measureFlapping(office: Office, seconds: number, progress:
 }
 
 function figuresOf(host: HostName, seen: readonly Look[]): readonly Figure[] {
-  const rise = slopeOf(seen.map(({ atMs, pssMb }) => ({ x: atMs / 60_000, y: pssMb })));
+  const rise = slopeOf(seen.map(({ atMs, heapMb }) => ({ x: atMs / 60_000, y: heapMb })));
   return [
     figure(
-      `${host}-pss-mb`,
-      `${host}, PSS if alone`,
+      `${host}-heap-mb`,
+      `${host}, heap and stacks`,
       'MB',
-      seen.map(({ pssMb }) => pssMb),
-      { remark: 'without its children' },
+      seen.map(({ heapMb }) => heapMb),
+      { remark: 'anonymous memory of the daemon, without its children; collected when the runtime sees fit' },
     ),
     figure(`${host}-slope`, '  its rise in a minute', 'MB', [rise], { target: { max: risesMbMax } }),
     figure(
@@ -77,8 +77,8 @@ function figuresOf(host: HostName, seen: readonly Look[]): readonly Figure[] {
 }
 
 function lookAt(pid: number, startMs: number): Look {
-  const { alonePssMb } = useOf(pid).daemon;
-  return { atMs: monotonicMs() - startMs, pssMb: alonePssMb, files: readdirSync(`/proc/${pid}/fd`).length };
+  const { anonymousMb } = useOf(pid).daemon;
+  return { atMs: monotonicMs() - startMs, heapMb: anonymousMb, files: readdirSync(`/proc/${pid}/fd`).length };
 }
 
 async function flapUntil(office: Office, endMs: number, chance: () => number, flaps: Flaps): Promise<void> {

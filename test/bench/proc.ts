@@ -17,6 +17,8 @@ export interface ProcessUse {
   readonly wakeups: number;
   readonly rssMb: number;
   readonly pssMb: number;
+  /** What it has written itself: heap and stacks. */
+  readonly anonymousMb: number;
   /** PSS if nobody else ran the same program: its program file counts in full, libraries are still shared. */
   readonly alonePssMb: number;
 }
@@ -62,6 +64,7 @@ export function processUse(pid: number): ProcessUse | null {
     wakeups: wakeupsOf(pid),
     rssMb: megabytes('Rss'),
     pssMb: megabytes('Pss'),
+    anonymousMb: megabytes('Pss_Anon'),
     alonePssMb: alonePssMb(pid),
   };
 }
