@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
 import { type ArpReply, arpingAnnouncements, arpingDuplicates, parseArpingLine } from '../arping.ts';
+import { atMost } from '../at-most.ts';
 import { describeFailure, runCommand } from '../command.ts';
 
 export interface AddressConflict {
@@ -37,6 +38,8 @@ const burstOffsetsMs6 = [0, 300, 1000, 2500] as const;
 /** The neighbours are told first. */
 const conflictCheckOffsetMs = 50;
 const commandTimeoutMs = 4000;
+/** Of all addresses together: hundreds of processes at once would keep the daemon from its heartbeats. */
+const inTurn = atMost(16);
 
 /** The commands of one round of announcements. */
 export function announcements({
@@ -90,14 +93,19 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
     timers.add(timer);
   }
 
+  /** At once, unless what it is for has ended by its turn. */
+  function soon(signal: AbortSignal, work: () => Promise<void>): void {
+    track(inTurn(async () => (signal.aborted ? undefined : await work())));
+  }
+
   function announceAll(argvs: readonly (readonly string[])[], signal: AbortSignal): void {
-    for (const argv of argvs) track(announceOnce(argv, signal));
+    for (const argv of argvs) soon(signal, () => announceOnce(argv, signal));
   }
 
   /** To start a process holds everything else up for milliseconds: the first one goes at once, the others after that. */
   function announceNow(signal: AbortSignal): void {
     const [first, ...others] = announcements(address);
-    if (first !== undefined) announceAll([first], signal);
+    if (first !== undefined) track(announceOnce(first, signal));
     later(0, () => announceAll(others, signal));
   }
 
@@ -129,7 +137,8 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
 
   function round(signal: AbortSignal): void {
     burst(signal);
-    if (address.family === 4) later(conflictCheckOffsetMs, () => track(checkForConflict(signal)));
+    if (address.family === 4)
+      later(conflictCheckOffsetMs, () => soon(signal, () => checkForConflict(signal)));
   }
 
   function stop(): void {
@@ -146,7 +155,8 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
       session = new AbortController();
       const { signal } = session;
       round(signal);
-      refreshTimer = setInterval(() => round(signal), refreshMs);
+      // Where there are very many, a round may wait for the one before.
+      refreshTimer = setInterval(() => running.size === 0 && round(signal), refreshMs);
     },
     stop,
     async close() {
