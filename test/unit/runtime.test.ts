@@ -150,6 +150,22 @@ test('the history comes back after a restart, oldest first, and a line cut by a 
   );
 });
 
+test('of more notes than are kept, which the disk has not taken yet, the newest are written, in order', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const history = await openHistory(stateDir, logger);
+  const rest = { severity: 'info', code: 'a', group: null, next: null, tookMs: null } as const;
+  const messages = Array.from({ length: 1500 }, (_, index) => `note ${index}`);
+  for (const message of messages) history.add({ ...rest, message }, 1);
+  await history.close();
+  history.add({ ...rest, message: 'afterwards' }, 2);
+  await history.close();
+  const lines = readFileSync(join(stateDir, 'history.jsonl'), 'utf8').trim().split('\n');
+  t.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { message: string }).message),
+    [...messages.slice(-1000), 'afterwards'],
+  );
+});
+
 const example: HeartbeatContent = {
   ...peerContent,
   software: '1',

@@ -27,15 +27,27 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   let entries = await readEntries(path);
   let writing: Promise<void> = Promise.resolve();
+  /** What the disk has not had yet; while it hangs, no more than `kept`, and the oldest are not written. */
+  let unwritten: string[] = [];
+  let isFlushDue = false;
   const counts = new Map<string, NoteCount>();
 
-  const write = async (line: string) => {
+  const write = async (text: string) => {
     const size = await stat(path).then(
       (stats) => stats.size,
       () => 0,
     );
     if (size > fileBytesMax) await rename(path, join(stateDir, 'history.1.jsonl'));
-    await appendFile(path, line, { mode: 0o600 });
+    await appendFile(path, text, { mode: 0o600 });
+  };
+
+  const flush = async () => {
+    isFlushDue = false;
+    const lines = unwritten;
+    unwritten = [];
+    await write(lines.join('')).catch((error: unknown) => {
+      logger.warn({ err: error }, 'the history cannot be written');
+    });
   };
 
   return {
@@ -46,11 +58,11 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
       const kind = `${severity} ${code} ${group}`;
       counts.set(kind, { severity, code, group, count: (counts.get(kind)?.count ?? 0) + 1 });
       if (entries.length > 2 * kept) entries = entries.slice(-kept);
-      writing = writing
-        .then(() => write(`${JSON.stringify(entry)}\n`))
-        .catch((error: unknown) => {
-          logger.warn({ err: error }, 'the history cannot be written');
-        });
+      unwritten.push(`${JSON.stringify(entry)}\n`);
+      if (unwritten.length > kept) unwritten.shift();
+      if (isFlushDue) return;
+      isFlushDue = true;
+      writing = writing.then(flush);
     },
     counts: () => [...counts.values()],
     prune(beforeMs) {

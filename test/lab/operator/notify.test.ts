@@ -53,7 +53,8 @@ labTest(
     await lab.both(async (node) => {
       await node.writeFile(secrets, `user=${login.user}\npassword=${login.password}\n`, '0600');
       await node.writeFile(authority, readFileSync(caFile, 'utf8'));
-      await node.run('cat >>/etc/battito/battito.yaml && systemctl reload battito', { input: notify });
+      const append = 'cat >>/etc/battito/battito.yaml && sync /etc/battito/battito.yaml';
+      await node.run(`${append} && systemctl reload battito`, { input: notify });
     });
     await secondary.until('a mail can be sent', 'battito notify test', (text) => / ok /.test(text), patience);
     await waitFor('the test has come', () => mails().length > 0, patience);

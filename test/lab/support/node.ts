@@ -102,7 +102,7 @@ export class LabNode {
   }
 
   async writeFile(path: string, text: string, mode = '0644'): Promise<void> {
-    await this.run(`install -D -m ${mode} /dev/stdin ${path}`, { input: text });
+    await this.run(`install -D -m ${mode} /dev/stdin ${path} && sync ${path}`, { input: text });
   }
 
   copyTo(from: string, to: string): Promise<void> {
