@@ -1,7 +1,7 @@
 // Agreement between two living nodes about who runs a group: a claim, and the other's grant of exactly that
 // claim. Whoever has granted cannot start until it sees that the claim is gone; so two cannot start at once.
 
-import { isPeerNoWorse, peerReachesMore } from './connectivity.ts';
+import { gatewayAnswers, isPeerNoWorse, peerReachesMore } from './connectivity.ts';
 import { lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
@@ -87,9 +87,10 @@ function offerReason(state: State, group: GroupState, facts: Facts): OfferReason
   if (wasUndone && state.now - group.since < undonePauseMs) return null;
   if (state.peer.content?.lan === true && lanLostForLong(state, group)) return 'no-lan';
   if (group.resources.some(isReadFromPeer)) return 'no-disk';
-  if (wasUndone) return null;
+  const isWorse = peerReachesMore(state) && state.now - group.since >= gatewayMovePauseMs;
+  if (wasUndone) return isWorse && !gatewayAnswers(state) ? 'outside' : null;
   if (state.standby) return 'standby';
-  if (peerReachesMore(state) && state.now - group.since >= gatewayMovePauseMs) return 'outside';
+  if (isWorse) return 'outside';
   return failbackIsDue(state, group, report) ? 'failback' : null;
 }
 

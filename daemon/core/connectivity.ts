@@ -49,8 +49,11 @@ function gatewayPatienceMs(state: State): number {
 function leadOfPeer(state: State): number {
   const { content } = state.peer;
   const own = gatewaysToCompare(state);
-  const isSame = state.verdict.kind === 'alive' && content?.configDigest === state.policy.configDigest;
-  return !isSame || own === null || content.gateways === null ? 0 : content.gateways - own;
+  if (state.verdict.kind !== 'alive' || content === null || own === null) return 0;
+  const isSame = content.configDigest === state.policy.configDigest;
+  if (isSame && content.gateways !== null) return content.gateways - own;
+  // Of other ones, or of an older version, only this is told: that it reaches one, where this node reaches none.
+  return own === 0 && content.lan ? 1 : 0;
 }
 
 export function compareOutside(state: State): State {
@@ -63,7 +66,8 @@ export function compareOutside(state: State): State {
 
 /**
  * A peer that is better connected only for a moment is no reason to move: so many deadtimes without a gap. Of a gateway
- * that both lose, or that comes back to both, one node knows a moment before the other; so also where none is left here.
+ * that both lose, or that comes back to both, one node knows a moment before the other; and a daemon that has just been
+ * started, or stood still, takes it for reached for a while. So also where none is left here, for longer than that.
  */
 export const steadyDeadtimes = 15;
 
@@ -71,11 +75,11 @@ export function peerReachesMore(state: State): boolean {
   const { outside, now, policy } = state;
   const steadyMs = gatewayAnswers(state)
     ? steadyDeadtimes * policy.timings.deadtimeMs
-    : gatewayPatienceMs(state);
+    : 2 * gatewayPatienceMs(state);
   return outside.fewerSince !== null && now - outside.fewerSince >= steadyMs;
 }
 
 /** The peer has not been the worse connected one for so long. */
 export function isPeerNoWorse({ outside, now }: State, forMs: number): boolean {
-  return outside.peerFewerAt === null || now - outside.peerFewerAt >= forMs;
+  return outside.peerFewerAt === null || now - outside.peerFewerAt > forMs;
 }

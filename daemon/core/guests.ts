@@ -100,7 +100,7 @@ export function noteLateGuests(before: State, after: State, emit: (effect: Effec
   }
 }
 
-const withdrawn = 'it is not in the configuration any more';
+const withdrawn = 'it is none of its group any more';
 
 /** A guest that is no longer named is not started again, and is forgotten once it is not in use here. */
 export function withGuestsOf(group: GroupState, policy: GroupPolicy): GroupState {

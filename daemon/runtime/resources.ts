@@ -46,6 +46,8 @@ export interface Resources {
   forgetGuests(isKnown: (group: string, resource: string) => boolean): void;
   /** Every name of the group's block devices. */
   devicesOf(group: string): readonly string[];
+  /** Does DRBD tell all of them now? */
+  devicesAreKnown(group: string): boolean;
   /** From now on: storage of a group has come into use here. */
   onStorageUp(listener: () => void): void;
   /** What a guest that is up answered last when it was asked whether it is ready; null: it was not. */
@@ -284,6 +286,8 @@ export function createResources(options: ResourcesOptions): Resources {
           ...volumes.map((volume) => `/dev/drbd/by-res/${device.resource}/${volume}`),
         ];
       }),
+    devicesAreKnown: (group) =>
+      (devicesOfGroup.get(group) ?? []).every((device) => (device.detail()?.minors ?? []).length > 0),
     onStorageUp: (listener) => rises.listen(listener),
     readinessOf: (resource) => readiness.lastWhy(resource),
     driver: (group, resource) =>

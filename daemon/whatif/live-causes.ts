@@ -52,7 +52,7 @@ function waysOut(state: State): readonly Action[] {
   const { content } = state.peer;
   if (state.verdict.kind !== 'alive' || content === null || gatewayIsGone(state)) return [];
   const { all, own } = gatewaysLost(state);
-  // Of one gateway alone, that the peer has no LAN says that it does not answer; a cable that is out says so, too.
+  // An older version does not count one gateway alone: that it has no LAN says it then; a cable that is out says so, too.
   const reached = content.gateways ?? (content.lan ? all.length : 0);
   // It says how many, not which ones: those that are lost here first.
   const ofPeer = [...own, ...all.filter((id) => !own.includes(id))].slice(0, all.length - reached);

@@ -36,6 +36,7 @@ test.serial(
         inUse: () => null,
       },
       devicesOf: () => [],
+      devicesAreKnown: () => true,
       runsHere: () => true,
       logger,
       everyMs: 3_600_000,

@@ -8,7 +8,7 @@ import type { Checker, Context } from './checkers.ts';
 /** Deadtimes for which the other node must have said that it reaches more, without a gap. */
 const steadyDeadtimes = 10;
 /** The same of a node that reaches none at all, milliseconds: as long as either may be behind the other with the news. */
-const noneMs = 4000;
+const noneMs = 8000;
 /** Between two such moves of one group, milliseconds. */
 const pauseMs = 25_000;
 

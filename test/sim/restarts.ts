@@ -50,7 +50,11 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   const state = states[side];
   // By what the other one said last, or the witness, of the group.
   const said = state === null ? 0 : (peerReport(state, part.name)?.generation ?? 0);
-  if (said > own || state?.lease.peerAlone.includes(part.name)) return true;
+  if (
+    said > Math.max(own, generationOf(ledgerOnDisk(side), part.name)) ||
+    state?.lease.peerAlone.includes(part.name)
+  )
+    return true;
   // It may be found frozen and be given up in the same step.
   const wasFrozen = part.phase === 'frozen' || (part.phase === 'observing' && givesUpFrozen.has(rule ?? ''));
   if (!wasFrozen || state === null || isUnbroken(state)) return false;

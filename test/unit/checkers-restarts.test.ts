@@ -121,6 +121,11 @@ test('S14: what a daemon finds running is ended and started again', (t) => {
   const leaves = step(20_000, { phase: { ...discarding, generation: 0, reason: 'leave' } });
   const stops = [asks(20_010, 'stop'), is(20_020, 'down')];
   t.deepEqual(said([...restarted, leaves, ...stops, ...again]), broken);
+  const content = ownContent(states.secondary);
+  const groups = content.groups.map((one) => ({ ...one, generation: 3 }));
+  const peer = { ...states.primary.peer, content: { ...content, groups } };
+  const heard = step(20_000, { phase: { ...discarding, generation: 0, reason: 'leave' }, peer });
+  t.deepEqual(said([...restarted, heard, ...stops, ...again]), broken, 'the peer knows of no later one');
   const adopted = [...restarted, step(5700, { phase: active })];
   t.deepEqual(said([...adopted, leaves, ...stops, ...again]), broken);
   const saves = [asks(20_010, 'save'), is(20_020, 'down')];

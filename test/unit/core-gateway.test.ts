@@ -186,3 +186,10 @@ test('an automatic failback waits until the preferred node has not been worse co
   goWith(node, lastAt + failbackDelayMs + 600, ['second', 'third'], { gateways: 3 });
   t.is(offered(node), 'failback');
 });
+
+test('also without a time to wait, an automatic failback is not to a node that is worse connected', (t) => {
+  const policy = several('primary', { failback: 'automatic', preferred: 'secondary', failbackDelayMs: 0 });
+  const node = owner({ policy });
+  goWith(node, 60_000, ['second', 'third'], { gateways: 2 });
+  t.is(offered(node), null);
+});

@@ -406,7 +406,7 @@ test('a guest that is named again before it was down is looked after again', (t)
   const node = owner({ policy: both });
   node.go(2050, { prompt: false });
   node.feed(2100, { kind: 'policy-replaced', policy: guestsPolicy({ [mail]: {} }) });
-  t.is(node.resource(web).quarantined, 'it is not in the configuration any more');
+  t.is(node.resource(web).quarantined, 'it is none of its group any more');
   node.feed(2200, { kind: 'policy-replaced', policy: both });
   node.seeOne(2300, web, { kind: 'down' });
   t.deepEqual(guestsAsked(node), [`start ${web}`]);

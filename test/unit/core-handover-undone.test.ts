@@ -96,6 +96,16 @@ test('what was taken back is not offered again by itself, but when an operator s
   t.is(leaving.group().offer?.reason, 'leave');
 });
 
+test('what was taken back follows its only gateway all the same, after a while', (t) => {
+  const node = giving();
+  node.go(node.state().now + 2000, { peer: declined, prompt: true, says: { gateways: 1 } });
+  t.is(node.phase()?.kind, 'active');
+  node.go(node.state().now + 280_000, { gateway: 'unanswered' });
+  t.is(node.group().offer, null);
+  node.go(node.state().now + 30_000);
+  t.is(node.group().offer?.reason, 'outside');
+});
+
 test('once a handover has come to its end, the one that was undone is forgotten', (t) => {
   const node = giving();
   node.go(node.state().now + 2000, { peer: declined, prompt: true });

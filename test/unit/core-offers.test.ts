@@ -136,7 +136,7 @@ test('of two interfaces without carrier the one that lost it last counts, and no
 const reachesIt = { gateways: 1 } as const;
 const lost = { gateway: 'unanswered', says: reachesIt } as const;
 
-test('a group follows its only gateway once the peer alone has reached it for five seconds, every thirty at the most', (t) => {
+test('a group follows its only gateway once the peer alone has reached it for ten seconds, every thirty at the most', (t) => {
   const node = owner();
   node.go(20_000, lost);
   t.is(offered(node), null);
@@ -153,9 +153,9 @@ test('a group follows its only gateway once the peer alone has reached it for fi
   t.is(offered(settled), null);
   settled.go(45_200, { says: reachesIt });
   t.true(since() > 45_000);
-  settled.go(since() + 4900, { says: reachesIt });
+  settled.go(since() + 9900, { says: reachesIt });
   t.is(offered(settled), null);
-  settled.go(since() + 5100, { says: reachesIt });
+  settled.go(since() + 10_100, { says: reachesIt });
   t.is(offered(settled), 'outside');
 });
 
@@ -171,6 +171,30 @@ test('a gateway that both nodes lose, one a moment before the other, and that co
   t.is(node.state().outside.fewerSince, null);
   t.is(node.codes().filter((code) => code === 'offered').length, 0);
 });
+
+test('a peer whose daemon is new takes the gateway for reached, and gets nothing for that', (t) => {
+  const node = owner();
+  node.go(40_000, { says: reachesIt });
+  node.go(60_000, { gateway: 'unanswered', says: { gateways: 0, lan: false } });
+  node.go(65_400, { says: { gateways: 1, lan: true } });
+  t.is(offered(node), null);
+});
+
+for (const [what, says] of [
+  ['an older version, which does not count one', { gateways: null }],
+  ['another configuration', { gateways: 1, configDigest: 'other' }],
+] as const) {
+  test(`a group follows its only gateway also to a peer of ${what}`, (t) => {
+    const node = owner();
+    node.go(40_000, { says });
+    node.go(70_000, { gateway: 'unanswered', says });
+    t.is(offered(node), 'outside');
+    const both = owner();
+    both.go(40_000, { says });
+    both.go(70_000, { gateway: 'unanswered', says: { ...says, lan: false } });
+    t.is(offered(both), null);
+  });
+}
 
 const failbackDelayMs = 10_000;
 const returning = (failback: 'manual' | 'automatic', preferred: string) =>

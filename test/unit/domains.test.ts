@@ -32,11 +32,15 @@ async function openStore(stateDir: string) {
 type Store = Awaited<ReturnType<typeof openStore>>;
 
 /** A libvirt that has these domains, and how it is told that it has others; `xmlOf`: what it says of one. */
-function scripted(first: readonly string[] | null, xmlOf = (name: string) => domain(name, 1024)) {
+function scripted(
+  first: readonly string[] | null,
+  xmlOf = (name: string) => domain(name, 1024),
+  liveOf = xmlOf,
+) {
   let names = first;
   let tell: Parameters<Libvirt['subscribe']>[1] = () => {};
   let lists = 0;
-  const libvirt: Pick<Libvirt, 'list' | 'dumpXml' | 'subscribe'> = {
+  const libvirt: Pick<Libvirt, 'list' | 'dumpXml' | 'look' | 'subscribe'> = {
     list: async () => {
       lists += 1;
       if (names === null) return { kind: 'failed', code: 'libvirt-silent', message: 'no answer' };
@@ -44,6 +48,10 @@ function scripted(first: readonly string[] | null, xmlOf = (name: string) => dom
       return { kind: 'done', domains: listed };
     },
     dumpXml: async (name) => ({ kind: 'done', stdout: xmlOf(name), stderr: '' }),
+    look: async ([what, name = '']) =>
+      what === 'dumpxml'
+        ? { kind: 'done', stdout: liveOf(name.replace('--domain=', '')), stderr: '' }
+        : { kind: 'failed', code: 'libvirt-refused', message: 'no such pool' },
     subscribe: (_name, listener) => {
       tell = listener;
       return () => {};
@@ -65,6 +73,7 @@ function watch(
   libvirt: Libvirt,
   runsHere: boolean,
   guests = '[mail]',
+  areDevicesKnown = true,
 ) {
   const config = configOf(
     `filesystems: [{ device: /dev/vg0/guests, mount: /srv/guests }], guests: ${guests}`,
@@ -74,6 +83,7 @@ function watch(
     libvirt,
     definitions,
     devicesOf: () => [],
+    devicesAreKnown: () => areDevicesKnown,
     runsHere: () => runsHere,
     logger,
     everyMs: 3_600_000,
@@ -152,7 +162,6 @@ for (const [what, sources, runsHere, group] of [
     let xml = domain('mail', 1024).replace("type='qcow2'", "type='raw'");
     const store = await openStore(temporaryDirectory(t));
     const { libvirt, lists, has } = scripted(['mail'], () => xml);
-    Object.assign(libvirt, { look: async () => ({ kind: 'failed', code: 'none', message: 'no such pool' }) });
     const domains = watch(t, store, libvirt, runsHere, 'all');
     await waitFor('it is taken', () => groupsOf(store, 'mail')[0] === 'office');
     xml = movedTo('mail', sources);
@@ -165,6 +174,53 @@ for (const [what, sources, runsHere, group] of [
     t.true(isHere(store, 'mail'));
   });
 }
+
+for (const [why, areDevicesKnown] of [
+  ['while it runs with its disks where they were', true],
+  ['while DRBD does not tell its devices', false],
+] as const) {
+  test(`a guest whose definition names disks elsewhere is kept ${why}`, async (t) => {
+    const kept = domain('mail', 1024).replace("type='qcow2'", "type='raw'");
+    let xml = kept;
+    const store = await openStore(temporaryDirectory(t));
+    const { libvirt, has } = scripted(
+      ['mail'],
+      () => xml,
+      () => (areDevicesKnown ? kept : xml),
+    );
+    const domains = watch(t, store, libvirt, true, 'all', areDevicesKnown);
+    await waitFor('it is taken', () => groupsOf(store, 'mail')[0] === 'office');
+    xml = movedTo('mail', [raw('/var/lib/libvirt/images/mail.img')]);
+    has(['mail']);
+    await waitFor('its definition is stored', () => store.named('mail')[0]?.versions.length === 2);
+    await domains.close();
+    t.deepEqual(groupsOf(store, 'mail'), ['office']);
+  });
+}
+
+test('an older definition that a node still has when it takes the group over is no guest whose disks were moved away', async (t) => {
+  const older = movedTo('mail', [raw('/srv/before/mail.img')]);
+  const newer = movedTo('mail', [raw('/srv/guests/mail.img')]);
+  const files = await openDefinitionFiles(join(temporaryDirectory(t), 'definitions'), logger);
+  const names = { self: 'secondary', peer: 'primary' };
+  const store = createDefinitionStore({ files, ...names, activeNode: () => 'secondary', logger });
+  await store.changed('mail', older, 'office');
+  const peer = await openStore(temporaryDirectory(t));
+  await peer.changed('mail', older, 'office');
+  await peer.changed('mail', newer, 'office');
+  const { versions = [], local = null } = peer.record(uuidOf('mail')) ?? {};
+  const told = versions.map((version) => ({ ...version, parents: [...version.parents] }));
+  t.is(await store.take(uuidOf('mail'), { versions: told, local, heads: [local ?? ''] }), null);
+  t.is(store.named('mail').length, 1);
+  const { libvirt, lists, has } = scripted(['mail'], () => older);
+  const domains = watch(t, store, libvirt, true, 'all');
+  await waitFor('it has looked', () => lists() > 0);
+  has(['mail']);
+  await waitFor('it has looked again', () => lists() > 1);
+  await domains.close();
+  t.deepEqual(groupsOf(store, 'mail'), ['office']);
+  t.is(store.record(uuidOf('mail'))?.versions.length, 2);
+});
 
 test('a guest that was let go is let alone, also by a daemon that is started later, and is taken again once its disks are back', async (t) => {
   let xml = movedTo('mail', [raw('/var/lib/libvirt/images/mail.img')]);

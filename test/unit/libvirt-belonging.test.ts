@@ -58,6 +58,12 @@ test('an overlay elsewhere still uses the storage that it is an overlay of; what
   t.is(uses(['/var/lib/images/overlay.qcow2', '/srv/guests/base.qcow2']), true);
   t.is(uses(['/var/lib/images/overlay.qcow2', '/var/lib/images/base.qcow2']), false);
   t.is(uses(['/var/lib/images/overlay.qcow2'], 'its backing file cannot be read'), null);
+  const away = facts.disks.map((one) => ({
+    ...one,
+    paths: one.paths.map((path) => ({ ...path, real: '/var/lib/images/a.img' })),
+  }));
+  const shares = { ...facts, disks: away, reals: { '/media': '/srv/guests/media' } };
+  t.like(judgeBelonging(domain, shares), { kind: 'elsewhere', uses: true }, 'a directory that it shares');
 });
 
 test('each disk that is elsewhere is named, with why', async (t) => {

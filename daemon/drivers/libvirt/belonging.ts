@@ -63,7 +63,7 @@ export type Belonging =
       readonly disks: readonly DiskElsewhere[];
       /** Does at least one of its disks lie on the group's storage? Then it most likely is meant to. */
       readonly partly: boolean;
-      /** Does anything of its disks, also what they are overlays of, lie there? Null: not all of it could be told. */
+      /** Does anything that it has open lie there, also what its disks are overlays of? Null: not all of it could be told. */
       readonly uses: boolean | null;
       readonly apart: readonly Apart[];
     }
@@ -86,9 +86,11 @@ export function judgeBelonging(domain: DomainDefinition, facts: DomainFacts): Be
   return { kind: 'elsewhere', disks: found, partly, uses: usesStorage(disks, facts), apart };
 }
 
+/** Also a medium, a share or a file of its firmware there keeps the storage busy. */
 function usesStorage(disks: readonly DiskFacts[], all: DomainFacts): boolean | null {
-  const isThere = ({ real, kind }: DiskPath) => notOn(real, kind, all) === undefined;
-  if (disks.some(({ paths }) => paths.some(isThere))) return true;
+  const isThere = (real: string, kind: DiskPath['kind']) => notOn(real, kind, all) === undefined;
+  if (all.disks.some(({ paths }) => paths.some(({ real, kind }) => isThere(real, kind)))) return true;
+  if (Object.values(all.reals).some((real) => isThere(real, 'file'))) return true;
   return disks.every(({ problem }) => problem === null) ? false : null;
 }
 

@@ -66,7 +66,7 @@ export function definitionsView({ store, sync, self, peer, damaged }: Definition
     list(): GuestDefinitions {
       const { comparedAtMs, problem } = sync.state();
       const guests = existing()
-        .filter(({ inUse }) => inUse.group !== noGroup)
+        .filter(({ record, inUse }) => inUse.group !== noGroup || branchesOf(record).length > 1)
         .map(({ record, inUse }) => definition(record, inUse))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       const comparedMs = comparedAtMs === null ? null : Math.round(monotonicMs() - comparedAtMs);

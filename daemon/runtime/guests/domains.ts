@@ -22,6 +22,8 @@ export interface DomainsOptions {
   >;
   /** Every name of the block devices that a group has. */
   readonly devicesOf: (group: string) => readonly string[];
+  /** Does DRBD tell them all now? */
+  readonly devicesAreKnown: (group: string) => boolean;
   /** Does this node run the group? Only there is a domain that is gone a guest that was removed. */
   readonly runsHere: (group: string) => boolean;
   readonly logger: Logger;
@@ -51,7 +53,16 @@ const restMsMax = 5 * 60_000;
 const settleMs = 200;
 
 export function watchDomains(options: DomainsOptions): Domains {
-  const { config, libvirt, definitions, devicesOf, runsHere, logger, everyMs = 30_000 } = options;
+  const {
+    config,
+    libvirt,
+    definitions,
+    devicesOf,
+    devicesAreKnown,
+    runsHere,
+    logger,
+    everyMs = 30_000,
+  } = options;
   const closing = new AbortController();
   const { signal } = closing;
   /** By name: the group of each domain that was there at the last look. */
@@ -98,21 +109,35 @@ export function watchDomains(options: DomainsOptions): Domains {
     if (taking !== null) return { group: taking };
     // Where its storage is not in use it may not be told; the node that has it in use has said whose it is.
     const [record] = definitions.named(name);
-    const said = record === undefined ? noGroup : (definitions.inUse(record)?.group ?? noGroup);
-    if (said === noGroup) return null;
-    return (await isGone(definition, said)) ? { left: said } : { group: said };
+    const inUse = record === undefined ? null : definitions.inUse(record);
+    if (record === undefined || inUse === null || inUse.group === noGroup) return null;
+    // An older definition, which the node that takes the group over may still have, says nothing of where the disks are.
+    const isNewest = record.uuid === definition.uuid && record.local === inUse.id;
+    return isNewest && (await isGone(definition, inUse.group))
+      ? { left: inUse.group }
+      : { group: inUse.group };
   };
 
-  /** Is nothing of it on the storage of the group that had it? Only the node that has that in use can say so. */
+  /**
+   * Is nothing of it on the storage of the group that had it, neither by its definition nor as it runs? Only the node that
+   * has that in use can say so; and not while DRBD does not tell its devices.
+   */
   const isGone = async (definition: DomainDefinition, name: string): Promise<boolean> => {
     const group = config.groups.find((one) => one.name === name);
-    if (group === undefined || !runsHere(name)) return false;
+    if (group === undefined || !runsHere(name) || !devicesAreKnown(name)) return false;
     const storage = { devices: devicesOf(name), mounts: mountsOf(group) };
-    const belonging = await findBelonging(definition, storage, { libvirt, signal });
-    return belonging.kind === 'diskless' || (belonging.kind === 'elsewhere' && belonging.uses === false);
+    const isAway = async (one: DomainDefinition) => {
+      const belonging = await findBelonging(one, storage, { libvirt, signal });
+      return belonging.kind === 'diskless' || (belonging.kind === 'elsewhere' && belonging.uses === false);
+    };
+    if (!(await isAway(definition))) return false;
+    // What was edited while it runs is so once it has been off.
+    const live = await libvirt.look(['dumpxml', `--domain=${definition.name}`], { signal });
+    const running = live.kind === 'done' ? parsed(live.stdout) : null;
+    return running !== null && (await isAway(running));
   };
 
-  /** A guest whose disks were moved away stays where it is; the peer keeps what it knows of it, and starts it no more. */
+  /** A guest whose disks were moved away is not started with the group any more; the peer keeps what it knows of it. */
   const letGo = async (name: string, { xml, readAtMs }: Seen, group: string) => {
     await definitions.changed(name, xml, noGroup, readAtMs);
     logger.warn(
@@ -121,7 +146,7 @@ export function watchDomains(options: DomainsOptions): Domains {
         group,
         next: `battito check says where its disks are; back on the group's storage, it is taken again`,
       },
-      `${name} is no longer of ${group}: no disk of it is on the group's storage. It stays on this node, and is not restarted on the other one`,
+      `${name} is no longer of ${group}: no disk of it is on the group's storage. Neither node starts it with the group; if it runs, it is stopped with the group for as long as it has not been off`,
     );
   };
 
@@ -222,6 +247,14 @@ export function watchDomains(options: DomainsOptions): Domains {
       await looking;
     },
   };
+}
+
+function parsed(xml: string): DomainDefinition | null {
+  try {
+    return parseDomain(xml);
+  } catch {
+    return null;
+  }
 }
 
 const mountsOf = ({ filesystems }: GroupConfig) => filesystems.map(({ mount }) => mount);

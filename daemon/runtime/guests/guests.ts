@@ -149,11 +149,14 @@ export async function createGuests(options: GuestsOptions): Promise<Guests> {
               isPeerAlive: () => state().verdict.kind === 'alive',
               onChange: () => refresh(),
             });
-      const { devicesOf } = resources;
+      const { devicesOf, devicesAreKnown } = resources;
       const domains =
         libvirt === null
           ? null
-          : watchDomains({ config, libvirt, definitions, devicesOf, runsHere, logger, ...pace });
+          : watchDomains({
+              ...{ config, libvirt, definitions, devicesOf, devicesAreKnown, runsHere, logger },
+              ...pace,
+            });
       // Whose a domain is may only be seen now.
       resources.onStorageUp(() => domains?.lookAtAll());
       return {

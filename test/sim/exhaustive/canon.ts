@@ -228,7 +228,7 @@ function stateOf(state: State, world: World, self: HostIndex): void {
   due(state.nextHeartbeatAt);
   until(state.wakeAt, -4);
   flag(state.sentContent?.lan === true);
-  age(state.outside.fewerSince, gatewayMs);
+  age(state.outside.fewerSince, 2 * gatewayMs);
   for (const link of state.links) {
     flag(link.fresh);
     put(rankOf.packet(self === 0 ? 1 : 0, state.peer.incarnation ?? 0, link.lastSequence));
