@@ -8,8 +8,9 @@ import type { DrbdView } from '../../daemon/drivers/drbd/types.ts';
 import { waitFor } from '../support.ts';
 import { type FakeDrbd, fakeDrbd, soon } from './support/drbd-tools.ts';
 
-async function monitored(t: ExecutionContext, fake: FakeDrbd) {
+async function monitored(t: ExecutionContext, fake: FakeDrbd, options: { graceMs?: number } = {}) {
   const monitor = createDrbdMonitor({
+    ...options,
     logger: fake.logger,
     procFile: fake.procFile,
     restartDelayMsMin: 20,
@@ -44,7 +45,7 @@ test.serial('a state is told when its dump is complete, then each change once', 
 
 test.serial('a stream that ends is started again, and what it missed is in the new dump', async (t) => {
   const fake = await fakeDrbd(t);
-  const { views, last } = await monitored(t, fake);
+  const { views, last } = await monitored(t, fake, { graceMs: 30_000 });
   await waitFor('first word', () => views.length > 0);
   const state = join(fake.directory, 'state');
   const text = await readFile(state, 'utf8');

@@ -47,12 +47,13 @@ export interface DrbdMonitorOptions {
   readonly restartDelayMsMin?: number;
   readonly restartDelayMsMax?: number;
   readonly dumpTimeoutMs?: number;
+  readonly graceMs?: number;
 }
 
 /** A change of state comes as several lines; what lies between the first and the last never was. */
 const settleMs = 5;
 /** A stream that is back this soon has not been missed. */
-const graceMs = 500;
+const graceMsDefault = 500;
 const progressEveryMs = 2000;
 const progressTimeoutMs = 1000;
 const changesEveryMs = 5000;
@@ -68,7 +69,7 @@ interface Subscription {
 type Timer = 'settle' | 'grace' | 'lag' | 'progress' | 'changes';
 
 export function createDrbdMonitor(options: DrbdMonitorOptions): DrbdMonitor {
-  const { logger, procFile = '/proc/drbd' } = options;
+  const { logger, procFile = '/proc/drbd', graceMs = graceMsDefault } = options;
   const subscriptions = new Set<Subscription>();
   const closing = new AbortController();
   const timers = new Map<Timer, NodeJS.Timeout>();
