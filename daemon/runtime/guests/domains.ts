@@ -140,13 +140,10 @@ export function watchDomains(options: DomainsOptions): Domains {
   /** A guest whose disks were moved away is not started with the group any more; the peer keeps what it knows of it. */
   const letGo = async (name: string, { xml, readAtMs }: Seen, group: string) => {
     await definitions.changed(name, xml, noGroup, readAtMs);
-    logger.warn(
-      {
-        guest: name,
-        group,
-        next: `battito check says where its disks are; back on the group's storage, it is taken again`,
-      },
+    tellOnce(
+      name,
       `${name} is no longer of ${group}: no disk of it is on the group's storage. Neither node starts it with the group; if it runs, it is stopped with the group for as long as it has not been off`,
+      "battito check says where its disks are; back on the group's storage, it is taken again",
     );
   };
 
@@ -185,6 +182,7 @@ export function watchDomains(options: DomainsOptions): Domains {
         continue;
       }
       found.set(domain.name, owner.group);
+      told.delete(domain.name);
       await definitions.changed(domain.name, seen.xml, owner.group, seen.readAtMs);
     }
     for (const [name, group] of last) {
