@@ -21,7 +21,7 @@ export function addressBoundMs({ timings }: Policy): number {
 interface Holders {
   readonly id: string;
   readonly guests: readonly string[];
-  /** Its group's file systems and guests: paused guests go on when all of them do what they are told. */
+  /** What its group has besides addresses: paused guests go on when all of it does what it is told. */
   readonly awaited: readonly string[];
   readonly isSet: Record<Side, boolean>;
   /** Since when both announce it; null: they do not. */
@@ -55,9 +55,7 @@ const holdersOf = ({ groups }: Policy): readonly Holders[] =>
         id,
         stopMs,
         guests: resources.filter(({ kind }) => kind === 'guest').map((guest) => guest.id),
-        awaited: resources
-          .filter(({ kind }) => kind === 'filesystem' || kind === 'guest')
-          .map(({ id }) => id),
+        awaited: resources.filter(({ kind }) => kind !== 'address').map(({ id }) => id),
         isSet: { primary: false, secondary: false },
         since: null,
         frozenSince: { primary: null, secondary: null },
