@@ -345,3 +345,25 @@ test('Of what the peer sends nothing is taken that does not fit together', async
   t.is(await take(uuid, good), null);
   t.is(store.named('mail').length, 1);
 });
+
+test('one that is adopted under another name is not removed when libvirt no longer has the old one', async (t) => {
+  const [primary, secondary] = [await openNode(t, 'primary'), await openNode(t, 'secondary')];
+  await meet(primary, secondary);
+  await primary.definitions.changed('mail', domain('mail', 1), 'office');
+  const uuid = uuidOf('mail');
+  const there = await waitFor('it is there', () => secondary.definitions.named('mail')[0]);
+  await secondary.definitions.adopt(there.uuid, async ({ xml }) => xml);
+  await primary.definitions.changed('post', domain('post', 1, { uuid }), 'office');
+  await waitFor('its new name is there', () => secondary.definitions.named('post')[0]);
+  const renamed = Promise.withResolvers<void>();
+  const adopting = secondary.definitions.adopt(uuid, async ({ xml }) => {
+    await renamed.promise;
+    return xml;
+  });
+  const removing = secondary.definitions.removed('mail');
+  renamed.resolve();
+  t.true(await adopting);
+  await removing;
+  t.deepEqual(secondary.definitions.namesHere(), ['post']);
+  t.is(secondary.definitions.named('post').length, 1);
+});

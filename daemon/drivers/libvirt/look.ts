@@ -25,6 +25,8 @@ export interface DefinitionSource {
     define: (xml: string) => Promise<string | null>,
     isDefined: boolean | null,
   ): Promise<'adopted' | 'current' | 'none' | 'failed'>;
+  /** Was the guest of this UUID removed, by a person, on the node that had it? Absent: nobody knows. */
+  isRemoved?(uuid: string): boolean;
 }
 
 /** Everything an operation on one domain needs. */

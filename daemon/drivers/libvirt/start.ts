@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { Outcome } from '../driver.ts';
 import { dropImages, takeSaved } from './images.ts';
 import { type Domain, knowUuid, type Look, lookAtDomain, outcomeOf } from './look.ts';
+import { makeWay } from './make-way.ts';
 import { lacksVolume, renewPools } from './pools.ts';
 import { domainOption, type VirshResult } from './virsh.ts';
 
@@ -93,11 +94,17 @@ async function define(domain: Domain, xml: string, signal: AbortSignal): Promise
   try {
     const file = path.join(directory, 'domain.xml');
     await writeFile(file, xml, { mode: 0o600 });
-    const result = await domain.libvirt.run(['define', file], { timeoutMs: defineTimeoutMs, signal });
+    const give = () => domain.libvirt.run(['define', file], { timeoutMs: defineTimeoutMs, signal });
+    const [, uuid] = /<uuid>\s*([\da-f-]{36})\s*<\/uuid>/.exec(xml) ?? [];
+    let result = await give();
+    if (result.kind === 'failed' && result.code === 'libvirt-refused' && uuid !== undefined) {
+      const way = await makeWay(domain, uuid, signal);
+      if (way !== null && way.refusal !== null) return refused(domain, way.refusal);
+      if (way !== null) result = await give();
+    }
     if (result.kind === 'failed' && result.code === 'libvirt-refused') return refused(domain, result.message);
     if (result.kind === 'failed') return outcomeOf(domain, result);
     domain.uuidKnown = false;
-    const [, uuid] = /<uuid>\s*([\da-f-]{36})\s*<\/uuid>/.exec(xml) ?? [];
     if (uuid !== undefined) knowUuid(domain, uuid);
     domain.logger.info('the guest was defined in libvirt from the stored definition');
     return { kind: 'done' };

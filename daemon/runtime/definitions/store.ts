@@ -203,7 +203,9 @@ export function createDefinitionStore(options: DefinitionStoreOptions): Definiti
       return { kind: 'taken' };
     },
     async removed(name) {
-      await Promise.all(here(name).map(({ uuid }) => update(uuid, removal)));
+      // It may be adopted at this moment, under another name.
+      const remove = (record: DefinitionRecord) => (nameHere(record) === name ? removal(record) : record);
+      await Promise.all(here(name).map(({ uuid }) => update(uuid, remove)));
     },
     async absent(name) {
       await Promise.all(here(name).map(({ uuid }) => update(uuid, (record) => ({ ...record, local: null }))));

@@ -22,7 +22,7 @@ export interface GuestDriverOptions {
   readonly runDir: string;
   /** Null: no guest is a domain. */
   readonly libvirt: Libvirt | null;
-  readonly definitions: Pick<DefinitionStore, 'named' | 'inUse' | 'adopt'>;
+  readonly definitions: Pick<DefinitionStore, 'named' | 'records' | 'inUse' | 'adopt'>;
   /** How it gets to the other node while it runs; null: not at all. */
   readonly passage: Passage | null;
   readonly logger: Logger;
@@ -58,6 +58,10 @@ function definitionOf(name: string, store: GuestDriverOptions['definitions']): D
       if (record === undefined || version === null || version.xml === null) return 'none';
       if (record.local === version.id && isDefined !== false) return 'current';
       return (await store.adopt(record.uuid, ({ xml }) => define(xml))) ? 'adopted' : 'failed';
+    },
+    isRemoved(uuid) {
+      const record = store.records().find((one) => one.uuid === uuid);
+      return record !== undefined && store.inUse(record)?.textDigest === null;
     },
   };
 }
