@@ -32,6 +32,39 @@ test('options, outlet and secrets go to stdin alone: not to argv, not to the env
   t.false(rest.slice(0, -6).some((line) => line.startsWith('BATTITO')));
 });
 
+test('an agent is told each of several outlets by itself, and off is when each of them is', async (t) => {
+  const body = `plug=$(printf '%s\\n' "$told" | sed -n 's/^\\(plug\\|port\\)=//p')
+case $action in
+  off) [ "$plug" = stuck ] || touch "$dir/$plug-off"; exit 0 ;;
+  status) [ -e "$dir/$plug-off" ] && echo Status: OFF && exit 2; echo Status: ON; exit 0 ;;
+esac`;
+  const agent = fakeAgent(t, { body });
+  const config = { ...agent.config, kind: 'agent' as const, plugs: { alpha: '1, 2', beta: '1,stuck' } };
+  const device = createFenceDevice(config, 'alpha');
+  t.is(await device.turn('off', patience()), null);
+  t.deepEqual(await device.status(patience()), { kind: 'off' });
+  const plugs = () => agent.calls().map((call) => `${/^plug=(.*)$/m.exec(call)?.[1]}`);
+  t.deepEqual(plugs(), ['1', '2', '1', '2']);
+  const other = createFenceDevice(config, 'beta');
+  t.is(await other.turn('off', patience()), null);
+  t.deepEqual(await other.status(patience()), { kind: 'on' });
+  const port = { ...config, options: { port: '1,2' }, plugs: {} };
+  t.deepEqual(await createFenceDevice(port, 'alpha').status(patience()), { kind: 'off' });
+  t.deepEqual(
+    agent
+      .calls()
+      .slice(-2)
+      .map((call) => /^port=(.*)$/m.exec(call)?.[1]),
+    ['1', '2'],
+  );
+});
+
+test('where no outlet is named none is taken for off', async (t) => {
+  const agent = fakeAgent(t);
+  const config = { ...agent.config, kind: 'agent' as const, plugs: { alpha: ' , ' } };
+  t.deepEqual(await createFenceDevice(config, 'alpha').status(patience()), { kind: 'on' });
+});
+
 test('on and off are believed by exit code and word together', async (t) => {
   const agent = fakeAgent(t);
   const device = createFenceDevice(agent.config, 'alpha');

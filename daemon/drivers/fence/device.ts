@@ -27,41 +27,80 @@ export interface FenceDevice {
 }
 
 export function createFenceDevice(config: FenceDeviceConfig, node: string): FenceDevice {
-  const ask = async (action: string, patience: Patience): Promise<AgentEnd | string> => {
+  /** Each outlet by itself. `judge`: null goes on with the next one. */
+  const askEach = async <T>(
+    action: string,
+    { timeoutMs, signal }: Patience,
+    judge: (end: AgentEnd | string, outlet: string) => T | null,
+  ): Promise<T | null> => {
+    const endsAtMs = performance.now() + timeoutMs;
     const secrets = readSecrets(config.secrets);
-    if (secrets.kind === 'unusable') return secrets.message;
-    const { options, env } = toldTo(config, node, action, secrets.options);
-    const end = await runAgentProcess({ program: config.program, input: linesOf(options), env, ...patience });
+    if (secrets.kind === 'unusable') return judge(secrets.message, '');
+    const each = outletsOf(config, node, secrets.options);
     const hide = (text: string) => hideSecrets(text, secrets.options);
-    return { ...end, stdout: hide(end.stdout), stderr: hide(end.stderr) };
+    for (const [index, options] of each.entries()) {
+      const { options: told, env } = toldTo(config, node, action, options);
+      const leftMs = Math.max(0, endsAtMs - performance.now()) / (each.length - index);
+      const patience = { timeoutMs: leftMs, signal };
+      const end = await runAgentProcess({ program: config.program, input: linesOf(told), env, ...patience });
+      const outlet = each.length > 1 ? `outlet ${options['plug'] ?? options['port']}: ` : '';
+      const judged = judge({ ...end, stdout: hide(end.stdout), stderr: hide(end.stderr) }, outlet);
+      if (judged !== null) return judged;
+    }
+    return null;
   };
   return {
     name: config.name,
     async status(patience) {
-      const end = await ask('status', patience);
-      return typeof end === 'string' ? { kind: 'unknown', message: end } : powerOf(config, end);
+      const state = await askEach('status', patience, (end, outlet): PowerState | null => {
+        if (typeof end === 'string') return { kind: 'unknown', message: end };
+        const power = powerOf(config, end);
+        if (power.kind === 'unknown') return { ...power, message: `${outlet}${power.message}` };
+        return power.kind === 'off' ? null : power;
+      });
+      return state ?? { kind: 'off' };
     },
     async turn(to, patience) {
-      const end = await ask(to, patience);
-      if (typeof end === 'string') return end;
-      return end.exitCode === 0 ? null : whatWentWrong(config, end);
+      const failures: string[] = [];
+      await askEach(to, patience, (end, outlet) => {
+        if (typeof end === 'string') failures.push(end);
+        else if (end.exitCode !== 0) failures.push(`${outlet}${whatWentWrong(config, end)}`);
+        return null;
+      });
+      return failures.length === 0 ? null : failures.join('; ');
     },
   };
 }
 
-function toldTo(
-  { options, plugs, kind, program }: FenceDeviceConfig,
+type Options = Readonly<Record<string, string>>;
+
+/**
+ * What an agent is told, once for each outlet of the node. Not all at once: of several, some agents of the distribution
+ * (fence_apc_snmp and its kin) switch and read the first one over and over, and say that all are off.
+ */
+function outletsOf(
+  { options: given, plugs, kind }: FenceDeviceConfig,
   node: string,
-  action: string,
-  secrets: Readonly<Record<string, string>>,
-): Told {
-  const plug = plugs[node];
-  const told = withoutPasswordInArgv(program, { ...options, ...secrets });
-  const ours = {
-    ...(plug === undefined ? {} : { plug }),
-    ...(kind === 'script' ? { nodename: node } : {}),
-    action,
+  secrets: Options,
+): readonly Options[] {
+  const options: Options = {
+    ...given,
+    ...secrets,
+    ...(plugs[node] === undefined ? {} : { plug: plugs[node] }),
   };
+  const key = options['plug'] === undefined ? 'port' : 'plug';
+  const separator = options['plug_separator'] ?? options['plug-separator'] ?? ',';
+  const { [key]: plug } = options;
+  if (plug === undefined || kind === 'script' || separator === '') return [options];
+  const names = plug.split(separator).map((name) => name.trim());
+  const each = names.filter((name) => name !== '').map((name) => ({ ...options, [key]: name }));
+  // Nothing asked would be nothing that is on.
+  return names.length === 1 || each.length === 0 ? [options] : each;
+}
+
+function toldTo({ kind, program }: FenceDeviceConfig, node: string, action: string, options: Options): Told {
+  const told = withoutPasswordInArgv(program, options);
+  const ours = { ...(kind === 'script' ? { nodename: node } : {}), action };
   return { ...told, options: { ...told.options, ...ours } };
 }
 
