@@ -21,6 +21,11 @@ const reserved: Readonly<Record<string, string>> = {
 };
 const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|hexadecimal_kg|api_?key)/;
 
+/** They cut a node off from its storage or its network. Its guests, whose disks are in it, run on. */
+const cutNoPower: ReadonlySet<string> = new Set([
+  ...['fence_brocade', 'fence_cisco_mds', 'fence_ifmib', 'fence_mpath', 'fence_sanbox2', 'fence_scsi'],
+]);
+
 export function checkFencing(file: unknown, nodes: readonly string[]): Finding[] {
   if (at(file, 'fencing') === undefined) return [];
   const devices = Object.keys(mappingAt(file, 'fencing', 'devices'));
@@ -48,6 +53,8 @@ function checkDevice(file: unknown, name: string, nodes: readonly string[]): Fin
       'one of the two',
     );
   }
+  if (typeof agent === 'string' && cutNoPower.has(agent))
+    add(['agent'], 'value', `${agent} leaves a node its power`, 'an agent that cuts the power');
   for (const option of Object.keys(mappingAt(device, 'options'))) {
     const plain = option.toLowerCase().replaceAll('-', '_');
     const own = reserved[plain];
@@ -98,6 +105,7 @@ function checkLevels(file: unknown, devices: readonly string[], nodes: readonly 
     }
     findings.push(...checkUse(file, where, device, node, used));
   }
+  findings.push(...checkTwins(file, used));
   for (const device of devices.filter((name) => used.every((use) => use.device !== name))) {
     const expected = 'each device in a level of a node under fencing.nodes';
     const message = `no node has it; expected ${expected}`;
@@ -129,7 +137,8 @@ function checkUse(file: unknown, path: Path, device: string, node: string, used:
   }
   if (!isShared) return [];
   const other = used.find((use) => use.device === device && use.node !== node)?.node ?? '';
-  if (plugs !== null && String(plugs[node]) === String(plugs[other])) {
+  const others = plugs === null ? [] : outletsOf(plugs[other]);
+  if (plugs !== null && outletsOf(plugs[node]).some((outlet) => others.includes(outlet))) {
     const expected = 'an outlet of its own for each node';
     return [
       { path, message: `${device} has the same outlet for both nodes; expected ${expected}`, expected },
@@ -141,4 +150,35 @@ function checkUse(file: unknown, path: Path, device: string, node: string, used:
     return [{ path, message, expected }];
   }
   return [];
+}
+
+const outletsOf = (value: unknown) =>
+  String(value)
+    .split(',')
+    .map((outlet) => outlet.trim());
+
+/** Two devices of different nodes that are one: written by copying, and the address left as it was. */
+function checkTwins(file: unknown, used: readonly Use[]): Finding[] {
+  const target = ({ device, node }: Use) => {
+    const value = at(file, 'fencing', 'devices', device);
+    const options = mappingAt(value, 'options');
+    const agent = at(value, 'agent');
+    // Else its address is in the file of secrets.
+    const hasAddress = ['ip', 'ipaddr'].some((name) => options[name] !== undefined);
+    if (typeof agent !== 'string' || !hasAddress) return null;
+    const sorted = Object.entries(options)
+      .map(([name, option]) => `${name}=${String(option)}`)
+      .sort();
+    return JSON.stringify([agent, sorted, at(value, 'plugs', node) ?? null]);
+  };
+  return used.flatMap((use) => {
+    const own = target(use);
+    const twin = used.find(
+      (one) => own !== null && one.node !== use.node && one.device !== use.device && target(one) === own,
+    );
+    if (twin === undefined) return [];
+    const expected = 'the address of a device of its own for each node';
+    const message = `${use.device} is the same device as ${twin.device} of ${twin.node}, which would be switched off for ${use.node}; expected ${expected}`;
+    return [{ path: use.path, message, expected }];
+  });
 }

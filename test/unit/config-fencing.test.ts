@@ -115,6 +115,23 @@ test('a device of which nobody knows whose power it cuts is refused', (t) => {
   ]);
 });
 
+test('outlets that overlap, and one device under two names, are refused', (t) => {
+  t.deepEqual(told('alpha: 1, beta: "2,4"', 'alpha: "1, 2", beta: "2,4"'), [
+    'fencing.nodes.alpha[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',
+    'fencing.nodes.beta[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',
+  ]);
+  t.deepEqual(told('{ ip: 10.0.0.12 }', '{ ipport: 623, ip: 10.0.0.11, lanplus: true }'), [
+    'fencing.nodes.alpha[0][0]: bmc-alpha is the same device as bmc-beta of beta, which would be switched off for alpha; expected the address of a device of its own for each node',
+    'fencing.nodes.beta[0][0]: bmc-beta is the same device as bmc-alpha of alpha, which would be switched off for beta; expected the address of a device of its own for each node',
+  ]);
+});
+
+test('an agent that cuts off storage or network, and leaves the power, is refused', (t) => {
+  t.deepEqual(told('agent: fence_apc,', 'agent: fence_ifmib,'), [
+    'fencing.devices.pdu.agent: fence_ifmib leaves a node its power; expected an agent that cuts the power',
+  ]);
+});
+
 test('what is secret, what the daemon says itself, and what makes agents talkative has no place in options', (t) => {
   for (const option of ['password', 'passwd', 'snmp_priv_passwd', 'api_key', 'hexadecimal_kg']) {
     t.deepEqual(told('{ ip: 10.0.0.12', `{ ${option}: hunter2, ip: 10.0.0.12`), [

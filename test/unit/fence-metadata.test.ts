@@ -40,6 +40,12 @@ test('what real agents take is fine, by new names, by old ones, and with dashes'
   t.deepEqual(told('fence_virsh', { ip: 'host', username: 'root', plug: 'alpha', identity_file: '/k' }), []);
 });
 
+test('an agent that does not cut the power is known by its actions', (t) => {
+  t.deepEqual(told('fence_ifmib', { ip: '10.0.0.12', plug: '3' }), [
+    'the agent has no action reboot, so it does not cut the power',
+  ]);
+});
+
 test('an option that the agent does not have is named, and what there is', (t) => {
   const [problem] = optionProblems(metadataOf('fence_ipmilan'), { ...ipmi, lanpuls: '1' }, () => false);
   t.is(problem?.message, 'the agent has no option lanpuls');
@@ -86,7 +92,7 @@ test('the program that an agent starts is known with its package', (t) => {
 
 test('an agent that cannot switch is refused, and what is no description is not taken for one', (t) => {
   const { parameters } = metadataOf('fence_ipmilan');
-  const messages = optionProblems({ parameters, actions: ['on', 'status'] }, ipmi, () => false);
+  const messages = optionProblems({ parameters, actions: ['on', 'reboot', 'status'] }, ipmi, () => false);
   t.deepEqual(
     messages.map(({ message }) => message),
     ['the agent has no action off'],

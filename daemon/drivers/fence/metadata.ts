@@ -89,6 +89,9 @@ export function optionProblems(
   for (const action of neededActions) {
     if (!actions.includes(action)) add(action, `the agent has no action ${action}`);
   }
+  // Those that cut a node off from its storage or its network have none, and its guests run on.
+  if (!actions.includes('reboot'))
+    add('reboot', 'the agent has no action reboot, so it does not cut the power');
   for (const [name, value] of Object.entries(given)) {
     const parameter = parameters.find((one) => spelt(one.name) === spelt(name));
     if (parameter === undefined) {
