@@ -1,5 +1,6 @@
 // What of the guests' definitions needs a person: one that was edited on both nodes, and a name that two guests have. Pure.
 
+import { shellQuote } from '../drivers/shell.ts';
 import type { Attention } from './api.ts';
 import { item } from './attention-item.ts';
 import type { GuestDefinitions } from './guests.ts';
@@ -14,7 +15,8 @@ export function attentionOfDefinitions({
   const conflicts = guests.flatMap(({ name, state, inUse }) => {
     if (state !== 'conflict') return [];
     const what = `the definition of ${name} was edited on both nodes; a start uses ${inUse.node}'s`;
-    const next = `battito guests diff ${name}; then: battito guests keep ${name} --from ${nodes}`;
+    const word = shellQuote(name);
+    const next = `battito guests diff ${word}; then: battito guests keep ${word} --from ${nodes}`;
     return [item('warning', 'definitions-conflict', what, next)];
   });
   for (const { name } of guests.filter(({ state }) => state === 'name-taken')) {

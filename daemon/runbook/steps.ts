@@ -155,7 +155,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
     start: libvirt.describeCommands(domain, 'start'),
     stop: libvirt.describeCommands(domain, 'stop'),
     agent: libvirt.agentCommand(guest.name, uri),
-    look: `virsh -c ${uri} domstate --reason ${guest.name}${filesystem === undefined ? '' : `; ls ${filesystem.mount}`}`,
+    look: `${virsh('domstate', '--reason', guest.name)}${filesystem === undefined ? '' : `; ls ${shellQuote(filesystem.mount)}`}`,
   };
 }
 

@@ -96,6 +96,11 @@ test('a definition that was edited on both nodes needs a person, and is told wit
   );
 });
 
+test('a name with blanks is told as a shell takes it', (t) => {
+  const [told] = attentionOfDefinitions({ ...both, guests: [definition('my vm', 'conflict')] });
+  t.is(told?.next, "battito guests diff 'my vm'; then: battito guests keep 'my vm' --from primary|secondary");
+});
+
 test('a name that two guests have is told once', (t) => {
   const guests = [definition('mail', 'name-taken'), definition('mail', 'name-taken', uuidOf('other'))];
   const told = attentionOfDefinitions({ ...both, guests });

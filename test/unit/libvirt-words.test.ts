@@ -22,6 +22,14 @@ import { temporaryDirectory } from '../support.ts';
 
 const call = { timeoutMs: 60_000 };
 
+test('what a person is to type has the name as a shell takes it', (t) => {
+  const next = { 'I/O error': /virsh resume 'my vm'$/, crashed: /virsh destroy 'my vm'$/ };
+  for (const [reason, pattern] of Object.entries(next)) {
+    const { status } = readState('my vm', { state: 'paused', reason });
+    t.regex(status.kind === 'unknown' ? status.message : '', pattern);
+  }
+});
+
 test('every state that libvirt knows has a meaning, and only what runs is up', (t) => {
   const meaning = (text: string) => {
     const state = parseDomainState(`${text}\n\n`);

@@ -3,6 +3,7 @@
 
 import { createTwoFilesPatch } from 'diff';
 import type { GuestDefinition, GuestDefinitions } from '../../control/guests.ts';
+import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import { nearestWord, usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
@@ -121,7 +122,7 @@ async function keep({ client, output }: Context, args: Arguments, name: string |
   const nodes = [definitions.self, definitions.peer];
   if (!nodes.includes(node)) {
     const near = nearestWord(node, nodes);
-    const suggestion = near === undefined ? near : `battito guests keep ${name} --from ${near}`;
+    const suggestion = near === undefined ? near : `battito guests keep ${shellQuote(name)} --from ${near}`;
     throw usageError(
       `there is no node "${node}"; the nodes are ${nodes.join(' and ')}`,
       guestsCommand,

@@ -2,6 +2,7 @@
 
 import type { Status } from '../../control/api.ts';
 import type { GuestDefinition, GuestDefinitions, GuestSide, GuestVersion } from '../../control/guests.ts';
+import { shellQuote } from '../../drivers/shell.ts';
 import { harmless, padTo } from '../output.ts';
 import { formatSpan, formatTime } from '../time.ts';
 
@@ -86,7 +87,7 @@ function advice(
   if (definition?.state === 'conflict') {
     return [
       `! ${name} was edited on both nodes`,
-      `next: battito guests diff ${name}; then battito guests keep ${name} --from ${nodes.join('|')}`,
+      `next: battito guests diff ${shellQuote(name)}; then battito guests keep ${shellQuote(name)} --from ${nodes.join('|')}`,
     ];
   }
   if (definition?.state !== 'name-taken') return [];

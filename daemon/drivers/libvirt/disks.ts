@@ -2,6 +2,7 @@
 // Guarantees: only looks; what cannot be found out is said for that disk, and never keeps the others from being judged.
 
 import { readFile } from 'node:fs/promises';
+import { shellQuote } from '../shell.ts';
 import {
   type Belonging,
   type DiskFacts,
@@ -88,7 +89,7 @@ async function placeOf(
       signal?.throwIfAborted();
       if (answer.kind === 'failed') {
         const problem = `where volume ${volume} of pool ${pool} lies cannot be told: ${answer.message}`;
-        return { problem: `${problem}; is the pool active? virsh pool-start ${pool}` };
+        return { problem: `${problem}; is the pool active? virsh pool-start ${shellQuote(pool)}` };
       }
       const found = answer.stdout.trim();
       if (!found.startsWith('/')) {

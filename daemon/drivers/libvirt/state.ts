@@ -1,6 +1,7 @@
 // What libvirt means by the states of domains, as `virsh domstate --reason` and `virsh domstats --state` tell them. Pure.
 
 import type { ResourceStatus } from '../driver.ts';
+import { shellQuote } from '../shell.ts';
 
 /** As virsh says it, e.g. `paused` and `I/O error`; `reason` is empty where it says none. */
 export interface DomainState {
@@ -106,7 +107,10 @@ export function readState(name: string, domain: DomainState): Reading {
     case 'crashed':
       return unknown('crashed', crashed(name, domain));
     case 'pmsuspended':
-      return unknown('asleep', `${name} has put itself to sleep; wake it: virsh dompmwakeup ${name}`);
+      return unknown(
+        'asleep',
+        `${name} has put itself to sleep; wake it: virsh dompmwakeup ${shellQuote(name)}`,
+      );
     default:
       return unknown('riddle', `libvirt says of ${name}: ${describeState(domain)}`);
   }
@@ -132,8 +136,8 @@ function readPaused(name: string, domain: DomainState): Reading {
     case 'I/O error':
       return unknown(
         'io-error',
-        `${name} is paused since its disk gave an error; see virsh domblkerror ${name}, mend the storage, ` +
-          `then: virsh resume ${name}`,
+        `${name} is paused since its disk gave an error; see virsh domblkerror ${shellQuote(name)}, mend the storage, ` +
+          `then: virsh resume ${shellQuote(name)}`,
       );
     case 'crashed':
     case 'watchdog':
@@ -142,7 +146,7 @@ function readPaused(name: string, domain: DomainState): Reading {
     case 'api error':
       return unknown(
         'crashed',
-        `${name} is ${describeState(domain)} and cannot go on; switch it off: virsh destroy ${name}`,
+        `${name} is ${describeState(domain)} and cannot go on; switch it off: virsh destroy ${shellQuote(name)}`,
       );
     default:
       return unknown('riddle', `libvirt says of ${name}: ${describeState(domain)}`);
@@ -150,7 +154,7 @@ function readPaused(name: string, domain: DomainState): Reading {
 }
 
 function crashed(name: string, domain: DomainState): string {
-  return `${name} is ${describeState(domain)}; look at its console, then switch it off: virsh destroy ${name}`;
+  return `${name} is ${describeState(domain)}; look at its console, then switch it off: virsh destroy ${shellQuote(name)}`;
 }
 
 function unknown(condition: Condition, message: string): Reading {

@@ -8,6 +8,7 @@ import type { Libvirt, ListedDomain } from '../../drivers/libvirt/connection.ts'
 import { findBelonging } from '../../drivers/libvirt/disks.ts';
 import { type DomainDefinition, parseDomain } from '../../drivers/libvirt/domain.ts';
 import { isDefinitionEvent } from '../../drivers/libvirt/events.ts';
+import { shellQuote } from '../../drivers/shell.ts';
 import { monotonicMs } from '../clock.ts';
 import { noGroup } from '../definitions/merge.ts';
 import type { DefinitionStore } from '../definitions/store.ts';
@@ -91,7 +92,11 @@ export function watchDomains(options: DomainsOptions): Domains {
       return { xml: dumped.stdout, definition: parseDomain(dumped.stdout), readAtMs };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      tellOnce(name, `the definition of ${name} cannot be read: ${why}`, `mend it: virsh edit ${name}`);
+      tellOnce(
+        name,
+        `the definition of ${name} cannot be read: ${why}`,
+        `mend it: virsh edit ${shellQuote(name)}`,
+      );
       return null;
     }
   };

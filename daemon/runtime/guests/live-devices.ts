@@ -3,6 +3,7 @@
 
 import type { DrbdVolume } from '../../drivers/drbd/volumes.ts';
 import type { DomainDefinition, DomainDisk } from '../../drivers/libvirt/domain.ts';
+import { shellQuote } from '../../drivers/shell.ts';
 
 /** `resources`: those that its disks are on, as far as they are told. */
 export type LiveDevices =
@@ -50,7 +51,7 @@ function resourceAt(path: string, { drbd, volumes }: GroupDevices): Found {
 export function liveDevicesOf({ name, disks }: DomainDefinition, group: GroupDevices): LiveDevices {
   const resources = new Set<string>();
   const problems: { readonly what: string; readonly next: string }[] = [];
-  const edit = `virsh edit ${name}   # then shut it down and start it once`;
+  const edit = `virsh edit ${shellQuote(name)}   # then shut it down and start it once`;
   for (const disk of disks) {
     if (disk.source.kind === 'empty') continue;
     const found = 'path' in disk.source ? resourceAt(disk.source.path, group) : null;
@@ -58,7 +59,7 @@ export function liveDevicesOf({ name, disks }: DomainDefinition, group: GroupDev
     const what = problemOf(disk, found, group);
     if (what === null) continue;
     const isMedium = disk.device === 'cdrom' || disk.device === 'floppy';
-    const eject = `virsh change-media ${name} ${disk.target} --eject`;
+    const eject = `virsh change-media ${shellQuote(name)} ${disk.target} --eject`;
     problems.push({ what: `${disk.target} ${what}`, next: isMedium ? eject : edit });
   }
   if (resources.size === 0 && problems.length === 0) problems.push({ what: 'it has no disk', next: edit });
