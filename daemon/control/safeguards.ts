@@ -15,9 +15,11 @@ import { item } from './attention-item.ts';
 export function tierInForce(
   state: State,
   sight: WitnessSight | null,
+  fencingLacks: string | null = null,
 ): { readonly tier: Tier; readonly lacks: string | null } {
   const { policy, fence, watchdog } = state;
-  const device = policy.fencing === null || fence.lastError === null ? null : `fencing: ${fence.lastError}`;
+  const fenceError = fence.lastError ?? fencingLacks;
+  const device = policy.fencing === null || fenceError === null ? null : `fencing: ${fenceError}`;
   const lease = [
     policy.watchdog === null || watchdog.lastError === null ? null : `watchdog: ${watchdog.lastError}`,
     policy.watchdog === null || peerWatchdogMs(state) !== null

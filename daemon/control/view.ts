@@ -47,13 +47,15 @@ export interface ViewSource extends OwnSights {
   readonly standbyLeftMs: number | null;
   /** Null: there is none in the configuration. */
   readonly witness: WitnessSight | null;
+  /** Why no fencing device would do now, as last looked at; null or absent: one would, or there is none. */
+  readonly fencingLacks?: string | null;
 }
 
 export function statusOf(source: ViewSource): Status {
   const { config, state, counters, nowMs, storage, definitions, safeguards, witness } = source;
   const { verdict, policy } = state;
   const { timings } = policy;
-  const { tier, lacks } = tierInForce(state, witness);
+  const { tier, lacks } = tierInForce(state, witness, source.fencingLacks);
   return {
     cluster: config.cluster,
     tier,

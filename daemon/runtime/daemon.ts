@@ -99,7 +99,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     statusOf({
       ...sights(),
       ...{ config, readinessOf: resources.readinessOf, definitions: definitions.source.list() },
-      witness: safeguards.witness(),
+      ...{ witness: safeguards.witness(), fencingLacks: safeguards.fencingLacks() },
       counters: links.map((link) => link.counters()),
       peerRemarks: peerRemarks.latest(),
       safeguards: [safeguards.attention(), attentionOfLibvirt(libvirt), schedule.attention(), notices].flat(),

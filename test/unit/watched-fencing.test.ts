@@ -2,23 +2,32 @@
 
 import test from 'ava';
 import type { Note } from '../../daemon/control/api.ts';
+import { tierInForce } from '../../daemon/control/safeguards.ts';
 import type { PowerState } from '../../daemon/drivers/fence/device.ts';
 import { watchFencing } from '../../daemon/runtime/safeguards/watched-fencing.ts';
 import { waitFor } from '../support.ts';
+import { runningOwner } from './support/situations.ts';
 
 /** `seen.state`: what the device tells now; null: a look is broken off. */
 function watched(first: PowerState | null, isPeerAlive = true) {
-  const seen = { state: first };
+  const seen = { state: first, others: [] as readonly string[] };
   const notes: Note[] = [];
   let looks = 0;
   let closed = 0;
   const watch = watchFencing(
     {
+      levels: [['bmc'], ['pdu-a', 'pdu-b']],
       powerOff: async () => ({ kind: 'done' }),
       async read() {
         const { state } = seen;
         looks += 1;
-        return state === null ? null : [{ device: 'bmc', state, tookMs: 1 }];
+        const { others } = seen;
+        return state === null
+          ? null
+          : [
+              { device: 'bmc', state, tookMs: 1 },
+              ...others.map((device) => ({ device, state: dead, tookMs: 1 })),
+            ];
       },
       async close() {
         closed += 1;
@@ -74,4 +83,21 @@ test('off while the peer is heard is wrong, and right when it is not', async (t)
   t.deepEqual(silent.watch.attention(), []);
   t.deepEqual(silent.notes, []);
   await silent.watch.close();
+});
+
+test('the tier is not effective once every level lacks a device, and at once', async (t) => {
+  const { watch, seen, looks } = watched({ kind: 'on' });
+  await waitFor('it was looked at', () => looks() > 1);
+  seen.state = dead;
+  await waitFor('it is wrong', () => watch.attention().length === 1);
+  t.is(watch.lacks(), null, 'the next level would do');
+  seen.others = ['pdu-b'];
+  await waitFor('the next level is wrong, too', () => watch.attention().length === 2);
+  t.regex(watch.lacks() ?? '', /bmc could not .*; pdu-b could not switch beta off now: No route to host/);
+  const state = { ...runningOwner().state() };
+  const policy = { ...state.policy, fencing: { delayMs: 0, deadlineMs: 1 }, witness: null, watchdog: null };
+  const { tier, lacks } = tierInForce({ ...state, policy }, null, watch.lacks());
+  t.is(tier, 'fenced');
+  t.regex(lacks ?? '', /^fencing: bmc could not/);
+  await watch.close();
 });

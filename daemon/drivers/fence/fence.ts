@@ -14,6 +14,8 @@ export interface DeviceReading {
 }
 
 export interface PeerFencing {
+  /** The names of the devices, level by level. */
+  readonly levels: readonly (readonly string[])[];
   /** Never rejects. */
   powerOff(deadlineMs: number): Promise<PowerOffOutcome>;
   /** Null: broken off, since the peer is being switched off. */
@@ -61,6 +63,7 @@ export function createPeerFencing(config: FencingConfig, peer: string): PeerFenc
   let switching: Promise<unknown> | null = null;
 
   return {
+    levels: levels.map((level) => level.map(({ name }) => name)),
     async powerOff(deadlineMs) {
       const endsAtMs = performance.now() + deadlineMs;
       const { promise, resolve } = Promise.withResolvers<void>();

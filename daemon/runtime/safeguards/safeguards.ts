@@ -43,6 +43,8 @@ export interface Safeguards {
   witness(): WitnessSight | null;
   /** What is wrong with the devices that power the peer off. */
   attention(): readonly Attention[];
+  /** Why no device would power the peer off now, as last looked at; null: one would, or there is none. */
+  fencingLacks(): string | null;
   close(): Promise<void>;
 }
 
@@ -122,6 +124,7 @@ export async function createSafeguards(options: SafeguardsOptions): Promise<Safe
     },
     witness: () => witness?.sight() ?? null,
     attention: () => fencing?.attention() ?? [],
+    fencingLacks: () => fencing?.lacks() ?? null,
     async close() {
       witnessWatch?.close();
       const open = [fencing, witness, watchdog].filter((one) => one !== null);

@@ -10,6 +10,8 @@ import type { Fencing } from './safeguards.ts';
 export interface WatchedFencing extends Fencing {
   /** What is wrong with the devices now. */
   attention(): readonly Attention[];
+  /** Why no level of them would do now; null: one would, as far as is known. */
+  lacks(): string | null;
 }
 
 export interface WatchOptions {
@@ -56,6 +58,10 @@ export function watchFencing(fencing: PeerFencing, options: WatchOptions): Watch
     powerOff: (deadlineMs) => fencing.powerOff(deadlineMs),
     attention: () =>
       [...wrong.values()].map((message) => item('warning', 'fence-device', message, nextFor(peer))),
+    lacks() {
+      const isBroken = fencing.levels.every((level) => level.some((device) => wrong.has(device)));
+      return isBroken && wrong.size > 0 ? [...wrong.values()].join('; ') : null;
+    },
     async close() {
       closed = true;
       clearTimeout(timer);
