@@ -147,16 +147,29 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
   const isKnown = `[ ! -r ${stored} ] || ${dump} | cmp -s - ${stored}`;
   const keep = `${dump} >${stored}.replaced || rm -f ${stored}.replaced`;
   const isUp = `[ ${state} = running ]`;
+  const way = makeWay(guest.name, stored, virsh);
   return {
     isUp,
     // One that libvirt does not know is down; a libvirt that does not answer says nothing.
     isDown: `[ ${state} = 'shut off' ] || { ${virsh('list')} && ! ${virsh('dominfo', guest.name)}; }`,
-    prepare: [call('unless', `${isUp} || ${isKnown}`, keep, `${virsh('define')} ${stored}`)],
+    prepare: [call('unless', `${isUp} || ${isKnown}`, keep, way, `${virsh('define')} ${stored}`)],
     start: libvirt.describeCommands(domain, 'start'),
     stop: libvirt.describeCommands(domain, 'stop'),
     agent: libvirt.agentCommand(guest.name, uri),
     look: `${virsh('domstate', '--reason', guest.name)}${filesystem === undefined ? '' : `; ls ${shellQuote(filesystem.mount)}`}`,
   };
+}
+
+/** What libvirt refuses the definition for: another domain of its name, or the same guest under another name. */
+function makeWay(name: string, stored: string, virsh: (...words: readonly string[]) => string): string {
+  const uuid = `uuid=$(sed -n 's,.*<uuid>\\(.*\\)</uuid>.*,\\1,p' ${stored})`;
+  const metadata = ['--managed-save', '--snapshots-metadata', '--checkpoints-metadata'];
+  const keep = ['--keep-nvram', '$(virsh help undefine | grep -om1 -e --keep-tpm)'];
+  const undefine = `${virsh('undefine', name, ...metadata)} ${keep.join(' ')}`;
+  const other = `! other=$(${virsh('domuuid', name)} 2>/dev/null) || [ "$other" = "$uuid" ] || ${undefine}`;
+  const isSame = `! other=$(${virsh('domname')} "$uuid" 2>/dev/null) || [ "$other" = ${shellQuote(name)} ]`;
+  const rename = `${virsh('domrename')} "$uuid" ${shellQuote(name)}`;
+  return `${uuid}; [ -z "$uuid" ] || { ${other}; ${isSame} || ${rename}; }`;
 }
 
 export function guestUp(

@@ -298,6 +298,33 @@ test('domains: the definition both nodes agreed on, in order of priority, and on
   t.deepEqual(virsh().slice(6), ['wait', 'start files --force-boot', 'wait'], 'web comes after both');
 });
 
+test('domains that were made anew or renamed on the peer take the place of what libvirt still has', (t) => {
+  const host = createRunbookHost(t, configOf(domains));
+  mkdirSync(join(host.directory, 'definitions'));
+  for (const name of ['web', 'dns']) host.set(`definitions/${name}.xml`, `<uuid>new-${name}</uuid>\n`);
+  host.set('domain-dns', 'shut off\n');
+  host.set('xml-dns', '<uuid>removed</uuid>\n');
+  host.set('domain-www', 'shut off\n');
+  host.set('xml-www', '<uuid>new-web</uuid>\n');
+  host.set('domain-files', 'shut off\n');
+  const run = host.run('takeover', [], off);
+  t.is(run.exitCode, 0, run.said);
+  const virsh = host
+    .ran()
+    .filter(([tool]) => tool === 'virsh')
+    .map(([, ...words]) => words.join(' ').replaceAll(`${host.directory}/`, ''));
+  t.deepEqual(virsh, [
+    'undefine dns --managed-save --snapshots-metadata --checkpoints-metadata --keep-nvram --keep-tpm',
+    'define definitions/dns.xml',
+    'start dns --force-boot',
+    'start files --force-boot',
+    'domrename new-web web',
+    'define definitions/web.xml',
+    'start web --force-boot',
+  ]);
+  t.is(host.read('definitions/dns.xml.replaced'), '<uuid>removed</uuid>\n');
+});
+
 test('a standby: addresses first, guests, file systems, data; again it does nothing', (t) => {
   const host = createRunbookHost(t, configOf(mirrored));
   t.is(host.run('takeover', [], off).exitCode, 0);

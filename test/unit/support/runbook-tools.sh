@@ -79,6 +79,15 @@ case $tool in
       domstate) [ -e "$HOST/domain-$2" ] && cat "$HOST/domain-$2" ;;
       dumpxml) for word in "$@"; do last=$word; done; cat "$HOST/xml-$last" 2>/dev/null ;;
       list) ;;
+      help) echo '    --keep-tpm' ;;
+      domuuid) [ -e "$HOST/xml-$2" ] && sed -n 's,.*<uuid>\(.*\)</uuid>.*,\1,p' "$HOST/xml-$2" ;;
+      domname) file=$(grep -l "<uuid>$2<" "$HOST"/xml-*) && basename "$file" | sed 's/^xml-//' ;;
+      undefine) did "$@"; rm -f "$HOST/xml-$2" "$HOST/domain-$2" ;;
+      domrename)
+        did "$@"
+        file=$(grep -l "<uuid>$2<" "$HOST"/xml-*) && mv "$file" "$HOST/xml-$3"
+        mv "$HOST/domain-$(basename "$file" | sed 's/^xml-//')" "$HOST/domain-$3"
+        ;;
       dominfo) has "domain-$2" ;;
       define) did "$@"; name=$(basename "$2" .xml); cp "$2" "$HOST/xml-$name"; [ -e "$HOST/domain-$name" ] || echo 'shut off' >"$HOST/domain-$name" ;;
       start) did "$@"; if has "broken-$2"; then exit 1; fi; echo running >"$HOST/domain-$2" ;;
