@@ -147,7 +147,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
   const isKnown = `[ ! -r ${stored} ] || ${dump} | cmp -s - ${stored}`;
   const keep = `${dump} >${stored}.replaced || rm -f ${stored}.replaced`;
   const isUp = `[ ${state} = running ]`;
-  const way = makeWay(guest.name, stored, virsh);
+  const way = makeWay(guest.name, stored, state, virsh);
   return {
     isUp,
     // One that libvirt does not know is down; a libvirt that does not answer says nothing.
@@ -161,12 +161,18 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
 }
 
 /** What libvirt refuses the definition for: another domain of its name, or the same guest under another name. */
-function makeWay(name: string, stored: string, virsh: (...words: readonly string[]) => string): string {
+function makeWay(
+  name: string,
+  stored: string,
+  state: string,
+  virsh: (...words: readonly string[]) => string,
+): string {
   const uuid = `uuid=$(sed -n 's,.*<uuid>\\(.*\\)</uuid>.*,\\1,p' ${stored})`;
   const metadata = ['--managed-save', '--snapshots-metadata', '--checkpoints-metadata'];
   const keep = ['--keep-nvram', '$(virsh help undefine | grep -om1 -e --keep-tpm)'];
   const undefine = `${virsh('undefine', name, ...metadata)} ${keep.join(' ')}`;
-  const other = `! other=$(${virsh('domuuid', name)} 2>/dev/null) || [ "$other" = "$uuid" ] || ${undefine}`;
+  const isOther = `other=$(${virsh('domuuid', name)} 2>/dev/null) && [ "$other" != "$uuid" ]`;
+  const other = `! { ${isOther} && [ ${state} = 'shut off' ]; } || ${undefine}`;
   const isSame = `! other=$(${virsh('domname')} "$uuid" 2>/dev/null) || [ "$other" = ${shellQuote(name)} ]`;
   const rename = `${virsh('domrename')} "$uuid" ${shellQuote(name)}`;
   return `${uuid}; [ -z "$uuid" ] || { ${other}; ${isSame} || ${rename}; }`;

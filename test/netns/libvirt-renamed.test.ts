@@ -41,6 +41,11 @@ test.serial(
     t.like(unsure, { kind: 'failed', code: 'libvirt-refused' });
     t.is(host.virsh('domuuid', name), oldUuid);
     const definitions = { ...definedBy(host.xml), isRemoved: (one: string) => one === oldUuid };
+    host.virsh('start', name);
+    await host.createDaemon({ definitions }).perform('start');
+    t.is(host.virsh('list', '--persistent', '--name'), name, 'one that runs keeps its definition');
+    t.is(host.virsh('domuuid', name), oldUuid);
+    host.virsh('destroy', name);
     t.deepEqual(await host.createDaemon({ definitions }).perform('start'), done);
     t.is(host.virsh('domuuid', name), uuid);
   },

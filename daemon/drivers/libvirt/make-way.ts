@@ -1,6 +1,7 @@
 // A definition that libvirt refuses since it has another domain in its place: the same guest, which was given another name
 // on the other node, or one of the same name, which was removed there and made anew.
-// Guarantees: nothing that runs is touched, and no file of a guest is deleted; a domain that this node has of its own stays.
+// Guarantees: nothing that runs is touched, and no disk, firmware or TPM of a guest is deleted; a domain that this node has
+// of its own stays.
 
 import type { Domain } from './look.ts';
 import type { VirshResult } from './virsh.ts';
@@ -31,6 +32,8 @@ export async function makeWay(
   }
   const other = said(await run('domuuid', `--domain=${config.name}`));
   if (other === null || other === uuid || domain.definitions.isRemoved?.(other) !== true) return null;
+  // One that runs would be left without a definition, and end for good when it ends.
+  if (said(await run('domstate', `--domain=${other}`)) !== 'shut off') return null;
   const dumped = await run('dumpxml', `--domain=${other}`, '--inactive');
   if (dumped.kind === 'failed') return null;
   const keep = ['--keep-nvram', ...(dumped.stdout.includes('<tpm') ? ['--keep-tpm'] : [])];
