@@ -19,7 +19,7 @@ const reserved: Readonly<Record<string, string>> = {
     ]),
   ),
 };
-const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|hexadecimal_kg|api_?key)/;
+const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|community|hexadecimal_kg|api_?key)/;
 
 /** They cut a node off from its storage or its network. Its guests, whose disks are in it, run on. */
 const cutNoPower: ReadonlySet<string> = new Set([

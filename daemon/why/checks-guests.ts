@@ -118,6 +118,11 @@ export const ofGuestChecks = {
     'Together they take more memory than the host has without its reserve.',
     'Give guests less, or `priority` to what must run, or more memory to the host.',
   ),
+  'memory-besides': explained(
+    'Domains that are in no group run on this node, or start with it, and nobody keeps memory free for them.',
+    'Guests are let in by the memory of the host less `start: { memory-reserve: ... }`, whatever else runs there.',
+    'Configure a memory-reserve that holds them, on both nodes alike, or put them into a group.',
+  ),
   'huge-pages-short': explained(
     'This node has too few huge pages for the guests whose memory is to be on them: some could not start here.',
     'Huge pages are set aside on each host by itself, and here fewer are, or none of that size.',

@@ -15,6 +15,7 @@ import {
   domainXml,
   type FakeHost,
   findingsOf,
+  foundOn,
   officeStorage,
 } from './support/check-host.ts';
 import { uuidOf } from './support/definitions.ts';
@@ -513,7 +514,9 @@ test('the memory of all guests of all groups is set against that of this host, a
   ]);
   const told = async (freeMiB: number) =>
     (
-      await checkGuestMemory(configOf('failback: manual'), known, 'primary', { memory: async () => freeMiB })
+      await checkGuestMemory(configOf('failback: manual'), { known, besides: [] }, 'primary', {
+        memory: async () => freeMiB,
+      })
     ).map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
   const unknown = 'info: what new takes of it is not known: there is no definition here | null';
   t.deepEqual(await told(5500), [
@@ -532,11 +535,43 @@ test('a reserve that is more than the host has is a problem of its own; no guest
   };
   const known = new Map([['office', [libvirtGuest('mail', 0, 3000)]]]);
   const config = configOf('failback: manual');
-  t.deepEqual(await checkGuestMemory(config, known, 'primary', { memory: refuse }), [
+  t.deepEqual(await checkGuestMemory(config, { known, besides: [] }, 'primary', { memory: refuse }), [
     {
       ...{ area: 'memory', level: 'problem', code: 'memory-reserve-too-large' },
       ...{ message: 'too much', mend: 'configure less' },
     },
   ]);
-  t.deepEqual(await checkGuestMemory(config, new Map(), 'primary', { memory: refuse }), []);
+  const nothing = { known: new Map(), besides: [] };
+  t.deepEqual(await checkGuestMemory(config, nothing, 'primary', { memory: refuse }), []);
+});
+
+test('what domains of no group take of the memory is to be kept free for them', async (t) => {
+  const elsewhere = { devices: diskXml('/var/lib/libvirt/images/x.raw') };
+  const domains = {
+    mail: { xml: domainXml('mail') },
+    firewall: { xml: domainXml('firewall', { ...elsewhere, memoryMiB: 4096 }) },
+    'at boot': { xml: domainXml('at boot', { ...elsewhere, memoryMiB: 1024 }), autostart: true },
+    off: { xml: domainXml('off', elsewhere) },
+  };
+  const script = `for name in firewall off; do
+  echo "Domain: '$name'"; [ $name = off ] && echo '  state.state=5' || echo '  state.state=1'; echo '  state.reason=1'; echo
+done; exit 0`;
+  const { besides, known } = await foundOn(t, { domains, scripts: { 'domstats.sh': script } });
+  t.deepEqual(
+    besides.map(({ name }) => name),
+    ['firewall', 'at boot'],
+  );
+  const config = configOf('failback: manual');
+  const told = async (memoryReserveMiB: number | null) => {
+    const start = { ...config.start, memoryReserveMiB };
+    const sight = { memory: async () => 8192 };
+    const findings = await checkGuestMemory({ ...config, start }, { known, besides }, 'primary', sight);
+    return findings.filter(({ level }) => level !== 'ok').map(({ message, mend }) => `${message} | ${mend}`);
+  };
+  const mend = 'start: { memory-reserve: 5796M }   # or more, on both nodes alike';
+  const what = (reserve: string) =>
+    `firewall (4184 MiB), at boot (1100 MiB): on primary beside the guests of the groups, now or from its next boot on, and ${reserve} configured: in a takeover the kernel may run out of memory and end one of them`;
+  t.deepEqual(await told(null), [`${what('no start.memory-reserve is')} | ${mend}`]);
+  t.deepEqual(await told(512), [`${what('a start.memory-reserve of 512 MiB is')} | ${mend}`]);
+  t.deepEqual(await told(8192), []);
 });

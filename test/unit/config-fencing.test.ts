@@ -133,7 +133,7 @@ test('an agent that cuts off storage or network, and leaves the power, is refuse
 });
 
 test('what is secret, what the daemon says itself, and what makes agents talkative has no place in options', (t) => {
-  for (const option of ['password', 'passwd', 'snmp_priv_passwd', 'api_key', 'hexadecimal_kg']) {
+  for (const option of ['password', 'passwd', 'snmp_priv_passwd', 'api_key', 'hexadecimal_kg', 'community']) {
     t.deepEqual(told('{ ip: 10.0.0.12', `{ ${option}: hunter2, ip: 10.0.0.12`), [
       `fencing.devices.bmc-beta.options.${option}: not to be kept in a file that others may read; expected ${option}=... in the file that \`secrets\` names, mode 0600`,
     ]);

@@ -83,7 +83,7 @@ test('check sets guests on huge pages against those of the host, and says how to
     const domains = Object.fromEntries(xmls.map((xml, index) => [['mail', 'web'][index], { xml }]));
     const known = new Map([['office', (await findingsOf(t, { domains })).guests]]);
     const sight = { memory: async () => guestMemoryMiB(meminfo, null), pages: async () => host };
-    const findings = await checkGuestMemory(config, known, 'primary', sight);
+    const findings = await checkGuestMemory(config, { known, besides: [] }, 'primary', sight);
     return findings.map(({ level, message, mend }) => `${level}: ${message} | ${mend}`);
   };
   const room = (guests: string, miB: number) =>

@@ -11,7 +11,7 @@ import { createServer as createTlsServer, setDefaultCACertificates } from 'node:
 import test from 'ava';
 import { pino } from 'pino';
 import { createAdmission } from '../../daemon/runtime/peer-channel/admission.ts';
-import { bodyBytesMax } from '../../daemon/runtime/peer-channel/tls.ts';
+import { bodyBytesMax, join } from '../../daemon/runtime/peer-channel/tls.ts';
 import { waitFor } from '../support.ts';
 import {
   ended,
@@ -237,6 +237,18 @@ test('A tunnel lives on when the time for an answer is over', async (t) => {
   const [heard] = await once(stream, 'data');
   t.is(String(heard), 'still there');
   stream.destroy();
+});
+
+test('Who has gone before a tunnel is open leaves nothing open behind', async (t) => {
+  for (const goneFirst of [true, false]) {
+    const [caller] = duplexPair();
+    const [here] = duplexPair();
+    caller.destroy();
+    await once(caller, 'close');
+    join(...(goneFirst ? ([caller, here] as const) : ([here, caller] as const)));
+    if (!here.closed) await once(here, 'close');
+    t.true(here.destroyed);
+  }
 });
 
 test('A peer that vanishes while it answers is an answer', async (t) => {

@@ -122,7 +122,7 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkStorage(config, settings.node, machine)),
     ...checkGuests(config, settings.node),
     ...domains.findings,
-    ...(await checkGuestMemory(config, domains.known, settings.node)),
+    ...(await checkGuestMemory(config, domains, settings.node)),
     ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
     ...(await checkFencing(config, settings.node, client)),

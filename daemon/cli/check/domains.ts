@@ -16,6 +16,7 @@ import type { KnownDefinitions, StoredDefinition } from './definitions.ts';
 import { type About, belongingOf, checkDomain, checkLeftOut, type Storage, sayUndefined } from './domain.ts';
 import { checkNeeds, type Domain, type HostSight } from './domain-needs.ts';
 import { type Finding, reporter } from './finding.ts';
+import type { Besides } from './guest-memory.ts';
 import { checkWaits } from './guest-waits.ts';
 import { mountedPlaces } from './guests.ts';
 import { checkAutostart, checkLibvirt, type LibvirtSight, thisLibvirt, virshWord } from './libvirt.ts';
@@ -30,6 +31,8 @@ export interface DomainsResult {
   readonly findings: readonly Finding[];
   /** All guests of the groups, with the memory that they take; 0: not known. */
   readonly known: GuestsByGroup;
+  /** Domains of this host that are in no group, and take of its memory, now or from its next boot on. */
+  readonly besides: readonly Besides[];
 }
 
 /** All that libvirt and its tools may take together. */
@@ -42,7 +45,7 @@ export async function checkDomains(
   sight: Partial<DomainsSight> = {},
 ): Promise<DomainsResult> {
   const { groups } = config;
-  if (!usesLibvirt(config)) return { findings: [], known: knownIn(groups, new Map()) };
+  if (!usesLibvirt(config)) return { findings: [], known: knownIn(groups, new Map()), besides: [] };
   const libvirt = createLibvirt({ uri: config.libvirt.uri, logger: pino({ level: 'silent' }) });
   try {
     return await look(config, node, definitions, libvirt, {
@@ -110,14 +113,29 @@ async function look(
     checkWaits(about, group, names);
     sayAway(about, group, guests.get(group.name)?.length ?? 0);
   }
-  for (const domain of others)
-    if (domain.listed !== null && !owners.has(domain.name)) await checkLeftOut(about, groups, domain);
+  const besides: Besides[] = [];
+  for (const domain of others.filter(({ name }) => !owners.has(name))) {
+    if (domain.listed === null) continue;
+    await checkLeftOut(about, groups, domain);
+    const { memoryMiB } = domainMemory(domain.definition);
+    if (await takesMemory(domain.listed, host)) besides.push({ name: domain.name, memoryMiB });
+  }
   const domainNames = all.map(({ config: guest }) => guest.name);
   checkAutostart(report, domainNames, listed, host.virsh, sight);
   return {
     findings: [...connection.findings, ...report.findings, ...needs.findings],
     known,
+    besides,
   };
+}
+
+async function takesMemory(
+  { name, autostart }: ListedDomain,
+  { libvirt, signal }: HostSight,
+): Promise<boolean> {
+  if (autostart) return true;
+  const answer = await libvirt.state(name, { signal, timeoutMs: listTimeoutMs });
+  return answer.kind === 'done' && answer.state !== null && answer.state.state !== 'shut off';
 }
 
 interface Guest {

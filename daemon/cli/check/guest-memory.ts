@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { withoutRoom } from '../../core/guests.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError } from '../../errors.ts';
-import { readGuestMemoryMiB } from '../../runtime/guests/host-memory.ts';
+import { defaultReserveMiB, readGuestMemoryMiB } from '../../runtime/guests/host-memory.ts';
 import { type HostPages, hugePagesDirectory, readHostPages } from '../../runtime/guests/huge-pages.ts';
 import type { GuestsByGroup } from '../../runtime/guests/known-guests.ts';
 import { listed } from './domain-needs.ts';
@@ -15,6 +15,12 @@ interface Wanted {
   readonly name: string;
   readonly driver: 'libvirt' | 'qemu';
   readonly priority: number;
+  readonly memoryMiB: number;
+}
+
+/** A domain that is in no group, and what it takes of ordinary memory. */
+export interface Besides {
+  readonly name: string;
   readonly memoryMiB: number;
 }
 
@@ -28,7 +34,7 @@ export interface MemorySight {
 /** Never rejects for what is wrong with the host or the configuration. */
 export async function checkGuestMemory(
   { start }: Config,
-  known: GuestsByGroup,
+  { known, besides }: { readonly known: GuestsByGroup; readonly besides: readonly Besides[] },
   node: string,
   sight: Partial<MemorySight> = {},
 ): Promise<readonly Finding[]> {
@@ -70,11 +76,31 @@ export async function checkGuestMemory(
       `${less}   # or \`priority\` for what must run, or a smaller start.memory-reserve`,
     );
   }
+  sayBesides(report, besides, start.memoryReserveMiB, node);
   await checkPages(report, known, node, pages);
   const unknown = wanted.filter(({ memoryMiB }) => memoryMiB === 0).map(({ name }) => name);
   if (unknown.length > 0)
     report.info(`what ${unknown.join(', ')} takes of it is not known: there is no definition here`);
   return report.findings;
+}
+
+/** What may be given to guests is told by the host's memory and the reserve: what else takes of it, a person has to say. */
+function sayBesides(
+  report: Reporter,
+  besides: readonly Besides[],
+  reserveMiB: number | null,
+  node: string,
+): void {
+  const takenMiB = besides.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+  if (takenMiB === 0 || (reserveMiB ?? 0) >= takenMiB) return;
+  const names = besides.map(({ name, memoryMiB }) => `${name} (${memoryMiB} MiB)`).join(', ');
+  const kept =
+    reserveMiB === null ? 'no start.memory-reserve is' : `a start.memory-reserve of ${reserveMiB} MiB is`;
+  report.warning(
+    'memory-besides',
+    `${names}: on ${node} beside the guests of the groups, now or from its next boot on, and ${kept} configured: in a takeover the kernel may run out of memory and end one of them`,
+    `start: { memory-reserve: ${takenMiB + defaultReserveMiB(0)}M }   # or more, on both nodes alike`,
+  );
 }
 
 /** How many huge pages of one size the guests want that are to be on them. */

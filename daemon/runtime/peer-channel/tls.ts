@@ -40,5 +40,6 @@ export function join(one: Duplex, other: Duplex): void {
     from.pipe(to);
     from.on('error', () => from.destroy());
     from.once('close', () => to.destroy());
+    if (from.closed) to.destroy(); // It has gone while the other one was being opened.
   }
 }

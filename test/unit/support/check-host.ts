@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { noDefinitions } from '../../../daemon/cli/check/definitions.ts';
-import { checkDomains, type DomainsSight } from '../../../daemon/cli/check/domains.ts';
+import { checkDomains, type DomainsResult, type DomainsSight } from '../../../daemon/cli/check/domains.ts';
 import type { Config } from '../../../daemon/config/config.ts';
 import { parseConfig } from '../../../daemon/config/load.ts';
 import type { KnownGuest } from '../../../daemon/runtime/policy.ts';
@@ -150,6 +150,26 @@ export async function fakeLibvirt(t: ExecutionContext, host: FakeHost): Promise<
   return `fake://${directory}`;
 }
 
+/** What `battito check` finds of the domains, as it is. */
+export async function foundOn(
+  t: ExecutionContext,
+  host: FakeHost,
+  definitions = noDefinitions,
+): Promise<DomainsResult & { readonly uri: string }> {
+  const uri = await fakeLibvirt(t, host);
+  const config = configOf(host.group ?? `${officeStorage}, guests: all`, uri);
+  const { files = [], missing = [], mounted = true } = host;
+  const found = await checkDomains(config, 'primary', definitions, {
+    unit: async () => undefined,
+    factsOf: async () => null,
+    autostartDirectory: '/nonexistent',
+    exists: (file) => files.includes(file) || (file.startsWith('/srv/guests/') && !missing.includes(file)),
+    isMounted: () => mounted,
+    ...host.sight,
+  });
+  return { ...found, uri };
+}
+
 /** @returns `level: message | mend` of each finding, without the ways of this test's own libvirt */
 export async function findingsOf(
   t: ExecutionContext,
@@ -160,17 +180,7 @@ export async function findingsOf(
   readonly known: readonly [string, number][];
   readonly guests: readonly KnownGuest[];
 }> {
-  const uri = await fakeLibvirt(t, host);
-  const config = configOf(host.group ?? `${officeStorage}, guests: all`, uri);
-  const { files = [], missing = [], mounted = true } = host;
-  const { findings, known } = await checkDomains(config, 'primary', definitions, {
-    unit: async () => undefined,
-    factsOf: async () => null,
-    autostartDirectory: '/nonexistent',
-    exists: (file) => files.includes(file) || (file.startsWith('/srv/guests/') && !missing.includes(file)),
-    isMounted: () => mounted,
-    ...host.sight,
-  });
+  const { findings, known, uri } = await foundOn(t, host, definitions);
   const guests = known.get('office') ?? [];
   const plain = (text: string) => text.replaceAll(`virsh -c ${uri}`, 'virsh').replaceAll(uri, 'URI');
   return {
