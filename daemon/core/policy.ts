@@ -1,6 +1,6 @@
 // What the core must know of the configuration: names, times and the resources of each group. Plain data.
 
-/** Milliseconds of CLOCK_MONOTONIC. Only differences mean anything. */
+/** Milliseconds of a clock that never goes back, and that goes on while the host sleeps. Only differences mean anything. */
 export type MonotonicMs = number & { readonly monotonic?: never };
 export type NodeName = string;
 export type GroupName = string;

@@ -8,7 +8,7 @@
 import type { Logger } from 'pino';
 import type { GroupState, State } from '../core/state.ts';
 import { peerReport } from '../core/state.ts';
-import { monotonicMs } from './clock.ts';
+import { awakeMs } from './clock.ts';
 
 export interface ServiceManager {
   /** From now on `systemctl start` is done, and silence counts against us. */
@@ -64,7 +64,7 @@ export async function connectServiceManager(logger: Logger): Promise<ServiceMana
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete process.env[name];
   if (path === undefined) return silent;
   try {
-    return notifier(await openNotifySocket(path), timeoutMs, monotonicMs);
+    return notifier(await openNotifySocket(path), timeoutMs, awakeMs);
   } catch (error) {
     logger.error({ err: error }, 'the service manager cannot be told anything; it will end this daemon');
     return silent;

@@ -93,6 +93,11 @@ export const ofChecks = {
     'The package of DRBD enables it.',
     '`systemctl disable drbd`; Battito brings the resources up itself.',
   ),
+  'host-may-sleep': explained(
+    'This host may go to sleep by itself. It is silent then, and when it wakes up its guests go on before it knows better.',
+    'It has a desktop, which suspends a host that nobody types on, and sleep is not masked.',
+    '`systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target`, on both nodes.',
+  ),
   'deadtime-tight': explained(
     'Heartbeats have come nearly as late as deadtime: a busy day could look like a death.',
     'deadtime is short for these hosts and links, or something makes them stall.',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { askSystemctl, checkUnits } from '../../daemon/cli/check/units.ts';
 import { temporaryDirectory } from '../support.ts';
-import { configOf } from './support/check-host.ts';
+import { configOf, officeStorage } from './support/check-host.ts';
 
 async function told(states: Readonly<Record<string, string>>, group = 'drbd: [r0]') {
   const findings = await checkUnits(configOf(group), async (unit) => states[unit] ?? null);
@@ -19,6 +19,20 @@ test('a node that starts Battito, and DRBD not by itself, is one line', async (t
   t.deepEqual(await told({ 'battito.service': 'enabled', 'drbd.service': 'disabled' }), [
     'ok: battito.service is enabled | null',
   ]);
+});
+
+test('a desktop that nothing keeps from sending the host to sleep', async (t) => {
+  const own = { 'battito.service': 'enabled', 'drbd.service': 'disabled' };
+  const may = async (states: Readonly<Record<string, string>>, group?: string) =>
+    (await told({ ...own, ...states }, group)).slice(1);
+  const desktop = { 'display-manager.service': 'enabled', 'sleep.target': 'static' };
+  const warning =
+    'warning: this host has a desktop, and nothing keeps it from going to sleep: the other node then takes over from it, or stands alone | systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target';
+  t.deepEqual(await may(desktop), [warning]);
+  t.deepEqual(await may(desktop, officeStorage), [warning], 'without DRBD, too');
+  t.deepEqual(await may({ ...desktop, 'sleep.target': 'masked' }), []);
+  t.deepEqual(await may({ ...desktop, 'display-manager.service': 'not-found' }), []);
+  t.deepEqual(await may({ ...desktop, 'display-manager.service': 'disabled' }), []);
 });
 
 test('without systemd nothing is said', async (t) => {

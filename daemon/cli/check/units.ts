@@ -1,9 +1,9 @@
-// What systemd starts at boot: Battito, and not DRBD beside it. Asks systemctl and changes nothing.
+// What systemd starts at boot: Battito, not DRBD beside it, and no desktop that sends the host to sleep. Asks systemctl and changes nothing.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { runCommand } from '../../drivers/command.ts';
-import { type Finding, reporter } from './finding.ts';
+import { type Finding, type Reporter, reporter } from './finding.ts';
 
 /** As `systemctl is-enabled` has it, e.g. `disabled`; null: there is no such unit, or nobody to ask. */
 export type UnitState = (unit: string) => Promise<string | null>;
@@ -46,6 +46,7 @@ export async function checkUnits(
       mend,
     );
   }
+  await checkSleep(report, stateOf);
   if (config.groups.every(({ drbd }) => drbd.length === 0)) return report.findings;
   const other = await stateOf('drbd.service');
   if (other?.startsWith('enabled')) {
@@ -56,4 +57,17 @@ export async function checkUnits(
     );
   }
   return report.findings;
+}
+
+/** A desktop suspends a host that nobody types on, as some do from the day they are installed. */
+async function checkSleep(report: Reporter, stateOf: UnitState): Promise<void> {
+  const desktop = await stateOf('display-manager.service');
+  if (desktop === null || ['not-found', 'disabled', 'masked'].includes(desktop)) return;
+  const sleep = await stateOf('sleep.target');
+  if (sleep === null || sleep.startsWith('masked')) return;
+  report.warning(
+    'host-may-sleep',
+    'this host has a desktop, and nothing keeps it from going to sleep: the other node then takes over from it, or stands alone',
+    'systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target',
+  );
 }

@@ -43,7 +43,7 @@ export interface WitnessOptions {
   readonly cluster: string;
   readonly self: string;
   readonly peer: string;
-  /** CLOCK_MONOTONIC, milliseconds. */
+  /** Milliseconds of a clock that never goes back, and that goes on while the host sleeps. */
   readonly nowMs: () => number;
 }
 
