@@ -8,15 +8,15 @@ is_primary() { drbdadm role "$1" 2>/dev/null | grep -q '^Primary'; }
 # What its disks are, each state once.
 disk_of() { drbdadm dstate "$1" 2>/dev/null | sed 's,/.*,,' | sort -u | tr '\n' ' '; }
 
-# Anything that DRBD does with a peer that it hears.
+# Anything that DRBD does with a peer that it hears. 8.4 says Unconfigured where it has neither a disk nor a network.
 is_connected() {
-  drbdadm cstate "$1" 2>/dev/null | grep -Evq '^(StandAlone|Disconnecting|Unconnected|Timeout|BrokenPipe|NetworkFailure|ProtocolError|TearDown|WFConnection|Connecting|WFReportParams)$'
+  drbdadm cstate "$1" 2>/dev/null | grep -Evq '^(Unconfigured|StandAlone|Disconnecting|Unconnected|Timeout|BrokenPipe|NetworkFailure|ProtocolError|TearDown|WFConnection|Connecting|WFReportParams)$'
 }
 
-# Loads the module and brings the resource up, where that was not done.
+# Loads the module and brings the resource up, where that was not done, or not to its end.
 bring_up() {
   unless '[ -e /proc/drbd ]' 'modprobe drbd' || stop "the kernel module of DRBD is not there" "modprobe drbd"
-  unless "drbdadm role $1" "drbdadm up $1" || stop "$1 does not come up" "drbdadm up $1; see: dmesg | tail"
+  unless "drbdadm role $1 | grep -qv '^Unconfigured'" "drbdadm up $1" || stop "$1 does not come up" "drbdadm up $1; see: dmesg | tail"
 }
 `;
 

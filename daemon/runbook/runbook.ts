@@ -40,6 +40,8 @@ export interface RunbookParts {
   readonly before: readonly string[];
   readonly question: (group: GroupConfig) => string;
   readonly group: (group: GroupConfig) => readonly string[];
+  /** Keeps in `went` and `left` which groups it was done with, and which not; `after` reads them. */
+  readonly counts?: boolean;
   readonly after: readonly string[];
 }
 
@@ -109,10 +111,17 @@ export function renderRunbook(kind: RunbookKind, options: RunbookOptions): strin
     'begin',
     'if [ "$dry_run" = yes ]; then say "A dry run: + is a command, ? a look before it. Nothing is asked or touched."; fi',
     ...parts.before,
+    ...(parts.counts === true ? ['went=', 'left='] : []),
     ...config.groups.flatMap((group, index) => [
       `if wanted ${shellQuote(group.name)}; then`,
       `  say ${shellQuote(`== group ${group.name}`)}`,
-      `  if agreed ${shellQuote(parts.question(group))}; then group_${index + 1}; else say "   left as it is"; fi`,
+      `  if agreed ${shellQuote(parts.question(group))}; then`,
+      `    group_${index + 1}`,
+      ...(parts.counts === true ? [`    went="$went ${group.name}"`] : []),
+      '  else',
+      '    say "   left as it is"',
+      ...(parts.counts === true ? [`    left="$left ${group.name}"`] : []),
+      '  fi',
       'fi',
     ]),
     'if [ "$dry_run" = yes ]; then exit 0; fi',
@@ -165,6 +174,6 @@ function argumentLines(parts: RunbookParts): readonly string[] {
     '      ;;',
     '  esac',
     'done',
-    '[ -n "$chosen" ] || chosen=$groups',
+    '[ -n "$chosen" ] || chosen=" $groups"',
   ];
 }

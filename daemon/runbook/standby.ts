@@ -33,10 +33,18 @@ export function standbyParts(source: RunbookSource): RunbookParts {
     }),
     question: (group) => `Shut group ${group.name} down on ${self.name}?`,
     group: (group) => groupDown(group, source),
+    counts: true,
+    // The other node is told by name what it may start: what was left here, or was not meant, may still run.
     after: [
-      'say "Nothing of this runs on $self any more. What to do next:"',
-      'say "  on $peer: takeover.sh --from-standby, of the same directory there"',
-      'say "  or here again, with the daemons: systemctl start battito on both nodes"',
+      'if [ -n "$went" ]; then',
+      '  say "Nothing of$went runs on $self any more. What to do next:"',
+      '  say "  on $peer: takeover.sh --from-standby$went, of the same directory there"',
+      '  say "  or here again, with the daemons: systemctl start battito on both nodes"',
+      'fi',
+      'if [ -n "$left" ]; then',
+      '  problem "Left as it is, and may still run on $self:$left. It must NOT be started on $peer."',
+      '  exit 1',
+      'fi',
     ],
   };
 }

@@ -144,7 +144,10 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
   const state = `"$(${virsh('domstate', guest.name)})"`;
   const dump = virsh('dumpxml', '--inactive', '--security-info', guest.name);
   const stored = shellQuote(join(source.stateDir, 'definitions', `${guest.name}.xml`));
-  const isKnown = `[ ! -r ${stored} ] || ${dump} | cmp -s - ${stored}`;
+  // Once it was as the text has it, it is left alone: somebody may have mended it here since.
+  const given = shellQuote(join(source.runDir, `${guest.name}.defined`));
+  const wasGiven = `cmp -s ${stored} ${given} && ${virsh('dominfo', guest.name)}`;
+  const isKnown = `[ ! -r ${stored} ] || { ${wasGiven}; } || ${dump} | cmp -s - ${stored}`;
   const keep = `${dump} >${stored}.replaced || rm -f ${stored}.replaced`;
   const isUp = `[ ${state} = running ]`;
   const way = makeWay(guest.name, stored, state, virsh);
@@ -152,7 +155,11 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
     isUp,
     // One that libvirt does not know is down; a libvirt that does not answer says nothing.
     isDown: `[ ${state} = 'shut off' ] || { ${virsh('list')} && ! ${virsh('dominfo', guest.name)}; }`,
-    prepare: [call('unless', `${isUp} || ${isKnown}`, keep, way, `${virsh('define')} ${stored}`)],
+    prepare: [
+      `if ${call('unless', `${isUp} || ${isKnown}`, keep, way, `${virsh('define')} ${stored}`)} && ! ${call('holds', isUp)}; then`,
+      `  ${call('run', `[ ! -r ${stored} ] || cp ${stored} ${given}`)} || true`,
+      'fi',
+    ],
     start: libvirt.describeCommands(domain, 'start'),
     stop: libvirt.describeCommands(domain, 'stop'),
     agent: libvirt.agentCommand(guest.name, uri),
@@ -194,7 +201,7 @@ export function guestUp(
     : [];
   const start = `${call('step', `guest ${guest.name}`, shell.isUp, ...shell.start)}`;
   return [
-    ...shell.prepare.map((line) => `${line} || true`),
+    ...shell.prepare,
     ...(waits.length === 0
       ? [`${start} ||`, `  ${call('lose', guest.name)}`]
       : [

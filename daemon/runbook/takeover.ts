@@ -36,7 +36,7 @@ export function takeoverParts(source: RunbookSource): RunbookParts {
     ],
     before: [
       `if [ "$from_standby" = yes ]; then`,
-      `  ${'typed "Has the runbook standby ended on $peer without a complaint?" "$peer"'} ||`,
+      '  typed "Has the runbook standby of$chosen ended on $peer without a complaint?" "$peer" ||',
       '    stop "nobody has said so" "run it there: standby.sh, of the same directory on $peer"',
       'else',
       '  say "== is $peer off?"',

@@ -36,6 +36,11 @@ const twoGroups = `groups:
   office: { preferred: primary, addresses: [192.168.1.1/24 dev br0], drbd: [r0] }
   shop: { preferred: secondary, addresses: [192.168.1.4/24 dev br0], drbd: [r1] }
 `;
+/** The disk of its guest is on storage that both hosts see. */
+const sharedAndMirrored = `groups:
+  office: { preferred: primary, guests: [{ name: mail }] }
+  shop: { preferred: secondary, addresses: [192.168.1.4/24 dev br0], drbd: [r1] }
+`;
 const sixth = `groups:
   office: { preferred: primary, addresses: ["fd00:1::1/64 dev br0"] }
 `;
@@ -234,6 +239,19 @@ test('an old copy, or half of one, wants its word, and is told what is lost', (t
   t.false(host.ran().flat().includes('--force'), 'without a disk there is nothing to force');
 });
 
+test('a mirror that came up only half, with neither disk nor network, is brought up, and is no living peer', (t) => {
+  const host = createRunbookHost(t, configOf(mirrored));
+  // As drbdadm of 8.4 has it: one that is up, stands alone, and has no disk.
+  for (const what of ['role', 'cstate', 'dstate']) {
+    host.set(`${what}-up`, host.read(what));
+    host.set(what, 'Unconfigured\n');
+  }
+  const { exitCode, said } = host.run('takeover', [], off);
+  t.is(exitCode, 0, said);
+  t.notRegex(said, /still has a connection|lives/);
+  t.deepEqual(host.ran().filter(([tool]) => tool === 'drbdadm')[0], ['drbdadm', 'up', 'r0']);
+});
+
 test('an address that another host answers for is not brought up beside it', (t) => {
   const host = createRunbookHost(t, configOf(addressOnly));
   host.set('address-elsewhere');
@@ -325,6 +343,28 @@ test('domains that were made anew or renamed on the peer take the place of what 
   t.is(host.read('definitions/dns.xml.replaced'), '<uuid>removed</uuid>\n');
 });
 
+test('a definition that was mended here between two runs stays as it was mended', (t) => {
+  const host = createRunbookHost(t, configOf(domains));
+  mkdirSync(join(host.directory, 'definitions'));
+  for (const file of ['definitions/dns.xml', 'xml-dns'])
+    host.set(file, '<domain>with a disc that is not here</domain>\n');
+  host.set('domain-dns', 'shut off\n');
+  for (const name of ['web', 'files']) host.set(`domain-${name}`, 'running\n');
+  host.set('broken-dns');
+  t.is(host.run('takeover', [], off).exitCode, 1);
+  host.set('xml-dns', '<domain>without it</domain>\n');
+  host.unset('broken-dns');
+  const again = host.run('takeover', [], off);
+  t.is(again.exitCode, 0, again.said);
+  t.is(host.read('xml-dns'), '<domain>without it</domain>\n');
+  t.is(host.read('domain-dns'), 'running\n');
+  const newer = '<domain>of another day</domain>\n';
+  host.set('definitions/dns.xml', newer);
+  host.set('domain-dns', 'shut off\n');
+  t.is(host.run('takeover', [], off).exitCode, 0);
+  t.is(host.read('xml-dns'), newer, 'what both nodes have agreed on since is defined');
+});
+
 test('a standby: addresses first, guests, file systems, data; again it does nothing', (t) => {
   const host = createRunbookHost(t, configOf(mirrored));
   t.is(host.run('takeover', [], off).exitCode, 0);
@@ -340,11 +380,29 @@ test('a standby: addresses first, guests, file systems, data; again it does noth
   const done = host.ran().length;
   t.is(host.run('standby', ['--yes']).exitCode, 0);
   t.is(host.ran().length, done);
-  t.is(host.run('standby', [], '').exitCode, 0);
   host.set('mounts', '/dev/drbd0 /srv/guests\n');
   host.set('busy');
   assertStopped(t, host.run('standby', ['--yes']), /\/srv\/guests is in use/);
   t.deepEqual(host.ran().at(-1), ['fuser', '-vm', '/srv/guests']);
+});
+
+test('a standby names what it has put down, and what still runs: the other node must not start that', (t) => {
+  const host = createRunbookHost(t, configOf(sharedAndMirrored));
+  host.set('domain-mail', 'running\n');
+  const some = host.run('standby', [], 'n\ny\n');
+  t.is(some.exitCode, 1, some.said);
+  t.regex(some.said, /Nothing of shop runs on secondary any more/);
+  t.regex(some.said, /takeover\.sh --from-standby shop,/);
+  t.regex(some.said, /may still run on secondary: office\. It must NOT be started on primary/);
+  t.is(host.read('domain-mail'), 'running\n');
+  const one = host.run('standby', ['shop'], 'y\n');
+  t.is(one.exitCode, 0, one.said);
+  t.regex(one.said, /takeover\.sh --from-standby shop,/, 'nothing was said of the other group');
+  const none = host.run('standby', [], '');
+  t.is(none.exitCode, 1, none.said);
+  t.notRegex(none.said, /from-standby|any more/);
+  const there = host.run('takeover', ['--from-standby', 'shop'], 'primary\ny\n');
+  t.regex(there.said, /Has the runbook standby of shop ended on primary without a complaint/);
 });
 
 test('a domain is shut down by its agent, else by ACPI; a libvirt that is silent is not taken for one that is off', (t) => {

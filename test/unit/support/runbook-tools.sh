@@ -58,6 +58,7 @@ case $tool in
       *)
         did "$@"
         case "$*" in
+          'up '*) for what in role cstate dstate; do rm -f "$HOST/$what"; mv "$HOST/$what-up" "$HOST/$what" 2>/dev/null; done ;;
           'disconnect '*) echo StandAlone >"$HOST/cstate" ;;
           'connect '*) if has split; then echo StandAlone; elif has peer-lives; then echo Connected; else echo Connecting; fi >"$HOST/cstate" ;;
           'secondary '*) if has busy; then exit 11; fi; echo Secondary/Unknown >"$HOST/role" ;;
