@@ -34,7 +34,10 @@ export interface OutboxOptions {
   readonly channels: readonly NotifyChannelConfig[];
   readonly send: Send;
   readonly logger: Logger;
+  /** A clock that only goes on. */
   readonly nowMs: () => number;
+  /** For what is kept over a restart. */
+  readonly wallMs: () => number;
   /** Something is to be kept: before an attempt it is awaited. */
   readonly save: () => Promise<void>;
   /** The first wait after a failure; then twice that, and so on. */
@@ -50,15 +53,25 @@ const afterRefusalMs = 30 * 60_000;
 interface Trouble {
   readonly failures: number;
   readonly nextAtMs: number;
+  /** For a message that was not tried yet: what was refused may be at fault itself. */
+  readonly freshAtMs: number;
   readonly delivery: Exclude<Delivery, { kind: 'sent' }>;
 }
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { send, logger, nowMs, save, againMs = 5000 } = options;
+  const { send, logger, nowMs, wallMs, save, againMs = 5000 } = options;
   let { channels } = options;
-  let waiting: Waiting[] = [...(options.known?.waiting ?? [])];
+  const [beganMs, beganWallMs] = [nowMs(), wallMs()];
+  /** With `sinceMs` of this run's clock: one that is set, perhaps by years, makes no message old. */
+  let waiting: Waiting[] = (options.known?.waiting ?? []).map((one) => ({
+    ...one,
+    sinceMs: beganMs - Math.max(0, beganWallMs - one.sinceMs),
+  }));
   let dropped = options.known?.dropped ?? 0;
   const troubles = new Map<string, Trouble>();
+  /** Messages that a channel has refused; true: it has taken another one since, so it is this one that it does not want. */
+  const refused = new Map<string, boolean>();
+  const keyOf = (one: Waiting, name: string) => `${name} ${one.message.id}`;
   let timer: NodeJS.Timeout | undefined;
   let busy = false;
   let closed = false;
@@ -80,6 +93,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const index = waiting.findIndex(({ message }) => message.rank === 'warning');
       waiting.splice(Math.max(0, index), 1);
     }
+    const left = new Set(waiting.flatMap((one) => one.channels.map((name) => keyOf(one, name))));
+    for (const key of refused.keys()) if (!left.has(key)) refused.delete(key);
     const gone = before - waiting.length;
     if (gone > 0 && dropped === 0)
       logger.warn({ gone }, 'notifications are dropped: they are too many, or a week old');
@@ -87,8 +102,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   const settle = (one: Waiting, name: string, delivery: Delivery) => {
-    const isOver = delivery.kind === 'sent' || delivery.kind === 'failed';
+    const key = keyOf(one, name);
+    const isUnwanted = delivery.kind === 'refused' && refused.get(key) === true;
+    const isOver = delivery.kind === 'sent' || delivery.kind === 'failed' || isUnwanted;
+    if (delivery.kind === 'refused') refused.set(key, isUnwanted);
     if (isOver) {
+      refused.delete(key);
       waiting = waiting
         .map((other) =>
           other.message.id === one.message.id
@@ -102,29 +121,37 @@ export function createOutbox(options: OutboxOptions): Outbox {
       logger.info({ channel: name, subject: one.message.subject }, `notified: ${delivery.message}`);
       if (trouble !== undefined) logger.info({ channel: name }, 'notifications get through again');
       troubles.delete(name);
+      for (const other of refused.keys()) if (other.startsWith(`${name} `)) refused.set(other, true);
       return;
     }
     const { message, next } = delivery;
+    if (isUnwanted)
+      logger.warn(
+        { channel: name, subject: one.message.subject },
+        'this notification alone is refused: given up',
+      );
     if (trouble === undefined || trouble.delivery.message !== message)
       logger.warn({ channel: name, next }, `a notification did not get through: ${message}`);
     const failures = (trouble?.failures ?? 0) + 1;
     const waitMs =
       delivery.kind === 'refused' ? afterRefusalMs : Math.min(againMsMax, againMs * 2 ** (failures - 1));
-    troubles.set(name, { failures, nextAtMs: isOver ? 0 : nowMs() + waitMs, delivery });
+    const nextAtMs = isOver ? 0 : nowMs() + waitMs;
+    troubles.set(name, { failures, nextAtMs, freshAtMs: Math.min(nextAtMs, nowMs() + againMsMax), delivery });
   };
 
-  /** The oldest message of a channel that may be tried; and when the next one may, milliseconds from now. */
+  /** The oldest message of a channel that may be tried, one that was refused last; and when the next one may, from now. */
   const nextAttempt = () => {
     const now = nowMs();
     let waitMs = Number.POSITIVE_INFINITY;
-    for (const one of waiting) {
-      for (const name of one.channels) {
-        const channel = channels.find((known) => known.name === name);
-        // A clock that was set back must not make it wait for longer than it was to.
-        const leftMs = Math.min(afterRefusalMs, (troubles.get(name)?.nextAtMs ?? 0) - now);
-        if (channel !== undefined && leftMs <= 0) return { one, channel, waitMs: 0 };
-        waitMs = Math.min(waitMs, leftMs);
-      }
+    const all = waiting.flatMap((one) => one.channels.map((name) => ({ one, name })));
+    const isFresh = ({ one, name }: (typeof all)[number]) => !refused.has(keyOf(one, name));
+    for (const each of [...all.filter(isFresh), ...all.filter((other) => !isFresh(other))]) {
+      const { one, name } = each;
+      const channel = channels.find((known) => known.name === name);
+      const trouble = troubles.get(name);
+      const leftMs = ((isFresh(each) ? trouble?.freshAtMs : trouble?.nextAtMs) ?? 0) - now;
+      if (channel !== undefined && leftMs <= 0) return { one, channel, waitMs: 0 };
+      waitMs = Math.min(waitMs, leftMs);
     }
     return { one: null, channel: null, waitMs };
   };
@@ -172,16 +199,21 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     hurry() {
       for (const [name, trouble] of troubles) {
-        if (trouble.delivery.kind === 'later') troubles.set(name, { ...trouble, failures: 0, nextAtMs: 0 });
+        if (trouble.delivery.kind === 'later')
+          troubles.set(name, { ...trouble, failures: 0, nextAtMs: 0, freshAtMs: 0 });
       }
       begin();
     },
     configure(next) {
       channels = next;
       troubles.clear();
+      refused.clear();
       begin();
     },
-    record: () => ({ waiting, dropped }),
+    record: () => ({
+      waiting: waiting.map((one) => ({ ...one, sinceMs: Math.round(wallMs() - nowMs() + one.sinceMs) })),
+      dropped,
+    }),
     attention: () =>
       [...troubles].map(([name, { delivery }]): Attention => {
         const count = waiting.filter((one) => one.channels.includes(name)).length;

@@ -87,6 +87,8 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
   let standing = new Map<string, number>();
   /** Codes that were in a message, and stand. */
   let told = new Set<string>();
+  /** Codes that stand again after it was told that all is well, and were only counted. */
+  let hushed = new Set<string>();
 
   const clock = () => ({ time: new Date(wallMs()).toISOString(), monotonicMs: monotonicMs() });
 
@@ -111,6 +113,10 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
     finder.effects?.([{ kind: 'note', note }], { ...place, clock: clock() });
   };
 
+  /** A clock that was set back, perhaps by years, must not keep it from being told. */
+  const isRecent = ({ since }: { readonly since: string }) =>
+    Math.abs(wallMs() - Date.parse(since)) < config().repeatAfterMs;
+
   /** Worth somebody's coming. */
   const news = (items: readonly Attention[]) => {
     const now = monotonicMs();
@@ -118,6 +124,11 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
       severity === 'warning' && unwell === null && now - (standing.get(code) ?? now) > usualAfterMs;
     return items.filter((item) => !deliberate.includes(item.code) && !isUsual(item));
   };
+
+  const standsFor = (code: string) => monotonicMs() - (standing.get(code) ?? monotonicMs());
+  /** What is short is counted; of what lasts the last word must not be that all is well. */
+  const lasts = ({ severity, code }: Attention) =>
+    severity === 'alarm' && hushed.has(code) && standsFor(code) > usualAfterMs;
 
   const present = () =>
     attention().filter(({ code, severity }) => code !== 'notify-failed' && severity !== 'info');
@@ -129,9 +140,9 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
     const items = present();
     const message = tellIncident(teller, newId(), incident, items, state?.policy.peer ?? null);
     const key = repetitionKey(incident);
-    const { repeatAfterMs } = config();
     const before = key === null ? undefined : repeats.get(key);
-    if (key !== null && before !== undefined && wallMs() - Date.parse(before.since) < repeatAfterMs) {
+    if (key !== null && before !== undefined && isRecent(before) && !items.some(lasts)) {
+      if (unwell === null) hushed = new Set([...hushed, ...news(items).map(({ code }) => code)]);
       repeats.set(key, {
         ...before,
         count: before.count + 1,
@@ -140,13 +151,14 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
       });
       return;
     }
-    if (key !== null && repeatAfterMs > 0 && repeats.size < repeatsMax) {
+    if (key !== null && config().repeatAfterMs > 0 && repeats.size < repeatsMax) {
       const { subject, summary, rank: weight, startedAt } = message;
       const since = new Date(wallMs()).toISOString();
       repeats.set(key, { subject, summary, rank: weight, since, last: startedAt, count: 0 });
     }
     const left = news(items);
     told = new Set([...told, ...left.map(({ code }) => code)]);
+    hushed.clear();
     if (left.length > 0) {
       unwell = {
         since: unwell?.since ?? incident.startedAt,
@@ -181,10 +193,13 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
     const items = present();
     standing = new Map(items.map(({ code }) => [code, standing.get(code) ?? now]));
     told = new Set([...told].filter((code) => standing.has(code)));
+    hushed = new Set([...hushed].filter((code) => standing.has(code)));
     if (finder.open() !== null) return;
     const untold = items.find(
-      ({ severity, code }) =>
-        severity === 'alarm' && !told.has(code) && now - (standing.get(code) ?? now) > untoldMs,
+      (item) =>
+        item.severity === 'alarm' &&
+        !told.has(item.code) &&
+        (hushed.has(item.code) ? lasts(item) : standsFor(item.code) > untoldMs),
     );
     if (untold !== undefined) {
       told.add(untold.code);
@@ -198,9 +213,8 @@ export function createIncidentWatch(options: WatchOptions): IncidentWatch {
   };
 
   const tellRepeated = () => {
-    const { repeatAfterMs } = config();
     for (const [key, seen] of repeats) {
-      if (wallMs() - Date.parse(seen.since) < repeatAfterMs) continue;
+      if (isRecent(seen)) continue;
       repeats.delete(key);
       if (seen.count === 0) continue;
       tell(tellRepeats(teller, newId(), seen));

@@ -8,6 +8,8 @@ import { hideSecrets } from '../drivers/fence/secrets.ts';
 import type { Delivery, Message } from './message.ts';
 
 const answerCharactersMax = 300;
+/** A shorter part of a path is a word. */
+const tokenLengthMin = 8;
 /** Worth another try: timeout, too early, too many requests. */
 const temporary: readonly number[] = [408, 425, 429];
 
@@ -19,10 +21,11 @@ export async function post(
   signal: AbortSignal,
 ): Promise<Delivery> {
   const { origin } = new URL(url); // The rest may be a secret: many services have their token in the path.
+  const secrets = { ...headers, ...secretsOf(url) };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
     const { status, said } = await exchange(url, jsonOf(message), headers, caFile, limit);
-    const answer = said === '' ? '' : `: ${hideSecrets(said, headers)}`;
+    const answer = said === '' ? '' : `: ${hideSecrets(said, secrets)}`;
     if (status >= 200 && status < 300) return { kind: 'sent', message: `${origin} took it (${status})` };
     if (status >= 500 || temporary.includes(status))
       return {
@@ -37,13 +40,23 @@ export async function post(
     return { kind: 'refused', message: `${origin} refuses it (${status})${answer}`, next };
   } catch (error) {
     const { code, message: text } = error as NodeJS.ErrnoException;
-    const why = limit.aborted ? 'no answer in time' : hideSecrets(`${code ?? ''} ${text}`.trim(), headers);
+    const why = limit.aborted ? 'no answer in time' : hideSecrets(`${code ?? ''} ${text}`.trim(), secrets);
     return {
       kind: 'later',
       message: `${origin} cannot be reached: ${why}`,
       next: `curl -v ${origin}   # the name, the network, the certificate (ca), or notify.channels.${name}.webhook`,
     };
   }
+}
+
+/** What a server may say again of the path that it was asked for: all of it, and each part that may be a token. */
+function secretsOf(url: string): Readonly<Record<string, string>> {
+  const { pathname, search, searchParams, username, password } = new URL(url);
+  const parts = [...pathname.split('/'), ...searchParams.values()].filter(
+    (part) => part.length >= tokenLengthMin,
+  );
+  const all = [pathname + search, ...(pathname === '/' ? [] : [pathname]), username, password, ...parts];
+  return Object.fromEntries(all.map((text, index) => [`url-${index}`, text]));
 }
 
 /** `text` is what chats show of it; the rest is for programs. */

@@ -68,7 +68,8 @@ export async function openNotifications(options: NotificationsOptions): Promise<
       signal: ending.signal,
     }),
     logger,
-    nowMs: Date.now,
+    nowMs: monotonicMs,
+    wallMs: Date.now,
     save: () => Promise.race([save(), sleep(saveMsMax, undefined, { ref: false })]),
   });
   const watch = createIncidentWatch({

@@ -1,5 +1,6 @@
 // One attempt on each kind of channel, against real servers and real programs.
 
+import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -248,4 +249,20 @@ test('a webhook is posted to with its headers, over TLS that is checked; answers
   server.answers.push(500);
   const said = await deliver(message, channel(way, { secrets, caFile }), never);
   t.regex(said.message, /\(500\): I know \*\*\*$/);
+});
+
+test('a server that says again what it was asked for tells no token of the path', async (t) => {
+  const token = 'T0KEN-xyzzy-plugh';
+  const server = createServer(({ url }, answer) => {
+    answer.writeHead(404).end(`no route ${url}; ${token} is unknown; nor is p4ss=hidden-too`);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/services/${token}?p4ss=hidden-too`;
+  const said = await deliver(message, channel({ kind: 'webhook', url }), never);
+  t.is(said.kind, 'refused');
+  t.notRegex(JSON.stringify(said), /T0KEN|hidden-too/);
+  t.regex(said.message, /\(404\): no route \*\*\*/);
 });

@@ -25,6 +25,8 @@ function box(answer: (channel: string, id: string) => Delivery, known: OutboxRec
   const lines: string[] = [];
   const kept: string[] = [];
   const time = { ms: 1_000_000 };
+  /** What the wall clock is ahead. */
+  const step = { ms: 0 };
   const begunAt = Date.now();
   let underWay = 0;
   const outbox = createOutbox({
@@ -40,10 +42,11 @@ function box(answer: (channel: string, id: string) => Delivery, known: OutboxRec
     },
     logger: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
     nowMs: () => time.ms + Date.now() - begunAt,
+    wallMs: () => time.ms + step.ms + Date.now() - begunAt,
     save: async () => void kept.push(JSON.stringify(outbox.record())),
     againMs: 20,
   });
-  return { outbox, tried, lines, kept, time };
+  return { outbox, tried, lines, kept, time, step };
 }
 
 const idle = (tried: readonly string[], count: number) =>
@@ -105,6 +108,53 @@ test('of too many the least urgent and the oldest go; what is a week old is of n
     outbox.record().waiting.map(({ message: { id } }) => id),
     ['new'],
   );
+  outbox.close();
+});
+
+test('a clock that is set years ahead makes no message old, also over a restart after it', async (t) => {
+  const { outbox, tried, step } = box(() => later);
+  outbox.put(message('takeover'));
+  await idle(tried, 2);
+  step.ms = 26 * 365 * 86_400_000;
+  outbox.put(message('new'));
+  const record = outbox.record();
+  t.deepEqual(
+    record.waiting.map(({ message: { id } }) => id),
+    ['takeover', 'new'],
+  );
+  t.is(record.dropped, 0);
+  t.true(
+    record.waiting.every(({ sinceMs }) => sinceMs > step.ms),
+    'by the clock as it is now',
+  );
+  outbox.close();
+});
+
+test('a message that is refused for its own sake keeps no other one back, and is given up', async (t) => {
+  const refusal: Delivery = { kind: 'refused', message: 'too long (400)', next: 'make it shorter' };
+  let closed = false;
+  const { outbox, tried, time, lines } = box((_, id) => (id === 'long' || closed ? refusal : sent));
+  const put = async (id: string, ms: number) => {
+    const { length } = tried;
+    time.ms += ms;
+    outbox.put(message(id, 'warning'));
+    await idle(tried, length + 1);
+  };
+  outbox.put(message('long', 'warning'));
+  await idle(tried, 1);
+  outbox.put(message('soon', 'warning'));
+  t.is(tried.length, 1, 'nobody mends a password within minutes');
+  await put('next', 6 * 60_000);
+  await waitFor('the long one is left', () => outbox.record().waiting.length === 0);
+  t.deepEqual(tried, ['admin long', 'admin soon', 'admin next', 'admin long']);
+  t.true(lines.includes('this notification alone is refused: given up'));
+  t.is(outbox.attention().length, 1);
+  await put('last', 0);
+  t.deepEqual(outbox.attention(), []);
+  closed = true;
+  await put('kept', 0);
+  await put('kept too', 6 * 60_000);
+  t.is(outbox.record().waiting.length, 2, 'where all are refused none is given up');
   outbox.close();
 });
 

@@ -19,6 +19,8 @@ function watched({
   repeatAfterMs?: number;
 } = {}) {
   const time = { ms: 1000 };
+  /** What the wall clock is ahead. */
+  const step = { ms: 0 };
   const told: Message[] = [];
   const attention: Attention[] = [];
   const policy = examplePolicy('primary');
@@ -31,7 +33,7 @@ function watched({
     tell: (message) => void told.push(message),
     newId: () => `id-${told.length + 1}`,
     monotonicMs: () => time.ms,
-    wallMs: () => started + time.ms,
+    wallMs: () => started + time.ms + step.ms,
   });
   const event = (more: Partial<Event> = {}) =>
     watch.event({ kind: 'time-passed', at: time.ms, ...more } as Event, state);
@@ -46,6 +48,7 @@ function watched({
   event();
   return {
     watch,
+    step,
     told,
     attention,
     phase,
@@ -159,6 +162,50 @@ test('the same alarm is counted, and its number told at the end of the time, als
     each.pass(60_000);
   }
   t.is(each.told.length, 2);
+});
+
+test('after it was told that all is well, the same alarm is counted while it is short, and told when it lasts', (t) => {
+  const node = watched();
+  node.phase('stopped');
+  const down = (ms: number) => {
+    node.attention.push(item('peer-dead'));
+    node.note('alarm', 'peer-dead');
+    node.pass(ms);
+  };
+  const well = () => {
+    node.attention.length = 0;
+    node.pass(60_000);
+  };
+  const kinds = () => node.told.map(({ kind }) => kind);
+  down(60_000);
+  well();
+  t.deepEqual(kinds(), ['alarm', 'recovered']);
+  for (let time = 0; time < 3; time += 1) {
+    down(90_000);
+    well();
+  }
+  t.deepEqual(kinds(), ['alarm', 'recovered']);
+  down(400_000);
+  t.deepEqual(kinds(), ['alarm', 'recovered', 'alarm']);
+  t.true((node.told[2]?.repeats ?? 0) >= 3);
+  well();
+  t.deepEqual(kinds(), ['alarm', 'recovered', 'alarm', 'recovered']);
+});
+
+test('a clock that was years ahead and is set right keeps no alarm back', (t) => {
+  const node = watched();
+  node.phase('stopped');
+  node.step.ms = 4 * 365 * 86_400_000;
+  node.note('alarm', 'peer-dead');
+  node.pass(60_000);
+  node.step.ms = 0;
+  node.pass(60_000);
+  node.note('alarm', 'peer-dead');
+  node.pass(60_000);
+  t.deepEqual(
+    node.told.map(({ kind, startedAt }) => `${kind} ${startedAt.slice(0, 4)}`),
+    ['alarm 2030', 'alarm 2026'],
+  );
 });
 
 test('a group that stands still is told of at once, and one that moves for long as it stands, then its end', (t) => {
