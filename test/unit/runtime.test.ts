@@ -97,6 +97,19 @@ test('maintenance outlives a restart of the daemon, and is over when its time is
   t.is((await openStateFile({ stateDir, ...office })).ledger.maintenanceUntil, null);
 });
 
+test('maintenance is no longer after a reboot than it was before, also where the clock has lost its battery', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const file = await openStateFile({ stateDir, ...office });
+  await file.save({ ...ledger, maintenanceUntil: monotonicMs() + 60_000 });
+  const path = join(stateDir, 'state.json');
+  const year = 365 * 24 * 3_600_000;
+  // What was written before the reboot is years ahead of a clock that begins anew.
+  const kept = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify({ ...kept, bootId: 'before', maintenanceEnds: Date.now() + 20 * year }));
+  const { maintenanceUntil } = (await openStateFile({ stateDir, ...office })).ledger;
+  t.true(maintenanceUntil !== null && maintenanceUntil - monotonicMs() <= 60_000);
+});
+
 test('saves are written in the order in which they were asked for', async (t) => {
   const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });

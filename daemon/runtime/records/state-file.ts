@@ -21,6 +21,8 @@ const fileSchema = z.object({
   bootId: z.string(),
   /** End of maintenance by the wall clock, milliseconds since 1970, for another boot; null: none. */
   maintenanceEnds: z.number().nullable(),
+  /** What was left of it when this was written: more is never left in another boot, whatever the wall clock has done. */
+  maintenanceLeftMs: z.number().nullable().default(null),
   ledger: z.object({
     groups: z.array(
       z.object({
@@ -102,14 +104,15 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
     known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
   let tail: Promise<void> = Promise.resolve();
   const save = (next: Ledger): Promise<void> => {
-    const ends = next.maintenanceUntil === null ? null : Date.now() + next.maintenanceUntil - monotonicMs();
+    const left = next.maintenanceUntil === null ? null : next.maintenanceUntil - monotonicMs();
     const content: Omit<FileContent, 'ledger'> & { readonly ledger: Ledger } = {
       format: 1,
       cluster,
       node,
       incarnation,
       bootId,
-      maintenanceEnds: ends,
+      maintenanceEnds: left === null ? null : Date.now() + left,
+      maintenanceLeftMs: left,
       ledger: next,
     };
     const written = tail.then(() => writeDurably(path, `${JSON.stringify(content, null, 2)}\n`));
@@ -185,6 +188,7 @@ function maintenance(known: FileContent, bootId: string): number | null {
   if (known.ledger.maintenanceUntil === null || known.maintenanceEnds === null) return null;
   if (known.bootId === bootId)
     return known.ledger.maintenanceUntil > now ? known.ledger.maintenanceUntil : null;
-  const leftMs = maintenanceLeftMs(known.maintenanceEnds, Date.now());
+  const byWallClock = maintenanceLeftMs(known.maintenanceEnds, Date.now());
+  const leftMs = Math.min(byWallClock, known.maintenanceLeftMs ?? byWallClock);
   return leftMs > 0 ? now + leftMs : null;
 }
