@@ -36,12 +36,15 @@ interface Watcher {
   wroteAtMs: number;
 }
 
+/** An event, not a comment, of which the script of the page would hear nothing. */
+const beat = 'event: beat\ndata: still here\n\n';
+
 const contentOf = (fragments: readonly Fragment[]) =>
   new Map(fragments.map(({ id, markup }) => [id, markup]));
 
 export function createLive(options: LiveOptions): Live {
   const { render, onError, everyMs = 500, watchersMax = 16 } = options;
-  const { silentMsMax = 15_000, unreadBytesMax = 256 * 1024 } = options;
+  const { silentMsMax = 5000, unreadBytesMax = 256 * 1024 } = options;
   const watchers = new Set<Watcher>();
   let timer: NodeJS.Timeout | null = null;
   let last = new Map<string, string>();
@@ -74,7 +77,7 @@ export function createLive(options: LiveOptions): Live {
         const isStuck = watcher.response.writableLength > unreadBytesMax;
         if (isStuck || watcher.mayAct() !== watcher.acts) letGo(watcher);
         else if (changed.length > 0) tell(watcher, changed);
-        else if (performance.now() - watcher.wroteAtMs > silentMsMax) write(watcher, ': still here\n\n');
+        else if (performance.now() - watcher.wroteAtMs > silentMsMax) write(watcher, beat);
       }
     } catch (error) {
       onError(error);

@@ -34,19 +34,42 @@ export const script = `'use strict';
     document.body.classList.toggle('stale', text !== '');
   };
 
+  const old = 'No connection to the daemon: what is shown here may be old.';
   let source;
+  let silence;
+  // A host that has lost its power closes no connection; the daemon says something every five seconds.
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      tell(old);
+      source.close();
+      listen();
+    }, 15000);
+  };
   const listen = () => {
     source = new EventSource('/events');
-    source.addEventListener('open', () => tell(''));
-    source.addEventListener('part', (event) => show(JSON.parse(event.data)));
+    heard();
+    source.addEventListener('open', () => {
+      tell('');
+      heard();
+    });
+    source.addEventListener('part', (event) => {
+      heard();
+      show(JSON.parse(event.data));
+    });
+    source.addEventListener('beat', heard);
     source.addEventListener('error', () => {
-      tell('No connection to the daemon: what is shown here may be old.');
+      tell(old);
       if (source.readyState !== EventSource.CLOSED) return;
       source.close();
+      clearTimeout(silence);
       setTimeout(listen, 5000);
     });
   };
-  addEventListener('pagehide', () => source.close());
+  addEventListener('pagehide', () => {
+    source.close();
+    clearTimeout(silence);
+  });
   addEventListener('pageshow', (event) => {
     if (event.persisted) listen();
   });
