@@ -8,7 +8,8 @@ import { namePattern } from './values.ts';
 export const expectedChannelName =
   'the name of a channel: letters, digits, dots, dashes and underscores (at most 31)';
 const expectedMail = 'an address such as admin@example.org';
-const mailAddress = text(expectedMail, /^[^\s@<>(),:;"\\]{1,64}@[A-Za-z0-9._-]{1,255}$/);
+export const mailPattern = /^[^\s@<>(),:;"\\]{1,64}@[A-Za-z0-9._-]{1,255}$/;
+const mailAddress = text(expectedMail, mailPattern);
 
 /** Where they are not given. */
 export const notifyDefaults = { repeat: '1h', collect: '5m', timeout: '30s' } as const;

@@ -61,7 +61,9 @@ alpha 192.168.1.1/24/eth0 \\
   );
   t.regex(yaml, /^ {2}deadtime: 10s # ha\.cf:4$/m);
   t.regex(yaml, /^# ha\.cf:2: debugfile \/var\/log\/ha-debug -- /m);
-  t.regex(yaml, /^ {2}# haresources:4: MailTo::root@office\.example -- /m);
+  t.like(config.notify?.channels, [{ name: 'mail', way: { kind: 'sendmail', to: ['root@office.example'] } }]);
+  t.regex(yaml, /^ {6}mail:\n {8}- root@office\.example # haresources:4$/m);
+  t.true(draft.check.some((text) => text.includes('battito notify test')));
   t.true(draft.check.some((text) => text.includes('192.168.1.2')));
 });
 
@@ -286,6 +288,20 @@ test('What is no part of a group is a comment with the reason', async (t) => {
   t.regex(why('kvm-mail'), /name them under guests/);
   t.regex(why('runqemu'), /driver: qemu/);
   for (const { text } of remarks) t.true(yaml.includes(`# haresources:1: ${text}`), text);
+});
+
+test('Who was mailed is mailed; a name that is no whole address is said', async (t) => {
+  const files = (line: string) => pair({ haresources: `alpha 192.168.1.1/24/eth0 ${line}\n` });
+  const two = await heartbeat(t, files('MailTo::root@office.example,admin@office.example::Takeover'));
+  t.deepEqual(
+    two.draft.mail.map(({ value }) => value),
+    ['root@office.example', 'admin@office.example'],
+  );
+  for (const line of ['MailTo::root', 'MailTo']) {
+    const { draft, config } = await heartbeat(t, files(line));
+    t.is(config.notify, null);
+    t.regex(draft.groups[0]?.remarks[0]?.why ?? '', /nobody is told yet: .* under notify/);
+  }
 });
 
 test('A path by ucast has both ends where they are known, else it is a broadcast', async (t) => {

@@ -89,6 +89,7 @@ virtual_server 192.168.1.1 80 {
   ] as const) {
     t.true(yaml.includes(`# keepalived.conf:${line}: ${what}`), what);
   }
+  t.like(config.notify?.channels, [{ name: 'mail', way: { kind: 'sendmail', to: ['root@office.example'] } }]);
   t.regex(yaml, /without the label br0:vip/);
   t.false(yaml.includes('s3}cr!t'));
 });

@@ -25,6 +25,10 @@ export function renderDraft(draft: Draft, source: string): string {
     const connectivity = add(root, 'connectivity', {}) as YAMLMap;
     addList(connectivity, 'ping', draft.ping, add);
   }
+  if (draft.mail.length > 0) {
+    const channels = add(add(root, 'notify', {}) as YAMLMap, 'channels', {}) as YAMLMap;
+    addList(add(channels, 'mail', {}) as YAMLMap, 'mail', draft.mail, add);
+  }
   if (draft.watchdog !== null) add(root, 'watchdog', draft.watchdog);
   const groups = add(root, 'groups', {}) as YAMLMap;
   for (const group of draft.groups) addGroup(groups, group, add);

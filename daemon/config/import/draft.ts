@@ -69,6 +69,8 @@ export interface Draft {
   readonly port: Noted<number> | null;
   readonly links: readonly Noted<DraftLink>[];
   readonly ping: readonly Noted<string>[];
+  /** Who gets a mail when something happens; by the sendmail of the host. */
+  readonly mail: readonly Noted<string>[];
   readonly watchdog: Noted<{ readonly device: string; readonly timeout: string }> | null;
   readonly groups: readonly DraftGroup[];
   /** What belongs to no group. */

@@ -4,6 +4,14 @@ import { parseDuration } from '../duration.ts';
 import type { Draft } from './draft.ts';
 import type { HeartbeatFiles } from './heartbeat.ts';
 
+/** What Heartbeat and keepalived gave to the mail system, or to a server, goes to the mail system now. */
+export const mailAdvice = ({ mail }: Pick<Draft, 'mail'>) =>
+  mail.length === 0
+    ? []
+    : [
+        'The mails: they go by the sendmail of the host, or by a server that smtp names; battito notify test, on both nodes, says whether they arrive.',
+      ];
+
 export function adviceOn(
   draft: Omit<Draft, 'safer' | 'check'>,
   { directives, auth }: HeartbeatFiles,
@@ -89,6 +97,7 @@ function checksOf(draft: Omit<Draft, 'safer' | 'check'>, has: (name: string) => 
     ...(has('stonith') || has('stonith_host')
       ? ['Fencing is not taken over: until it is written anew, the tier is evidence.']
       : []),
+    ...mailAdvice(draft),
     ...(watchdog === null
       ? []
       : ['The watchdog: its device must be there on both nodes, and nobody else feed it.']),

@@ -24,7 +24,7 @@ export function groupsOf(
   given: Given,
   { interfaces }: Surroundings,
   problems: Problems,
-): readonly DraftGroup[] {
+): { readonly groups: readonly DraftGroup[]; readonly mail: readonly Noted<string>[] } {
   const { nodes, resources, directives } = files;
   const used = nodes.filter((node) => resources.some((line) => line.node === node.given));
   const failback = failbackOf(directives, problems);
@@ -42,7 +42,7 @@ export function groupsOf(
     given,
     problems,
   );
-  return parts.map(({ node, place, addresses, drbd, filesystems, guests, remarks }): DraftGroup => {
+  const groups = parts.map(({ node, place, addresses, drbd, filesystems, guests, remarks }): DraftGroup => {
     const name = used.length === 1 ? 'office' : asName(node.name, `group-${used.indexOf(node) + 1}`);
     return {
       name,
@@ -56,6 +56,7 @@ export function groupsOf(
       remarks,
     };
   });
+  return { groups, mail: unique(parts.flatMap(({ mail }) => mail)) };
 }
 
 /** `all` is told by the storage of the group; without one, nobody knows the guests. */
@@ -78,6 +79,7 @@ function partsOf(lines: readonly ResourceLine[], { readScript }: HeartbeatFiles,
   const drbd: Noted<string>[] = [];
   const filesystems: Noted<DraftFilesystem>[] = [];
   const guests: Noted<string>[] = [];
+  const mail: Noted<string>[] = [];
   const remarks: Remark[] = [];
   for (const line of lines) {
     if (line.resources.length === 0) {
@@ -92,6 +94,9 @@ function partsOf(lines: readonly ResourceLine[], { readScript }: HeartbeatFiles,
         remarks.push({ place, text, why, ...(service === undefined ? {} : { service }) });
       }
       if (meaning.kind === 'address') addresses.push({ place, written: meaning.written });
+      if (meaning.kind === 'mail') {
+        mail.push(...meaning.to.map((value) => ({ value, note: noteOf(place) })));
+      }
       if (meaning.kind === 'drbd') drbd.push({ value: meaning.name, note: noteOf(place) });
       if (meaning.kind === 'filesystem') {
         filesystems.push({ value: meaning.filesystem, note: noteOf(place) });
@@ -104,7 +109,7 @@ function partsOf(lines: readonly ResourceLine[], { readScript }: HeartbeatFiles,
       }
     }
   }
-  return { place: lines[0]?.place ?? null, addresses, drbd, filesystems, guests, remarks };
+  return { place: lines[0]?.place ?? null, addresses, drbd, filesystems, guests, mail, remarks };
 }
 
 /** `legacy`, also where nothing is said, gives resources back to the node that is named first. */

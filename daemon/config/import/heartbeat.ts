@@ -72,7 +72,7 @@ export async function importHeartbeat(
   checkManager(directives, problems);
   const addresses = await findNodeAddresses(nodes, given, around, problems);
   const timings = timingsOf(directives, problems);
-  const groups = groupsOf(files, given, around, problems);
+  const { groups, mail } = groupsOf(files, given, around, problems);
   const own = addresses.map(({ value }) => value);
   const found = linksOf({ directives, nodes: own, surroundings: around }, problems);
   const lan = groups
@@ -99,6 +99,7 @@ export async function importHeartbeat(
     port: portOf(directives, problems),
     links,
     ping: ping.addresses,
+    mail,
     watchdog: watchdogOf(directives, parseDuration(timings.deadtime.value) ?? 0),
     groups,
     remarks: [

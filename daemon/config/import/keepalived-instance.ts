@@ -40,7 +40,7 @@ const taken = [
 /** Why a keyword of an instance, or of a group of them, has none. */
 export const whyNoEqual = (keyword: string): string => {
   if (/^(notify|smtp_alert)/.test(keyword)) {
-    return 'no script is run at a change; put what it starts into a guest, or let systemd run it on both nodes';
+    return 'no script is run at a change; put what it starts into a guest, or let systemd run it on both nodes; a hook under notify is only told what happened';
   }
   if (keyword === 'track_script' || keyword === 'track_process' || keyword === 'track_file') {
     return 'a service is not watched by a group; a guest has readiness';

@@ -2,16 +2,19 @@
 // several. One file is that of one node; the other node's says what that one does differently.
 
 import { formatDuration } from '../duration.ts';
+import { mailPattern } from '../schema-notify.ts';
 import {
   type Draft,
   type DraftGroup,
   type DraftLink,
   type Given,
   type Noted,
+  noteOf,
   type Remark,
   unique,
 } from './draft.ts';
 import { wholeAddresses } from './floating.ts';
+import { mailAdvice } from './heartbeat-advice.ts';
 import { readInstance, type VrrpInstance, whyNoEqual } from './keepalived-instance.ts';
 import type { Statement } from './keepalived-text.ts';
 import type { Problems } from './source.ts';
@@ -78,6 +81,7 @@ export function importKeepalived(
     links: linksOf(instances, nodes, given),
     ping: [],
     watchdog: null,
+    mail: unique([...statements, ...(peer ?? [])].flatMap(mailOf)),
     groups,
     remarks: statements.flatMap(remarkOf),
   };
@@ -217,6 +221,16 @@ function linksOf(
   return unique([...links, ...tracked], ({ interface: name, mode = 'broadcast' }) => `${name} ${mode}`);
 }
 
+/** A name without an address was somebody on this host. */
+function mailOf({ words, block }: Statement): readonly Noted<string>[] {
+  if (words[0] !== 'global_defs') return [];
+  return (block ?? [])
+    .filter((inner) => inner.words[0] === 'notification_email')
+    .flatMap((inner) => inner.block ?? [])
+    .flatMap((entry) => entry.words.map((value) => ({ value, note: noteOf(entry.place) })))
+    .filter(({ value }) => mailPattern.test(value));
+}
+
 function remarkOf({ words, place, block }: Statement): Remark[] {
   const [keyword = ''] = words;
   const text = `${words.join(' ')} ...`;
@@ -231,7 +245,8 @@ function remarkOf({ words, place, block }: Statement): Remark[] {
         why: whyNoEqual(inner.words[0] ?? ''),
       }));
   }
-  if (keyword === 'global_defs') return remark('mail and names of keepalived; nothing of it is needed');
+  if (keyword === 'global_defs')
+    return remark('names and limits of keepalived; of these only who gets a mail is taken over, to notify');
   if (/^vrrp_(script|track)/.test(keyword))
     return remark('a service is not watched by a group; a guest has readiness');
   if (/^(virtual_server|real_server|SSL$)/.test(keyword))
@@ -242,7 +257,7 @@ function remarkOf({ words, place, block }: Statement): Remark[] {
 }
 
 function adviceOn(
-  { nodes, links, groups, remarks }: Omit<Draft, 'safer' | 'check'>,
+  { nodes, links, groups, mail, remarks }: Omit<Draft, 'safer' | 'check'>,
   instances: readonly VrrpInstance[],
   bothKnown: boolean,
 ): Pick<Draft, 'safer' | 'check'> {
@@ -272,6 +287,7 @@ function adviceOn(
             `${alone.length === 1 ? 'One address has' : `${alone.length} addresses have`} no prefix length, standing alone as with keepalived; that of the LAN is usual: --prefix 24.`,
           ]
         : []),
+      ...mailAdvice({ mail }),
       ...(links.length < 2 ? ['There is one path for heartbeats: add a second one that fails apart.'] : []),
       'connectivity.ping is empty: name the gateway, so that a node can tell that it is cut off itself.',
       ...(open > 0

@@ -3,6 +3,7 @@
 
 import { basename } from 'node:path';
 import { normalPath } from '../paths.ts';
+import { mailPattern } from '../schema-notify.ts';
 import { deviceExpected, mountExpected, namePattern } from '../values.ts';
 import type { DraftFilesystem } from './draft.ts';
 import { guestsOfScript, type StartedGuests } from './guest-scripts.ts';
@@ -15,6 +16,7 @@ export type Meaning =
   | { readonly kind: 'filesystem'; readonly filesystem: DraftFilesystem }
   /** `note`: what to say beside them. */
   | { readonly kind: 'guests'; readonly guests: StartedGuests; readonly note: string }
+  | { readonly kind: 'mail'; readonly to: readonly string[] }
   /** `service`: what nobody starts at a takeover any more. */
   | { readonly kind: 'no-equal'; readonly why: string; readonly service?: string }
   | { readonly kind: 'problem'; readonly message: string };
@@ -34,9 +36,9 @@ const agents: Readonly<Record<string, (resource: Resource) => Meaning>> = {
   filesystem,
   drbdupper: () => noEqual('a stacked DRBD resource is for a third node; there are two'),
   sendarp: () => noEqual('done anyway: every floating address is announced, and again after a conflict'),
-  mailto: () => noEqual('mail is not sent by a group; nobody is told by this line any more'),
-  audiblealarm: () => noEqual('there is no bell; battito status and the journal tell'),
-  winpopup: () => noEqual('there are no pop-ups; battito status and the journal tell'),
+  mailto,
+  audiblealarm: () => noEqual('there is no bell; a hook under notify is told what happens, and may ring one'),
+  winpopup: () => noEqual('there are no pop-ups; a hook under notify is told what happens'),
   delay: () => noEqual('nothing has to be waited for: each step begins when the one before it is done'),
   ipsrcaddr: () => noEqual('the source address of packets is left to the routes of the host'),
   portblock: () => noEqual('no port is blocked meanwhile'),
@@ -79,6 +81,13 @@ function address({ args, agent }: Resource): Meaning {
     );
   }
   return { kind: 'address', written };
+}
+
+/** Of its arguments, those that tell anything but a subject; `root` alone was somebody on this host. */
+function mailto({ args: [text = ''] }: Resource): Meaning {
+  const to = text.split(/[\s,]+/).filter((word) => word !== '');
+  if (to.length > 0 && to.every((word) => mailPattern.test(word))) return { kind: 'mail', to };
+  return noEqual('nobody is told yet: give a whole address, such as root@HOST, in a channel under notify');
 }
 
 function drbd({ args, agent }: Resource): Meaning {
