@@ -113,6 +113,8 @@ export function inStartOrder(guests: readonly GuestConfig[]): readonly GuestConf
 interface GuestShell {
   readonly isUp: string;
   readonly isDown: string;
+  /** Up, but it does not run, which a start does not mend; null: a start says so. */
+  readonly isHalted: string | null;
   /** Makes the definition known. */
   readonly prepare: readonly string[];
   readonly start: readonly string[];
@@ -129,6 +131,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
     return {
       isUp: qemu.isThereCommand(shell),
       isDown: `! ${qemu.isThereCommand(shell)}`,
+      isHalted: qemu.isHaltedCommand(shell),
       prepare: [],
       start: qemu.bootCommands(shell),
       stop: qemu.describeCommands(shell, 'stop'),
@@ -155,6 +158,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
     isUp,
     // One that libvirt does not know is down; a libvirt that does not answer says nothing.
     isDown: `[ ${state} = 'shut off' ] || { ${virsh('list')} && ! ${virsh('dominfo', guest.name)}; }`,
+    isHalted: null,
     prepare: [
       `if ${call('unless', `${isUp} || ${isKnown}`, keep, way, `${virsh('define')} ${stored}`)} && ! ${call('holds', isUp)}; then`,
       `  ${call('run', `[ ! -r ${stored} ] || cp ${stored} ${given}`)} || true`,
@@ -199,9 +203,20 @@ export function guestUp(
   const waits = isAwaited
     ? [...waitingLines(guest.readiness, shell.agent), ...(delayS > 0 ? [`sleep ${delayS}`] : [])]
     : [];
+  const halted =
+    shell.isHalted === null
+      ? []
+      : [
+          `if ${call('holds', shell.isHalted)}; then`,
+          `  say ${shellQuote(`-- guest ${guest.name}`)}`,
+          `  problem ${shellQuote(haltedText(guest.name))}`,
+          `  ${call('lose', guest.name)}`,
+          'else',
+        ];
   const start = `${call('step', `guest ${guest.name}`, shell.isUp, ...shell.start)}`;
   return [
     ...shell.prepare,
+    ...halted,
     ...(waits.length === 0
       ? [`${start} ||`, `  ${call('lose', guest.name)}`]
       : [
@@ -212,8 +227,13 @@ export function guestUp(
           `  ${call('lose', guest.name)}`,
           'fi',
         ]),
+    ...(halted.length === 0 ? [] : ['fi']),
   ];
 }
+
+/** Whether its disk is the newer one no script can know. */
+const haltedText = (name: string) =>
+  `   ${name} is there, but frozen: it was stopped because the other node might take over. If that node has run it since, what is on its disk is newer. To start it afresh from the disk here: shut this QEMU down (kill -KILL), then run this script again`;
 
 export function guestDown(guest: GuestConfig, group: GroupConfig, source: RunbookSource): readonly string[] {
   const shell = shellOf(guest, group, source);

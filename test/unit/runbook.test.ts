@@ -365,6 +365,17 @@ test('a definition that was mended here between two runs stays as it was mended'
   t.is(host.read('xml-dns'), newer, 'what both nodes have agreed on since is defined');
 });
 
+test('a frozen guest is not one that runs', (t) => {
+  const host = createRunbookHost(t, configOf(mirrored));
+  t.is(host.run('takeover', [], off).exitCode, 0);
+  host.set('halted');
+  const frozen = host.run('takeover', [], off);
+  t.is(frozen.exitCode, 1, frozen.said);
+  t.regex(frozen.said, /mail is there, but frozen: .*newer/);
+  t.regex(frozen.said, /Not running: mail\./);
+  t.is(host.ran().filter(([tool]) => tool === 'qemu-system-x86_64').length, 1, 'no second one is started');
+});
+
 test('a standby: addresses first, guests, file systems, data; again it does nothing', (t) => {
   const host = createRunbookHost(t, configOf(mirrored));
   t.is(host.run('takeover', [], off).exitCode, 0);

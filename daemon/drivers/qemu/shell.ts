@@ -61,6 +61,17 @@ export function isThereCommand({ paths }: ShellGuest): string {
   return shellLine(['pgrep', '-f', `^[^ ]*qemu[^ ]* .*-pidfile ${asPattern(paths.pidFile)}( |$)`]);
 }
 
+/**
+ * Ends with 0 while it is there and does not run: frozen, or never let run. The signal that froze it is seen without
+ * socat, QEMU's own word only with it.
+ */
+export function isHaltedCommand(shell: ShellGuest): string {
+  const { pidFile } = shell.paths;
+  const stopped = `grep -q '^State:.*T' "/proc/$(cat ${shellQuote(pidFile)})/status"`;
+  const said = `${qmpShellLine(shell.paths, ['query-status'])} | grep -Eq '"running": *false'`;
+  return `${isThereCommand(shell)} && { ${stopped} || ${said}; }`;
+}
+
 const directoryLine = ({ directory }: GuestPaths) => shellLine(['mkdir', '-p', '-m', '700', directory]);
 
 function tapLines(config: QemuGuestConfig, paths: GuestPaths): readonly string[] {

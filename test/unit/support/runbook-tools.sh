@@ -105,6 +105,13 @@ case $tool in
     did "$@"
     for word in "$@"; do case $word in guest=*) touch "$HOST/process-$(printf '%s' "$word" | sed 's/guest=\([^,]*\).*/\1/')" ;; esac; done
     ;;
-  socat) cat >>"$HOST/qmp"; rm -f "$HOST"/process-* ;;
+  socat)
+    input=$(cat)
+    printf '%s\n' "$input" >>"$HOST/qmp"
+    case $input in
+      *query-status*) if has halted; then echo '{"return": {"status": "paused", "running": false}}'; else echo '{"return": {"running": true}}'; fi ;;
+      *) rm -f "$HOST"/process-* ;;
+    esac
+    ;;
   *) did "$@" ;;
 esac
