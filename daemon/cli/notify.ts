@@ -5,7 +5,7 @@ import type { Config, NotifyChannelConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { BattitoError, exitCodes } from '../errors.ts';
 import { deliver } from '../notify/deliver.ts';
-import { type Delivery, type Message, messageSchema } from '../notify/message.ts';
+import { type Delivery, type Message, messageSchema, orderSchema } from '../notify/message.ts';
 import { tellTest } from '../notify/story.ts';
 import { nearestWord, usageError } from './arguments.ts';
 import type { Arguments, Command, Context } from './command.ts';
@@ -77,8 +77,9 @@ async function test({ settings, output, interruptible }: Context, args: Argument
 
 async function send({ settings, output, interruptible }: Context, args: Arguments, name: string | undefined) {
   if (name === undefined) throw usageError('notify send needs the name of a channel', notifyCommand);
-  const channel = channelOf(loadConfig(settings.configPath), name);
-  const message = await readMessage(process.stdin);
+  const { message, channel = channelOf(loadConfig(settings.configPath), name) } = await readOrder(
+    process.stdin,
+  );
   const delivery = await interruptible((signal) => deliver(message, channel, signal));
   if (flag(args, 'json')) printJson(output, delivery);
   else if (delivery.kind === 'sent') output.line(`${name}: ${harmless(delivery.message)}`);
@@ -86,13 +87,21 @@ async function send({ settings, output, interruptible }: Context, args: Argument
   return exitCodeOf([delivery]);
 }
 
+interface Order {
+  readonly message: Message;
+  readonly channel?: NotifyChannelConfig;
+}
+
 const exitCodeOf = (deliveries: readonly Delivery[]) =>
   deliveries.every(({ kind }) => kind === 'sent') ? exitCodes.ok : exitCodes.failed;
 
-async function readMessage(input: AsyncIterable<Buffer | string>): Promise<Message> {
+/** A message; of the daemon with its channel, since the file may be half edited when something goes wrong. */
+async function readOrder(input: AsyncIterable<Buffer | string>): Promise<Order> {
   const text = await readInput(input, inputCharactersMax);
   try {
-    return messageSchema.parse(JSON.parse(text));
+    const read: unknown = JSON.parse(text);
+    const order = orderSchema.safeParse(read);
+    return order.success ? order.data : { message: messageSchema.parse(read) };
   } catch (cause) {
     throw new BattitoError('notify-input', 'the standard input is no message', {
       exitCode: exitCodes.usage,

@@ -1,6 +1,7 @@
 // One message, whatever the channel: what is mailed, posted and handed to a hook, and what waits in the queue's file.
 
 import * as z from 'zod';
+import type { NotifyChannelConfig } from '../config/config.ts';
 
 const severity = z.enum(['info', 'warning', 'alarm']);
 
@@ -57,6 +58,27 @@ export const deliverySchema: z.ZodType<Delivery> = z.discriminatedUnion('kind', 
   z.object({ kind: z.literal('sent'), message: z.string() }),
   z.object({ kind: z.enum(['later', 'refused', 'failed']), message: z.string(), next: z.string() }),
 ]);
+
+const mail = { to: z.array(z.string()), from: z.string().nullable() };
+const channelSchema: z.ZodType<NotifyChannelConfig> = z.object({
+  name: z.string(),
+  severity: z.enum(['warning', 'alarm']),
+  timeoutMs: z.number(),
+  secrets: z.string().nullable(),
+  caFile: z.string().nullable(),
+  way: z.discriminatedUnion('kind', [
+    z.object({
+      ...{ kind: z.literal('smtp'), ...mail, host: z.string(), port: z.number() },
+      tls: z.enum(['starttls', 'implicit', 'none']),
+    }),
+    z.object({ kind: z.literal('sendmail'), ...mail, program: z.string() }),
+    z.object({ kind: z.literal('webhook'), url: z.string() }),
+    z.object({ kind: z.literal('hook'), program: z.string() }),
+  ]),
+});
+
+/** What the process that sends is told: also the channel as the daemon knows it, whatever has become of the file since. */
+export const orderSchema = z.object({ message: messageSchema, channel: channelSchema });
 
 /** Short, and the same for the same kind of thing, so that a filter can go by it. */
 export function subjectOf(cluster: string, kind: string, what: string, node: string): string {

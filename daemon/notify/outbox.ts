@@ -171,7 +171,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
           return;
         }
         await save(); // Whoever is ended now sends it the next time.
-        const delivery = await send(one.message, channel.name, channel.timeoutMs);
+        const delivery = await send(one.message, channel);
         if (closed) return; // It may have been cut off by that: the next run tries again.
         settle(one, channel.name, delivery);
         await save();

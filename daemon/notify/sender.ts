@@ -5,10 +5,11 @@
 // Guarantees: never rejects; ends by its deadline with all that it has started.
 
 import { randomUUID } from 'node:crypto';
+import type { NotifyChannelConfig } from '../config/config.ts';
 import { type AgentEnd, runAgentProcess } from '../drivers/fence/agent-process.ts';
 import { type Delivery, deliverySchema, type Message } from './message.ts';
 
-export type Send = (message: Message, channel: string, timeoutMs: number) => Promise<Delivery>;
+export type Send = (message: Message, channel: NotifyChannelConfig) => Promise<Delivery>;
 
 export interface SenderOptions {
   /** This program: its runtime, the runtime's options, and its main file. */
@@ -25,10 +26,10 @@ const graceMs = 30_000;
 
 export function createSender({ program, options, inUnit, signal }: SenderOptions): Send {
   const [runtime, ...args] = program;
-  return async (message, channel, timeoutMs) => {
-    const words = [...args, 'notify', 'send', channel, '--json', ...options];
-    const limitMs = timeoutMs + graceMs;
-    const input = JSON.stringify(message);
+  return async (message, channel) => {
+    const words = [...args, 'notify', 'send', channel.name, '--json', ...options];
+    const limitMs = channel.timeoutMs + graceMs;
+    const input = JSON.stringify({ message, channel });
     const run = (file: string, argv: readonly string[]) =>
       runAgentProcess({ program: file, args: argv, input, timeoutMs: limitMs, signal });
     const unit = ['--quiet', '--pipe', '--wait', '--collect', `--unit=battito-notify-${randomUUID()}`];

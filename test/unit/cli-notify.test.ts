@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkNotify } from '../../daemon/cli/check/notify.ts';
 import { formatProblem, parseConfig } from '../../daemon/config/load.ts';
+import { createSender } from '../../daemon/notify/sender.ts';
+import { tellTest } from '../../daemon/notify/story.ts';
 import { temporaryDirectory } from '../support.ts';
 import { run } from './fixtures/cli/terminal.ts';
 
@@ -46,6 +48,29 @@ pager  FAILED  ${bad.program} ended with exit code 1: no modem
   const one = await battito(t, 'notify test good --json', text);
   t.is(one.exitCode, 0);
   t.like(JSON.parse(one.stdout), { channels: [{ channel: 'good', kind: 'sent' }] });
+});
+
+test("the daemon's messages go out though its file is half edited: it sends the channel with them", async (t) => {
+  const { program, folder } = hook(t, 'cat > got');
+  const configPath = join(folder, 'battito.yaml');
+  writeFileSync(configPath, 'cluster: office\nnodes: {\n');
+  const send = createSender({
+    program: [process.execPath, ...process.execArgv, join(import.meta.dirname, '../../daemon/main.ts')],
+    options: ['--config', configPath, '--node', 'primary'],
+    inUnit: false,
+    signal: new AbortController().signal,
+  });
+  const message = tellTest({ cluster: 'office', node: 'primary' }, 'a', 0);
+  const channel = {
+    name: 'admin',
+    severity: 'alarm',
+    timeoutMs: 10_000,
+    secrets: null,
+    caFile: null,
+  } as const;
+  const delivery = await send(message, { ...channel, way: { kind: 'hook', program } });
+  t.deepEqual(delivery, { kind: 'sent', message: `${program} ran` });
+  t.like(JSON.parse(readFileSync(join(folder, 'got'), 'utf8')), { id: 'a', kind: 'test' });
 });
 
 test('what cannot be tried is refused with what to do', async (t) => {

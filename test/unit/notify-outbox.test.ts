@@ -32,7 +32,7 @@ function box(answer: (channel: string, id: string) => Delivery, known: OutboxRec
   const outbox = createOutbox({
     known,
     channels: [channel('admin'), channel('pager', 'alarm')],
-    async send({ id }, name) {
+    async send({ id }, { name }) {
       underWay += 1;
       if (underWay > 1) throw new Error('two at once');
       await Promise.resolve();
