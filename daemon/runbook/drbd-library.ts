@@ -128,6 +128,8 @@ is_standalone() { drbdadm cstate "$1" 2>/dev/null | grep -q '^StandAlone$'; }
 
 is_mirrored() { is_connected "$1" && ! drbdadm dstate "$1" 2>/dev/null | grep -qvx 'UpToDate/UpToDate'; }
 
+has_no_disk() { drbdadm dstate "$1" 2>/dev/null | grep -Eq '(^|/)(Diskless|Failed)(/|$)'; }
+
 # In percent; empty where DRBD does not say.
 progress_of() {
   drbdadm status "$1" 2>/dev/null | sed -n 's/.* done:\([0-9.]*\).*/\1/p' | head -n 1
@@ -149,8 +151,18 @@ remirror() {
       waited=$((waited + 1))
     done
     shown=none
+    unheard=0
+    bare=0
     until is_mirrored "$1"; do
       if is_standalone "$1"; then parted "$1"; fi
+      if is_connected "$1"; then unheard=0; else unheard=$((unheard + 1)); fi
+      if has_no_disk "$1"; then bare=$((bare + 1)); else bare=0; fi
+      if [ "$unheard" -ge 60 ]; then
+        stop "$1 has lost its connection to $peer" "see whether $peer is up, and the network between the hosts; then run this script again"
+      fi
+      if [ "$bare" -ge 30 ]; then
+        stop "$1 has no disk on one of the hosts, so nothing is copied (here/$peer: $(drbdadm dstate "$1" 2>/dev/null | tr '\n' ' '))" "on that host: mend the disk under it, then drbdadm attach $1 (of a new disk drbdadm create-md $1 before); then run this script again"
+      fi
       percent=$(progress_of "$1")
       if [ "$percent" != "$shown" ]; then
         say "   $1: $(drbdadm dstate "$1" 2>/dev/null | tr '\n' ' ')\${percent:+$percent%}"

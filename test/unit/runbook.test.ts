@@ -468,6 +468,17 @@ test('the return: connected, resynced with percents, and the options of the file
   t.regex(parted.said, /battito drbd resolve r0/);
 });
 
+test('the return does not wait for ever for a disk that is not there', (t) => {
+  const host = createRunbookHost(t, configOf(mirrored));
+  host.set('peer-lives');
+  host.set('bare');
+  host.set('cstate', 'Connected\n');
+  host.set('dstate', 'UpToDate/Diskless\n');
+  const bare = host.run('return', ['--yes']);
+  assertStopped(t, bare, /r0 has no disk on one of the hosts.*UpToDate\/Diskless/);
+  t.regex(bare.said, /next: .*drbdadm attach r0/);
+});
+
 test('one of two groups', (t) => {
   const host = createRunbookHost(t, configOf(twoGroups));
   const one = host.run('takeover', ['shop'], off);

@@ -54,7 +54,7 @@ case $tool in
       role) cat "$HOST/role" ;;
       dstate) cat "$HOST/dstate" ;;
       cstate) cat "$HOST/cstate" ;;
-      status) echo '  peer replication:SyncSource peer-disk:Inconsistent done:41.7' ; echo UpToDate/UpToDate >"$HOST/dstate" ;;
+      status) echo '  peer replication:SyncSource peer-disk:Inconsistent done:41.7' ; has bare || echo UpToDate/UpToDate >"$HOST/dstate" ;;
       *)
         did "$@"
         case "$*" in
