@@ -118,6 +118,8 @@ interface GuestShell {
   /** Makes the definition known. */
   readonly prepare: readonly string[];
   readonly start: readonly string[];
+  /** Run also where it was up before: an earlier run may have failed there. */
+  readonly join: readonly string[];
   readonly stop: readonly string[];
   readonly agent: string | undefined;
   readonly look: string;
@@ -134,6 +136,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
       isHalted: qemu.isHaltedCommand(shell),
       prepare: [],
       start: qemu.bootCommands(shell),
+      join: qemu.tapLines(guest, paths),
       stop: qemu.describeCommands(shell, 'stop'),
       agent: undefined,
       look: 'its disk, its bridge, and what QEMU said above',
@@ -165,6 +168,7 @@ function shellOf(guest: GuestConfig, group: GroupConfig, source: RunbookSource):
       'fi',
     ],
     start: libvirt.describeCommands(domain, 'start'),
+    join: [],
     stop: libvirt.describeCommands(domain, 'stop'),
     agent: libvirt.agentCommand(guest.name, uri),
     look: `${virsh('domstate', '--reason', guest.name)}${filesystem === undefined ? '' : `; ls ${shellQuote(filesystem.mount)}`}`,
@@ -214,19 +218,25 @@ export function guestUp(
           'else',
         ];
   const start = `${call('step', `guest ${guest.name}`, shell.isUp, ...shell.start)}`;
+  const joins = shell.join.flatMap((line) => [
+    `  if ! ${call('run', line)}; then`,
+    `    problem ${shellQuote(`   ${guest.name} is up, but without its network`)}`,
+    `    ${call('lose', guest.name)}`,
+    '  fi',
+  ]);
+  const waiting =
+    waits.length === 0
+      ? []
+      : [
+          `  say ${shellQuote(`   waiting until ${guest.name} is ready: others start after it`)}`,
+          ...waits.map((line) => `  ${call('run', line)} || true`),
+        ];
   return [
     ...shell.prepare,
     ...halted,
-    ...(waits.length === 0
+    ...(joins.length + waiting.length === 0
       ? [`${start} ||`, `  ${call('lose', guest.name)}`]
-      : [
-          `if ${start}; then`,
-          `  say ${shellQuote(`   waiting until ${guest.name} is ready: others start after it`)}`,
-          ...waits.map((line) => `  ${call('run', line)} || true`),
-          'else',
-          `  ${call('lose', guest.name)}`,
-          'fi',
-        ]),
+      : [`if ${start}; then`, ...joins, ...waiting, 'else', `  ${call('lose', guest.name)}`, 'fi']),
     ...(halted.length === 0 ? [] : ['fi']),
   ];
 }

@@ -126,7 +126,7 @@ test('a takeover: data, file system, address, guest; run again it does nothing m
     .ran()
     .slice(done)
     .map((call) => call.slice(0, 3).join(' '));
-  t.deepEqual(more, ['modprobe drbd', 'arping -q -U', 'arping -q -A']);
+  t.deepEqual(more, ['modprobe drbd', 'arping -q -U', 'arping -q -A', 'ip link set']);
 });
 
 const assertStopped = (
@@ -363,6 +363,19 @@ test('a definition that was mended here between two runs stays as it was mended'
   host.set('domain-dns', 'shut off\n');
   t.is(host.run('takeover', [], off).exitCode, 0);
   t.is(host.read('xml-dns'), newer, 'what both nodes have agreed on since is defined');
+});
+
+test('a guest that could not be put on its bridge is put there by the next run', (t) => {
+  const host = createRunbookHost(t, configOf(mirrored));
+  host.set('no-bridge');
+  for (let time = 0; time < 2; time += 1) {
+    const alone = host.run('takeover', [], off);
+    t.is(alone.exitCode, 1, alone.said);
+    t.regex(alone.said, /mail is up, but without its network/);
+  }
+  host.unset('no-bridge');
+  t.is(host.run('takeover', [], off).exitCode, 0);
+  t.is(host.ran().filter(([tool]) => tool === 'qemu-system-x86_64').length, 1);
 });
 
 test('a frozen guest is not one that runs', (t) => {

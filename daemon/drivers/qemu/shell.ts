@@ -43,7 +43,7 @@ export function describeCommands(
 }
 
 /**
- * A start that needs nobody to speak QMP: it runs at once, and is on its bridge a moment later. As the driver it goes
+ * A start that needs nobody to speak QMP: it runs at once, and is to be put on its bridge by `tapLines` after it. As the driver it goes
  * without KVM where that opens but does not work, and without a unit where systemd would not leave its words alone.
  */
 export function bootCommands({ config, paths, unit }: ShellGuest): readonly string[] {
@@ -53,7 +53,7 @@ export function bootCommands({ config, paths, unit }: ShellGuest): readonly stri
     return shellLine(hasUnit ? buildUnitArgv(unit, config.name, qemu) : qemu);
   };
   const line = config.accel === 'auto' ? `${launch('auto')} || ${launch('tcg')}` : launch(config.accel);
-  return [directoryLine(paths), line, ...tapLines(config, paths)];
+  return [directoryLine(paths), line];
 }
 
 /** Ends with 0 while a QEMU of this guest is there, in whatever state. */
@@ -74,7 +74,8 @@ export function isHaltedCommand(shell: ShellGuest): string {
 
 const directoryLine = ({ directory }: GuestPaths) => shellLine(['mkdir', '-p', '-m', '700', directory]);
 
-function tapLines(config: QemuGuestConfig, paths: GuestPaths): readonly string[] {
+/** Puts it on its bridge; harmless where it is there already. None: it has no network. */
+export function tapLines(config: QemuGuestConfig, paths: GuestPaths): readonly string[] {
   const tap = buildTapArgv(config, paths);
   return tap === undefined ? [] : [shellLine(tap)];
 }

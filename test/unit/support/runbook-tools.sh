@@ -20,6 +20,7 @@ case $tool in
       '-o address show'*) cat "$HOST/addresses" ;;
       *' add '*) did "$@"; printf '2: %s inet %s scope global\n' "$5" "$3" >>"$HOST/addresses" ;;
       *' del '*) did "$@"; grep -vF " $3 " "$HOST/addresses" >"$HOST/new"; mv "$HOST/new" "$HOST/addresses" ;;
+      'link set '*) did "$@"; if has no-bridge; then exit 1; fi ;;
       *) did "$@" ;;
     esac
     ;;
