@@ -29,12 +29,15 @@ export function createWishes(options: WishesOptions): Wishes {
 
   const standbyOn = async (wish: Extract<OperatorWish, { kind: 'standby' }>): Promise<RequestAnswer> => {
     const { forMs, ...request } = wish;
+    const before = isStandby() ? standbyEnd().leftMs() : null;
     if (forMs === undefined) {
       const answer = await toCore(request);
-      if (answer.kind === 'accepted') await standbyEnd().set(null);
-      return answer;
+      if (answer.kind !== 'accepted') return answer;
+      await standbyEnd().set(null);
+      return before === null
+        ? answer
+        : { ...answer, message: `${answer.message}; it no longer ends by itself` };
     }
-    const before = isStandby() ? standbyEnd().leftMs() : null;
     try {
       await standbyEnd().set(forMs);
     } catch (error) {

@@ -317,3 +317,12 @@ test('Whatever stands in the file, it is understood or refused', (t) => {
     }),
   );
 });
+
+test('Advertisements so near to each other that a busy host would be given up are told of', (t) => {
+  const advice = (seconds: string) =>
+    keepalived(t, instance(`${address}\nadvert_int ${seconds}`)).draft.check.filter((text) =>
+      /deadtime/.test(text),
+    );
+  t.deepEqual(advice('0.5'), []);
+  t.regex(advice('0.02').join(), /^deadtime is 80ms, as it was: a host that is only busy would be given up/);
+});

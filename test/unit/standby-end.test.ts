@@ -101,7 +101,8 @@ test('standby without a time, and its end by hand, forget an earlier time', asyn
     const stateDir = temporaryDirectory(t);
     const { requests, end } = await node(t, stateDir);
     await requests.ask({ kind: 'standby', on: true, forMs: hour });
-    await requests.ask({ kind: 'standby', ...wish });
+    const { message } = await requests.ask({ kind: 'standby', ...wish });
+    t.is(/; it no longer ends by itself$/.test(message), wish.on, 'who only says it again is told');
     t.is(end.leftMs(), null);
     t.deepEqual(readdirSync(stateDir), []);
   }

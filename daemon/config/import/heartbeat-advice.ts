@@ -4,6 +4,17 @@ import { parseDuration } from '../duration.ts';
 import type { Draft } from './draft.ts';
 import type { HeartbeatFiles } from './heartbeat.ts';
 
+const deadtimeMsMin = 500;
+
+export function deadtimeAdvice({ timings }: Pick<Draft, 'timings'>): string[] {
+  const deadtimeMs = parseDuration(timings.deadtime.value) ?? 0;
+  if (deadtimeMs >= deadtimeMsMin && deadtimeMs <= 5000) return [];
+  const short = deadtimeMs < deadtimeMsMin ? ': a host that is only busy would be given up' : '';
+  return [
+    `deadtime is ${timings.deadtime.value}, as it was${short}. battito check names the largest gap that there has been; 2s is usual.`,
+  ];
+}
+
 /** What Heartbeat and keepalived gave to the mail system, or to a server, goes to the mail system now. */
 export const mailAdvice = ({ mail }: Pick<Draft, 'mail'>) =>
   mail.length === 0
@@ -52,8 +63,7 @@ function rulesSafer(disks: boolean, fenced: boolean): string[] {
 }
 
 function checksOf(draft: Omit<Draft, 'safer' | 'check'>, has: (name: string) => boolean) {
-  const { nodes, links, ping, groups, timings, watchdog } = draft;
-  const deadtimeMs = parseDuration(timings.deadtime.value) ?? 0;
+  const { nodes, links, ping, groups, watchdog } = draft;
   const onDrbd = groups.filter(
     ({ drbd, filesystems }) =>
       drbd.length === 0 && filesystems.some(({ value }) => value.device.startsWith('/dev/drbd')),
@@ -74,11 +84,7 @@ function checksOf(draft: Omit<Draft, 'safer' | 'check'>, has: (name: string) => 
     ...(ping.length === 0
       ? ['connectivity.ping is empty: name the gateway, so that a node can tell that it is cut off itself.']
       : []),
-    ...(deadtimeMs > 5000
-      ? [
-          `deadtime is ${timings.deadtime.value}, as it was. battito check names the largest gap that there has been; 2s is usual.`,
-        ]
-      : []),
+    ...deadtimeAdvice(draft),
     ...(onDrbd.length > 0
       ? onDrbd.map(
           ({ name }) => `Group ${name} mounts a DRBD device without a resource: add its name under drbd.`,

@@ -14,7 +14,7 @@ import {
   unique,
 } from './draft.ts';
 import { wholeAddresses } from './floating.ts';
-import { mailAdvice } from './heartbeat-advice.ts';
+import { deadtimeAdvice, mailAdvice } from './heartbeat-advice.ts';
 import { readInstance, type VrrpInstance, whyNoEqual } from './keepalived-instance.ts';
 import type { Statement } from './keepalived-text.ts';
 import type { Problems } from './source.ts';
@@ -257,7 +257,7 @@ function remarkOf({ words, place, block }: Statement): Remark[] {
 }
 
 function adviceOn(
-  { nodes, links, groups, mail, remarks }: Omit<Draft, 'safer' | 'check'>,
+  { nodes, links, groups, mail, timings, remarks }: Omit<Draft, 'safer' | 'check'>,
   instances: readonly VrrpInstance[],
   bothKnown: boolean,
 ): Pick<Draft, 'safer' | 'check'> {
@@ -287,6 +287,7 @@ function adviceOn(
             `${alone.length === 1 ? 'One address has' : `${alone.length} addresses have`} no prefix length, standing alone as with keepalived; that of the LAN is usual: --prefix 24.`,
           ]
         : []),
+      ...deadtimeAdvice({ timings }),
       ...mailAdvice({ mail }),
       ...(links.length < 2 ? ['There is one path for heartbeats: add a second one that fails apart.'] : []),
       'connectivity.ping is empty: name the gateway, so that a node can tell that it is cut off itself.',
