@@ -17,7 +17,7 @@ import { tellSummary } from '../notify/summary.ts';
 import { cronClock } from '../schedule/clock.ts';
 import { drillTask } from '../schedule/drill.ts';
 import { definitionsTask, pruneTask, summaryTask } from '../schedule/housekeeping.ts';
-import { readinessTask } from '../schedule/readiness.ts';
+import { newerReadiness, readinessTask } from '../schedule/readiness.ts';
 import { emptyRecord, recordSchema, type ScheduleRecord } from '../schedule/record.ts';
 import { createScheduler, type Scheduler } from '../schedule/scheduler.ts';
 import type { Task } from '../schedule/task.ts';
@@ -84,8 +84,9 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
   const save = () => file.save(record);
 
   const keep = (found: Readiness) => {
-    if (readiness !== null && Date.parse(found.at) < Date.parse(readiness.at)) return;
-    readiness = found;
+    const newer = newerReadiness(readiness, found, Date.now());
+    if (newer === readiness) return;
+    readiness = newer;
     void save();
   };
   const peerChecks = createPeerChecks({

@@ -2,6 +2,7 @@
 // the daemon. Here is when, by whom, and what is kept.
 
 import type { Status } from '../control/api.ts';
+import type { Readiness } from '../control/schedule.ts';
 import { describeFailure, runCommand } from '../drivers/command.ts';
 import { leadTurn } from './lead.ts';
 import type { Task } from './task.ts';
@@ -18,6 +19,15 @@ export interface ReadinessTaskOptions {
 const againAfterMs = 15 * 60_000;
 /** Both nodes, each with tools and devices that may hang. */
 const checkWithinMs = 5 * 60_000;
+
+/** How far apart the clocks of two nodes may be. */
+const skewMsMax = 5 * 60_000;
+
+/** One that is of a time to come is of a clock that was ahead: what is found now is the newer one. */
+export function newerReadiness(known: Readiness | null, found: Readiness, nowMs: number): Readiness {
+  if (known === null || Date.parse(known.at) > nowMs + skewMsMax) return found;
+  return Date.parse(found.at) < Date.parse(known.at) ? known : found;
+}
 
 export function readinessTask(options: ReadinessTaskOptions): Task {
   const { schedule, status, command, run = runCommand } = options;

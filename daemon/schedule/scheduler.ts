@@ -223,7 +223,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         }
         const againMs = running === null && task.schedule !== null ? (task.againAfterMs?.() ?? null) : null;
         const last = entry.kept.last;
-        if (againMs !== null && wallMs() - Date.parse(last?.at ?? iso(0)) >= againMs) due(entry);
+        // Also where that was by a clock that was ahead.
+        if (againMs !== null && Math.abs(wallMs() - Date.parse(last?.at ?? iso(0))) >= againMs) due(entry);
         if (makeUpAtMs === null || monotonicMs() < makeUpAtMs) continue;
         entry.makeUpAtMs = null;
         due(entry);

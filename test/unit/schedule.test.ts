@@ -2,12 +2,13 @@
 // what is missed, and what gives way to what.
 
 import test from 'ava';
-
+import { newerReadiness } from '../../daemon/schedule/readiness.ts';
 import { createUptime, uptimeSchema } from '../../daemon/schedule/uptime.ts';
 import { drivenScheduler, drivenTask, settled, startedMs } from './support/schedule.ts';
 
 const at = (ms: number) => new Date(startedMs + ms).toISOString();
 const minuteMs = 60_000;
+const ready = { score: 100, ready: true, losses: [] } as const;
 
 test('what is due is done, and kept with its time; the next time is known before', async (t) => {
   const check = drivenTask('readiness');
@@ -223,6 +224,26 @@ test('what is not ready is checked again before its time', async (t) => {
   await check.end({ kind: 'done', message: 'not ready' });
   pass(14 * minuteMs);
   t.is(check.runs(), 2);
+});
+
+test('a clock that was years ahead and is set right keeps neither the next check back nor what it finds', async (t) => {
+  const check = drivenTask('readiness', { againAfterMs: () => 15 * minuteMs });
+  const year = 365 * 24 * 60 * minuteMs;
+  const { due, pass } = drivenScheduler([check.task], { nowMs: startedMs + 4 * year });
+  due('readiness');
+  await check.end({ kind: 'done', message: 'not ready' });
+  pass(-4 * year);
+  t.is(check.runs(), 2);
+
+  const found = (ms: number) => ({ ...{ at: at(ms), by: 'primary', nodes: ['primary'] }, ...ready });
+  const [old, fresh] = [found(4 * year), found(0)];
+  t.is(newerReadiness(old, fresh, startedMs), fresh);
+  t.is(newerReadiness(fresh, found(-minuteMs), startedMs), fresh, 'what came late is not the newer one');
+  t.is(
+    newerReadiness(found(2 * minuteMs), fresh, startedMs).at,
+    at(2 * minuteMs),
+    "the peer's clock is a little ahead",
+  );
 });
 
 test('a mistake in one is a failure of it, and of nothing else', async (t) => {
