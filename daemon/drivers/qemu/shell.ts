@@ -43,8 +43,9 @@ export function describeCommands(
 }
 
 /**
- * A start that needs nobody to speak QMP: it runs at once, and is to be put on its bridge by `tapLines` after it. As the driver it goes
- * without KVM where that opens but does not work, and without a unit where systemd would not leave its words alone.
+ * A start that needs nobody to speak QMP: it runs at once, and is to be put on its bridge by `tapLines` after it. As the
+ * driver it goes without KVM where that opens but does not work, and without a unit where systemd would not leave its
+ * words alone.
  */
 export function bootCommands({ config, paths, unit }: ShellGuest): readonly string[] {
   const launch = (accel: QemuGuestConfig['accel']) => {
