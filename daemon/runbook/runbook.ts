@@ -93,6 +93,8 @@ export function renderRunbook(kind: RunbookKind, options: RunbookOptions): strin
     `with_daemon=${shellQuote(parts.withDaemon)}`,
     'dry_run=no',
     'yes=no',
+    comment('Seconds that libvirt has for each answer.'),
+    'patience=120',
     ...parts.options.map(({ variable }) => `${variable}=no`),
     '',
     [commonLibrary, ...parts.libraries].map((library) => library.trim()).join('\n\n'),

@@ -77,7 +77,12 @@ export function createRunbookHost(t: ExecutionContext, config: Config) {
         .map((call) => call.split('\n')),
     run(kind: RunbookKind, words: readonly string[] = [], input = '', shell = 'dash'): Run {
       const file = join(directory, `${kind}.sh`);
-      writeFileSync(file, runbookOf(kind, config, directory));
+      const text = runbookOf(kind, config, directory);
+      const patience = read('patience');
+      writeFileSync(
+        file,
+        patience === '' ? text : text.replace('\npatience=120\n', `\npatience=${patience}\n`),
+      );
       const { status, stdout, stderr } = spawnSync(
         'sh',
         ['-c', `exec ${shell} "$@" 2>&1`, 'sh', file, ...words],

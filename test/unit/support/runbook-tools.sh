@@ -77,6 +77,7 @@ case $tool in
   virsh)
     while [ "$1" = -c ]; do shift 2; done
     has libvirt || exit 1
+    if has libvirt-hangs; then exec /bin/sleep 1000; fi
     case $1 in
       domstate) [ -e "$HOST/domain-$2" ] && cat "$HOST/domain-$2" ;;
       dumpxml) for word in "$@"; do last=$word; done; cat "$HOST/xml-$last" 2>/dev/null ;;
@@ -113,6 +114,10 @@ case $tool in
       *query-status*) if has halted; then echo '{"return": {"status": "paused", "running": false}}'; else echo '{"return": {"running": true}}'; fi ;;
       *) rm -f "$HOST"/process-* ;;
     esac
+    ;;
+  timeout)
+    if [ "$1" = --foreground ]; then exec /usr/bin/timeout "$@"; fi
+    did "$@"
     ;;
   *) did "$@" ;;
 esac
