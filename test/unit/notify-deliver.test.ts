@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { NotifyChannelConfig, NotifyWay } from '../../daemon/config/config.ts';
 import { deliver } from '../../daemon/notify/deliver.ts';
 import { tellTest } from '../../daemon/notify/story.ts';
+import { waitFor } from '../support.ts';
 import {
   login,
   type MailServer,
@@ -174,10 +175,13 @@ test('a hook gets the message as JSON and in its environment; one that hangs is 
   t.regex(cut.message, /was killed after 8 s, with all that it had started/);
   for (const name of ['child', 'self']) {
     const pid = readFileSync(join(hanging.folder, name), 'utf8').trim();
-    const state = existsSync(`/proc/${pid}/stat`)
-      ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]
-      : 'gone';
-    t.true(['Z', 'gone'].includes(state ?? ''), `${name} is ${state}`);
+    // Killed, it ends when it gets its turn.
+    await waitFor(`${name} is gone`, () => {
+      const state = existsSync(`/proc/${pid}/stat`)
+        ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]
+        : 'gone';
+      return state === 'Z' || state === 'gone';
+    });
   }
 
   const failing = channel({ kind: 'hook', program: script(t, 'echo "no modem" >&2; exit 1').program });

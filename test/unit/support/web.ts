@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { WebConfig } from '../../../daemon/config/config.ts';
@@ -25,10 +26,10 @@ export const port = 8694;
 export const anna = 'anna-has-a-token-of-32-characters';
 
 let taken = 0;
-/** 127.0.0.0/8 is this host's, and each process takes its own part of it. */
+/** 127.0.0.0/8 is this host's, and each thread of each process takes its own part of it. */
 export function ownAddress(): string {
   taken += 1;
-  return `127.${1 + (process.pid % 250)}.${(process.pid >> 8) % 250}.${taken}`;
+  return `127.${1 + (process.pid % 250)}.${threadId % 250}.${taken}`;
 }
 
 export interface Answered {
