@@ -32,7 +32,8 @@ export function createClock({ awakeMs, wallMs, bootMs }: ClockSources): () => nu
     const wallAheadMs = wallMs() - nowMs;
     if (!(Math.abs(wallAheadMs - aheadMs) < apartMs)) {
       aheadMs = wallAheadMs;
-      const apart = bootMs() - nowMs;
+      // In this order: waiting for a processor in between must not look like sleep.
+      const apart = bootMs() - awakeMs();
       if (apart - sleptMs >= sleepMsMin) sleptMs = apart;
     }
     return nowMs + sleptMs;

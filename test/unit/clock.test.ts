@@ -64,6 +64,17 @@ test('time since boot that is of something smaller than the host, as in a contai
   t.is(clock(), 5_000);
 });
 
+test('a process that waits for a processor while it reads the clocks has not slept', (t) => {
+  let awake = 5_000;
+  const bootMs = () => {
+    awake += 500;
+    return awake;
+  };
+  const clock = createClock({ awakeMs: () => awake, wallMs: () => 1_700_000_000_000 + awake, bootMs });
+  t.is(clock(), 5_000);
+  t.is(clock(), 5_500);
+});
+
 test('on this host it is there, and does not go back', (t) => {
   const [before, now, after] = [awakeMs(), monotonicMs(), monotonicMs()];
   t.true(now >= before);

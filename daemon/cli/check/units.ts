@@ -1,4 +1,5 @@
-// What systemd starts at boot: Battito, not DRBD beside it, and no desktop that sends the host to sleep. Asks systemctl and changes nothing.
+// What systemd starts at boot: Battito, not DRBD beside it, and no desktop that sends the host to sleep. Asks systemctl
+// and changes nothing.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
