@@ -3,6 +3,7 @@
 
 import { at, itemsAt, mappingAt, unknownName } from './claims.ts';
 import type { Finding, Path } from './document.ts';
+import { outletsOf } from './fencing.ts';
 import { expectedDeviceName } from './schema-fencing.ts';
 import { namePattern } from './values.ts';
 
@@ -137,8 +138,8 @@ function checkUse(file: unknown, path: Path, device: string, node: string, used:
   }
   if (!isShared) return [];
   const other = used.find((use) => use.device === device && use.node !== node)?.node ?? '';
-  const others = plugs === null ? [] : outletsOf(plugs[other]);
-  if (plugs !== null && outletsOf(plugs[node]).some((outlet) => others.includes(outlet))) {
+  const outlets = (of: string) => outletsOf(String(plugs?.[of] ?? ''), mappingAt(value, 'options'));
+  if (outlets(node).some((outlet) => outlets(other).includes(outlet))) {
     const expected = 'an outlet of its own for each node';
     return [
       { path, message: `${device} has the same outlet for both nodes; expected ${expected}`, expected },
@@ -151,11 +152,6 @@ function checkUse(file: unknown, path: Path, device: string, node: string, used:
   }
   return [];
 }
-
-const outletsOf = (value: unknown) =>
-  String(value)
-    .split(',')
-    .map((outlet) => outlet.trim());
 
 /** Two devices of different nodes that are one: written by copying, and the address left as it was. */
 function checkTwins(file: unknown, used: readonly Use[]): Finding[] {

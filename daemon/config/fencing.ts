@@ -39,3 +39,10 @@ export function levelsFor(
     }),
   );
 }
+
+/** The outlets that one `plug` names, by the agent's own separator. Blanks around them do not count. */
+export function outletsOf(plug: string, options: Readonly<Record<string, unknown>>): readonly string[] {
+  const separator = String(options['plug_separator'] ?? options['plug-separator'] ?? ',');
+  const outlets = separator === '' ? [plug] : plug.split(separator);
+  return outlets.map((outlet) => outlet.trim()).filter((outlet) => outlet !== '');
+}

@@ -120,6 +120,12 @@ test('outlets that overlap, and one device under two names, are refused', (t) =>
     'fencing.nodes.alpha[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',
     'fencing.nodes.beta[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',
   ]);
+  const apart = told(
+    'ip: 10.0.0.9 }, plugs: { alpha: 1, beta: "2,4" }',
+    'ip: 10.0.0.9, plug_separator: ":" }, plugs: { alpha: "1:2", beta: "2:4" }',
+  );
+  t.is(apart.length, 2);
+  t.regex(`${apart[0]}`, /pdu has the same outlet for both nodes/);
   t.deepEqual(told('{ ip: 10.0.0.12 }', '{ ipport: 623, ip: 10.0.0.11, lanplus: true }'), [
     'fencing.nodes.alpha[0][0]: bmc-alpha is the same device as bmc-beta of beta, which would be switched off for alpha; expected the address of a device of its own for each node',
     'fencing.nodes.beta[0][0]: bmc-beta is the same device as bmc-alpha of alpha, which would be switched off for beta; expected the address of a device of its own for each node',

@@ -4,6 +4,7 @@
 // Sources: fence-agents, doc/FenceAgentAPI.md and lib/fencing.py.py.
 
 import type { FenceDeviceConfig } from '../../config/config.ts';
+import { outletsOf } from '../../config/fencing.ts';
 import { type AgentEnd, runAgentProcess } from './agent-process.ts';
 import { type Told, withoutPasswordInArgv } from './ipmitool.ts';
 import { hideSecrets, readSecrets } from './secrets.ts';
@@ -36,7 +37,7 @@ export function createFenceDevice(config: FenceDeviceConfig, node: string): Fenc
     const endsAtMs = performance.now() + timeoutMs;
     const secrets = readSecrets(config.secrets);
     if (secrets.kind === 'unusable') return judge(secrets.message, '');
-    const each = outletsOf(config, node, secrets.options);
+    const each = toldForEach(config, node, secrets.options);
     const hide = (text: string) => hideSecrets(text, secrets.options);
     for (const [index, options] of each.entries()) {
       const { options: told, env } = toldTo(config, node, action, options);
@@ -78,7 +79,7 @@ type Options = Readonly<Record<string, string>>;
  * What an agent is told, once for each outlet of the node. Not all at once: of several, some agents of the distribution
  * (fence_apc_snmp and its kin) switch and read the first one over and over, and say that all are off.
  */
-function outletsOf(
+function toldForEach(
   { options: given, plugs, kind }: FenceDeviceConfig,
   node: string,
   secrets: Options,
@@ -89,13 +90,11 @@ function outletsOf(
     ...(plugs[node] === undefined ? {} : { plug: plugs[node] }),
   };
   const key = options['plug'] === undefined ? 'port' : 'plug';
-  const separator = options['plug_separator'] ?? options['plug-separator'] ?? ',';
   const { [key]: plug } = options;
-  if (plug === undefined || kind === 'script' || separator === '') return [options];
-  const names = plug.split(separator).map((name) => name.trim());
-  const each = names.filter((name) => name !== '').map((name) => ({ ...options, [key]: name }));
+  if (plug === undefined || kind === 'script') return [options];
+  const outlets = outletsOf(plug, options);
   // Nothing asked would be nothing that is on.
-  return names.length === 1 || each.length === 0 ? [options] : each;
+  return outlets.length === 0 ? [options] : outlets.map((outlet) => ({ ...options, [key]: outlet }));
 }
 
 function toldTo({ kind, program }: FenceDeviceConfig, node: string, action: string, options: Options): Told {
