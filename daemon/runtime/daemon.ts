@@ -147,6 +147,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   releaseStateDir = await claimStateDir(stateDir).catch(closing);
   const own = { stateDir, cluster: config.cluster, node: self.name };
   const stateFile = await openStateFile(own).catch(closing);
+  const { tornPath } = stateFile;
+  if (tornPath !== null)
+    logger.warn({ path: tornPath }, 'its last write was cut short: the record before it counts');
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const standbyEnd = await openStandbyEnd(stateDir).catch(unusable);
   const history = await openHistory(stateDir, logger).catch(unusable);

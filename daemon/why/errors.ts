@@ -44,14 +44,14 @@ const daemon = {
     'Make it writable, with free space; or name another with --state-dir.',
   ),
   'state-file-foreign': explained(
-    'The state file belongs to another node or cluster (exit code 78).',
+    'The state files belong to another node or cluster (exit code 78).',
     'The disk of another host was cloned, or a node was renamed.',
-    'If this is a new node: move the file away.',
+    'If this is a new node: move both files away.',
   ),
   'state-file-invalid': explained(
-    'The state file is damaged (exit code 78).',
-    'The file system was damaged, or it was edited.',
-    'Move it away. This node then knows nothing of who wrote last: start the other node first.',
+    'One of the two state files is damaged or missing (exit code 78).',
+    'The file system was damaged, or it was edited. A write that a power cut ended is no reason: the other file has the record before it.',
+    'Move both away. This node then knows nothing of who wrote last: start the other node first.',
   ),
   'node-unknown': explained(
     'The name of this host is not one of the two nodes (exit code 78).',

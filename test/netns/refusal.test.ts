@@ -17,6 +17,7 @@ import test, { type ExecutionContext } from 'ava';
 import { commandNames } from '../../daemon/cli/commands.ts';
 import type { CommandResult } from '../../daemon/drivers/command.ts';
 import { exitCodes } from '../../daemon/errors.ts';
+import { encodeSlot } from '../../daemon/runtime/records/slots.ts';
 import { badConfigurations, swap } from './support/bad-configurations.ts';
 import { floatingAddress, type HostName, hostNames } from './support/hosts.ts';
 import { output } from './support/namespaces.ts';
@@ -186,19 +187,16 @@ function withConfig(edit: (text: string) => string): string {
   return file;
 }
 
-function withState(content: unknown): string {
+function withState(content: unknown, length = Infinity): string {
   const directory = join(scratch, 'state');
   mkdirSync(directory);
-  writeFileSync(
-    join(directory, 'state.json'),
-    typeof content === 'string' ? content : JSON.stringify(content),
-  );
+  writeFileSync(join(directory, 'state-a.json'), encodeSlot(1, content).subarray(0, length));
   return directory;
 }
 
 const soundKey = () => readFileSync(office.keyFile, 'utf8');
 const soundState = {
-  format: 1,
+  format: 2,
   cluster: 'office',
   node: 'primary',
   incarnation: 1000,
@@ -325,33 +323,33 @@ const badHosts: readonly BadHost[] = [
   },
   {
     title: 'a state file that was cut off',
-    words: () => daemonWith({ '--state-dir': withState(JSON.stringify(soundState).slice(0, 100)) }),
-    says: ['scratch/state/state.json', 'is damaged'],
-    next: /move it away.*start its peer first/,
+    words: () => daemonWith({ '--state-dir': withState(soundState, 100) }),
+    says: ['scratch/state/state-a.json', 'is damaged'],
+    next: /move .*state-b\.json away.*start its peer first/,
   },
   {
     title: 'an empty state file',
-    words: () => daemonWith({ '--state-dir': withState('') }),
-    says: ['scratch/state/state.json', 'is damaged'],
-    next: /move it away/,
+    words: () => daemonWith({ '--state-dir': withState(soundState, 0) }),
+    says: ['scratch/state/state-a.json', 'is damaged'],
+    next: /move .*state-a\.json and .*state-b\.json away/,
   },
   {
     title: 'a state file of another format',
-    words: () => daemonWith({ '--state-dir': withState({ ...soundState, format: 2 }) }),
-    says: ['scratch/state/state.json', 'is damaged'],
-    next: /move it away/,
+    words: () => daemonWith({ '--state-dir': withState({ ...soundState, format: 1 }) }),
+    says: ['scratch/state/state-a.json', 'is damaged'],
+    next: /move .*state-a\.json and .*state-b\.json away/,
   },
   {
     title: 'a state file of another cluster',
     words: () => daemonWith({ '--state-dir': withState({ ...soundState, cluster: 'shop' }) }),
-    says: ['scratch/state/state.json', 'belongs to node primary of cluster shop', 'primary of office'],
-    next: /move .*state\.json away/,
+    says: ['scratch/state/state-a.json', 'belongs to node primary of cluster shop', 'primary of office'],
+    next: /move .*state-a\.json and .*state-b\.json away/,
   },
   {
     title: "the other node's state file",
     words: () => daemonWith({ '--state-dir': withState({ ...soundState, node: 'secondary' }) }),
-    says: ['scratch/state/state.json', 'belongs to node secondary of cluster office'],
-    next: /move .*state\.json away/,
+    says: ['scratch/state/state-a.json', 'belongs to node secondary of cluster office'],
+    next: /move .*state-a\.json and .*state-b\.json away/,
   },
   {
     title: 'a journal that is no directory',
@@ -438,7 +436,9 @@ async function running(of: Office) {
     notes: await notesOf(of, 'primary'),
     peerNotes: await notesOf(of, 'secondary'),
     guests: await Promise.all(guests.map((guest) => of.guestPid('primary', guest))),
-    state: readFileSync(join(of.network.hosts.primary.stateDir, 'state.json'), 'utf8'),
+    state: ['state-a.json', 'state-b.json'].map((name) =>
+      readFileSync(join(of.network.hosts.primary.stateDir, name), 'utf8'),
+    ),
     holders: await of.network.addressHolders(floatingAddress),
     socket: lstatSync(of.socket('primary')).ino,
   };

@@ -17,6 +17,7 @@ import {
 } from '../../daemon/runtime/heartbeat/heartbeat-codec.ts';
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { openHistory } from '../../daemon/runtime/records/history.ts';
+import { encodeSlot } from '../../daemon/runtime/records/slots.ts';
 import { openStateFile } from '../../daemon/runtime/records/state-file.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { temporaryDirectory } from '../support.ts';
@@ -53,29 +54,38 @@ test('a state file gives back its ledger and an incarnation that grows with ever
   const second = await openStateFile({ stateDir, ...office });
   t.deepEqual(second.ledger, ledger);
   t.true(second.incarnation > first.incarnation);
-  t.is(statSync(join(stateDir, 'state.json')).mode & 0o777, 0o600);
-  t.deepEqual(readdirSync(stateDir), ['state.json'], 'no temporary file is left');
+  t.deepEqual(readdirSync(stateDir), ['state-a.json', 'state-b.json'], 'no temporary file is left');
+  for (const name of readdirSync(stateDir)) t.is(statSync(join(stateDir, name)).mode & 0o777, 0o600);
 });
 
-test('an incarnation grows also when the clock was set back, and when the file was lost', async (t) => {
+/** What a daemon of before would have left, as its only record. */
+function rewrite(stateDir: string, edit: (known: Record<string, unknown>) => unknown): void {
+  const path = join(stateDir, 'state-a.json');
+  const { content } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, encodeSlot(1, edit(content)));
+  rmSync(join(stateDir, 'state-b.json'), { force: true });
+}
+
+test('an incarnation grows also when the clock was set back, and when the files were lost', async (t) => {
   const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });
-  const path = join(stateDir, 'state.json');
   const far = file.incarnation + 1e12;
-  writeFileSync(path, readFileSync(path, 'utf8').replace(String(file.incarnation), String(far)));
+  rewrite(stateDir, (known) => ({ ...known, incarnation: far }));
   const next = (await openStateFile({ stateDir, ...office })).incarnation;
   t.true(next > far && next <= far + 1000);
-  rmSync(path);
+  for (const name of readdirSync(stateDir)) rmSync(join(stateDir, name));
   t.true((await openStateFile({ stateDir, ...office })).incarnation >= file.incarnation);
 });
 
-test('a damaged state file, or one of another node, is refused and left as it is', async (t) => {
+test('damaged state files, or those of another node, are refused and left as they are', async (t) => {
   const stateDir = temporaryDirectory(t);
-  const path = join(stateDir, 'state.json');
-  for (const text of ['', '{', '{"format":2}', 'null', '{"format":1,"cluster":"office"}']) {
+  const path = join(stateDir, 'state-a.json');
+  const unknown = [{ format: 1 }, { format: 3 }, null, { format: 2, cluster: 'office' }];
+  const texts = unknown.map((content) => encodeSlot(1, content).toString());
+  for (const text of ['', '{', 'null', '{"format":2}', ...texts.filter((one) => !one.includes('null'))]) {
     writeFileSync(path, text);
     const error = await t.throwsAsync(openStateFile({ stateDir, ...office }), { instanceOf: BattitoError });
-    t.is(error?.code, 'state-file-invalid');
+    t.is(error?.code, 'state-file-invalid', text);
     t.is(error?.exitCode, 78);
     t.is(readFileSync(path, 'utf8'), text);
   }
@@ -85,6 +95,30 @@ test('a damaged state file, or one of another node, is refused and left as it is
     instanceOf: BattitoError,
   });
   t.is(foreign?.code, 'state-file-foreign');
+});
+
+test('of two state files, one whose write a power cut ended is passed over; one that somebody touched is not', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const [a, b] = [join(stateDir, 'state-a.json'), join(stateDir, 'state-b.json')];
+  const refused = () => t.throwsAsync(openStateFile({ stateDir, ...office }), { instanceOf: BattitoError });
+  const file = await openStateFile({ stateDir, ...office });
+  await file.save(ledger);
+  await file.save({ ...ledger, standby: false });
+  const whole = readFileSync(a);
+  writeFileSync(a, whole.subarray(0, 200));
+  const edited = await refused();
+  t.is(edited?.code, 'state-file-invalid');
+  t.regex(`${edited?.message}`, /state-a\.json is damaged/);
+  // The same, in the next boot.
+  const { revision, content } = JSON.parse(readFileSync(b, 'utf8'));
+  writeFileSync(b, encodeSlot(revision, { ...content, bootId: 'before' }));
+  const after = await openStateFile({ stateDir, ...office });
+  t.deepEqual([after.ledger, after.tornPath], [ledger, a]);
+  t.is((await openStateFile({ stateDir, ...office })).tornPath, null);
+  rmSync(b);
+  const missing = await refused();
+  t.is(missing?.code, 'state-file-invalid');
+  t.regex(`${missing?.message}`, /state-b\.json is missing/);
 });
 
 test('maintenance outlives a restart of the daemon, and is over when its time is', async (t) => {
@@ -101,11 +135,10 @@ test('maintenance is no longer after a reboot than it was before, also where the
   const stateDir = temporaryDirectory(t);
   const file = await openStateFile({ stateDir, ...office });
   await file.save({ ...ledger, maintenanceUntil: monotonicMs() + 60_000 });
-  const path = join(stateDir, 'state.json');
   const year = 365 * 24 * 3_600_000;
   // What was written before the reboot is years ahead of a clock that begins anew.
-  const kept = JSON.parse(readFileSync(path, 'utf8'));
-  writeFileSync(path, JSON.stringify({ ...kept, bootId: 'before', maintenanceEnds: Date.now() + 20 * year }));
+  await file.save({ ...ledger, maintenanceUntil: monotonicMs() + 60_000 });
+  rewrite(stateDir, (known) => ({ ...known, bootId: 'before', maintenanceEnds: Date.now() + 20 * year }));
   const { maintenanceUntil } = (await openStateFile({ stateDir, ...office })).ledger;
   t.true(maintenanceUntil !== null && maintenanceUntil - monotonicMs() <= 60_000);
 });

@@ -1,19 +1,19 @@
-// What a node remembers over restarts: its incarnation and its ledger, in one small file that is replaced whole.
+// What a node remembers over restarts: its incarnation and its ledger.
 
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { listenAlone } from '../../control/lone-socket.ts';
 import { alreadyRunning } from '../../control/server.ts';
 import type { Ledger } from '../../core/events.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import { monotonicMs } from '../clock.ts';
-import { writeDurably } from './durable-file.ts';
 import { maintenanceLeftMs, nextIncarnation } from './restarts.ts';
+import { openSlots, SlotError, type Slots } from './slots.ts';
 
 const fileSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   cluster: z.string(),
   node: z.string(),
   incarnation: z.int().nonnegative(),
@@ -52,6 +52,9 @@ const fileSchema = z.object({
   }),
 });
 
+/** Of which each holds a whole record. */
+const names = ['state-a.json', 'state-b.json'] as const;
+
 /** Tests name another, for hosts that are no machines, by BATTITO_BOOT_ID_FILE. */
 const bootIdFile = '/proc/sys/kernel/random/boot_id';
 
@@ -60,6 +63,8 @@ type FileContent = z.infer<typeof fileSchema>;
 export interface StateFile {
   readonly incarnation: number;
   readonly ledger: Ledger;
+  /** A file that was passed over since its last write was cut short; null: none. */
+  readonly tornPath: string | null;
   /** Resolves when the ledger is on disk. One write at a time, in order. */
   save(ledger: Ledger): Promise<void>;
 }
@@ -76,12 +81,11 @@ export async function readBootId(): Promise<string> {
 }
 
 /**
- * Reads the file, and writes it back with a new incarnation, larger than any earlier one (the wall clock helps out
- * when the file is lost). Throws BattitoError `state-file-invalid`, `state-file-foreign`, `state-dir-unusable`.
+ * Reads the record, and writes it back with a new incarnation, larger than any earlier one (the wall clock helps out
+ * when it is lost). Throws BattitoError `state-file-invalid`, `state-file-foreign`, `state-dir-unusable`.
  */
 export async function openStateFile(options: StateFileOptions): Promise<StateFile> {
   const { stateDir, cluster, node } = options;
-  const path = join(stateDir, 'state.json');
   const bootId = await readBootId();
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -91,12 +95,13 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   const journal = await stat(join(stateDir, 'journal')).catch(() => undefined);
   if (journal?.isDirectory() === false)
     throw stateDirUnusable(stateDir, new Error('journal is not a directory'));
-  const known = await readState(path);
+  const slots = await readSlots(stateDir, bootId);
+  const known = parseState(slots);
   if (known !== null && (known.cluster !== cluster || known.node !== node)) {
     throw new BattitoError(
       'state-file-foreign',
-      `${path} belongs to node ${known.node} of cluster ${known.cluster}, not to ${node} of ${cluster}`,
-      { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${path} away` },
+      `${slots.path} belongs to node ${known.node} of cluster ${known.cluster}, not to ${node} of ${cluster}`,
+      { exitCode: exitCodes.config, next: `if ${node} is a new node, move ${bothIn(stateDir)} away` },
     );
   }
   const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now(), Math.random());
@@ -106,7 +111,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   const save = (next: Ledger): Promise<void> => {
     const left = next.maintenanceUntil === null ? null : next.maintenanceUntil - monotonicMs();
     const content: Omit<FileContent, 'ledger'> & { readonly ledger: Ledger } = {
-      format: 1,
+      format: 2,
       cluster,
       node,
       incarnation,
@@ -115,7 +120,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
       maintenanceLeftMs: left,
       ledger: next,
     };
-    const written = tail.then(() => writeDurably(path, `${JSON.stringify(content, null, 2)}\n`));
+    const written = tail.then(() => slots.write(content));
     tail = written.catch(() => {}); // Whoever asked for this write is told; the next one starts afresh.
     return written;
   };
@@ -124,7 +129,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   } catch (error) {
     throw stateDirUnusable(stateDir, error);
   }
-  return { incarnation, ledger, save };
+  return { incarnation, ledger, tornPath: slots.tornPath, save };
 }
 
 /**
@@ -160,27 +165,40 @@ export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError
   );
 }
 
-async function readState(path: string): Promise<FileContent | null> {
-  let text: string;
+const bothIn = (stateDir: string) => names.map((name) => join(stateDir, name)).join(' and ');
+
+/** A host that has not stopped since cut nothing short: whatever is wrong with a file then, somebody did. */
+async function readSlots(stateDir: string, bootId: string): Promise<Slots> {
+  const mayBeTorn = (content: unknown) => (content as Partial<FileContent> | null)?.bootId !== bootId;
   try {
-    text = await readFile(path, 'utf8');
+    return await openSlots(stateDir, names, mayBeTorn);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw stateDirUnusable(path, error);
+    throw error instanceof SlotError
+      ? invalid(error.path, error.how, error)
+      : stateDirUnusable(stateDir, error);
   }
-  try {
-    return fileSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new BattitoError(
-      'state-file-invalid',
-      `${path} is damaged: it is not a state file of this version`,
-      {
-        exitCode: exitCodes.config,
-        next: `move it away; this node then knows nothing of who wrote last, so start its peer first`,
-        cause,
-      },
-    );
-  }
+}
+
+function parseState({ known, path }: Slots): FileContent | null {
+  if (known === null) return null;
+  const { success, data, error } = fileSchema.safeParse(known);
+  if (!success) throw invalid(path, 'damaged', error);
+  return data;
+}
+
+function invalid(path: string, how: SlotError['how'], cause: unknown): BattitoError {
+  const both = bothIn(dirname(path));
+  return new BattitoError(
+    'state-file-invalid',
+    how === 'damaged'
+      ? `${path} is damaged: it is not a state file of this version`
+      : `${path} is missing, without which nobody knows whether the other one is the newest`,
+    {
+      exitCode: exitCodes.config,
+      next: `move ${both} away; this node then knows nothing of who wrote last, so start its peer first`,
+      cause,
+    },
+  );
 }
 
 function maintenance(known: FileContent, bootId: string): number | null {

@@ -24,7 +24,7 @@ dpkg_do --install /battito-packages/package.deb
 inside /bin/sh -eu /battito-packages/commands
 # What an administrator and a daemon leave behind.
 mkdir -p "$work/root/var/lib/battito/journal" "$work/root/run/battito/guests" "$work/root/etc/systemd/system/multi-user.target.wants"
-touch "$work/root/etc/battito/battito.yaml" "$work/root/etc/battito/key" "$work/root/var/lib/battito/state.json"
+touch "$work/root/etc/battito/battito.yaml" "$work/root/etc/battito/key" "$work/root/var/lib/battito/state-a.json"
 ln -s /usr/lib/systemd/system/battito.service "$work/root/etc/systemd/system/multi-user.target.wants/battito.service"
 echo '== upgrade'
 dpkg_do --install /battito-packages/newer.deb
