@@ -3,7 +3,7 @@
 // said; the result of `start` never waits for announcements. Must not decide who should hold the address.
 // Source: ip-address(8), arping(8), ndptool(8).
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
@@ -13,11 +13,13 @@ import { assertNever } from '../never.ts';
 import { shellLine } from '../shell.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 import type { IpBatch } from './ip-batch.ts';
+import type { Starter } from './starter.ts';
 
 export interface AddressDriverOptions {
   readonly network: NetworkMonitor;
   /** The fast way; whatever does not come out of it as wanted is done again by a process of its own. */
   readonly batch: IpBatch;
+  readonly starter: Starter;
   readonly logger: Logger;
   /** The status as the network monitor sees it, once when first known and then only when it changes. */
   readonly onStatus: (status: ResourceStatus) => void;
@@ -39,10 +41,11 @@ type Look =
 
 /** Announces and defends the address only after its own `start` or `resume`, so a restarted daemon starts what it adopts. */
 export function createAddressDriver(config: AddressConfig, options: AddressDriverOptions): ResourceDriver {
-  const { network, batch, onStatus } = options;
+  const { network, batch, starter, onStatus } = options;
   const logger = options.logger.child({ address: config.address, interface: config.interface });
   const announcer = createAddressAnnouncer({
     address: config,
+    starter,
     refreshMs: options.announceRefreshMs ?? announceRefreshMsDefault,
     logger,
     ownMacs: () => new Set((network.current() ?? []).flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
@@ -187,7 +190,7 @@ async function removeAddress(
   signal: AbortSignal,
   logger: Logger,
 ): Promise<Outcome> {
-  if (config.family === 4) await keepSecondaries(config.interface, logger);
+  if (config.family === 4) keepSecondaries(config.interface, logger);
   const argv = deleteArgv(config, config.prefix);
   const shown = await batch.perform(argv.slice(1), config.interface, signal);
   if (shown !== null && matches(config, shown).length === 0) return done;
@@ -212,11 +215,12 @@ async function removeAddress(
  * Where `promote_secondaries` is 0 and the floating address came first, deleting it takes the host's own addresses
  * of that subnet with it (ip-sysctl, kernel documentation). systemd's default is 1; make sure of it.
  */
-async function keepSecondaries(networkInterface: string, logger: Logger): Promise<void> {
+function keepSecondaries(networkInterface: string, logger: Logger): void {
   const file = `/proc/sys/net/ipv4/conf/${networkInterface}/promote_secondaries`;
   try {
-    if ((await readFile(file, 'utf8')).trim() === '1') return;
-    await writeFile(file, '1');
+    // Of the kernel's, so it waits for no disk; and the peer waits for what follows.
+    if (readFileSync(file, 'utf8').trim() === '1') return;
+    writeFileSync(file, '1');
     logger.info({ file }, 'set to 1, so that removing the address leaves the host its own');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -4,9 +4,16 @@
 
 import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
-import { type ArpReply, arpingAnnouncements, arpingDuplicates, parseArpingLine } from '../arping.ts';
+import {
+  type ArpReply,
+  arpingAnnouncements,
+  arpingDuplicates,
+  arpingUpdate,
+  parseArpingLine,
+} from '../arping.ts';
 import { atMost } from '../at-most.ts';
 import { describeFailure, runCommand } from '../command.ts';
+import type { Starter } from './starter.ts';
 
 export interface AddressConflict {
   /** The other host's MAC address, lower case; absent where it was not shown. */
@@ -16,6 +23,8 @@ export interface AddressConflict {
 export interface AnnouncerOptions {
   readonly address: AddressConfig;
   readonly refreshMs: number;
+  /** The fast way for the very first one. */
+  readonly starter: Starter;
   readonly logger: Logger;
   /** Our own MAC addresses: a second card on the same segment answers for the whole host. */
   ownMacs(): ReadonlySet<string>;
@@ -41,15 +50,22 @@ const commandTimeoutMs = 4000;
 /** Of all addresses together: hundreds of processes at once would keep the daemon from its heartbeats. */
 const inTurn = atMost(16);
 
+/** One packet that every neighbour with an entry heeds. */
+const quickest = ({ address, family, interface: name }: AddressConfig): readonly string[] =>
+  family === 4 ? arpingUpdate(address, name) : neighbourAdvertisement(address, name);
+
+// Sent to ff02::1 with the override flag and our MAC address, which makes neighbours replace what they knew.
+const neighbourAdvertisement = (address: string, name: string): readonly string[] => [
+  ...['ndptool', '-t', 'na', '-U', '-i', name, '-T', address, 'send'],
+];
+
 /** The commands of one round of announcements. */
 export function announcements({
   address,
   family,
   interface: name,
 }: AddressConfig): readonly (readonly string[])[] {
-  if (family === 4) return arpingAnnouncements(address, name);
-  // Sent to ff02::1 with the override flag and our MAC address, which makes neighbours replace what they knew.
-  return [['ndptool', '-t', 'na', '-U', '-i', name, '-T', address, 'send']];
+  return family === 4 ? arpingAnnouncements(address, name) : [neighbourAdvertisement(address, name)];
 }
 
 export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnouncer {
@@ -102,11 +118,12 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
     for (const argv of argvs) soon(signal, () => announceOnce(argv, signal));
   }
 
-  /** To start a process holds everything else up for milliseconds: the first one goes at once, the others after that. */
+  /** To start a process holds everything else up for milliseconds: one goes out at once, by a shell, the round after that. */
   function announceNow(signal: AbortSignal): void {
     const [first, ...others] = announcements(address);
-    if (first !== undefined) track(announceOnce(first, signal));
-    later(0, () => announceAll(others, signal));
+    const isStarted = options.starter.start(quickest(address), signal);
+    if (!isStarted && first !== undefined) track(announceOnce(first, signal));
+    later(0, () => announceAll(isStarted || first === undefined ? announcements(address) : others, signal));
   }
 
   function burst(signal: AbortSignal): void {
