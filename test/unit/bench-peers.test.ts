@@ -1,8 +1,10 @@
 // The parts of the bench of peers that run nothing: gaps, overlaps, options, ratios, tables, configurations of peers.
 
 import test from 'ava';
+import { parseConfig } from '../../daemon/config/load.ts';
+import { deriveTimings } from '../../daemon/core/policy.ts';
 import { markdownTable } from '../bench/markdown.ts';
-import { battitoText } from '../bench/peers/battito.ts';
+import { battitoConfigurations, battitoText } from '../bench/peers/battito.ts';
 import { versionIn } from '../bench/peers/debian-root.ts';
 import { type FaultName, type FaultOutcome, faultNames } from '../bench/peers/faults.ts';
 import { haConfig } from '../bench/peers/heartbeat.ts';
@@ -175,10 +177,21 @@ test('what could not be measured is said', (t) => {
   t.true(renderResults(all([failed])).endsWith('not measured: ucarp-1s: run 1, frozen: it ended'));
 });
 
-test('every fast peer has a configuration of ours with its window', (t) => {
-  for (const { peer, windowMs } of configurations.filter((each) => each.windowMs <= 3000)) {
-    t.is(ours(windowMs)?.windowMs, windowMs, peer);
+test('every peer that ours can keep up with has a configuration of ours with its window', (t) => {
+  const within = configurations.filter(({ windowMs }) => windowMs <= 3000 && windowMs > 30);
+  for (const { peer, windowMs } of within) t.is(ours(windowMs)?.windowMs, windowMs, peer);
+});
+
+test('ours take over at the end of their window, and no configuration that is refused is measured', (t) => {
+  const isAccepted = (timings: Parameters<typeof battitoText>[0]) =>
+    parseConfig(battitoText(timings, '/etc/battito/key'), 'battito.yaml').ok;
+  t.is(battitoConfigurations.length, 4);
+  for (const { id, windowMs, ...timings } of battitoConfigurations) {
+    const { takeoverAfterMs } = deriveTimings({ ...timings, initdeadMs: 10_000 });
+    t.true(takeoverAfterMs <= windowMs && takeoverAfterMs >= windowMs * 0.98, `${id}: ${takeoverAfterMs}`);
+    t.true(isAccepted(timings), id);
   }
+  t.false(isAccepted({ keepaliveMs: 10, warntimeMs: 11, deadtimeMs: 30 }), 'as the table says');
 });
 
 test('the command line chooses peers or their configurations, faults, runs and times', (t) => {
@@ -237,8 +250,8 @@ test('peers are configured with the timings that their labels say', (t) => {
   t.regex(corosyncText(hosts, true), /token: 300\n[\s\S]*knet_ping_interval: 50/);
   t.notRegex(corosyncText(hosts, false), /token|ping/);
   t.regex(corosyncText(hosts, false), /ring0_addr: 10\.0\.0\.2\n {4}ring1_addr: 192\.168\.1\.3/);
-  const times = { keepaliveMs: 10, warntimeMs: 15, windowMs: 30 };
-  t.regex(battitoText(times, '/k'), /keepalive: 10ms\n {2}warntime: 15ms\n {2}deadtime: 30ms\n/);
+  const times = { keepaliveMs: 10, warntimeMs: 12, deadtimeMs: 57 };
+  t.regex(battitoText(times, '/k'), /keepalive: 10ms\n {2}warntime: 12ms\n {2}deadtime: 57ms\n/);
 });
 
 test('the version of a package is read without its epoch', (t) => {

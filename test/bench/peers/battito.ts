@@ -11,24 +11,31 @@ import type { Configuration, Peer, Site } from './peer.ts';
 interface BattitoConfiguration extends Configuration {
   readonly keepaliveMs: number;
   readonly warntimeMs: number;
+  readonly deadtimeMs: number;
 }
 
-const configurations: readonly BattitoConfiguration[] = [
-  { id: 'battito-10ms', keepaliveMs: 10, warntimeMs: 15, windowMs: 30, times: '10 ms, deadtime 30 ms' },
-  { id: 'battito-100ms', keepaliveMs: 100, warntimeMs: 200, windowMs: 300, times: '100 ms, deadtime 300 ms' },
-  { id: 'battito-1s', keepaliveMs: 1000, warntimeMs: 2000, windowMs: 3000, times: '1 s, deadtime 3 s' },
+/**
+ * A takeover comes a little after deadtime, since a peer that lives needs time to freeze: deadtime is shorter than the window
+ * by that. 57 ms is about the shortest that the check of a configuration accepts.
+ */
+export const battitoConfigurations: readonly BattitoConfiguration[] = [
+  { id: 'battito-10ms', keepaliveMs: 10, warntimeMs: 12, deadtimeMs: 57, windowMs: 60, times: '10 ms' },
+  { id: 'battito-100ms', keepaliveMs: 100, warntimeMs: 110, deadtimeMs: 240, windowMs: 300, times: '100 ms' },
+  { id: 'battito-1s', keepaliveMs: 1000, warntimeMs: 1100, deadtimeMs: 2400, windowMs: 3000, times: '1 s' },
   {
     id: 'battito-default',
-    keepaliveMs: 200,
-    warntimeMs: 800,
-    windowMs: 2000,
-    times: '200 ms, deadtime 2 s (default)',
+    ...{ keepaliveMs: 200, warntimeMs: 800, deadtimeMs: 2000, windowMs: 2100 },
+    times: 'default (200 ms)',
   },
-].map(({ times, ...each }) => ({ ...each, peer: 'battito', label: `battito, keepalive ${times}` }));
+].map(({ times, ...each }) => ({
+  ...each,
+  peer: 'battito',
+  label: `battito, keepalive ${times}, deadtime ${each.deadtimeMs} ms`,
+}));
 
 /** @param keyFile the same on both hosts */
 export function battitoText(
-  { keepaliveMs, warntimeMs, windowMs }: Omit<BattitoConfiguration, 'id' | 'peer' | 'label'>,
+  { keepaliveMs, warntimeMs, deadtimeMs }: Omit<BattitoConfiguration, 'id' | 'peer' | 'label' | 'windowMs'>,
   keyFile: string,
 ): string {
   return `cluster: office
@@ -39,7 +46,7 @@ heartbeat:
   key-file: ${keyFile}
   keepalive: ${keepaliveMs}ms
   warntime: ${warntimeMs}ms
-  deadtime: ${windowMs}ms
+  deadtime: ${deadtimeMs}ms
   initdead: 10s
   links:
     - { interface: eth1 }
@@ -56,9 +63,9 @@ groups:
 export const battito: Peer = {
   name: 'battito',
   packages: [],
-  configurations,
+  configurations: battitoConfigurations,
   open(site, { id }) {
-    const configuration = configurations.find((each) => each.id === id);
+    const configuration = battitoConfigurations.find((each) => each.id === id);
     if (configuration === undefined) throw new Error(`there is no ${id}`);
     return openBattito(site, configuration);
   },

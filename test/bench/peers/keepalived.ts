@@ -11,6 +11,7 @@ interface KeepalivedConfiguration extends Configuration {
 
 const configurations: readonly KeepalivedConfiguration[] = [
   { id: 'keepalived-10ms', label: 'keepalived, advert 10 ms', advertMs: 10 },
+  { id: 'keepalived-20ms', label: 'keepalived, advert 20 ms', advertMs: 20 },
   { id: 'keepalived-100ms', label: 'keepalived, advert 100 ms', advertMs: 100 },
   { id: 'keepalived-1s', label: 'keepalived, default (advert 1 s)', advertMs: 1000 },
 ].map((each) => ({ ...each, peer: 'keepalived', windowMs: 3 * each.advertMs }));

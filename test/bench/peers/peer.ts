@@ -22,7 +22,7 @@ export interface Configuration {
   readonly peer: PeerName;
   /** As a reader of the table knows it. */
   readonly label: string;
-  /** From the last sign of a node to the verdict that it is gone, as configured; equal ones are compared. */
+  /** From the last sign of a node until the other one acts on it, as configured; equal ones are compared. */
   readonly windowMs: number;
 }
 
