@@ -82,3 +82,20 @@ test('every file of the daemon opens with its job, and stays small enough to hav
     t.true(text.split('\n').length <= 350, `${name} has ${text.split('\n').length} lines`);
   }
 });
+
+test('no line of prose stands in two pages, and each decision is in the list of them', (t) => {
+  const root = join(daemon, '..');
+  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+  const seenIn = new Map<string, string>();
+  for (const page of pages.filter((name) => name.endsWith('.md'))) {
+    const lines = new Set(readFileSync(join(root, page), 'utf8').split('\n'));
+    for (const line of lines) {
+      if (line.length <= 60 || line.startsWith('|')) continue;
+      t.is(seenIn.get(line), undefined, `${page}: ${line}`);
+      seenIn.set(line, page);
+    }
+  }
+  const list = readFileSync(join(root, 'docs/development.md'), 'utf8');
+  for (const name of readdirSync(join(root, 'docs/decisions')))
+    t.true(list.includes(`(decisions/${name})`), name);
+});
