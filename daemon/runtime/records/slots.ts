@@ -98,7 +98,7 @@ async function overwrite(path: string, record: Buffer): Promise<boolean> {
       written += bytesWritten;
     }
   } finally {
-    void file.close();
+    void file.close().catch(() => {}); // What was written is on disk, or the write has said why not.
   }
   return true;
 }
