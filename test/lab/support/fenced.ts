@@ -77,12 +77,12 @@ export async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<Witne
   await cluster.says(lab.primary, 'armed', ({ watchdog }) => watchdog?.armed === true);
   // A witness that is new lends nothing at first; and of a lease that was never renewed a frozen node cannot tell whether
   // nobody else has had it.
-  let beforeMs: number | null = null;
+  let leftBefore = Infinity;
   await cluster.says(lab.primary, 'it has renewed the lease', ({ witness: seen }) => {
-    const answeredMs = seen?.holder === 'primary' ? seen.answeredMs : null;
-    const isNew = beforeMs !== null && answeredMs !== null && answeredMs < beforeMs;
-    beforeMs = answeredMs ?? beforeMs;
-    return isNew;
+    const leftMs = seen?.holder === 'primary' ? (seen.leftMs ?? Infinity) : Infinity;
+    const isRenewed = leftMs < Infinity && leftMs > leftBefore;
+    leftBefore = leftMs;
+    return isRenewed;
   });
   return { cluster, witness };
 }

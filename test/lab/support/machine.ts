@@ -152,6 +152,11 @@ export async function pressPowerButton(machine: Machine): Promise<void> {
   await withQmp(machine, (call) => call('system_powerdown'));
 }
 
+/** From now on a reset switches the node off, and it stays off: a host that does not come up again by itself. */
+export async function stayOffAfterReset(machine: Machine): Promise<void> {
+  await withQmp(machine, (call) => call('set-action', { reboot: 'shutdown' }));
+}
+
 /** The node stands still for good and its memory goes to a file; then it is off, its disks as they were. */
 export async function saveMachine(machine: Machine, file: string): Promise<void> {
   await withQmp(machine, (call) => call('stop'));

@@ -15,6 +15,7 @@ import {
   pressPowerButton,
   setCarrier,
   startMachine,
+  stayOffAfterReset,
   thawMachine,
   watchEnd,
 } from './machine.ts';
@@ -180,11 +181,21 @@ export class LabNode {
   }
 
   /** The power button: systemd shuts down in order. Waits until it is off. */
-  async shutDown(timeoutMs = bootTimeoutMs): Promise<void> {
+  shutDown(timeoutMs = bootTimeoutMs): Promise<void> {
+    return this.#ending(() => pressPowerButton(this.machine), timeoutMs, 'it has not switched itself off');
+  }
+
+  /** Does something upon which the node resets itself, which here is for good. Waits until it is off. */
+  async endedByReset(act: () => Promise<unknown>, timeoutMs = bootTimeoutMs): Promise<void> {
+    await stayOffAfterReset(this.machine);
+    await this.#ending(act, timeoutMs, 'it has not reset itself');
+  }
+
+  async #ending(act: () => Promise<unknown>, timeoutMs: number, otherwise: string): Promise<void> {
     const watched = await watchEnd(this.machine);
     try {
-      await pressPowerButton(this.machine);
-      await this.#race(watched.ended, timeoutMs, 'it has not switched itself off');
+      await act();
+      await this.#race(watched.ended, timeoutMs, otherwise);
     } finally {
       watched.close();
       await disconnect(this.machine);
