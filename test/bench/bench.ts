@@ -10,6 +10,7 @@ import { Office } from '../netns/support/office.ts';
 import { monotonicMs } from '../support.ts';
 import { runBenchCommand } from './command-line.ts';
 import { measureHandovers, measureTakeovers, type Progress } from './failover.ts';
+import { measureFast } from './fast.ts';
 import { figureJson, isMeasured, renderSection, type Section, sectionAsMarkdown } from './figures.ts';
 import { measureFlapping } from './flapping.ts';
 import { measureGrowth } from './growth.ts';
@@ -42,6 +43,7 @@ const measures: Readonly<Record<SectionName, Measure>> = {
   growth: async ({ sizes, steadySeconds }, progress) => [await measureGrowth(sizes, steadySeconds, progress)],
   flapping: ({ flappingSeconds }, progress) =>
     inOffice(async (office) => [await measureFlapping(office, flappingSeconds, progress)]),
+  fast: async ({ fastSeconds }, progress) => [await measureFast(fastSeconds, progress)],
   memory: async ({ events }, progress) => [await measureMemory(events, progress)],
 };
 

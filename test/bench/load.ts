@@ -44,7 +44,8 @@ export async function measureUnderLoad(
   return { id: 'load', title: `${loops} busy loops (${seconds} s, both nodes)`, figures };
 }
 
-export async function spinning(durationMs: number): Promise<void> {
+/** Or until `signal` is aborted. */
+export async function spinning(durationMs: number, signal?: AbortSignal): Promise<void> {
   const children: ChildProcess[] = [];
   const kill = (): void => {
     for (const child of children) child.kill('SIGKILL');
@@ -54,7 +55,9 @@ export async function spinning(durationMs: number): Promise<void> {
     for (let index = 0; index < loops; index += 1) {
       children.push(spawn(process.execPath, ['-e', spinProgram, String(durationMs)], { stdio: 'ignore' }));
     }
-    await sleep(durationMs);
+    await sleep(durationMs, undefined, { signal }).catch((error: unknown) => {
+      if (signal?.aborted !== true) throw error;
+    });
     if (children.some(({ pid }) => pid === undefined)) throw new Error('a busy loop could not be started');
   } finally {
     kill();

@@ -8,7 +8,7 @@ import { splitNames, wholeNumber } from './command-line.ts';
 
 const quickNames = ['takeover', 'handover', 'steady', 'load', 'start'] as const;
 /** Measured only where they are named. */
-const longNames = ['guests', 'memory', 'flapping', 'growth'] as const;
+const longNames = ['guests', 'memory', 'flapping', 'growth', 'fast'] as const;
 export const sectionNames = [...quickNames, ...longNames];
 export type SectionName = (typeof sectionNames)[number];
 
@@ -18,6 +18,7 @@ export interface BenchOptions {
   readonly steadySeconds: number;
   readonly loadSeconds: number;
   readonly flappingSeconds: number;
+  readonly fastSeconds: number;
   /** How many guests, and for growth groups and addresses; null: as each measurement has it. */
   readonly sizes: readonly number[] | null;
   /** Of the simulator, for memory. */
@@ -31,7 +32,8 @@ export const usage = `usage: npm run bench -- [options]
   --only NAMES    some of ${quickNames.join(',')} (default: all of these), or of what
                   takes longer: ${longNames.join(',')}
   --runs N        runs of takeover, handover and start (default: 5)
-  --seconds N     how long steady state, growth, load and flapping are watched (default: 30, 30, 60 and 600)
+  --seconds N     how long steady state, growth, load, flapping and fast timings are watched (default: 30, 30, 60,
+                  600 and 600)
   --sizes N,N,N   how many guests (default: 1,10,50); for growth also groups and addresses (1,10,100; of groups
                   up to ${groupsMax})
   --events N      how many events memory goes through (default: 10000000)
@@ -69,6 +71,7 @@ export function parseOptions(words: readonly string[]): BenchOptions | 'help' {
     steadySeconds: seconds ?? 30,
     loadSeconds: seconds ?? 60,
     flappingSeconds: seconds ?? 600,
+    fastSeconds: seconds ?? 600,
     sizes: sizes.length === 0 ? null : sizes,
     events: wholeNumber('--events', values.events, 1000),
     json: values.json,

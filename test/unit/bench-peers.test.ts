@@ -3,6 +3,7 @@
 import test from 'ava';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { deriveTimings } from '../../daemon/core/policy.ts';
+import { ladder } from '../bench/fast.ts';
 import { markdownTable } from '../bench/markdown.ts';
 import { battitoConfigurations, battitoText } from '../bench/peers/battito.ts';
 import { versionIn } from '../bench/peers/debian-root.ts';
@@ -192,6 +193,13 @@ test('ours take over at the end of their window, and no configuration that is re
     t.true(isAccepted(timings), id);
   }
   t.false(isAccepted({ keepaliveMs: 10, warntimeMs: 11, deadtimeMs: 30 }), 'as the table says');
+  for (const timings of ladder) t.true(isAccepted(timings), `${timings.deadtimeMs}`);
+  const deadtimes = ladder.map(({ deadtimeMs }) => deadtimeMs);
+  t.deepEqual(
+    deadtimes,
+    deadtimes.toSorted((a, b) => a - b),
+    'the first that will do is the shortest',
+  );
 });
 
 test('the command line chooses peers or their configurations, faults, runs and times', (t) => {

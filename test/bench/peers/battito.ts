@@ -8,11 +8,13 @@ import { floatingAddress, gatewayAddress, type HostName, hostNames } from '../..
 import { askDaemon, commandLine } from '../../netns/support/office.ts';
 import type { Configuration, Peer, Site } from './peer.ts';
 
-interface BattitoConfiguration extends Configuration {
+export interface BattitoTimings {
   readonly keepaliveMs: number;
   readonly warntimeMs: number;
   readonly deadtimeMs: number;
 }
+
+type BattitoConfiguration = Configuration & BattitoTimings;
 
 /**
  * A takeover comes a little after deadtime, since a peer that lives needs time to freeze: deadtime is shorter than the window
@@ -35,7 +37,7 @@ export const battitoConfigurations: readonly BattitoConfiguration[] = [
 
 /** @param keyFile the same on both hosts */
 export function battitoText(
-  { keepaliveMs, warntimeMs, deadtimeMs }: Omit<BattitoConfiguration, 'id' | 'peer' | 'label' | 'windowMs'>,
+  { keepaliveMs, warntimeMs, deadtimeMs }: BattitoTimings,
   keyFile: string,
 ): string {
   return `cluster: office
@@ -70,6 +72,13 @@ export const battito: Peer = {
     return openBattito(site, configuration);
   },
 };
+
+/** Ours with other timings than those that are held against peers. */
+export function battitoWith(timings: BattitoTimings): { peer: Peer; configuration: Configuration } {
+  const id = `battito-${timings.deadtimeMs}ms`;
+  const configuration = { ...timings, id, label: id, peer: 'battito', windowMs: timings.deadtimeMs } as const;
+  return { peer: { ...battito, open: (site) => openBattito(site, configuration) }, configuration };
+}
 
 function openBattito({ network }: Site, configuration: BattitoConfiguration) {
   const file = join(network.root, 'battito.yaml');
