@@ -49,6 +49,14 @@ holds() {
   eval "$1" </dev/null >/dev/null 2>&1 9>&-
 }
 
+# can_ask QUESTION WHETHER: says so where the program that asks, its first word, is not there.
+can_ask() {
+  asker=$(printf '%s' "$1" | cut -d ' ' -f 1)
+  if [ "$dry_run" = yes ] || command -v "$asker" >/dev/null 2>&1; then return 0; fi
+  problem "   $asker is missing, so nobody has asked whether $2"
+  return 1
+}
+
 # unless LOOK LINE...: runs the lines one by one, unless it is so already.
 unless() {
   look=$1
@@ -183,7 +191,7 @@ export const addressLibrary = `
 # must_be_free ADDRESS IS-HERE IS-ELSEWHERE SHOW
 must_be_free() {
   if holds "$2"; then return 0; fi
-  if holds "$3"; then
+  if can_ask "$3" "another host has $1" && holds "$3"; then
     stop "another host answers for $1" "find it by its MAC address: $4; if it is $peer, cut its power, then run this script again"
   fi
 }

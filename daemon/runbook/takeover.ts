@@ -69,7 +69,7 @@ export function takeoverParts(source: RunbookSource): RunbookParts {
 const silenceLibrary = `
 # must_be_silent WHAT QUESTION
 must_be_silent() {
-  if holds "$2"; then
+  if can_ask "$2" "$peer answers at $1" && holds "$2"; then
     stop "$peer answers at $1: it lives, and its guests may run" "hand over in order, on $peer: battito handover; or cut its power, then run this script again"
   fi
 }

@@ -263,6 +263,14 @@ test('an address that another host answers for is not brought up beside it', (t)
   t.deepEqual(host.ran(), []);
 });
 
+test('where the program that asks is missing, that is said, and what was not asked', (t) => {
+  const host = createRunbookHost(t, configOf(addressOnly));
+  host.remove('arping');
+  const { said } = host.run('takeover', [], off);
+  t.regex(said, /arping is missing, so nobody has asked whether primary answers at 192\.168\.1\.2 on br0/);
+  t.regex(said, /arping is missing, so nobody has asked whether another host has 192\.168\.1\.1\/24/);
+});
+
 test('an announcement that was still on its way is no answer', (t) => {
   const host = createRunbookHost(t, configOf(addressOnly));
   host.set('announced');

@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -55,6 +56,8 @@ export function createRunbookHost(t: ExecutionContext, config: Config) {
   copyFileSync(join(import.meta.dirname, 'runbook-tools.sh'), join(bin, 'stub'));
   chmodSync(join(bin, 'stub'), 0o755);
   for (const tool of tools) symlinkSync('stub', join(bin, tool));
+  const usualPath = `${bin}:/usr/bin:/bin`;
+  let path = usualPath;
   const set = (name: string, content = '') => writeFileSync(join(directory, name), content);
   const read = (name: string) =>
     existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8') : '';
@@ -75,9 +78,19 @@ export function createRunbookHost(t: ExecutionContext, config: Config) {
         .split('\n\n')
         .filter((call) => call !== '')
         .map((call) => call.split('\n')),
+    /** The host has no such program. */
+    remove(tool: string) {
+      rmSync(join(bin, tool));
+      const others = join(directory, 'others');
+      mkdirSync(others);
+      for (const name of readdirSync('/usr/bin'))
+        if (name !== tool) symlinkSync(join('/usr/bin', name), join(others, name));
+      path = `${bin}:${others}`;
+    },
     run(kind: RunbookKind, words: readonly string[] = [], input = '', shell = 'dash'): Run {
       const file = join(directory, `${kind}.sh`);
-      const text = runbookOf(kind, config, directory);
+      const whole = runbookOf(kind, config, directory);
+      const text = path === usualPath ? whole : whole.replace(/^PATH=.*$/m, '');
       const patience = read('patience');
       writeFileSync(
         file,
@@ -89,7 +102,7 @@ export function createRunbookHost(t: ExecutionContext, config: Config) {
         {
           input,
           encoding: 'utf8',
-          env: { PATH: `${bin}:/usr/bin:/bin`, HOST: directory },
+          env: { PATH: path, HOST: directory },
           timeout: 120_000,
         },
       );
