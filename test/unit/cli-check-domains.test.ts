@@ -564,11 +564,11 @@ done; exit 0`;
   const config = configOf('failback: manual');
   const told = async (memoryReserveMiB: number | null) => {
     const start = { ...config.start, memoryReserveMiB };
-    const sight = { memory: async () => 8192 };
+    const sight = { memory: async () => 8192, totalMiB: 16_384 };
     const findings = await checkGuestMemory({ ...config, start }, { known, besides }, 'primary', sight);
     return findings.filter(({ level }) => level !== 'ok').map(({ message, mend }) => `${message} | ${mend}`);
   };
-  const mend = 'start: { memory-reserve: 5796M }   # or more, on both nodes alike';
+  const mend = 'start: { memory-reserve: 6104M }   # or more, on both nodes alike';
   const what = (reserve: string) =>
     `firewall (4184 MiB), at boot (1100 MiB): on primary beside the guests of the groups, now or from its next boot on, and ${reserve} configured: in a takeover the kernel may run out of memory and end one of them`;
   t.deepEqual(await told(null), [`${what('no start.memory-reserve is')} | ${mend}`]);

@@ -1,6 +1,7 @@
 // Whether this host has the memory for all guests of all groups, ordinary memory and huge pages: that is what it needs
 // when the other one is lost.
 
+import { totalmem } from 'node:os';
 import type { Config } from '../../config/config.ts';
 import { withoutRoom } from '../../core/guests.ts';
 import { shellQuote } from '../../drivers/shell.ts';
@@ -28,6 +29,8 @@ export interface Besides {
 export interface MemorySight {
   /** For guests, MiB. */
   readonly memory: typeof readGuestMemoryMiB;
+  /** All of it, MiB. */
+  readonly totalMiB: number;
   readonly pages: typeof readHostPages;
 }
 
@@ -39,6 +42,7 @@ export async function checkGuestMemory(
   sight: Partial<MemorySight> = {},
 ): Promise<readonly Finding[]> {
   const { memory = readGuestMemoryMiB, pages = readHostPages } = sight;
+  const { totalMiB = Math.floor(totalmem() / 2 ** 20) } = sight;
   const report = reporter('memory');
   const wanted = [...known.values()]
     .flat()
@@ -76,7 +80,8 @@ export async function checkGuestMemory(
       `${less}   # or \`priority\` for what must run, or a smaller start.memory-reserve`,
     );
   }
-  sayBesides(report, besides, start.memoryReserveMiB, node);
+  const reserve = { givenMiB: start.memoryReserveMiB, usualMiB: defaultReserveMiB(totalMiB) };
+  sayBesides(report, besides, reserve, node);
   await checkPages(report, known, node, pages);
   const unknown = wanted.filter(({ memoryMiB }) => memoryMiB === 0).map(({ name }) => name);
   if (unknown.length > 0)
@@ -88,7 +93,7 @@ export async function checkGuestMemory(
 function sayBesides(
   report: Reporter,
   besides: readonly Besides[],
-  reserveMiB: number | null,
+  { givenMiB: reserveMiB, usualMiB }: { readonly givenMiB: number | null; readonly usualMiB: number },
   node: string,
 ): void {
   const takenMiB = besides.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
@@ -99,7 +104,7 @@ function sayBesides(
   report.warning(
     'memory-besides',
     `${names}: on ${node} beside the guests of the groups, now or from its next boot on, and ${kept} configured: in a takeover the kernel may run out of memory and end one of them`,
-    `start: { memory-reserve: ${takenMiB + defaultReserveMiB(0)}M }   # or more, on both nodes alike`,
+    `start: { memory-reserve: ${takenMiB + usualMiB}M }   # or more, on both nodes alike`,
   );
 }
 
