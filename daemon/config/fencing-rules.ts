@@ -132,13 +132,13 @@ function checkUse(file: unknown, path: Path, device: string, node: string, used:
   const value = at(file, 'fencing', 'devices', device);
   const plugs = at(value, 'plugs') === undefined ? null : mappingAt(value, 'plugs');
   const isShared = used.some((other) => other.device === device && other.node !== node);
-  if (plugs !== null && plugs[node] === undefined) {
+  const outlets = (of: string) => outletsOf(String(plugs?.[of] ?? ''), mappingAt(value, 'options'));
+  if (plugs !== null && outlets(node).length === 0) {
     const expected = `its outlet under fencing.devices.${device}.plugs`;
     return [{ path, message: `${device} has no outlet of ${node}; expected ${expected}`, expected }];
   }
   if (!isShared) return [];
   const other = used.find((use) => use.device === device && use.node !== node)?.node ?? '';
-  const outlets = (of: string) => outletsOf(String(plugs?.[of] ?? ''), mappingAt(value, 'options'));
   if (outlets(node).some((outlet) => outlets(other).includes(outlet))) {
     const expected = 'an outlet of its own for each node';
     return [

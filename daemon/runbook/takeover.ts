@@ -42,7 +42,7 @@ export function takeoverParts(source: RunbookSource): RunbookParts {
       '  say "== is $peer off?"',
       ...peerLooks(source).map((line) => `  ${call('must_be_silent', ...line)}`),
       ...config.groups.flatMap(({ drbd }) => drbd.map((name) => `  ${call('must_be_lost', name)}`)),
-      '  say "Nothing answers. That proves nothing: a host that has lost its network may still run its guests."',
+      '  say "Nothing that was asked answers. That proves nothing: a host that has lost its network may still run its guests."',
       ...fenceHint(source),
       '  typed "Have you SEEN that $peer has no power?" "$peer" ||',
       '    stop "nobody has said that $peer is off" "see to it that $peer has no power: pull its plug, or use its BMC"',

@@ -35,7 +35,7 @@ import { buildPolicy, selfAndPeer } from './policy.ts';
 import { assertHostFits } from './preflight.ts';
 import { openHistory } from './records/history.ts';
 import { openJournal } from './records/journal.ts';
-import { claimStateDir, openStateFile, stateDirUnusable } from './records/state-file.ts';
+import { claimStateDir, openStateFile, stateDirUnusable, tornNote } from './records/state-file.ts';
 import { reload } from './reload.ts';
 import { createResources } from './resources.ts';
 import { createRunbooks } from './runbooks.ts';
@@ -147,9 +147,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   releaseStateDir = await claimStateDir(stateDir).catch(closing);
   const own = { stateDir, cluster: config.cluster, node: self.name };
   const stateFile = await openStateFile(own).catch(closing);
-  const { tornPath } = stateFile;
-  if (tornPath !== null)
-    logger.warn({ path: tornPath }, 'its last write was cut short: the record before it counts');
   const unusable = (error: unknown) => closing(stateDirUnusable(stateDir, error));
   const standbyEnd = await openStandbyEnd(stateDir).catch(unusable);
   const history = await openHistory(stateDir, logger).catch(unusable);
@@ -178,6 +175,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
 
   const tell = createTell(logger, history, notifications);
+  if (stateFile.tornPath !== null) tell(tornNote(stateFile.tornPath, peer.name));
 
   const schedule = await openSchedule({
     ...{ config, self: self.name, peer: peer.name, stateDir, command: options.command, logger, tell },

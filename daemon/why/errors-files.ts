@@ -165,7 +165,7 @@ const power = {
   'no-fencing': explained(
     'The configuration names no fencing device (exit code 78).',
     'There is no section `fencing`.',
-    'Write it: README, "Fencing".',
+    'Write it: docs/fencing.md, "Fencing".',
   ),
   'not-powered-on': explained(
     'A node is not switched on by each of its devices.',

@@ -50,8 +50,8 @@ const daemon = {
   ),
   'state-file-invalid': explained(
     'One of the two state files is damaged or missing (exit code 78).',
-    'The file system was damaged, or it was edited. A write that a power cut ended is no reason: the other file has the record before it.',
-    'Move both away. This node then knows nothing of who wrote last: start the other node first.',
+    'The file system was damaged, or somebody edited, deleted or put back one of them. A write that a power cut ended is no reason: the other file has the record before it.',
+    'Move away what there is of them. This node then knows nothing of who wrote last: start the other node first.',
   ),
   'node-unknown': explained(
     'The name of this host is not one of the two nodes (exit code 78).',

@@ -89,6 +89,11 @@ export const ofSafeguards = {
     'The file system of /var/lib/battito is full, read-only or broken.',
     'Free space or mend that file system. It is tried again by itself.',
   ),
+  'state-file-torn': explained(
+    'A power cut most likely ended a write of the state file, so this node knows what it knew before that.',
+    'The host lost its power in just that moment; or the file was damaged otherwise.',
+    'Nothing while the other node runs: it tells this one. Else nothing starts here before a person says so; `battito status` has the command.',
+  ),
   'metrics-not-written': explained(
     'The metrics for node_exporter cannot be written.',
     'Its directory is missing, full or read-only.',

@@ -22,8 +22,8 @@ export const ladder: readonly BattitoTimings[] = [
 interface Trial {
   readonly timings: BattitoTimings;
   readonly underLoadMs: number;
-  /** How often who has the address changed. */
-  readonly changes: number;
+  /** How often who has the address changed; null: it did not even come to rest without load. */
+  readonly changes: number | null;
 }
 
 const lookEveryMs = 1000;
@@ -34,12 +34,12 @@ export async function measureFast(seconds: number, progress: Progress): Promise<
     progress(
       `deadtime ${timings.deadtimeMs} ms under ${loops} busy loops, for ${seconds} s or until an alarm`,
     );
-    const trial = await tryOne(timings, seconds * 1000);
+    const trial = await tryOne(timings, seconds * 1000, progress);
     trials.push(trial);
     if (trial.changes === 0) break;
   }
   const last = trials.at(-1);
-  const shortest = last === undefined || last.changes > 0 ? null : last.timings.deadtimeMs;
+  const shortest = last?.changes === 0 ? last.timings.deadtimeMs : null;
   return {
     id: 'fast',
     title: `The fast profile: the shortest deadtime with no false alarm in ${seconds} s of ${loops} busy loops`,
@@ -48,17 +48,24 @@ export async function measureFast(seconds: number, progress: Progress): Promise<
       heads: ['keepalive ms', 'warntime ms', 'deadtime ms', 'seconds under load', 'changes of the address'],
       rows: trials.map(({ timings, underLoadMs, changes }) => [
         ...[timings.keepaliveMs, timings.warntimeMs, timings.deadtimeMs],
-        ...[Math.round(underLoadMs / 1000), changes],
+        ...[Math.round(underLoadMs / 1000), changes ?? 'never at rest'],
       ]),
     },
   };
 }
 
-async function tryOne(timings: BattitoTimings, durationMs: number): Promise<Trial> {
+async function tryOne(timings: BattitoTimings, durationMs: number, progress: Progress): Promise<Trial> {
   const { peer, configuration } = battitoWith(timings);
   const stage = await Stage.open(peer, configuration, null);
   try {
-    await stage.begin();
+    const isAtRest = await stage.begin().then(
+      () => true,
+      (error: unknown) => {
+        progress(error instanceof Error ? error.message : String(error));
+        return false;
+      },
+    );
+    if (!isAtRest) return { timings, underLoadMs: 0, changes: null };
     const fromMs = Date.now();
     const startedMs = monotonicMs();
     const changes = async () => (await stage.watch.history()).filter(({ atMs }) => atMs >= fromMs).length;

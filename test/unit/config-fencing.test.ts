@@ -115,6 +115,15 @@ test('a device of which nobody knows whose power it cuts is refused', (t) => {
   ]);
 });
 
+test('an outlet without a name is none', (t) => {
+  for (const blank of ['""', '" "', '","']) {
+    t.deepEqual(told('plugs: { alpha: 1, beta: "2,4" }', `plugs: { alpha: ${blank}, beta: ${blank} }`), [
+      'fencing.nodes.alpha[1][0]: pdu has no outlet of alpha; expected its outlet under fencing.devices.pdu.plugs',
+      'fencing.nodes.beta[1][0]: pdu has no outlet of beta; expected its outlet under fencing.devices.pdu.plugs',
+    ]);
+  }
+});
+
 test('outlets that overlap, and one device under two names, are refused', (t) => {
   t.deepEqual(told('alpha: 1, beta: "2,4"', 'alpha: "1, 2", beta: "2,4"'), [
     'fencing.nodes.alpha[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',

@@ -18,7 +18,7 @@ import {
 import { buildPolicy } from '../../daemon/runtime/policy.ts';
 import { openHistory } from '../../daemon/runtime/records/history.ts';
 import { encodeSlot } from '../../daemon/runtime/records/slots.ts';
-import { openStateFile } from '../../daemon/runtime/records/state-file.ts';
+import { openStateFile, tornNote } from '../../daemon/runtime/records/state-file.ts';
 import { planReload } from '../../daemon/runtime/reload.ts';
 import { temporaryDirectory } from '../support.ts';
 import { peerContent } from './support/one-core.ts';
@@ -82,7 +82,7 @@ test('damaged state files, or those of another node, are refused and left as the
   const path = join(stateDir, 'state-a.json');
   const unknown = [{ format: 1 }, { format: 3 }, null, { format: 2, cluster: 'office' }];
   const texts = unknown.map((content) => encodeSlot(1, content).toString());
-  for (const text of ['', '{', 'null', '{"format":2}', ...texts.filter((one) => !one.includes('null'))]) {
+  for (const text of ['', '{', 'null', '{"format":2}', ...texts]) {
     writeFileSync(path, text);
     const error = await t.throwsAsync(openStateFile({ stateDir, ...office }), { instanceOf: BattitoError });
     t.is(error?.code, 'state-file-invalid', text);
@@ -113,8 +113,15 @@ test('of two state files, one whose write a power cut ended is passed over; one 
   const { revision, content } = JSON.parse(readFileSync(b, 'utf8'));
   writeFileSync(b, encodeSlot(revision, { ...content, bootId: 'before' }));
   const after = await openStateFile({ stateDir, ...office });
-  t.deepEqual([after.ledger, after.tornPath], [ledger, a]);
-  t.is((await openStateFile({ stateDir, ...office })).tornPath, null);
+  // What may be of before claims nothing that would let this node start alone.
+  const groups = ledger.groups.map((group) => ({ ...group, sole: false }));
+  t.deepEqual([after.ledger, after.tornPath], [{ ...ledger, groups, left: true }, a]);
+  t.deepEqual(readFileSync(`${a}.damaged`), whole.subarray(0, 200));
+  const next = await openStateFile({ stateDir, ...office });
+  t.deepEqual([next.ledger, next.tornPath], [after.ledger, null]);
+  t.like(tornNote(a, 'secondary'), { severity: 'warning', code: 'state-file-torn' });
+  writeFileSync(b, readFileSync(a));
+  t.regex(`${(await refused())?.message}`, /not the one before the other/);
   rmSync(b);
   const missing = await refused();
   t.is(missing?.code, 'state-file-invalid');
@@ -424,4 +431,18 @@ test('the policy names both nodes from where this one stands, and refuses a host
   const error = t.throws(() => buildPolicy(config, 'tertiary', '1'), { instanceOf: BattitoError });
   t.is(error?.code, 'node-unknown');
   t.is(error?.exitCode, 78);
+});
+
+test('the record of as many groups as there may be is one block: no signal interrupts its write', (t) => {
+  const [name, host] = ['x'.repeat(31), 'h'.repeat(63)];
+  const groups = Array.from({ length: groupsMax }, () => ({
+    ...{ name, generation: 1e9, owner: host, writer: host, alone: false, sole: false },
+    ...{ frozen: false, inTime: false, discards: false },
+  }));
+  const content = {
+    ...{ format: 2, cluster: name, node: host, incarnation: Number.MAX_SAFE_INTEGER, bootId: 'b'.repeat(36) },
+    ...{ maintenanceEnds: Number.MAX_SAFE_INTEGER, maintenanceLeftMs: Number.MAX_SAFE_INTEGER },
+    ledger: { ...ledger, groups, maintenanceUntil: Number.MAX_SAFE_INTEGER },
+  };
+  t.is(encodeSlot(1e9, content).length, 4096, `${JSON.stringify(content).length}`);
 });

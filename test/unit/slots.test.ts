@@ -12,11 +12,11 @@ const open = (directory: string, mayBeTorn = true) => openSlots(directory, names
 
 test('the newest of both is known, over any number of writes and starts', async (t) => {
   const directory = temporaryDirectory(t);
-  t.is((await open(directory)).known, null);
+  t.is((await open(directory)).known, undefined);
   let count = 0;
   for (const writes of [1, 1, 2, 3, 4]) {
     const slots = await open(directory, false);
-    t.is(slots.known, count === 0 ? null : count);
+    t.is(slots.known, count === 0 ? undefined : count);
     for (let index = 0; index < writes; index += 1) await slots.write(++count);
   }
   t.deepEqual([(await open(directory, false)).known, readdirSync(directory)], [count, ['a', 'b']]);
@@ -112,4 +112,7 @@ test('damage that no write explains is refused, with the file that has it', asyn
   t.is(await how(edited, two, true), 'two');
   t.is(await how(edited, null, true), 'a damaged');
   t.is(await how(two, one.subarray(0, 100), true), 'two');
+  // One that was put back, or copied over the other.
+  t.is(await how(encodeSlot(57, 'old'), encodeSlot(100, 'new'), true), 'a not-the-one-before');
+  t.is(await how(encodeSlot(100, 'new'), encodeSlot(100, 'new'), true), 'b not-the-one-before');
 });

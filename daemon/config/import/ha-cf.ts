@@ -51,7 +51,7 @@ const withoutEqual: Readonly<Record<string, string>> = {
   autojoin: 'the nodes are the two that are named, no others',
   uuidfrom: 'nodes are known by their names',
   hbgenmethod: 'the number of a start is kept in /var/lib/battito',
-  quorum_server: 'a witness does that: see "A witness" in the README',
+  quorum_server: 'a witness does that: see "A witness" in docs/fencing.md',
   log_config_changes: pacemaker,
   log_pengine_inputs: pacemaker,
   config_writes_enabled: pacemaker,

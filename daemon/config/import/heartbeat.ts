@@ -202,9 +202,9 @@ function stonith({ name, values, place }: Directive): Remark {
   const why =
     agent === undefined
       ? /ssh|null|meatware|suicide/i.test(type)
-        ? `${type} cuts no power; use a device that does, see "Fencing" in the README, or battito fence confirm`
-        : 'write it as a device under fencing, see "Fencing" in the README'
-      : `write it as a device with agent: ${agent} under fencing, and its password into a file, see "Fencing" in the README`;
+        ? `${type} cuts no power; use a device that does, see "Fencing" in docs/fencing.md, or battito fence confirm`
+        : 'write it as a device under fencing, see "Fencing" in docs/fencing.md'
+      : `write it as a device with agent: ${agent} under fencing, and its password into a file, see "Fencing" in docs/fencing.md`;
   return { place, text, why };
 }
 

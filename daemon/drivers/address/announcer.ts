@@ -34,9 +34,9 @@ export interface AnnouncerOptions {
 export interface AddressAnnouncer {
   /** Announces in a burst that begins at once, checks for a conflict, then refreshes until `stop()`. */
   start(): void;
-  /** Ends everything that runs. */
+  /** Ends everything that runs, but for an arping that the shell has started, which sends no more. */
   stop(): void;
-  /** As `stop()`, and resolves when no child is left. */
+  /** As `stop()`, and resolves when no child of this process is left. */
   close(): Promise<void>;
 }
 
@@ -50,22 +50,15 @@ const commandTimeoutMs = 4000;
 /** Of all addresses together: hundreds of processes at once would keep the daemon from its heartbeats. */
 const inTurn = atMost(16);
 
-/** One packet that every neighbour with an entry heeds. */
-const quickest = ({ address, family, interface: name }: AddressConfig): readonly string[] =>
-  family === 4 ? arpingUpdate(address, name) : neighbourAdvertisement(address, name);
-
-// Sent to ff02::1 with the override flag and our MAC address, which makes neighbours replace what they knew.
-const neighbourAdvertisement = (address: string, name: string): readonly string[] => [
-  ...['ndptool', '-t', 'na', '-U', '-i', name, '-T', address, 'send'],
-];
-
 /** The commands of one round of announcements. */
 export function announcements({
   address,
   family,
   interface: name,
 }: AddressConfig): readonly (readonly string[])[] {
-  return family === 4 ? arpingAnnouncements(address, name) : [neighbourAdvertisement(address, name)];
+  if (family === 4) return arpingAnnouncements(address, name);
+  // Sent to ff02::1 with the override flag and our MAC address, which makes neighbours replace what they knew.
+  return [['ndptool', '-t', 'na', '-U', '-i', name, '-T', address, 'send']];
 }
 
 export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnouncer {
@@ -118,10 +111,14 @@ export function createAddressAnnouncer(options: AnnouncerOptions): AddressAnnoun
     for (const argv of argvs) soon(signal, () => announceOnce(argv, signal));
   }
 
-  /** To start a process holds everything else up for milliseconds: one goes out at once, by a shell, the round after that. */
+  /**
+   * To start a process holds everything else up for milliseconds: one goes out at once, by a shell, the round after that.
+   * What a shell has forked cannot be called off, so only arping is left to it, which first asks the kernel for the address.
+   */
   function announceNow(signal: AbortSignal): void {
     const [first, ...others] = announcements(address);
-    const isStarted = options.starter.start(quickest(address), signal);
+    const quick = address.family === 4 ? arpingUpdate(address.address, address.interface) : null;
+    const isStarted = quick !== null && options.starter.start(quick, signal);
     if (!isStarted && first !== undefined) track(announceOnce(first, signal));
     later(0, () => announceAll(isStarted || first === undefined ? announcements(address) : others, signal));
   }

@@ -1,7 +1,8 @@
 // Starts small programs that nobody waits for, through one long-lived shell: to fork a process of the daemon's size keeps it
 // from everything else for milliseconds, and a shell is forked in a fraction of one.
-// Guarantees: what is to be started is started at once or never. A shell that has not done so within half a second, or before
-// it is called off, is killed. How such a program ends is not known.
+// Guarantees: a shell that has not said within half a second that it has forked what it was told, or before that is called
+// off, is killed and reads no more of it. What it has forked goes on, and how that ends is not known: it has to be short, and
+// do no harm should it come late.
 
 import type { Logger } from 'pino';
 import { keepRunning } from '../line-process.ts';

@@ -2,7 +2,7 @@
 // that a write is one trip to the disk. (A file that is replaced whole takes several, and two flushes of the file system's
 // journal.)
 // Guarantees: whatever interrupts a write, the other file has the record before it, which is the last one that anybody was
-// told to be on disk. A file that nothing but a write cut short can explain is passed over; any other damage is refused.
+// told to be on disk. A file that a write cut short may explain is passed over, which its caller is told; else it is refused.
 
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -14,7 +14,7 @@ import { writeDurably } from './durable-file.ts';
 const blockBytes = 4096;
 
 export interface Slots {
-  /** The newest record; null: there was none. */
+  /** The newest record; undefined: there was none. */
   readonly known: unknown;
   /** The file that has it, or will have the first one. */
   readonly path: string;
@@ -27,8 +27,8 @@ export interface Slots {
 /** What a write that was cut short does not explain. */
 export class SlotError extends Error {
   readonly path: string;
-  readonly how: 'damaged' | 'missing';
-  constructor(path: string, how: 'damaged' | 'missing') {
+  readonly how: 'damaged' | 'missing' | 'not-the-one-before';
+  constructor(path: string, how: SlotError['how']) {
     super(`${path} is ${how}`);
     this.name = 'SlotError';
     this.path = path;
@@ -61,13 +61,16 @@ export async function openSlots(
     if (index >= 0) throw new SlotError(paths[index] ?? '', 'damaged');
   } else {
     if (other.kind === 'none' && slot.revision > 1) throw new SlotError(otherPath, 'missing');
+    // Somebody has put an old one back, or copied one over the other: which is the newest, nobody knows.
+    if (other.kind === 'whole' && slot.revision - other.revision !== 1)
+      throw new SlotError(otherPath, 'not-the-one-before');
     if (other.kind === 'damaged' && !mayBeTorn(slot.content)) throw new SlotError(otherPath, 'damaged');
   }
   let revision = slot.kind === 'whole' ? slot.revision : 0;
   let [next, after] = slot.kind === 'whole' ? [otherPath, path] : [paths[0], paths[1]];
   const sizes = new Map<string, number>();
   return {
-    known: slot.kind === 'whole' ? slot.content : null,
+    known: slot.kind === 'whole' ? slot.content : undefined,
     path: slot.kind === 'whole' ? path : paths[0],
     tornPath: other.kind === 'damaged' ? otherPath : null,
     async write(content) {
@@ -116,7 +119,9 @@ async function readSlot(path: string): Promise<Slot> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'none' };
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return { kind: 'none' };
+    if (code === 'EIO') return { kind: 'damaged' }; // As a disk has it that lost its power in a write.
     throw error;
   }
   try {

@@ -1,9 +1,10 @@
 // What a node remembers over restarts: its incarnation and its ledger.
 
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
+import type { Note } from '../../control/api.ts';
 import { listenAlone } from '../../control/lone-socket.ts';
 import { alreadyRunning } from '../../control/server.ts';
 import type { Ledger } from '../../core/events.ts';
@@ -63,7 +64,7 @@ type FileContent = z.infer<typeof fileSchema>;
 export interface StateFile {
   readonly incarnation: number;
   readonly ledger: Ledger;
-  /** A file that was passed over since its last write was cut short; null: none. */
+  /** A file that was passed over since its last write was cut short, most likely; null: none. */
   readonly tornPath: string | null;
   /** Resolves when the ledger is on disk. One write at a time, in order. */
   save(ledger: Ledger): Promise<void>;
@@ -106,7 +107,12 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   }
   const incarnation = nextIncarnation(known?.incarnation ?? 0, Date.now(), Math.random());
   const ledger =
-    known === null ? emptyLedger : { ...known.ledger, maintenanceUntil: maintenance(known, bootId) };
+    known === null
+      ? emptyLedger
+      : {
+          ...(slots.tornPath === null ? known.ledger : withoutClaims(known.ledger)),
+          maintenanceUntil: maintenance(known, bootId),
+        };
   let tail: Promise<void> = Promise.resolve();
   const save = (next: Ledger): Promise<void> => {
     const left = next.maintenanceUntil === null ? null : next.maintenanceUntil - monotonicMs();
@@ -125,6 +131,8 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
     return written;
   };
   try {
+    // For whoever wants to know what it was.
+    if (slots.tornPath !== null) await rename(slots.tornPath, `${slots.tornPath}.damaged`);
     await save(ledger);
   } catch (error) {
     throw stateDirUnusable(stateDir, error);
@@ -165,9 +173,26 @@ export function stateDirUnusable(stateDir: string, cause: unknown): BattitoError
   );
 }
 
+/**
+ * A record that may not be the newest: what proves that this node wrote last, and what a goodbye gave away, is not taken from
+ * it. So nothing starts here alone before the peer was met, or a person has decided.
+ */
+function withoutClaims(ledger: FileContent['ledger']): FileContent['ledger'] {
+  return { ...ledger, left: true, groups: ledger.groups.map((group) => ({ ...group, sole: false })) };
+}
+
+/** What is to be told where a file was passed over. */
+export function tornNote(path: string, peer: string): Note {
+  return {
+    ...{ severity: 'warning', code: 'state-file-torn', group: null, tookMs: null },
+    message: `${path} was cut short in its last write, and is kept as ${path}.damaged: the record before it counts, and nothing is started here before ${peer} was met`,
+    next: `see that ${peer} runs; where it is off for good: battito status`,
+  };
+}
+
 const bothIn = (stateDir: string) => names.map((name) => join(stateDir, name)).join(' and ');
 
-/** A host that has not stopped since cut nothing short: whatever is wrong with a file then, somebody did. */
+/** A host that has not stopped since cut nothing short: whatever is wrong with a file then, nobody can explain. */
 async function readSlots(stateDir: string, bootId: string): Promise<Slots> {
   const mayBeTorn = (content: unknown) => (content as Partial<FileContent> | null)?.bootId !== bootId;
   try {
@@ -180,7 +205,7 @@ async function readSlots(stateDir: string, bootId: string): Promise<Slots> {
 }
 
 function parseState({ known, path }: Slots): FileContent | null {
-  if (known === null) return null;
+  if (known === undefined) return null;
   const { success, data, error } = fileSchema.safeParse(known);
   if (!success) throw invalid(path, 'damaged', error);
   return data;
@@ -192,7 +217,7 @@ function invalid(path: string, how: SlotError['how'], cause: unknown): BattitoEr
     'state-file-invalid',
     how === 'damaged'
       ? `${path} is damaged: it is not a state file of this version`
-      : `${path} is missing, without which nobody knows whether the other one is the newest`,
+      : `${path} is ${how === 'missing' ? 'missing' : 'not the one before the other'}, so nobody knows whether the other one is the newest`,
     {
       exitCode: exitCodes.config,
       next: `move ${both} away; this node then knows nothing of who wrote last, so start its peer first`,

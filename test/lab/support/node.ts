@@ -187,8 +187,11 @@ export class LabNode {
 
   /** Does something upon which the node resets itself, which here is for good. Waits until it is off. */
   async endedByReset(act: () => Promise<unknown>, timeoutMs = bootTimeoutMs): Promise<void> {
-    await stayOffAfterReset(this.machine);
-    await this.#ending(act, timeoutMs, 'it has not reset itself');
+    const resets = async () => {
+      await stayOffAfterReset(this.machine);
+      await act();
+    };
+    await this.#ending(resets, timeoutMs, 'it has not reset itself');
   }
 
   async #ending(act: () => Promise<unknown>, timeoutMs: number, otherwise: string): Promise<void> {
