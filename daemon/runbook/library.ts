@@ -1,6 +1,9 @@
 // The shell functions that every runbook has: how it speaks, asks, looks, runs a command, and finds out that the daemon
 // runs. POSIX only, so that dash and busybox take it; nothing here names a group or a node.
 
+/** Of the shell's first argument. */
+const firstWord = `\${1%% *}`;
+
 /** What a step is made of. `run` closes the lock's descriptor, which a guest would otherwise keep for its life. */
 export const commonLibrary = String.raw`say() { printf '%s\n' "$*"; }
 problem() { printf '%s\n' "$*" >&2; }
@@ -51,7 +54,7 @@ holds() {
 
 # can_ask QUESTION WHETHER: says so where the program that asks, its first word, is not there.
 can_ask() {
-  asker=$(printf '%s' "$1" | cut -d ' ' -f 1)
+  asker=${firstWord}
   if [ "$dry_run" = yes ] || command -v "$asker" >/dev/null 2>&1; then return 0; fi
   problem "   $asker is missing, so nobody has asked whether $2"
   return 1
