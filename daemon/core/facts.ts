@@ -1,7 +1,6 @@
 // What is true of a group right now, in the words that the transition table uses. Derived, never stored.
 
 import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts';
-import type { ResourceStatus } from './events.ts';
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import { hasUserAhead } from './migration.ts';
@@ -9,9 +8,9 @@ import { isStuck } from './operations.ts';
 import { isSettled } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import { isDown, isPartDown } from './resource.ts';
+import { isDown, isInUse, isPartDown } from './resource.ts';
 import { isSuperseded, ownClaim } from './resumption.ts';
-import { isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
+import { cannotStart, isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
 import { isUnknownToWitness } from './storage.ts';
@@ -58,7 +57,7 @@ export interface Facts {
   readonly restDown: boolean;
   /** Stopping, and in no hurry: a handover, or a daemon that leaves. */
   readonly stopsInOrder: boolean;
-  /** The generation that this phase needs on disk could not be written, or the watchdog not be armed. */
+  /** The generation that it needs on disk before a guest starts could not be written, or the watchdog not be armed. */
   readonly cannotStart: boolean;
   /** A device that the group needs may not be promoted here with the data it has, and nothing of it is. */
   readonly dataUnusable: boolean;
@@ -253,9 +252,6 @@ export function cannotAct({ verdict, policy }: State): boolean {
   return policy.witness === null || (verdict.kind === 'fenced' && verdict.by === 'operator');
 }
 
-const isInUse = (kind: ResourceStatus['kind'] | undefined) =>
-  kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
-
 function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }: GroupState): boolean {
   const wasVouchedFor = verdictSince <= since;
   return (
@@ -271,11 +267,6 @@ function isRunning({ policy, resources }: GroupState): boolean {
 
 function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
   return ledgerGroup(ledger, group.policy.name).writer === policy.peer || report?.writer === policy.peer;
-}
-
-function cannotStart({ ledgerFailing, persistedRevision, watchdog }: State, group: GroupState): boolean {
-  const isUnwritten = ledgerFailing !== null && group.needsRevision > persistedRevision;
-  return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
 }
 
 /** A promotion under way cannot be taken back, so it is carried through. */

@@ -117,6 +117,9 @@ export function isComingUp({ operation }: ResourceState): boolean {
 export const drbdNameOf = (id: ResourceId): string => id.replace('drbd:', '');
 
 /** What its configuration calls it: `mail` of `guest:mail`. */
+export const isInUse = (kind: ResourceStatus['kind'] | undefined): boolean =>
+  kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
+
 export const guestNameOf = (id: ResourceId): string => id.replace('guest:', '');
 
 interface Parts {

@@ -4,7 +4,8 @@
 
 import type { LeaseAnswer, LoneMarks } from './events.ts';
 import type { GroupName, MonotonicMs, Policy } from './policy.ts';
-import type { State } from './state.ts';
+import { isInUse } from './resource.ts';
+import type { GroupState, State } from './state.ts';
 
 /** Powering the peer off. */
 export interface FenceState {
@@ -112,6 +113,23 @@ export function peerHoldsLease({ lease, peer, policy }: State): boolean {
   const ttlMs = policy.witness?.ttlMs ?? 0;
   const oldUntil = (peer.lastHeardAt ?? -Infinity) + ttlMs + policy.timings.deadtimeMs;
   return lease.refusedAt !== null && lease.refusedAt > oldUntil;
+}
+
+/**
+ * A guest that runs already was found here, with no record of its group: to end it would get nothing on record, and it may be
+ * the only one that can run. Without a watchdog it may not run on, since the peer counts on that.
+ */
+export function cannotStart(
+  { ledgerFailing, persistedRevision, watchdog }: State,
+  group: GroupState,
+): boolean {
+  const isUnwritten = ledgerFailing !== null && group.needsRevision > persistedRevision && !runsGuest(group);
+  return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
+}
+
+function runsGuest({ policy, resources }: GroupState): boolean {
+  const guests = new Set(policy.resources.filter(({ kind }) => kind === 'guest').map(({ id }) => id));
+  return resources.some(({ id, status }) => guests.has(id) && isInUse(status?.kind));
 }
 
 /** Time for pausing guests, milliseconds: what lies between a freeze and the other node's takeover. */

@@ -148,6 +148,14 @@ const freezing: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'ends-what-it-cannot-record',
+    what: 'a guest that was found running is ended, since that it is owned cannot be written down',
+    file: 'safeguards.ts',
+    find: ' && !runsGuest(group);',
+    replace: ';',
+    variants: ['fenced-both'],
+  },
+  {
     name: 'sole-for-ever',
     what: 'an owner that was once alone never freezes again',
     file: 'ledger.ts',

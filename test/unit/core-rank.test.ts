@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import type { GroupReport } from '../../daemon/core/heartbeat.ts';
-import { mail, mount, protectedPolicy, type Side } from '../sim/example.ts';
+import { address, mail, mount, protectedPolicy, type Side, web } from '../sim/example.ts';
 import { activeReport, oneCore } from './support/one-core.ts';
 
 type Known = readonly [generation: number, owner: string | null];
@@ -180,6 +180,25 @@ test('a group that is frozen at the peer and runs here, of which neither has a r
   t.true(node.codes().includes('own-stray'));
   t.deepEqual(node.phase(), { kind: 'active', generation: 1 });
   t.is(node.record()?.owner, 'primary');
+});
+
+test('a guest that runs with no record of it runs on where that cannot be written; nothing is started meanwhile', (t) => {
+  const node = oneCore({ persists: false });
+  node.seeOne(1, mail, { kind: 'up' });
+  for (const id of [web, address]) node.seeOne(1, id, { kind: 'down' });
+  node.hear(10, { phase: 'stopped', generation: 0 });
+  t.true(node.codes().includes('own-stray'), node.codes().join(' '));
+  const failed = () => {
+    const revision = node.state().ledgerRevision;
+    node.feed(node.state().now + 1, { kind: 'ledger-not-persisted', revision, message: 'no space left' });
+  };
+  failed();
+  t.false(node.codes().includes('give-back'), node.codes().join(' '));
+  t.is(node.phase()?.kind, 'starting');
+  t.deepEqual(node.asked, []);
+  const revision = node.state().ledgerRevision;
+  node.feed(node.state().now + 1, { kind: 'ledger-persisted', revision });
+  t.true(node.asked.includes(`start ${web}`), 'the rest of it comes up');
 });
 
 for (const [what, used, rule] of [
