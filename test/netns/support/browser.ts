@@ -5,7 +5,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { waitFor } from '../../support.ts';
 import type { Place } from './hosts.ts';
+import { output } from './namespaces.ts';
 import type { TestNetwork } from './network.ts';
 
 const program = '/usr/bin/chromium';
@@ -20,6 +22,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 /** With a new profile of its own, closed when the test ends. */
 export async function useBrowser(t: ExecutionContext, network: TestNetwork, place: Place): Promise<Browser> {
+  // A browser gives up what it is loading when an address comes up: the kernel's own for IPv6 take a second or two.
+  const tentative = ['ip', '-n', network.namespace(place), '-o', 'address', 'show', 'tentative'];
+  await waitFor('no address is tentative', async () => (await output(tentative)).trim() === '');
   const inPlace = join(network.root, `chromium-${place}`);
   writeFileSync(inPlace, `#!/bin/sh\nexec ip netns exec ${network.namespace(place)} ${program} "$@"\n`);
   chmodSync(inPlace, 0o755);
