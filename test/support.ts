@@ -85,3 +85,13 @@ export async function keepingAlive<T>(work: () => Promise<T>): Promise<T> {
     clearInterval(timer);
   }
 }
+
+/** Of one that is seen from here; also one that is dead and not waited for yet. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

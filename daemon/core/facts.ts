@@ -8,7 +8,7 @@ import { isStuck } from './operations.ts';
 import { isSettled } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
 import { tierOf } from './policy.ts';
-import { isDown, isInUse, isPartDown } from './resource.ts';
+import { isDown, isInUse, isPartDown, ofKinds } from './resource.ts';
 import { isSuperseded, ownClaim } from './resumption.ts';
 import { cannotStart, isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
@@ -146,11 +146,9 @@ function isOlderThanFrozen({ policy, ledger }: State, group: GroupState): boolea
 }
 
 /** Does anything here work with the disks of the group? Of a group of disks and addresses alone nobody can tell. */
-function hasUsers({ policy, resources }: GroupState): boolean {
-  const isUser = new Set(
-    policy.resources.filter(({ kind }) => kind === 'guest' || kind === 'filesystem').map(({ id }) => id),
-  );
-  return isUser.size === 0 || resources.some(({ id, status }) => isUser.has(id) && isInUse(status?.kind));
+function hasUsers(group: GroupState): boolean {
+  const users = ofKinds(group, ['guest', 'filesystem']);
+  return users.length === 0 || users.some(({ status }) => isInUse(status?.kind));
 }
 
 function findObstacle(state: State, group: GroupState): Obstacle | null {
@@ -259,9 +257,9 @@ function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }:
   );
 }
 
-function isRunning({ policy, resources }: GroupState): boolean {
-  const isAddress = new Set(policy.resources.filter(({ kind }) => kind === 'address').map(({ id }) => id));
-  const counted = resources.filter(({ id }) => isAddress.size === resources.length || !isAddress.has(id));
+function isRunning(group: GroupState): boolean {
+  const others = ofKinds(group, ['guest', 'filesystem', 'drbd']);
+  const counted = others.length === 0 ? group.resources : others;
   return counted.some(({ status }) => isInUse(status?.kind));
 }
 

@@ -1,7 +1,7 @@
 // What the core remembers of one resource of a group.
 
 import type { ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
-import type { MonotonicMs, ResourceId, ResourcePolicy } from './policy.ts';
+import type { MonotonicMs, ResourceId, ResourceKind, ResourcePolicy } from './policy.ts';
 
 export interface ResourceState {
   readonly id: ResourceId;
@@ -117,15 +117,24 @@ export function isComingUp({ operation }: ResourceState): boolean {
 export const drbdNameOf = (id: ResourceId): string => id.replace('drbd:', '');
 
 /** What its configuration calls it: `mail` of `guest:mail`. */
-export const isInUse = (kind: ResourceStatus['kind'] | undefined): boolean =>
-  kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
-
 export const guestNameOf = (id: ResourceId): string => id.replace('guest:', '');
 
 interface Parts {
   readonly policy: { readonly resources: readonly ResourcePolicy[] };
   readonly resources: readonly ResourceState[];
 }
+
+/** Those of a group that are of these kinds. */
+export function ofKinds(
+  { policy, resources }: Parts,
+  kinds: readonly ResourceKind[],
+): readonly ResourceState[] {
+  const ids = new Set(policy.resources.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id));
+  return resources.filter(({ id }) => ids.has(id));
+}
+
+export const isInUse = (kind: ResourceStatus['kind'] | undefined): boolean =>
+  kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
 
 /** Is that so of all addresses of a group, or of all the rest? */
 export function isPartDown({ policy, resources }: Parts, part: 'address' | 'rest'): boolean {

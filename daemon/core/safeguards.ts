@@ -4,7 +4,7 @@
 
 import type { LeaseAnswer, LoneMarks } from './events.ts';
 import type { GroupName, MonotonicMs, Policy } from './policy.ts';
-import { isInUse } from './resource.ts';
+import { isInUse, ofKinds } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 
 /** Powering the peer off. */
@@ -127,10 +127,8 @@ export function cannotStart(
   return isUnwritten || (watchdog.lastError !== null && !watchdog.armed);
 }
 
-function runsGuest({ policy, resources }: GroupState): boolean {
-  const guests = new Set(policy.resources.filter(({ kind }) => kind === 'guest').map(({ id }) => id));
-  return resources.some(({ id, status }) => guests.has(id) && isInUse(status?.kind));
-}
+const runsGuest = (group: GroupState) =>
+  ofKinds(group, ['guest']).some(({ status }) => isInUse(status?.kind));
 
 /** Time for pausing guests, milliseconds: what lies between a freeze and the other node's takeover. */
 export function pausingMs({ timings }: Policy): number {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createIpBatch, type IpBatch } from '../../daemon/drivers/address/ip-batch.ts';
-import { temporaryDirectory, waitFor } from '../support.ts';
+import { isRunning, temporaryDirectory, waitFor } from '../support.ts';
 
 /** What it does with a line that has `add` in it is in the file `mode`. */
 const program = `echo $$ >> "$0/pids"
@@ -62,15 +62,6 @@ async function stand(t: ExecutionContext): Promise<Stand> {
 const perform = ({ batch }: Stand, words = add, networkInterface = 'eth0') =>
   batch.perform(words, networkInterface, AbortSignal.timeout(30_000));
 
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
 test('a line is carried out, and what the kernel shows is the answer', async (t) => {
   const host = await stand(t);
   const shown = await perform(host);
@@ -102,7 +93,7 @@ test('one that hangs is gone before that is said, whoever waits; the next one wo
   host.mode('hang');
   const [first] = host.pids();
   t.deepEqual(await Promise.all([perform(host), perform(host)]), [null, null]);
-  t.true(isGone(first ?? 0), 'what it was told cannot happen later');
+  t.true(!isRunning(first ?? 0), 'what it was told cannot happen later');
   t.true(host.logged.some((line) => line.includes('did not answer within')));
   host.mode('add');
   await waitFor('another one runs', () => host.pids().length === 2);
@@ -135,7 +126,7 @@ test('what is called off is not done later', async (t) => {
   await waitFor('it was told', () => host.told().includes(' add '));
   abort.abort();
   t.is(await answer, null);
-  t.true(isGone(first ?? 0));
+  t.true(!isRunning(first ?? 0));
 });
 
 test('what was called off before is not even told', async (t) => {

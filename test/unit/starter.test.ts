@@ -2,10 +2,10 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { createStarter } from '../../daemon/drivers/address/starter.ts';
-import { temporaryDirectory, waitFor } from '../support.ts';
+import { isRunning, temporaryDirectory, waitFor } from '../support.ts';
 
 const silent = pino({ level: 'silent' });
 const never = new AbortController().signal;
@@ -20,14 +20,15 @@ eval "$line"
 exec sh
 `;
 
-const isThere = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+/** With a shell that hangs first, in a folder of its own. */
+function hanging(t: ExecutionContext) {
+  const folder = temporaryDirectory(t);
+  const logged: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
+  const starter = createStarter({ logger, argv: ['sh', '-c', hangsOnce, folder] });
+  t.teardown(() => starter.close());
+  return { starter, logged, file: (name: string) => join(folder, name) };
+}
 
 test('programs are started beside each other, with their words as they are, and leave nothing behind', async (t) => {
   const folder = temporaryDirectory(t);
@@ -51,17 +52,12 @@ test('programs are started beside each other, with their words as they are, and 
 });
 
 test('a shell that hangs is killed, and what it was told is never started', async (t) => {
-  const folder = temporaryDirectory(t);
-  const logged: string[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
-  const starter = createStarter({ logger, argv: ['sh', '-c', hangsOnce, folder] });
-  t.teardown(() => starter.close());
-  const file = (name: string) => join(folder, name);
+  const { starter, logged, file } = hanging(t);
   const pids = () =>
     existsSync(file('pids')) ? readFileSync(file('pids'), 'utf8').split('\n').filter(Boolean) : [];
   t.true(starter.start(['touch', file('late')], never));
   await waitFor('another shell runs', () => pids().length === 2);
-  t.false(isThere(Number(pids()[0])));
+  t.false(isRunning(Number(pids()[0])));
   t.regex(logged.join(''), /did not answer within 500 ms/);
   await waitFor('that one starts programs', () => {
     starter.start(['touch', file('next')], never);
@@ -71,20 +67,16 @@ test('a shell that hangs is killed, and what it was told is never started', asyn
 });
 
 test('what is called off before the shell has answered is never started', async (t) => {
-  const folder = temporaryDirectory(t);
-  const logged: string[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
-  const starter = createStarter({ logger, argv: ['sh', '-c', hangsOnce, folder] });
-  t.teardown(() => starter.close());
+  const { starter, logged, file } = hanging(t);
   const abort = new AbortController();
-  t.true(starter.start(['touch', join(folder, 'late')], abort.signal));
+  t.true(starter.start(['touch', file('late')], abort.signal));
   abort.abort();
-  t.false(starter.start(['touch', join(folder, 'none')], abort.signal));
+  t.false(starter.start(['touch', file('none')], abort.signal));
   await waitFor('another one starts programs', () => {
-    starter.start(['touch', join(folder, 'next')], never);
-    return existsSync(join(folder, 'next'));
+    starter.start(['touch', file('next')], never);
+    return existsSync(file('next'));
   });
-  t.deepEqual([existsSync(join(folder, 'late')), existsSync(join(folder, 'none'))], [false, false]);
+  t.deepEqual([existsSync(file('late')), existsSync(file('none'))], [false, false]);
   t.regex(logged.join(''), /called off/);
 });
 

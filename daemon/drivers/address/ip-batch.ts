@@ -4,8 +4,8 @@
 // and only when it is gone is that said, so nothing that it was told happens later. Must not judge what the kernel shows.
 
 import type { Logger } from 'pino';
-import { keepRunning } from '../line-process.ts';
 import { type InterfaceState, parseInterfaces } from '../network.ts';
+import { keepAsked } from './asked-process.ts';
 
 export interface IpBatch {
   /**
@@ -24,15 +24,8 @@ export interface IpBatch {
 
 /** `-force`: a line that fails does not end it. */
 const argv = ['ip', '-j', '-force', '-batch', '-'];
-const answerTimeoutMs = 500;
 /** There always is one, so its line tells that everything before was answered. */
 const lastInterface = 'lo';
-
-interface Question {
-  /** One for each line with an interface in it, in the order of the lines. */
-  readonly shown: InterfaceState[];
-  readonly answer: (shown: readonly InterfaceState[] | null) => void;
-}
 
 export interface IpBatchOptions {
   readonly logger: Logger;
@@ -41,70 +34,24 @@ export interface IpBatchOptions {
 }
 
 export function createIpBatch(options: IpBatchOptions): IpBatch {
-  const { logger } = options;
-  let questions: Question[] = [];
-  let patience: NodeJS.Timeout | undefined;
-  let closed = false;
+  const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger: options.logger });
 
-  const kept = keepRunning(options.argv ?? argv, {
-    name: 'ip -batch',
-    logger,
-    hasInput: true,
-    onLine: read,
-    onStart: forget,
-  });
-
-  /** A process that has ended answers nothing any more, and does nothing any more. */
-  function forget(): void {
-    const open = questions;
-    questions = [];
-    expectAnswer();
-    for (const { answer } of open) answer(null);
-  }
-
-  function read(line: string): void {
-    const [question] = questions;
-    if (question === undefined || line.trim() === '') return;
-    const parsed = parseInterfaces(line);
-    if (parsed.kind === 'unparseable') return; // The answer is missed at its deadline.
-    const [shown] = parsed.interfaces;
-    if (shown?.name !== lastInterface) {
-      if (shown !== undefined) question.shown.push(shown);
-      return;
-    }
-    questions = questions.slice(1);
-    expectAnswer();
-    question.answer(question.shown);
-  }
-
-  /** Of many questions each waits for its turn: what must come in time is the next answer. */
-  function expectAnswer(): void {
-    clearTimeout(patience);
-    if (questions.length === 0) return;
-    const why = `it did not answer within ${answerTimeoutMs} ms`;
-    patience = setTimeout(() => void giveUp(why), answerTimeoutMs);
-  }
-
-  async function giveUp(why: string): Promise<void> {
-    logger.warn({ reason: why }, 'ip -batch is killed and started again');
-    await kept.restart();
-    forget();
-  }
-
-  function ask(lines: readonly string[], signal: AbortSignal): Promise<readonly InterfaceState[] | null> {
-    const process = kept.current();
-    if (closed || process === undefined || signal.aborted) return Promise.resolve(null);
-    return new Promise((resolve) => {
-      const onAbort = () => void giveUp('what it was told was called off');
-      signal.addEventListener('abort', onAbort, { once: true });
-      const answer = (shown: readonly InterfaceState[] | null) => {
-        signal.removeEventListener('abort', onAbort);
-        resolve(shown);
-      };
-      questions.push({ shown: [], answer });
-      if (questions.length === 1) expectAnswer();
-      process.write(`${[...lines, `address show dev ${lastInterface}`].join('\n')}\n`);
-    });
+  /** What it shows, one for each line with an interface in it, in the order of the lines. */
+  async function ask(
+    lines: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly InterfaceState[] | null> {
+    const shown: InterfaceState[] = [];
+    const isLast = (line: string): boolean => {
+      const parsed = line.trim() === '' ? null : parseInterfaces(line);
+      if (parsed === null || parsed.kind === 'unparseable') return false; // The answer is missed at its deadline.
+      const [one] = parsed.interfaces;
+      if (one?.name === lastInterface) return true;
+      if (one !== undefined) shown.push(one);
+      return false;
+    };
+    const text = `${[...lines, `address show dev ${lastInterface}`].join('\n')}\n`;
+    return (await process.ask(text, isLast, signal)) === true ? shown : null;
   }
 
   return {
@@ -114,16 +61,12 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
       const before = await ask([show], signal);
       if (before === null) return null;
       if (before.length !== 1 || before[0]?.name !== networkInterface) {
-        await giveUp(`it knows no ${networkInterface}`);
+        await process.giveUp(`it knows no ${networkInterface}`);
         return null;
       }
       const after = await ask([words.join(' '), show], signal);
       return after?.find(({ name }) => name === networkInterface) ?? null;
     },
-    async close() {
-      closed = true;
-      await kept.close();
-      forget();
-    },
+    close: () => process.close(),
   };
 }

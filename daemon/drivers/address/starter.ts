@@ -5,8 +5,8 @@
 // do no harm should it come late.
 
 import type { Logger } from 'pino';
-import { keepRunning } from '../line-process.ts';
 import { shellLine } from '../shell.ts';
+import { keepAsked } from './asked-process.ts';
 
 export interface Starter {
   /** False: not started, since no shell runs at the moment, or `signal` was aborted. Never throws. */
@@ -20,50 +20,14 @@ export interface StarterOptions {
   readonly argv?: readonly string[];
 }
 
-const answerTimeoutMs = 500;
-
 export function createStarter({ logger, argv = ['sh'] }: StarterOptions): Starter {
-  /** What has not been answered for yet, the oldest first: each with what forgets that it may be called off. */
-  const open: (() => void)[] = [];
-  let patience: NodeJS.Timeout | undefined;
-  let closed = false;
-
-  const kept = keepRunning(argv, {
-    name: 'the shell that starts programs',
-    logger,
-    hasInput: true,
-    onLine: () => settle(1),
-    onStart: () => settle(open.length),
-  });
-
-  function settle(count: number): void {
-    for (const forget of open.splice(0, count)) forget();
-    clearTimeout(patience);
-    if (open.length === 0) return;
-    patience = setTimeout(() => giveUp(`it did not answer within ${answerTimeoutMs} ms`), answerTimeoutMs);
-  }
-
-  function giveUp(reason: string): void {
-    logger.warn({ reason }, 'the shell that starts programs is killed and started again');
-    void kept.restart();
-  }
-
+  const shell = keepAsked(argv, { name: 'the shell that starts programs', logger });
   return {
     start(words, signal) {
-      const shell = kept.current();
-      if (closed || shell === undefined || signal.aborted) return false;
-      const onAbort = () => giveUp('what it was told was called off');
-      signal.addEventListener('abort', onAbort, { once: true });
-      open.push(() => signal.removeEventListener('abort', onAbort));
-      if (open.length === 1) settle(0);
       // Twice forked, so that none of them remains as a zombie of a shell that reads on.
-      shell.write(`(${shellLine(words)} >/dev/null 2>&1 &)\necho\n`);
-      return true;
+      const text = `(${shellLine(words)} >/dev/null 2>&1 &)\necho\n`;
+      return shell.ask(text, () => true, signal) !== null;
     },
-    async close() {
-      closed = true;
-      settle(open.length);
-      await kept.close();
-    },
+    close: () => shell.close(),
   };
 }

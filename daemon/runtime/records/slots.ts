@@ -50,29 +50,31 @@ export async function openSlots(
   names: readonly [string, string],
   mayBeTorn: (content: unknown) => boolean,
 ): Promise<Slots> {
-  const paths = names.map((name) => join(directory, name)) as [string, string];
-  const [first, second] = await Promise.all([readSlot(paths[0]), readSlot(paths[1])]);
-  const newest =
-    first.kind !== 'whole' || (second.kind === 'whole' && second.revision > first.revision) ? 1 : 0;
-  const [slot, other] = newest === 0 ? [first, second] : [second, first];
-  const [path, otherPath] = newest === 0 ? paths : [paths[1], paths[0]];
-  if (slot.kind !== 'whole') {
-    const index = [first, second].findIndex(({ kind }) => kind === 'damaged');
-    if (index >= 0) throw new SlotError(paths[index] ?? '', 'damaged');
+  const read = names.map(async (name) => {
+    const path = join(directory, name);
+    return { path, slot: await readSlot(path) };
+  });
+  const files = (await Promise.all(read)).sort((one, two) => revisionOf(two.slot) - revisionOf(one.slot));
+  const [newer, older] = files;
+  if (newer === undefined || older === undefined) throw new Error('broken invariant: there are two names');
+  let revision = revisionOf(newer.slot);
+  if (newer.slot.kind !== 'whole') {
+    const damaged = files.find(({ slot }) => slot.kind === 'damaged');
+    if (damaged !== undefined) throw new SlotError(damaged.path, 'damaged');
   } else {
-    if (other.kind === 'none' && slot.revision > 1) throw new SlotError(otherPath, 'missing');
+    if (older.slot.kind === 'none' && revision > 1) throw new SlotError(older.path, 'missing');
     // Somebody has put an old one back, or copied one over the other: which is the newest, nobody knows.
-    if (other.kind === 'whole' && slot.revision - other.revision !== 1)
-      throw new SlotError(otherPath, 'not-the-one-before');
-    if (other.kind === 'damaged' && !mayBeTorn(slot.content)) throw new SlotError(otherPath, 'damaged');
+    if (older.slot.kind === 'whole' && revision - older.slot.revision !== 1)
+      throw new SlotError(older.path, 'not-the-one-before');
+    if (older.slot.kind === 'damaged' && !mayBeTorn(newer.slot.content))
+      throw new SlotError(older.path, 'damaged');
   }
-  let revision = slot.kind === 'whole' ? slot.revision : 0;
-  let [next, after] = slot.kind === 'whole' ? [otherPath, path] : [paths[0], paths[1]];
+  let [next, after] = revision > 0 ? [older.path, newer.path] : [newer.path, older.path];
   const sizes = new Map<string, number>();
   return {
-    known: slot.kind === 'whole' ? slot.content : undefined,
-    path: slot.kind === 'whole' ? path : paths[0],
-    tornPath: other.kind === 'damaged' ? otherPath : null,
+    known: newer.slot.kind === 'whole' ? newer.slot.content : undefined,
+    path: newer.path,
+    tornPath: older.slot.kind === 'damaged' ? older.path : null,
     async write(content) {
       const record = encodeSlot(revision + 1, content);
       // The first time since the start, and when its length has changed, it is replaced whole.
@@ -86,6 +88,8 @@ export async function openSlots(
     },
   };
 }
+
+const revisionOf = (slot: Slot) => (slot.kind === 'whole' ? slot.revision : 0);
 
 /** False: there is no such file any more. */
 async function overwrite(path: string, record: Buffer): Promise<boolean> {
