@@ -282,6 +282,7 @@ const hasGuestAhead = (group: GroupState) =>
 export function factsOf(state: State, group: GroupState): Facts {
   const report = peerReport(state, group.policy.name);
   const peerGone = isPeerGone(state);
+  const { wasOff } = state.peer;
   const eligible = isEligible(state, group);
   const freezes = mustFreeze(state, group);
   const alive = state.verdict.kind === 'alive';
@@ -293,8 +294,8 @@ export function factsOf(state: State, group: GroupState): Facts {
   return {
     verdict: state.verdict.kind,
     report,
-    peerMayHoldAddresses: !peerGone && (report === null || report.holdsAddresses),
-    peerMayHoldRest: !peerGone && (report === null || report.holdsRest),
+    peerMayHoldAddresses: !peerGone && !wasOff && (report === null || report.holdsAddresses),
+    peerMayHoldRest: !peerGone && !wasOff && (report === null || report.holdsRest),
     peerGone,
     outranked: isOutranked(state, group, report),
     eligible,

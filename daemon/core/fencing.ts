@@ -259,7 +259,9 @@ function tendWatchdog(state: State, emit: Emit): State {
     const isDue = watchdog.retryAt === null || state.now >= watchdog.retryAt;
     const isTriedAgain = watchdog.lastError !== null && !holdsAnything(state);
     const isNeeded = holdsAnything(state) && hasRight(state);
-    if (!isDue || (!isNeeded && !isTriedAgain)) return state;
+    // To stop it, it has to be opened, which feeds it: only where nothing is left here that it is to end.
+    const isLeftOver = watchdog.leftRunning && holdsNothingAtAll(state);
+    if (!isDue || (!isNeeded && !isTriedAgain && !isLeftOver)) return state;
     const operation = state.nextOperation;
     emit({ kind: 'arm-watchdog', operation });
     return { ...state, nextOperation: operation + 1, watchdog: { ...watchdog, operation } };
@@ -274,7 +276,7 @@ function tendWatchdog(state: State, emit: Emit): State {
 }
 
 export function watchdogFinished(state: State, outcome: Outcome, emit: Emit): State {
-  const ended = { ...state.watchdog, operation: null };
+  const ended = { ...state.watchdog, operation: null, leftRunning: false };
   if (outcome.kind === 'done') {
     return {
       ...state,

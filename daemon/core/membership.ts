@@ -82,7 +82,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
   });
   if (!proven) {
     return countRefusal(
-      { ...state, links, peer: { ...peer, unprovenHeardAt: state.now, stranger: null } },
+      { ...state, links, peer: { ...peer, unprovenHeardAt: state.now, stranger: null, wasOff: false } },
       packet.link,
       'unproven',
     );
@@ -104,6 +104,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
       lostWhileIsolated: peer.lostWhileIsolated && !hearsUs,
       isolatedAt: hearsUs ? null : peer.isolatedAt,
       confirmedOff: false,
+      wasOff: false,
       contactAt,
       stalledSinceContactMs: Math.min(
         peer.stalledSinceContactMs,
@@ -127,7 +128,11 @@ function contactAfter(state: State, echo: Echo | null): MonotonicMs | null {
 
 /** An admitted packet that is not understood says only that its sender lives. */
 export function receiveUnreadable(state: State, link: number): State {
-  return countRefusal({ ...state, peer: { ...state.peer, unprovenHeardAt: state.now } }, link, 'unproven');
+  return countRefusal(
+    { ...state, peer: { ...state.peer, unprovenHeardAt: state.now, wasOff: false } },
+    link,
+    'unproven',
+  );
 }
 
 function maintenanceEnd(state: State, content: HeartbeatContent): MonotonicMs | null {

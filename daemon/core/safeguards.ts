@@ -49,6 +49,8 @@ export interface LeaseState {
 
 /** The watchdog that resets this host. */
 export interface WatchdogState {
+  /** A daemon before this one has left it running. */
+  readonly leftRunning: boolean;
   readonly armed: boolean;
   readonly operation: number | null;
   readonly petAt: MonotonicMs;
@@ -83,6 +85,7 @@ export const noLease: LeaseState = {
 };
 
 export const noWatchdog: WatchdogState = {
+  leftRunning: false,
   armed: false,
   operation: null,
   petAt: 0,

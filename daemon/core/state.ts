@@ -48,6 +48,8 @@ export interface PeerState {
   readonly isolatedAt: MonotonicMs | null;
   /** The operator said that it is powered off; until it is heard again. */
   readonly confirmedOff: boolean;
+  /** It was proven off after it was last heard: what it said that it held is gone, also once it has been switched on. */
+  readonly wasOff: boolean;
   /** When we sent the newest of our packets that the peer has shown to have read; null: none in this run. */
   readonly contactAt: MonotonicMs | null;
   /** How much of the time since contactAt was our own stall, milliseconds. */
@@ -193,6 +195,8 @@ export interface StartUp {
   /** Larger than in any earlier start of this node. */
   readonly incarnation: number;
   readonly ledger: Ledger;
+  /** The watchdog of this host runs already: a daemon before this one has left it so. */
+  readonly watchdogRuns?: boolean | undefined;
 }
 
 const silentPeer: PeerState = {
@@ -213,10 +217,11 @@ const silentPeer: PeerState = {
   contactAt: null,
   stalledSinceContactMs: 0,
   stranger: null,
+  wasOff: false,
 };
 
 /** The state of a node that has just started and has seen nothing yet. */
-export function initialState({ at, policy, incarnation, ledger }: StartUp): State {
+export function initialState({ at, policy, incarnation, ledger, watchdogRuns = false }: StartUp): State {
   return {
     policy,
     now: at,
@@ -254,7 +259,7 @@ export function initialState({ at, policy, incarnation, ledger }: StartUp): Stat
     outside: noComparison,
     fence: noFence,
     lease: noLease,
-    watchdog: noWatchdog,
+    watchdog: { ...noWatchdog, leftRunning: watchdogRuns },
     groups: policy.groups.map((group) => ({
       policy: group,
       phase: { kind: 'observing' },

@@ -21,10 +21,14 @@ export function judge(state: State): State {
   const isStale = verdict.kind === 'isolated' && rawSilenceMs(state) >= state.policy.timings.staleAfterMs;
   const lostWhileIsolated = state.peer.lostWhileIsolated || isStale;
   const isolatedAt = isCutOffByNow(state) ? state.now : state.peer.isolatedAt;
-  const peer = { ...state.peer, aliveSince, lostWhileIsolated, isolatedAt };
+  const wasOff = verdict.kind === 'fenced' || (state.peer.wasOff && !neverWasOff(state));
+  const peer = { ...state.peer, aliveSince, lostWhileIsolated, isolatedAt, wasOff };
   const changed = verdict.kind !== state.verdict.kind;
   return { ...state, links, peer, verdict, verdictSince: changed ? state.now : state.verdictSince };
 }
+
+/** It acts unheard, or what answers has never been silent since its device said that it is off. */
+const neverWasOff = (state: State) => peerHoldsLease(state) || (fenceIsBelied(state) && !isSwitchedOn(state));
 
 /** The outside has been asked since the peer fell silent, and does not answer. */
 function isCutOffByNow(state: State): boolean {

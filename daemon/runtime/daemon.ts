@@ -215,6 +215,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       policy: guests.policy(),
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
+      watchdogRuns: safeguards.watchdogRuns,
     }),
     record: (event, state) => {
       const refusal = refusalOf(state, event);

@@ -80,7 +80,8 @@ export function startDaemon(host: Host): void {
   }
   const ledger = openLedger(host);
   const { policy, incarnation } = host;
-  beginDaemon(host, initialState({ at: hostClock(host), policy, incarnation, ledger }));
+  const watchdogRuns = host.watchdog !== null;
+  beginDaemon(host, initialState({ at: hostClock(host), policy, incarnation, ledger, watchdogRuns }));
 }
 
 /** It boots, or systemd starts its daemon again. */

@@ -88,7 +88,7 @@ export const agreement: readonly Defect[] = [
     name: 'starts-before-release',
     what: 'guests are started while the peer still has its own',
     file: 'facts.ts',
-    find: 'peerMayHoldRest: !peerGone && (report === null || report.holdsRest),',
+    find: 'peerMayHoldRest: !peerGone && !wasOff && (report === null || report.holdsRest),',
     replace: 'peerMayHoldRest: !peerGone && report === null,',
     variants: evidence,
   },

@@ -2,6 +2,7 @@
 // daemon finds running stays: neither boots.
 
 import type { Ledger } from '../../daemon/core/events.ts';
+import type { GroupReport } from '../../daemon/core/heartbeat.ts';
 import type { GroupName } from '../../daemon/core/policy.ts';
 import { leaseIsValid } from '../../daemon/core/safeguards.ts';
 import { type GroupState, ledgerGroup, peerReport, type State } from '../../daemon/core/state.ts';
@@ -46,19 +47,25 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   // By the record of the other node, which may not be on disk yet.
   const records = [ledgerOnDisk(other), states[other]?.ledger].map((one) => generationOf(one, part.name));
   const own = 'generation' in phase ? phase.generation : 0;
-  if (Math.max(...records) > Math.max(own, generationOf(ledgerOnDisk(side), part.name))) return true;
+  const newest = Math.max(own, generationOf(ledgerOnDisk(side), part.name));
+  if (Math.max(...records) > newest) return true;
   const state = states[side];
-  // By what the other one said last, or the witness, of the group.
-  const said = state === null ? 0 : (peerReport(state, part.name)?.generation ?? 0);
-  if (
-    said > Math.max(own, generationOf(ledgerOnDisk(side), part.name)) ||
-    state?.lease.peerAlone.includes(part.name)
-  )
-    return true;
+  if (state === null) return false;
+  const report = peerReport(state, part.name);
+  if (saysMore(report, newest, group, other) || state.lease.peerAlone.includes(part.name)) return true;
   // It may be found frozen and be given up in the same step.
   const wasFrozen = part.phase === 'frozen' || (part.phase === 'observing' && givesUpFrozen.has(rule ?? ''));
-  if (!wasFrozen || state === null || isUnbroken(state)) return false;
+  if (!wasFrozen || isUnbroken(state)) return false;
+  if (own === 0 && (report?.generation ?? 0) > 0) return true; // This node has lost its record of it.
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
+}
+
+/** The other node has said that it has a better right, if only in a packet that came late. */
+function saysMore(report: GroupReport | null, newest: number, { policy, rule }: GroupState, other: Side) {
+  if (report === null) return false;
+  const runsThere = report.phase === 'starting' || report.phase === 'active';
+  const isFirst = rule === 'yield' && runsThere && policy.preferred === other;
+  return report.generation > newest || (isFirst && report.generation === newest);
 }
 
 /** Why it is ended here excuses that it is started here again. */
@@ -78,7 +85,8 @@ const isInDoubt = ({ resources }: GroupState, resource: string) =>
 
 /**
  * S14. A guest that runs or is paused is not ended by its node and then started again on the same host, unless the other
- * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so; or the
+ * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so, or that it
+ * runs it with a better right; or this node has lost its record of what is frozen here, and the other one has one; or the
  * witness says that it wrote; or it was declined here, or may come up at any time; or its node leaves, or loses its
  * power; or nobody can say that what is frozen here is not older than what ran since.
  */

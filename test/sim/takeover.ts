@@ -5,7 +5,7 @@ import type { World } from '../../daemon/sim/world.ts';
 import { describe, ownerOf } from './calm.ts';
 import type { Run } from './run.ts';
 import type { Step } from './schedule.ts';
-import { departureBoundMs, groupsOf, type Setup, takeoverBoundMs } from './setups.ts';
+import { departureBoundMs, gatewaysOf, groupsOf, type Setup, takeoverBoundMs } from './setups.ts';
 
 /** L2 is about a world that was calm, and a loss of power, or an orderly departure, that is alone. */
 export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
@@ -14,7 +14,8 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
   const hasHeard = schedule.setup.loss === 0 || sides.every((side) => hasHadTime(world, side));
   const canMount = run.badMounts.size === 0;
-  if (isAlone && canMount && hasHeard && !hasWorseCopy(world, schedule.setup)) return true;
+  const canTell = isAlone && hasHeard && 'host' in action && !isCutOff(run, otherSide(action.host));
+  if (canTell && canMount && !hasWorseCopy(world, schedule.setup)) return true;
   run.takeoverChecks.skipped += 1;
   return false;
 }
@@ -26,6 +27,12 @@ function losesOwner({ world, schedule }: Run, action: Action): boolean {
   if (action.kind === 'stop-daemon') return true;
   if (action.kind !== 'power-loss') return false;
   return groupsOf(schedule.setup).some((group) => ownerOf(world, group) === action.host);
+}
+
+/** Who reaches no gateway does not take over from a node that it does not hear. */
+function isCutOff({ schedule, latent }: Run, side: Side): boolean {
+  const gateways = gatewaysOf(schedule.setup);
+  return gateways.length > 0 && gateways.every((gateway) => latent.has(`${side} ${gateway}`));
 }
 
 /** Where packets are lost, a daemon is given a deadtime to hear all that it needs to know of its peer. */

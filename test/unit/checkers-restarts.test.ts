@@ -164,6 +164,55 @@ test('S14: the other node has said that it knows of a later generation, or the w
   t.deepEqual(discarded({ lease: { ...lease, ownAlone: ['office'] } }), broken);
 });
 
+test('S14: the other node has said, if only in a packet that came late, that it runs it with a better right', (t) => {
+  const { peer } = states.secondary;
+  const content = ownContent(states.primary);
+  const says = (phase: 'active' | 'stopped', generation: number) => ({
+    peer: {
+      ...peer,
+      content: { ...content, groups: content.groups.map((one) => ({ ...one, phase, generation })) },
+    },
+  });
+  const yields = (side: Side, known: Known) => {
+    const at = (when: number, of: Step) => step(when, { ...of, side });
+    const off = {
+      kind: 'operation',
+      at: 20_010,
+      side,
+      operation: 1,
+      group: 'office',
+      resource: mail,
+    } as const;
+    return said([
+      ...[peerRuns, at(100, { phase: starting }), is(200, 'up', side), at(300, { phase: active })],
+      at(20_000, { phase: { ...discarding, reason: 'yield' }, rule: 'yield', ...known }),
+      { ...off, action: 'destroy', outcome: 'started' },
+      is(20_020, 'down', side),
+      ...[at(20_030, { phase: stopped }), at(20_040, { phase: starting }), is(20_100, 'up', side)],
+    ]);
+  };
+  const restarted = [`${mail} was ended by yield, and is started again where it was`];
+  t.deepEqual(yields('secondary', says('active', 3)), [], 'of two alike the preferred node runs it');
+  t.deepEqual(yields('primary', says('active', 3)), restarted);
+  t.deepEqual(yields('primary', says('active', 4)), []);
+  t.deepEqual(yields('secondary', says('stopped', 3)), restarted);
+});
+
+test('S14: a node that has lost its record of what is frozen gives way to one that has a record', (t) => {
+  const { peer } = states.primary;
+  const content = ownContent(states.secondary);
+  const hears = (generation: number) => ({
+    peer: { ...peer, content: { ...content, groups: content.groups.map((one) => ({ ...one, generation })) } },
+  });
+  const gives = (known: Known, generation: number) =>
+    said([...froze, step(20_000, { phase: { ...discarding, generation }, ...known }), ...ended, ...again], {
+      generations: { primary: 3, secondary: 3 },
+    });
+  t.deepEqual(gives(hears(3), 0), []);
+  t.deepEqual(gives(hears(3), 3), broken);
+  t.deepEqual(gives(hears(0), 0), broken, 'neither has one');
+});
+
 test('S14: it was declined, or might have come up at any time', (t) => {
   const declines = step(20_000, { phase: { ...discarding, reason: 'decline' } });
   t.deepEqual(said([...came, declines, ...ended, ...again]), []);

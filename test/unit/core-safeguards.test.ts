@@ -317,6 +317,44 @@ test('a packet that proves nothing yet comes from a peer that was switched on, i
   t.false(node.codes().includes('fence-belied'));
 });
 
+test('a guest that ends is started again though the peer answers, if it has been off since it said what it holds', (t) => {
+  const startsAgain = (meanwhile: (node: ReturnType<typeof left>, at: number) => unknown) => {
+    const node = fencedAndActive();
+    t.is(node.phase()?.kind, 'active');
+    node.probe(askedAt + 1010, 'peer-lan', 'answered');
+    t.is(node.state().verdict.kind, 'unresponsive');
+    meanwhile(node, askedAt + 1020);
+    const before = node.asked.length;
+    const ended = { group: 'office', resource: mail, status: { kind: 'down' } } as const;
+    node.feed(askedAt + 1030, { kind: 'resource-observed', ...ended });
+    return node.asked.slice(before);
+  };
+  const packet = { kind: 'heartbeat-not-understood', link: 0, incarnation: 8, sequence: 1 } as const;
+  t.deepEqual(
+    startsAgain(() => {}),
+    [`start ${mail}`],
+  );
+  t.deepEqual(
+    startsAgain((node, at) => node.feed(at, packet)),
+    [],
+    'its daemon runs, and may run anything',
+  );
+  t.deepEqual(
+    startsAgain((node, at) => node.hear(at, { ...activeReport, phase: 'stopping', generation: 0 })),
+    [],
+    'it says itself that it has it',
+  );
+});
+
+test('a peer that is belied to be off by what was never silent may hold what it said', (t) => {
+  const node = fenced();
+  for (const id of ['peer-lan', 'peer-heartbeat']) node.probe(askedAt + 1, id, 'failed');
+  t.true(node.state().peer.wasOff);
+  node.probe(askedAt + 20, 'peer-lan', 'answered');
+  t.true(node.codes().includes('fence-belied'));
+  t.false(node.state().peer.wasOff);
+});
+
 test('a peer whose run goes on after the device has said off was never off; one that runs anew was', (t) => {
   const lies = (incarnation: number) => {
     const node = fencedAndActive();

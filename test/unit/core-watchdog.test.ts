@@ -293,3 +293,38 @@ test('a start that hangs when the right to run ends is no reason to be fed: what
   node.go(right + 6000);
   t.true(feedings(node) > before, 'it came to nothing after all');
 });
+
+test('a watchdog that a daemon before left running is stopped where nothing is left that it is to end', (t) => {
+  const node = oneCore({ policy, watchdogRuns: true });
+  node.go(500, { watchdog: null });
+  t.is(armings(node), 0, 'nobody has looked yet: to open it is to feed it');
+  node.see(1000, 'down');
+  t.is(armings(node), 1, 'it has to be opened to be stopped');
+  finishArming(node, 1010, { kind: 'done' });
+  t.is(disarmings(node), 1);
+  node.go(10_000, { peer: activeReport });
+  t.is(armings(node), 1, 'once');
+  t.is(feedings(node), 0);
+});
+
+test('a watchdog that a daemon before left running is not fed for what is found without a right to it', (t) => {
+  const node = oneCore({ policy, watchdogRuns: true });
+  node.see(1, 'up');
+  node.go(2000, { peer: null, watchdog: null });
+  t.is(armings(node), 0);
+  const unseen = oneCore({ policy, watchdogRuns: true });
+  const seen = { group: 'office', resource: mail, status: { kind: 'down' } } as const;
+  unseen.feed(1, { kind: 'resource-observed', ...seen });
+  unseen.go(2000, { peer: null, watchdog: null });
+  t.is(armings(unseen), 0, 'of the other guest nothing is known');
+});
+
+test('a watchdog that runs and is not ours to open is told of, and tried again', (t) => {
+  const node = oneCore({ policy, watchdogRuns: true });
+  node.see(1, 'down');
+  node.go(500, { watchdog: null });
+  finishArming(node, 510, broken);
+  t.true(node.codes().includes('watchdog-failed'));
+  node.go(30_000);
+  t.true(armings(node) > 1);
+});

@@ -64,6 +64,15 @@ test('it is opened, given its time, fed, and told to stop before it is closed', 
   t.deepEqual(troubles, []);
 });
 
+test('whether it runs is read, and nothing is opened for that', (t) => {
+  const scripted = scriptedWatchdog(t);
+  const { watchdog } = driver(scripted);
+  t.false(watchdog.isRunning());
+  scripted.tell('state', 'active');
+  t.true(watchdog.isRunning());
+  t.deepEqual(scripted.done, []);
+});
+
 test('a device is written to four times in its time, and once a second, at most; never without being asked', async (t) => {
   for (const [timeoutMs, expected] of [
     [2000, 10],

@@ -10,6 +10,8 @@ import { loadOpener, type OpenWatchdog, type WatchdogDevice } from './device.ts'
 import { describeUsers, readWatchdog, watchdogBits, watchdogUsers } from './view.ts';
 
 export interface Watchdog {
+  /** By the kernel, without its being opened. */
+  isRunning(): boolean;
   /** Never rejects. */
   arm(): Promise<Outcome>;
   pet(): void;
@@ -56,6 +58,7 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
   const failed = (message: string): Outcome => ({ kind: 'failed', code: 'watchdog-not-armed', message });
 
   return {
+    isRunning: () => readWatchdog(path, root)?.isActive === true,
     async arm() {
       if (device !== null) return { kind: 'done' };
       if (readWatchdog(path, root)?.isForEver === true) {

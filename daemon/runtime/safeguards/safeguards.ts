@@ -37,6 +37,8 @@ export interface Fencing {
 
 export interface Safeguards {
   carryOut(effect: SafeguardEffect): void;
+  /** The watchdog runs already: a daemon before this one has left it so. */
+  readonly watchdogRuns: boolean;
   /** From now on they are looked at also when nothing is asked of them. */
   watch(): void;
   /** What is known of the witness; null: there is none in the configuration. */
@@ -86,6 +88,7 @@ async function configured(options: SafeguardsOptions): Promise<Configured> {
 export async function createSafeguards(options: SafeguardsOptions): Promise<Safeguards> {
   const { config, logger, post } = options;
   const { fencing, witness, watchdog } = await configured(options);
+  const watchdogRuns = watchdog?.isRunning() === true;
   let witnessWatch: { close(): void } | null = null;
   const given = <T>(safeguard: T | null, { kind }: SafeguardEffect): T => {
     if (safeguard === null) throw new Error(`the configuration knows no ${kind}`);
@@ -95,6 +98,7 @@ export async function createSafeguards(options: SafeguardsOptions): Promise<Safe
     post({ kind: 'operation-finished', operation, outcome: await ended });
 
   return {
+    watchdogRuns,
     carryOut(effect) {
       switch (effect.kind) {
         case 'fence-peer':

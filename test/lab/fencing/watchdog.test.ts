@@ -70,3 +70,19 @@ labTest('daemon killed with the watchdog armed: the next one feeds it, no reset'
   t.is(await bootOf(primary), boot);
   await cluster.settled('primary');
 });
+
+labTest('watchdog left running where nothing is held: the next daemon stops it, no reset', async (t, lab) => {
+  const { secondary } = lab;
+  const cluster = await useArmed(t, lab);
+  const boot = await bootOf(secondary);
+  // As a daemon leaves it that is killed while it lets its last guest go.
+  await secondary.run('systemctl stop battito && printf 1 > /dev/watchdog');
+  t.regex(await kernelSays(secondary), /^active /);
+  await secondary.run('systemctl start battito');
+  await secondary.run('until grep -q inactive /sys/class/watchdog/watchdog0/state; do sleep 0.2; done', {
+    timeoutMs: 60_000,
+  });
+  await secondary.run(`sleep ${2 * watchdogTimeoutS}`, { timeoutMs: 200_000 });
+  t.is(await bootOf(secondary), boot);
+  await cluster.settled('primary');
+});

@@ -175,6 +175,7 @@ function peerOf({ peer, startedAt, probes, fence }: State, self: HostIndex): voi
   echoOf(peer.stranger, other);
   flag(peer.met);
   flag(peer.lostWhileIsolated);
+  flag(peer.wasOff);
   age(peer.isolatedAt, contactMs);
   flag(peer.confirmedOff);
   age(peer.contactAt, contactMs);
@@ -216,6 +217,7 @@ function safeguardsOf(state: State, { witness }: World): void {
   flag(lease.unbroken);
   flag(lease.lastError !== null);
   flag(watchdog.armed);
+  flag(watchdog.leftRunning);
   flag(watchdog.operation !== null);
   due(watchdog.petAt);
   due(watchdog.retryAt);

@@ -74,6 +74,7 @@ const peer: Fates<PeerState> = {
   lostWhileIsolated: 'row',
   isolatedAt: 'row',
   confirmedOff: 'row',
+  wasOff: 'row',
   contactAt: 'row',
   stalledSinceContactMs: 'still',
 };
@@ -168,6 +169,7 @@ const lease: Fates<LeaseState> = {
 };
 
 const watchdog: Fates<WatchdogState> = {
+  leftRunning: 'row',
   armed: 'row',
   operation: 'row',
   petAt: 'row',

@@ -255,7 +255,8 @@ function boot(play: Play, world: World, index: HostIndex): World {
   const host = world.hosts[index];
   const incarnation = host.incarnation + 1;
   const policy = policyOf(play.setup, index);
-  const state = initialState({ at: world.now, policy, incarnation, ledger: host.disk });
+  const watchdogRuns = host.fedAt !== null;
+  const state = initialState({ at: world.now, policy, incarnation, ledger: host.disk, watchdogRuns });
   const { budget } = world;
   const left = host.incarnation === 0 ? world : { ...world, budget: { ...budget, boots: budget.boots - 1 } };
   const ready = withHost(left, index, { state, incarnation, powered: true, ranAt: world.now });

@@ -127,6 +127,8 @@ export interface OneCoreOptions {
   readonly ledger?: Partial<Ledger>;
   /** Is the ledger written? */
   readonly persists?: boolean;
+  /** Has a daemon before it left the watchdog running? */
+  readonly watchdogRuns?: boolean;
 }
 
 interface Packet {
@@ -142,7 +144,7 @@ export type OneCore = ReturnType<typeof oneCore>;
 const tickMs = 50;
 
 export function oneCore(options: OneCoreOptions = {}) {
-  const { self = 'primary', policy = examplePolicy(self), persists = true } = options;
+  const { self = 'primary', policy = examplePolicy(self), persists = true, watchdogRuns } = options;
   const ledger = {
     groups: [{ ...noRecord('office'), ...options.record }],
     peer: null,
@@ -151,7 +153,7 @@ export function oneCore(options: OneCoreOptions = {}) {
     maintenanceUntil: null,
     ...options.ledger,
   };
-  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger });
+  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger, watchdogRuns });
   const effects: Effect[] = [];
   const asked: string[] = [];
   let storage: StorageStatus = mirrored;
