@@ -93,7 +93,7 @@ const heartbeat = mapping({
     .describe('Time between two heartbeats; at least 10ms.'),
   warntime: duration()
     .prefault(defaultTimings.warntime)
-    .describe('Silence after which the peer counts as late.'),
+    .describe('Silence after which the peer counts as late; at least twice keepalive.'),
   deadtime: duration().prefault(defaultTimings.deadtime).describe('Silence after which the peer is judged.'),
   initdead: duration()
     .prefault(defaultTimings.initdead)

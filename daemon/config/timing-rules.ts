@@ -38,22 +38,47 @@ export function checkTimings(file: unknown): Finding[] {
   ];
 }
 
+interface Order {
+  readonly isKept: (shorterMs: number, longerMs: number) => boolean;
+  /** How the longer one stands to the shorter one, and the other way round. */
+  readonly above: string;
+  readonly below: string;
+}
+
+const strictly: Order = {
+  isKept: (shorter, longer) => shorter < longer,
+  above: 'more than',
+  below: 'less than',
+};
+
+/**
+ * By the longer of two neighbours. What the peer has last echoed may be two keepalives old while all is well: sent just
+ * after a packet of the peer's, and echoed by its next but one. That must not pass for being late.
+ */
+const orders: Partial<Readonly<Record<Timing['name'], Order>>> = {
+  warntime: {
+    isKept: (shorter, longer) => 2 * shorter <= longer,
+    above: 'at least twice',
+    below: 'at most half of',
+  },
+  initdead: {
+    isKept: (shorter, longer) => shorter <= longer,
+    above: 'at least',
+    below: 'at most',
+  },
+};
+
 function checkOrder(chain: readonly Timing[]): Finding[] {
   return chain.flatMap((longer, index): Finding[] => {
     const shorter = chain[index - 1];
     if (shorter?.durationMs === undefined || longer.durationMs === undefined) {
       return [];
     }
-    const mayBeEqual = longer.name === 'initdead';
-    const inOrder = mayBeEqual
-      ? shorter.durationMs <= longer.durationMs
-      : shorter.durationMs < longer.durationMs;
-    if (inOrder || !(shorter.given || longer.given)) {
+    const { isKept, above, below } = orders[longer.name] ?? strictly;
+    if (isKept(shorter.durationMs, longer.durationMs) || !(shorter.given || longer.given)) {
       return [];
     }
-    const [self, other, relation] = longer.given
-      ? [longer, shorter, mayBeEqual ? 'at least' : 'more than']
-      : [shorter, longer, mayBeEqual ? 'at most' : 'less than'];
+    const [self, other, relation] = longer.given ? [longer, shorter, above] : [shorter, longer, below];
     const byDefault = other.given ? '' : ' by default';
     const expected = `${relation} ${other.name}, which is ${formatDuration(other.durationMs ?? 0)}${byDefault}`;
     const message = `expected ${expected}, found ${formatDuration(self.durationMs ?? 0)}`;

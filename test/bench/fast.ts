@@ -10,11 +10,11 @@ import { Stage } from './peers/stage.ts';
 
 /** Each is accepted by the check of a configuration; the first one is about the shortest that is. */
 export const ladder: readonly BattitoTimings[] = [
-  { keepaliveMs: 10, warntimeMs: 12, deadtimeMs: 57 },
-  { keepaliveMs: 20, warntimeMs: 25, deadtimeMs: 100 },
-  { keepaliveMs: 30, warntimeMs: 40, deadtimeMs: 150 },
-  { keepaliveMs: 50, warntimeMs: 60, deadtimeMs: 200 },
-  { keepaliveMs: 100, warntimeMs: 110, deadtimeMs: 300 },
+  { keepaliveMs: 10, warntimeMs: 20, deadtimeMs: 57 },
+  { keepaliveMs: 20, warntimeMs: 40, deadtimeMs: 100 },
+  { keepaliveMs: 30, warntimeMs: 60, deadtimeMs: 150 },
+  { keepaliveMs: 50, warntimeMs: 100, deadtimeMs: 200 },
+  { keepaliveMs: 50, warntimeMs: 100, deadtimeMs: 285 },
   { keepaliveMs: 100, warntimeMs: 200, deadtimeMs: 500 },
   { keepaliveMs: 200, warntimeMs: 400, deadtimeMs: 1000 },
 ];

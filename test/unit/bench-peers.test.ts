@@ -152,12 +152,12 @@ const all = (results: readonly ConfigurationResult[]): Results => ({
 test('ours is held against each peer with the same window, and against no other', (t) => {
   const text = renderResults(
     all([
-      result('battito-100ms', { 'power-loss': [outcome({ gapMs: 300 }), outcome({ gapMs: 320 })] }),
+      result('battito-50ms', { 'power-loss': [outcome({ gapMs: 300 }), outcome({ gapMs: 320 })] }),
       result('keepalived-100ms', { 'power-loss': [outcome({ gapMs: 248 })] }),
       result('heartbeat-default', { 'power-loss': [outcome({ gapMs: 29_000 })] }),
     ]),
   );
-  t.regex(text, /\| battito, keepalive 100 ms[^|]*\| 300 +\| 310 \[300\.\.320\] \| {9}\|/);
+  t.regex(text, /\| battito, keepalive 50 ms[^|]*\| 300 +\| 310 \[300\.\.320\] \| {9}\|/);
   t.regex(text, /\| keepalived, advert 100 ms +\| 300 +\| 248 +\| 1\.25× +\|/);
   t.regex(text, /\| heartbeat, default[^|]*\| 30000 +\| 29000 +\| {9}\|/);
 });
@@ -165,7 +165,7 @@ test('ours is held against each peer with the same window, and against no other'
 test('an address that both hosts still had when the watching ended is said to be so', (t) => {
   const text = renderResults(
     all([
-      result('battito-100ms', { killed: [outcome({})] }),
+      result('battito-50ms', { killed: [outcome({})] }),
       result('keepalived-100ms', { killed: [outcome({ bothMs: 4300 }), outcome({ bothMs: 4400 })] }),
     ]),
   );
@@ -192,7 +192,7 @@ test('ours take over at the end of their window, and no configuration that is re
     t.true(takeoverAfterMs <= windowMs && takeoverAfterMs >= windowMs * 0.98, `${id}: ${takeoverAfterMs}`);
     t.true(isAccepted(timings), id);
   }
-  t.false(isAccepted({ keepaliveMs: 10, warntimeMs: 11, deadtimeMs: 30 }), 'as the table says');
+  t.false(isAccepted({ keepaliveMs: 10, warntimeMs: 20, deadtimeMs: 30 }), 'as the table says');
   for (const timings of ladder) t.true(isAccepted(timings), `${timings.deadtimeMs}`);
   const deadtimes = ladder.map(({ deadtimeMs }) => deadtimeMs);
   t.deepEqual(
@@ -258,8 +258,8 @@ test('peers are configured with the timings that their labels say', (t) => {
   t.regex(corosyncText(hosts, true), /token: 300\n[\s\S]*knet_ping_interval: 50/);
   t.notRegex(corosyncText(hosts, false), /token|ping/);
   t.regex(corosyncText(hosts, false), /ring0_addr: 10\.0\.0\.2\n {4}ring1_addr: 192\.168\.1\.3/);
-  const times = { keepaliveMs: 10, warntimeMs: 12, deadtimeMs: 57 };
-  t.regex(battitoText(times, '/k'), /keepalive: 10ms\n {2}warntime: 12ms\n {2}deadtime: 57ms\n/);
+  const times = { keepaliveMs: 10, warntimeMs: 20, deadtimeMs: 57 };
+  t.regex(battitoText(times, '/k'), /keepalive: 10ms\n {2}warntime: 20ms\n {2}deadtime: 57ms\n/);
 });
 
 test('the version of a package is read without its epoch', (t) => {

@@ -81,9 +81,9 @@ a duration that is too long
 a keepalive that is too short
   200ms => 9ms
   6:14: heartbeat.keepalive: expected a duration from 10ms to 168h, found "9ms"
-a warntime not after keepalive
-  800ms => 200ms
-  7:13: heartbeat.warntime: expected more than keepalive, which is 200ms, found 200ms
+a warntime of less than two keepalives
+  800ms => 399ms
+  7:13: heartbeat.warntime: expected at least twice keepalive, which is 200ms, found 399ms
 a deadtime before warntime
   2s => 500ms
   8:13: heartbeat.deadtime: expected more than warntime, which is 800ms, found 500ms
@@ -94,8 +94,8 @@ a timing out of order with a default
     warntime: 800ms\n  deadtime: 2s\n  initdead: 30s\n =>   initdead: 1s\n
   7:13: heartbeat.initdead: expected at least deadtime, which is 2s by default, found 1s
 a keepalive beyond the default warntime
-    keepalive: 200ms\n  warntime: 800ms\n =>   keepalive: 1s\n
-  6:14: heartbeat.keepalive: expected less than warntime, which is 800ms by default, found 1s
+    keepalive: 200ms\n  warntime: 800ms\n =>   keepalive: 401ms\n
+  6:14: heartbeat.keepalive: expected at most half of warntime, which is 800ms by default, found 401ms
 one node
     secondary: { address: 192.168.1.3 }\n =>
   2:1: nodes: expected exactly two nodes, found 1
@@ -320,7 +320,7 @@ test('a timing that is out of order with its neighbour is told where it was give
     'battito.yaml:6:13: heartbeat.initdead: expected at least deadtime, which is 2s by default, found 1s',
   ]);
   t.deepEqual(timings('  keepalive: 1s\n'), [
-    'battito.yaml:6:14: heartbeat.keepalive: expected less than warntime, which is 800ms by default, found 1s',
+    'battito.yaml:6:14: heartbeat.keepalive: expected at most half of warntime, which is 800ms by default, found 1s',
   ]);
   t.deepEqual(timings('  deadtime: 1m\n'), [
     'battito.yaml:6:13: heartbeat.deadtime: expected at most initdead, which is 30s by default, found 1m',

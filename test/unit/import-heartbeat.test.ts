@@ -157,7 +157,7 @@ test('auto_failback and its older forms say whether a group goes back', async (t
 test('Times without a unit are seconds; what is left out is what Heartbeat would take', async (t) => {
   const base = 'bcast eth1\nnode alpha beta\n';
   for (const [lines, expected] of [
-    ['keepalive 0.5\ndeadtime 1500ms\n', [500, 750, 1500, 12_000]],
+    ['keepalive 0.5\ndeadtime 1500ms\n', [500, 1000, 1500, 12_000]],
     ['keepalive 100000us\ndeadtime 6s\n', [100, 3000, 6000, 12_000]],
     ['keepalive 1sec\ndeadtime 1m\n', [1000, 30_000, 60_000, 60_000]],
     ['', [1000, 15_000, 30_000, 30_000]],

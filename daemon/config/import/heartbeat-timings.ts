@@ -37,14 +37,17 @@ export function timingsOf(directives: readonly Directive[], problems: Problems):
     const message = `initdead ${formatDuration(initdead.value)} is less than deadtime ${formatDuration(deadtime.value)}; Heartbeat does not start with that either`;
     problems.add(place('initdead') ?? place('deadtime') ?? null, message);
   }
-  const fits = warntime.value > keepalive.value && warntime.value < deadtime.value;
-  const adapted = `${warntime.note}: half of deadtime, since ${formatDuration(warntime.value)} is not between keepalive and deadtime`;
+  const twiceMs = 2 * Math.max(keepalive.value, keepaliveMinMs);
+  const fits = warntime.value >= twiceMs && warntime.value < deadtime.value;
+  const halfMs = Math.floor(deadtime.value / 2);
+  const [adaptedMs, what] = halfMs >= twiceMs ? [halfMs, 'half of deadtime'] : [twiceMs, 'two keepalives'];
+  const adapted = `${warntime.note}: ${what}, since ${formatDuration(warntime.value)} is not between two keepalives and deadtime`;
   return {
     keepalive:
       keepalive.value < keepaliveMinMs
         ? written({ value: keepaliveMinMs, note: `${keepalive.note}: the shortest that there is` })
         : written(keepalive),
-    warntime: written(fits ? warntime : { value: Math.floor(deadtime.value / 2), note: adapted }),
+    warntime: written(fits ? warntime : { value: adaptedMs, note: adapted }),
     deadtime: written(deadtime),
     initdead: written(initdead),
   };

@@ -18,12 +18,20 @@ type BattitoConfiguration = Configuration & BattitoTimings;
 
 /**
  * A takeover comes a little after deadtime, since a peer that lives needs time to freeze: deadtime is shorter than the window
- * by that. 57 ms is about the shortest that the check of a configuration accepts.
+ * by that. An owner freezes by what its peer has echoed, which may be two keepalives old: so there are more of them in the
+ * window than the three advertisements of keepalived. 57 ms is about the shortest that the check of a configuration accepts.
  */
 export const battitoConfigurations: readonly BattitoConfiguration[] = [
-  { id: 'battito-10ms', keepaliveMs: 10, warntimeMs: 12, deadtimeMs: 57, windowMs: 60, times: '10 ms' },
-  { id: 'battito-100ms', keepaliveMs: 100, warntimeMs: 110, deadtimeMs: 240, windowMs: 300, times: '100 ms' },
-  { id: 'battito-1s', keepaliveMs: 1000, warntimeMs: 1100, deadtimeMs: 2400, windowMs: 3000, times: '1 s' },
+  { id: 'battito-10ms', keepaliveMs: 10, warntimeMs: 20, deadtimeMs: 57, windowMs: 60, times: '10 ms' },
+  { id: 'battito-50ms', keepaliveMs: 50, warntimeMs: 100, deadtimeMs: 285, windowMs: 300, times: '50 ms' },
+  {
+    id: 'battito-500ms',
+    keepaliveMs: 500,
+    warntimeMs: 1000,
+    deadtimeMs: 2850,
+    windowMs: 3000,
+    times: '500 ms',
+  },
   {
     id: 'battito-default',
     ...{ keepaliveMs: 200, warntimeMs: 800, deadtimeMs: 2000, windowMs: 2100 },

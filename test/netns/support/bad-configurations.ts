@@ -39,7 +39,7 @@ export const badConfigurations: readonly BadConfiguration[] = [
   {
     title: 'a warntime not after keepalive',
     edit: swap('800ms', '200ms'),
-    problems: [['8:13: heartbeat.warntime', 'expected more than keepalive']],
+    problems: [['8:13: heartbeat.warntime', 'expected at least twice keepalive']],
   },
   {
     title: 'a deadtime before warntime',
