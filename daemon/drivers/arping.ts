@@ -29,11 +29,6 @@ export function arpingDuplicates(address: string, networkInterface: string): rea
   return ['arping', '-D', '-c', '1', '-w', '1', '-I', networkInterface, address];
 }
 
-/** One announcement, as a request. It is not sent where the kernel does not have the address (it is bound first). */
-export function arpingUpdate(address: string, networkInterface: string): readonly string[] {
-  return ['arping', '-q', '-U', '-c', '1', '-w', '1', '-I', networkInterface, address];
-}
-
 /** Two announcements a second apart: as a request (-U) and as a reply (-A), since hosts differ in what they heed. */
 export function arpingAnnouncements(
   address: string,

@@ -10,6 +10,7 @@ import type { OpenWebPage, WebSource } from '../control/web.ts';
 import { isEchoed } from '../core/membership.ts';
 import { initialState } from '../core/state.ts';
 import { refusalOf } from '../core/step.ts';
+import { openNeighbours } from '../drivers/address/neighbours.ts';
 import { createLibvirt } from '../drivers/libvirt/connection.ts';
 import type { Link } from '../drivers/link/link.ts';
 import { createNetworkMonitor } from '../drivers/network.ts';
@@ -192,8 +193,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       }
     },
   });
+  const neighbours = await openNeighbours();
   const resources = createResources({
-    ...{ config, network, libvirt, definitions, logger, post },
+    ...{ config, network, neighbours, libvirt, definitions, logger, post },
     ...{ runDir: options.runDir, guests: guests.known(), peer: peer.name },
   });
   const outdatings = createOutdatings(policy.groups, post);
@@ -298,6 +300,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   ];
   await Promise.all(open.map((one) => one.close()));
   await network.close();
+  neighbours.close();
   await Promise.all([journal.close(), history.close(), gaps.close(), notifications.close()]).catch(
     (error: unknown) => {
       logger.warn({ err: error }, 'the last records were not written');

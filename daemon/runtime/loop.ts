@@ -73,7 +73,9 @@ export function startLoop(options: LoopOptions): Loop {
           const { state: next, effects } = step(state, event);
           state = next;
           recordEffects(effects);
-          for (const effect of effects) carryOut(effect);
+          // The peer waits for what is done, nobody for what is said of it.
+          for (const effect of effects) if (effect.kind !== 'note') carryOut(effect);
+          for (const effect of effects) if (effect.kind === 'note') carryOut(effect);
           if (event.kind === 'time-passed') onDecided(state);
         }
       }

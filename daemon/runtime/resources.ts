@@ -9,7 +9,7 @@ import type { Effect, StorageStatus } from '../core/events.ts';
 import { bringsUp } from '../core/resource.ts';
 import { createAddressDriver } from '../drivers/address/address.ts';
 import { createIpBatch, type IpBatch } from '../drivers/address/ip-batch.ts';
-import { createStarter, type Starter } from '../drivers/address/starter.ts';
+import type { Neighbours } from '../drivers/address/neighbours.ts';
 import { createDrbdDriver, type DrbdDriver } from '../drivers/drbd/drbd.ts';
 import { checkMirrored } from '../drivers/drbd/kernel.ts';
 import { createDrbdMonitor, type DrbdMonitor } from '../drivers/drbd/monitor.ts';
@@ -64,6 +64,7 @@ export interface Resources {
 export interface ResourcesOptions {
   readonly config: Config;
   readonly network: NetworkMonitor;
+  readonly neighbours: Neighbours;
   readonly runDir: string;
   /** The name of the other node. */
   readonly peer: string;
@@ -118,7 +119,6 @@ export function createResources(options: ResourcesOptions): Resources {
   let drbdMonitor: DrbdMonitor | undefined;
   let mountMonitor: MountMonitor | undefined;
   let ipBatch: IpBatch | undefined;
-  let starter: Starter | undefined;
   const devices: DrbdDriver[] = [];
   const devicesOfGroup = new Map<string, readonly DrbdDriver[]>();
   const guests = new Map<string, GuestDriver>();
@@ -162,8 +162,8 @@ export function createResources(options: ResourcesOptions): Resources {
       add(group.name, id, plainly(create((status) => report(group.name, id, { kind: 'status', status }))));
     for (const address of group.addresses) {
       ipBatch ??= createIpBatch({ logger });
-      starter ??= createStarter({ logger });
-      const common = { network: options.network, batch: ipBatch, starter, logger };
+      const { network, neighbours } = options;
+      const common = { network, batch: ipBatch, neighbours, logger };
       addPlain(addressId(address), (onStatus) => createAddressDriver(address, { ...common, onStatus }));
     }
     for (const name of group.drbd) {
@@ -317,7 +317,7 @@ export function createResources(options: ResourcesOptions): Resources {
       for (const abort of aborts.values()) abort.abort('the daemon ends');
       await readiness.close();
       await Promise.all(entries.map(({ driver }) => driver.close()));
-      await Promise.all([drbdMonitor, mountMonitor, ipBatch, starter].map((one) => one?.close()));
+      await Promise.all([drbdMonitor, mountMonitor, ipBatch].map((one) => one?.close()));
     },
   };
 }

@@ -32,6 +32,8 @@ done
 
 interface Stand {
   readonly batch: IpBatch;
+  /** The number that eth0 has. */
+  readonly kernel: { index: number };
   readonly logged: string[];
   mode(name: 'add' | 'hang' | 'end' | 'refuse' | 'slow'): void;
   told(): string;
@@ -46,13 +48,14 @@ async function stand(t: ExecutionContext): Promise<Stand> {
   for (const name of ['mode', 'told', 'pids']) writeFileSync(file(name), '');
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const batch = createIpBatch({ logger, argv: ['sh', '-c', program, folder] });
+  const kernel = { index: 2 };
+  const indexOf = () => kernel.index;
+  const batch = createIpBatch({ logger, argv: ['sh', '-c', program, folder], indexOf });
   t.teardown(() => batch.close());
   const pids = () => readFileSync(file('pids'), 'utf8').split('\n').filter(Boolean).map(Number);
   await waitFor('it runs', () => pids().length === 1);
   return {
-    batch,
-    logged,
+    ...{ batch, kernel, logged },
     mode: (name) => writeFileSync(file('mode'), name),
     told: () => readFileSync(file('told'), 'utf8'),
     pids,
@@ -133,6 +136,38 @@ test('what was called off before is not even told', async (t) => {
   const host = await stand(t);
   t.is(await host.batch.perform(add, 'eth0', AbortSignal.abort()), null);
   t.false(host.told().includes(' add '));
+});
+
+test('an interface that it has seen under its present number is not asked for before each action', async (t) => {
+  const host = await stand(t);
+  const asked = () =>
+    host
+      .told()
+      .split('\n')
+      .filter((line) => line === 'address show dev eth0').length;
+  host.batch.prepare('eth0');
+  await waitFor('it was asked', () => host.told().includes('dev lo'));
+  await perform(host);
+  t.is(asked(), 2, 'once before, and once after the action');
+  await perform(host);
+  t.is(asked(), 3);
+  host.kernel.index = 3;
+  await perform(host);
+  t.is(asked(), 5, 'the name may be that of another one now');
+  host.kernel.index = 2;
+  host.mode('end');
+  t.is(await perform(host), null);
+  const before = asked();
+  host.mode('add');
+  await waitFor('another one works', async () => (await perform(host)) !== null);
+  t.is(asked(), before + 2, 'it remembers nothing');
+});
+
+test('to prepare for an interface that is not there does no harm', async (t) => {
+  const host = await stand(t);
+  host.batch.prepare('eth7');
+  t.like(await perform(host), { name: 'eth0' });
+  t.is(host.pids().length, 1);
 });
 
 for (const [title, name] of [

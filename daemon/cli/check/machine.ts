@@ -195,7 +195,7 @@ function checkPrograms(config: Config, machine: Machine): readonly Finding[] {
   if (families.has(6) && !machine.hasProgram('ndptool')) {
     report.warning(
       'program-missing',
-      'ndptool is missing: neighbours learn late where an IPv6 address has gone',
+      'ndptool is missing: after a takeover by a runbook neighbours learn late where an IPv6 address has gone',
       'apt-get install libndp-tools',
     );
   }

@@ -1,6 +1,6 @@
 // One floating address on this host: added, removed, announced, watched.
 // Guarantees: every action is idempotent and ends by its deadline; what the kernel shows decides, not what a command
-// said; the result of `start` never waits for announcements. Must not decide who should hold the address.
+// said; the first announcement is out before the result of `start` is told. Must not decide who should hold the address.
 // Source: ip-address(8), arping(8), ndptool(8).
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,13 @@ import { assertNever } from '../never.ts';
 import { shellLine } from '../shell.ts';
 import { type AddressConflict, announcements, createAddressAnnouncer } from './announcer.ts';
 import type { IpBatch } from './ip-batch.ts';
-import type { Starter } from './starter.ts';
+import type { Neighbours } from './neighbours.ts';
 
 export interface AddressDriverOptions {
   readonly network: NetworkMonitor;
   /** The fast way; whatever does not come out of it as wanted is done again by a process of its own. */
   readonly batch: IpBatch;
-  readonly starter: Starter;
+  readonly neighbours: Pick<Neighbours, 'tell'>;
   readonly logger: Logger;
   /** The status as the network monitor sees it, once when first known and then only when it changes. */
   readonly onStatus: (status: ResourceStatus) => void;
@@ -41,11 +41,11 @@ type Look =
 
 /** Announces and defends the address only after its own `start` or `resume`, so a restarted daemon starts what it adopts. */
 export function createAddressDriver(config: AddressConfig, options: AddressDriverOptions): ResourceDriver {
-  const { network, batch, starter, onStatus } = options;
+  const { network, batch, neighbours, onStatus } = options;
   const logger = options.logger.child({ address: config.address, interface: config.interface });
   const announcer = createAddressAnnouncer({
     address: config,
-    starter,
+    neighbours,
     refreshMs: options.announceRefreshMs ?? announceRefreshMsDefault,
     logger,
     ownMacs: () => new Set((network.current() ?? []).flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
@@ -58,6 +58,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
   let tail: Promise<unknown> = Promise.resolve();
   let closed = false;
 
+  batch.prepare(config.interface);
   const unsubscribe = network.subscribe(evaluate);
   evaluate();
 

@@ -22,6 +22,8 @@ export interface AskedProcessOptions {
   /** In the log. */
   readonly name: string;
   readonly logger: Logger;
+  /** A new one runs, and remembers nothing. */
+  readonly onStart?: () => void;
 }
 
 const answerTimeoutMs = 500;
@@ -31,7 +33,10 @@ interface Question {
   readonly end: (isDone: boolean) => void;
 }
 
-export function keepAsked(argv: readonly string[], { name, logger }: AskedProcessOptions): AskedProcess {
+export function keepAsked(
+  argv: readonly string[],
+  { name, logger, onStart }: AskedProcessOptions,
+): AskedProcess {
   let questions: Question[] = [];
   let patience: NodeJS.Timeout | undefined;
   let closed = false;
@@ -43,6 +48,7 @@ export function keepAsked(argv: readonly string[], { name, logger }: AskedProces
     const open = questions;
     questions = [];
     expectAnswer();
+    onStart?.();
     for (const { end } of open) end(false);
   }
 

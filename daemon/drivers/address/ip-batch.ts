@@ -3,11 +3,14 @@
 // Guarantees: a line is carried out at once or never; when no answer comes for half a second the process is killed,
 // and only when it is gone is that said, so nothing that it was told happens later. Must not judge what the kernel shows.
 
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type InterfaceState, parseInterfaces } from '../network.ts';
 import { keepAsked } from './asked-process.ts';
 
 export interface IpBatch {
+  /** Has it look at an interface that it will be asked for: what it need not look up then comes sooner. */
+  prepare(networkInterface: string): void;
   /**
    * Carries the words of one `ip` command out, and then reads the interface.
    *
@@ -24,17 +27,23 @@ export interface IpBatch {
 
 /** `-force`: a line that fails does not end it. */
 const argv = ['ip', '-j', '-force', '-batch', '-'];
+const prepareTimeoutMs = 5000;
 /** There always is one, so its line tells that everything before was answered. */
 const lastInterface = 'lo';
 
 export interface IpBatchOptions {
   readonly logger: Logger;
-  /** Tests give another program. */
+  /** Tests give another program, and interfaces that the kernel does not have. */
   readonly argv?: readonly string[];
+  readonly indexOf?: (networkInterface: string) => number | null;
 }
 
 export function createIpBatch(options: IpBatchOptions): IpBatch {
-  const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger: options.logger });
+  const { logger, indexOf = readIndex } = options;
+  /** Which number it remembers for a name. */
+  const remembered = new Map<string, number>();
+  const onStart = () => remembered.clear();
+  const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger, onStart });
 
   /** What it shows, one for each line with an interface in it, in the order of the lines. */
   async function ask(
@@ -54,19 +63,39 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
     return (await process.ask(text, isLast, signal)) === true ? shown : null;
   }
 
+  const show = (networkInterface: string) => `address show dev ${networkInterface}`;
+
+  /** Null: it was not asked. False: it takes another interface for this one, or knows none. */
+  async function knows(networkInterface: string, signal: AbortSignal): Promise<boolean | null> {
+    const shown = await ask([show(networkInterface)], signal);
+    if (shown === null) return null;
+    const [one] = shown;
+    const isRight = shown.length === 1 && one?.name === networkInterface;
+    if (isRight) remembered.set(networkInterface, one.index);
+    return isRight;
+  }
+
   return {
+    prepare: (networkInterface) => void knows(networkInterface, AbortSignal.timeout(prepareTimeoutMs)),
     async perform(words, networkInterface, signal) {
-      const show = `address show dev ${networkInterface}`;
       // It remembers which number a name has; an interface that was renamed or made anew is not to be mistaken.
-      const before = await ask([show], signal);
-      if (before === null) return null;
-      if (before.length !== 1 || before[0]?.name !== networkInterface) {
-        await process.giveUp(`it knows no ${networkInterface}`);
-        return null;
-      }
-      const after = await ask([words.join(' '), show], signal);
+      const index = indexOf(networkInterface);
+      const isCurrent = index !== null && remembered.get(networkInterface) === index;
+      const isRight = isCurrent || (await knows(networkInterface, signal));
+      if (isRight === false) await process.giveUp(`it knows no ${networkInterface}`);
+      if (isRight !== true) return null;
+      const after = await ask([words.join(' '), show(networkInterface)], signal);
       return after?.find(({ name }) => name === networkInterface) ?? null;
     },
     close: () => process.close(),
   };
+}
+
+/** As the kernel numbers it now; null: there is none. Of the kernel's, so it waits for no disk. */
+function readIndex(networkInterface: string): number | null {
+  try {
+    return Number(readFileSync(`/sys/class/net/${networkInterface}/ifindex`, 'utf8'));
+  } catch {
+    return null;
+  }
 }

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { AddressConfig, Readiness } from '../../../daemon/config/config.ts';
 import { createAddressDriver } from '../../../daemon/drivers/address/address.ts';
 import { createIpBatch, type IpBatch } from '../../../daemon/drivers/address/ip-batch.ts';
-import { createStarter, type Starter } from '../../../daemon/drivers/address/starter.ts';
+import { openNeighbours } from '../../../daemon/drivers/address/neighbours.ts';
 import type { BasicAction, ResourceDriver } from '../../../daemon/drivers/driver.ts';
 import { createNetworkMonitor, type NetworkMonitor } from '../../../daemon/drivers/network.ts';
 import { createProbe, type Probe, type ProbeTarget } from '../../../daemon/drivers/probe/probe.ts';
@@ -41,7 +41,6 @@ const logger = pino(
 let network: NetworkMonitor | undefined;
 let address: ResourceDriver | undefined;
 let batch: IpBatch | undefined;
-let starter: Starter | undefined;
 let probe: Probe | undefined;
 
 function watchNetwork(): NetworkMonitor {
@@ -59,11 +58,10 @@ async function handle(request: Request): Promise<unknown> {
       return watchNetwork().current();
     case 'create-address':
       batch ??= createIpBatch({ logger });
-      starter ??= createStarter({ logger });
       address = createAddressDriver(request.config, {
         network: watchNetwork(),
         batch,
-        starter,
+        neighbours: await openNeighbours(),
         logger,
         announceRefreshMs: request.announceRefreshMs,
         onStatus: (value) => send({ event: 'status', value }),
@@ -92,7 +90,7 @@ async function handle(request: Request): Promise<unknown> {
     }
     case 'close':
       await Promise.all([probe?.close(), address?.close()]);
-      await Promise.all([network?.close(), batch?.close(), starter?.close()]);
+      await Promise.all([network?.close(), batch?.close()]);
       return undefined;
     default: {
       const unknown: never = request;

@@ -9,7 +9,9 @@ import type { Request, WorkerEvent } from './driver-worker.ts';
 import { newPrefix, releaseNow, removeLeftovers } from './namespaces.ts';
 
 const deadlineMs = 60_000;
-const withoutAdmin = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+const without = (capability: string) => [
+  ...['setpriv', '--bounding-set', `-${capability}`, '--inh-caps', `-${capability}`],
+];
 const workerFile = fileURLToPath(new URL('driver-worker.ts', import.meta.url));
 
 export interface NamespaceHost {
@@ -23,8 +25,8 @@ export interface NamespaceHost {
 export interface DriverHostOptions {
   /** Replaces PATH, to hide commands. */
   readonly searchPath?: string;
-  /** Without CAP_NET_ADMIN. */
-  readonly unprivileged?: boolean;
+  /** A capability that it does not have. */
+  readonly without?: 'net_admin' | 'net_raw';
 }
 
 export interface DriverHost {
@@ -112,7 +114,7 @@ function createHost(name: string, workers: DriverHost[]): NamespaceHost {
           'netns',
           'exec',
           name,
-          ...(options.unprivileged === true ? withoutAdmin : []),
+          ...(options.without === undefined ? [] : without(options.without)),
           process.execPath,
         ],
         env,
