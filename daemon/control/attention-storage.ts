@@ -1,5 +1,6 @@
 // What of a mirrored disk needs a person. A pure reading of the state, and of what its driver knows besides.
 
+import type { Disk } from '../core/events.ts';
 import { afterLostNewest, hasLostNewest, mendDisk } from '../core/observations.ts';
 import { drbdNameOf, type ResourceState } from '../core/resource.ts';
 import type { State } from '../core/state.ts';
@@ -18,6 +19,8 @@ export function attentionOfStorage(
     diskTrouble === null ? [] : [item('alarm', 'disk-trouble', diskTrouble, mendDisk(state, resource))];
   return [...ofDisk, ...ofMirror(state, resource, note)];
 }
+
+const isHalf = (disk: Disk) => disk === 'inconsistent' || disk === 'diskless';
 
 /** A mirror that is not whole, or not to be seen. */
 function ofMirror(
@@ -49,6 +52,12 @@ function ofMirror(
     const message = `${id} is not connected to its mirror on ${policy.peer}`;
     const next = `mend the network between the disks, and compare the addresses in /etc/drbd.d on both nodes; drbdadm status ${name}`;
     return [item('warning', 'unmirrored', message, next)];
+  }
+  if (isHalf(storage.disk) && isHalf(storage.peerDisk)) {
+    const { self, peer } = policy;
+    const message = `neither copy of ${id} is whole: ${storage.disk} on ${self}, ${storage.peerDisk} on ${peer}`;
+    const next = `mend the disk that had the whole copy, then \`drbdadm attach ${name}\` there; if it is lost, \`drbdadm primary --force ${name}\` on one node makes its copy count as it is: restore ${name} from a backup then`;
+    return [item('alarm', 'no-whole-copy', message, next)];
   }
   const progress = progressOf(storage, note?.resync ?? null);
   if (progress === null) return [];

@@ -18,6 +18,11 @@ export const ofResources = {
     'The network between the disks is cut, or the addresses in /etc/drbd.d differ.',
     'Mend that network; compare /etc/drbd.d on both nodes; `drbdadm status NAME`, `drbdadm adjust NAME`.',
   ),
+  'no-whole-copy': explained(
+    'Neither copy of a mirrored disk is whole, so nothing can be started from it.',
+    'The disk of the copy from which the other one was being copied has failed; or both are new, and nobody has said which one counts.',
+    'If the failed disk can be read again, attach it. If it is lost, make one copy count as it is with `drbdadm primary --force NAME`, and restore its content from a backup.',
+  ),
   resync: explained(
     'A mirrored disk is being copied to the other node. Until that ends nothing protects it.',
     'A node was away, or a disk was replaced.',

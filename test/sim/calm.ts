@@ -1,9 +1,10 @@
 // When is a world at rest: both daemons run and hear each other, every group has exactly one owner, everything of it
 // is up there and nothing of it elsewhere. What faults begin from, and what rule L1 demands after they have ended.
 
+import { attentionOfStorage } from '../../daemon/control/attention-storage.ts';
 import { factsOf, peerInMaintenance } from '../../daemon/core/facts.ts';
 import type { GroupPolicy, ResourceId, ResourcePolicy } from '../../daemon/core/policy.ts';
-import type { GroupState, State } from '../../daemon/core/state.ts';
+import { type GroupState, peerReport, type State } from '../../daemon/core/state.ts';
 import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Trace } from '../../daemon/sim/trace.ts';
 import type { World } from '../../daemon/sim/world.ts';
@@ -27,6 +28,7 @@ const unrests = [
   'a disk is not mirrored',
   'a disk may be primary on both nodes',
   'the witness takes a copy for older than it is',
+  'a node takes a copy for older than it is',
 ] as const;
 
 export function unrest(world: World, groups: readonly GroupPolicy[]): Unrest {
@@ -65,18 +67,33 @@ function unrestOf(world: World, policy: GroupPolicy): Unrest {
   }
   // The nodes have it taken off once the copies are the same; until then a takeover would wait for a person.
   if (isMarked(world, policy)) return 'the witness takes a copy for older than it is';
+  if (isNews(world, policy)) return 'a node takes a copy for older than it is';
   return null;
 }
 
-/** A copy on a disk that has failed is older indeed. */
-function isMarked(world: World, { name, resources }: GroupPolicy): boolean {
-  return (
-    sides.some((side) => world.leaseMarks(side).includes(name)) &&
-    resources.every(
-      ({ id, kind }) =>
-        kind !== 'drbd' || sides.every((side) => world.storage(side, id)?.disk === 'up-to-date'),
-    )
+/** Every copy of the group is whole by its kernel. */
+const isWhole = (world: World, { resources }: GroupPolicy) =>
+  resources.every(
+    ({ id, kind }) =>
+      kind !== 'drbd' || sides.every((side) => world.storage(side, id)?.disk === 'up-to-date'),
   );
+
+/** A daemon has not seen yet, or has not heard from the other one, that its copies are the same again. */
+function isNews(world: World, policy: GroupPolicy): boolean {
+  return (
+    isWhole(world, policy) &&
+    sides.some((side) => {
+      const state = world.state(side);
+      const group = groupOf(world, side, policy.name);
+      const isSeen = group?.resources.every(({ storage }) => storage?.connection !== 'connecting');
+      return !isSeen || (state !== null && peerReport(state, policy.name)?.alone === true);
+    })
+  );
+}
+
+/** A copy on a disk that has failed is older indeed. */
+function isMarked(world: World, policy: GroupPolicy): boolean {
+  return sides.some((side) => world.leaseMarks(side).includes(policy.name)) && isWhole(world, policy);
 }
 
 interface Owned {
@@ -157,7 +174,8 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
   if (owned === 'a group runs without a generation') return isHalfMoved(world, policy, parted, partings);
   const isSaid =
     parted.length > 0 && parted.every(({ id }) => hasSaidParted(world, policy.name, id, partings));
-  if (owned === 'a group has no owner') return isSaid && hasNoWholeCopy(world, policy);
+  if (owned === 'a group has no owner')
+    return hasNoWholeCopy(world, policy) && (isSaid || isToldLost(world, policy));
   if (typeof owned === 'string') return false;
   const isHeld = ({ id, needs }: ResourcePolicy) =>
     parted.some((device) => device.id === id || needs.includes(device.id));
@@ -186,6 +204,16 @@ function hasNoWholeCopy(world: World, { resources }: GroupPolicy): boolean {
     sides.some((side) => isRefused(side, id)) ||
     sides.every((side) => ['inconsistent', 'diskless'].includes(world.storage(side, id)?.disk ?? ''));
   return resources.some((resource) => resource.kind === 'drbd' && isLost(resource));
+}
+
+/** `battito status` names a disk of which neither copy is whole, and what to do about it. */
+function isToldLost(world: World, { name }: GroupPolicy): boolean {
+  return sides.some((side) => {
+    const state = world.state(side);
+    const resources = groupOf(world, side, name)?.resources ?? [];
+    const told = state === null ? [] : resources.flatMap((one) => attentionOfStorage(state, one, undefined));
+    return told.some(({ code }) => code === 'no-whole-copy');
+  });
 }
 
 /**

@@ -56,6 +56,15 @@ test('a disk that has failed, while DRBD does not go on with the older copy of t
     t.notRegex(said({ ...lost, ...other }).join(), /no disk/);
 });
 
+test('a disk of which neither copy is whole is told, with both ways out', (t) => {
+  t.deepEqual(said({ ...well, disk: 'diskless', peerDisk: 'inconsistent' }), [
+    'alarm no-whole-copy: neither copy of drbd:r0 is whole: diskless on secondary, inconsistent on primary => mend the disk that had the whole copy, then `drbdadm attach r0` there; if it is lost, `drbdadm primary --force r0` on one node makes its copy count as it is: restore r0 from a backup then',
+  ]);
+  for (const whole of ['up-to-date', 'outdated', 'consistent'] as const)
+    t.notRegex(said({ ...well, disk: whole, peerDisk: 'inconsistent' }).join(), /no-whole-copy/);
+  t.notRegex(said({ ...apart, disk: 'diskless', peerDisk: 'unknown' }).join(), /no-whole-copy/);
+});
+
 test('what keeps a resource from being seen is said with what mends it', (t) => {
   t.deepEqual(said({ ...well, connection: 'unknown' }, { trouble: toolsMissing }), [
     'alarm storage-not-seen: drbd:r0: drbdadm and drbdsetup are not installed => apt-get install drbd-utils',
