@@ -69,9 +69,13 @@ export interface WitnessedCluster {
   readonly witness: LabWitness;
 }
 
-export async function useWatchdogs(t: ExecutionContext, lab: Lab): Promise<WitnessedCluster> {
+export async function useWatchdogs(
+  t: ExecutionContext,
+  lab: Lab,
+  timeoutS = watchdogTimeoutS,
+): Promise<WitnessedCluster> {
   const witness = await LabWitness.begin(t, lab);
-  const more = `watchdog: { timeout: ${watchdogTimeoutS}s }\nwitness: { endpoints: ["${witness.endpoint}"], ttl: 20s }\n`;
+  const more = `watchdog: { timeout: ${timeoutS}s }\nwitness: { endpoints: ["${witness.endpoint}"], ttl: 20s }\n`;
   const load = 'modprobe softdog && echo softdog >/etc/modules-load.d/battito.conf';
   const cluster = await useFenced(lab, more, (node) => node.run(load));
   await cluster.says(lab.primary, 'armed', ({ watchdog }) => watchdog?.armed === true);
