@@ -125,7 +125,7 @@ function checkRoom(
     deadtime.durationMs,
   ];
   if (keepaliveMs === undefined || warntimeMs === undefined || deadtimeMs === undefined) return [];
-  if (!(keepaliveMs < warntimeMs && warntimeMs < deadtimeMs)) return [];
+  if (!(2 * keepaliveMs <= warntimeMs && warntimeMs < deadtimeMs)) return [];
   const given = { keepaliveMs, warntimeMs, deadtimeMs, initdeadMs: initdead.durationMs ?? deadtimeMs };
   const { ms, askedEveryMs } = roomFor(given, asksOutside);
   if (ms > 0) return [];
@@ -134,7 +134,7 @@ function checkRoom(
   const shorter = warntimeMs - leastThat(1, (less) => works({ warntimeMs: warntimeMs - less }));
   const raised = `deadtime of at least ${formatDuration(longer)}`;
   const lowered = `warntime of at most ${formatDuration(shorter)}`;
-  const values = shorter > keepaliveMs ? `a ${raised}, or a ${lowered}` : `a ${raised}`;
+  const values = shorter >= 2 * keepaliveMs ? `a ${raised}, or a ${lowered}` : `a ${raised}`;
   const why = `between warntime and deadtime ${asksOutside ? 'the outside and the peer are' : 'the peer is'} asked every ${formatDuration(askedEveryMs)}, and the answers would come too late`;
   const key = deadtime.given ? 'deadtime' : 'warntime';
   const found = formatDuration(key === 'deadtime' ? deadtimeMs : warntimeMs);

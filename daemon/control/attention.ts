@@ -124,6 +124,15 @@ function ofFrozen(state: State, group: GroupState): Attention {
   return item('alarm', 'frozen', `${what} the witness says whether ${peer} has written since`, next);
 }
 
+/** Something of it is to be brought up, and by all that is known a peer that is silent may have it. */
+function waitsForPeer(state: State, group: GroupState): boolean {
+  const { phase, resources } = group;
+  const isIncomplete =
+    phase.kind === 'starting' ||
+    (phase.kind === 'active' && resources.some(({ status }) => status?.kind === 'down'));
+  return isIncomplete && state.verdict.kind !== 'alive' && factsOf(state, group).peerMayHoldRest;
+}
+
 function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly Attention[] {
   const { name } = group.policy;
   const { peer } = state.policy;
@@ -135,19 +144,13 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
     list.push(item('alarm', `blocked-${group.phase.obstacle}`, message, next));
   }
   if (group.phase.kind === 'frozen') list.push(ofFrozen(state, group));
-  if (
-    group.phase.kind === 'starting' &&
-    state.verdict.kind !== 'alive' &&
-    factsOf(state, group).peerMayHoldRest
-  ) {
-    list.push(
-      item(
-        'alarm',
-        'waiting-for-peer',
-        `${name} waits: ${peer} fell silent before it had let go of everything`,
-        `power ${peer} off, then: battito fence confirm ${peer}`,
-      ),
-    );
+  if (waitsForPeer(state, group)) {
+    const why =
+      peerReport(state, name) === null
+        ? `${peer} has not been heard since this daemon started, and may hold what is down here`
+        : `${peer} fell silent before it had let go of everything`;
+    const next = `power ${peer} off, then: battito fence confirm ${peer}`;
+    list.push(item('alarm', 'waiting-for-peer', `${name} waits: ${why}`, next));
   }
   const isPeerIdle =
     state.verdict.kind === 'alive'

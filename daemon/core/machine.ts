@@ -188,9 +188,10 @@ function phaseAfter(state: State, group: GroupState, facts: Facts, row: Transiti
     case 'frozen': {
       const isOurs = known.owner === state.policy.self;
       const found = isOurs ? known.generation : 0;
-      const frozen = group.phase.kind === 'observing' ? found : generation;
+      const isFound = group.phase.kind === 'observing';
       const claim = { id: state.nextClaim, reason: 'resume' } as const;
-      return { kind: 'frozen', generation: frozen, claim, peerRun: state.peer.incarnation };
+      const peerRun = isFound ? null : state.peer.incarnation;
+      return { kind: 'frozen', generation: isFound ? found : generation, claim, peerRun };
     }
     case 'stopping':
       return { kind: 'stopping', generation, reason: row.stop ?? 'leave' };

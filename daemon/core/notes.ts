@@ -38,14 +38,18 @@ export function notePeerChanges(before: State, after: State, emit: (effect: Effe
     if (link.fresh) emit(note('info', 'link-heard', null, `${peer} is heard on ${name}`));
     else emit(note('warning', 'link-silent', null, `${peer} is not heard on ${name}${why}`));
   });
+  const was = before.verdict.kind;
+  const is = after.verdict.kind;
+  if (was !== is && is !== 'late' && !(was === 'late' && is === 'alive')) emit(verdictNote(before, after));
+}
+
+/** Says once what is frozen until the witness is heard. */
+export function noteWaits(before: State, after: State, emit: (effect: Effect) => void): void {
   for (const group of after.groups) {
     if (!isWaiting(after, group)) continue;
     const was = before.groups.find(({ policy }) => policy.name === group.policy.name);
     if (was === undefined || !isWaiting(before, was)) emit(waitNote(after, group));
   }
-  const was = before.verdict.kind;
-  const is = after.verdict.kind;
-  if (was !== is && is !== 'late' && !(was === 'late' && is === 'alive')) emit(verdictNote(before, after));
 }
 
 const isWaiting = (state: State, group: GroupState) =>
@@ -53,7 +57,7 @@ const isWaiting = (state: State, group: GroupState) =>
 
 function waitNote({ policy }: State, group: GroupState): Effect {
   const { name } = group.policy;
-  const message = `${name} stays frozen until the witness is heard: the daemon of ${policy.peer} was restarted since, and may have forgotten what it did`;
+  const message = `${name} stays frozen until the witness is heard: ${policy.peer} may have been restarted since, and have forgotten what it did`;
   const next = `mend the witness if it does not answer; or run on ${policy.peer}: battito takeover ${name}`;
   return note('warning', 'awaits-witness', group, message, null, next);
 }

@@ -1,5 +1,6 @@
 // May what is frozen go on by the word of the peer? A peer that remembers what it did meanwhile is believed. One whose
-// daemon was restarted since may have lost its record; then the witness is asked, which has not.
+// daemon was restarted since, or may have been because the one here was, may have lost its record; then the witness is
+// asked, which has not.
 
 import type { Claim, GroupReport } from './heartbeat.ts';
 import { leaseIsValid } from './safeguards.ts';

@@ -98,7 +98,7 @@ export type Phase =
   | { readonly kind: 'claiming'; readonly claim: Claim }
   | { readonly kind: 'starting'; readonly generation: number; readonly resuming: boolean }
   | { readonly kind: 'active'; readonly generation: number }
-  /** `peerRun`: the incarnation of the peer that was heard last before. */
+  /** `peerRun`: the incarnation of the peer that was heard last before; of what a daemon found frozen, nobody knows. */
   | {
       readonly kind: 'frozen';
       readonly generation: number;

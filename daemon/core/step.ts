@@ -23,7 +23,7 @@ import {
   receiveUnreadable,
   refuse,
 } from './membership.ts';
-import { note, notePeerChanges, quarantineNote } from './notes.ts';
+import { note, notePeerChanges, noteWaits, quarantineNote } from './notes.ts';
 import {
   answerOutdatings,
   noteDisk,
@@ -80,6 +80,7 @@ export function step(before: State, event: Event): Draft {
   notePeerChanges(before, state, emit);
   noteLateGuests(before, state, emit);
   state = answerOutdatings(runMachine(state, emit), emit);
+  noteWaits(before, state, emit);
   state = reconcileAll(state, emit);
   state = noteSplits(state, emit);
   state = tendSafeguards(state, (group) => factsOf(state, group), emit);

@@ -27,9 +27,19 @@ export interface CommandOptions {
 const outputCapBytes = 1024 * 1024;
 
 /** Never rejects: whatever happens is in the result. */
-export function runCommand(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const [file, ...args] = argv;
   if (file === undefined) throw new TypeError('empty argv');
+  try {
+    return await run(file, args, options);
+  } catch (error) {
+    // Most of what keeps a command from starting is told by its callback, the rest is thrown: EPERM, say, or E2BIG.
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { exitCode: null, stdout: '', stderr: '', startError: code ?? message, timedOut: false };
+  }
+}
+
+function run(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = execFile(
       file,

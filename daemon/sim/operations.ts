@@ -21,6 +21,8 @@ const done: Outcome = { kind: 'done' };
 const tooLate: Outcome = { kind: 'failed', code: 'too-late', message: 'it was taken down meanwhile' };
 /** From an abort to a driver's end. */
 const graceMs = 40;
+/** How long after its deadline what is late comes to effect: also when a lease and a watchdog have run out. */
+const lateMs = 4000;
 /** How often a driver looks whether an earlier command has ended. */
 const lookAgainMs = 100;
 
@@ -63,7 +65,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
       model.agenda.later(tookMs, fail, operation);
       return;
     case 'late':
-      model.agenda.later(deadlineMs + graceMs + about(host.chance, 1500), takeEffect, operation);
+      model.agenda.later(deadlineMs + graceMs + about(host.chance, lateMs), takeEffect, operation);
       return;
     case 'hangs':
     case 'stuck':

@@ -220,7 +220,7 @@ export const ofGroups = {
   ...obstacles,
   'awaits-witness': explained(
     'A frozen group stays frozen until the witness is heard.',
-    'The daemon of the other node was restarted since, and may have forgotten what it did; only the witness knows who wrote.',
+    'The daemon of the other node may have been restarted since, and have forgotten what it did; only the witness knows who wrote.',
     'Mend the witness. Or give up what was written here: `battito takeover GROUP` on the other node.',
   ),
   frozen: explained(
@@ -244,7 +244,7 @@ export const ofGroups = {
     'Start the other node. Or, if its newer data may be lost: `battito takeover --accept-data GROUP`.',
   ),
   'waiting-for-peer': explained(
-    'The start waits: the other node fell silent before it had let go of everything.',
+    'Something of the group is to be started and waits: the other node is silent, and had not let go of everything.',
     'It may still hold a disk or run a guest of the group.',
     'Power it off, see that it is off, then: `battito fence confirm NODE`.',
   ),

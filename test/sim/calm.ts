@@ -172,10 +172,13 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
   const owned = ownedIn(world, policy);
   const parted = policy.resources.filter(({ id }) => sides.some((side) => partings.since(side, id) !== null));
   if (owned === 'a group runs without a generation') return isHalfMoved(world, policy, parted, partings);
-  const isSaid =
-    parted.length > 0 && parted.every(({ id }) => hasSaidParted(world, policy.name, id, partings));
-  if (owned === 'a group has no owner')
-    return hasNoWholeCopy(world, policy) && (isSaid || isToldLost(world, policy));
+  if (owned === 'a group has no owner') {
+    const lost = policy.resources.filter((resource) => hasNoWholeCopy(world, resource));
+    const isSaid = ({ id }: ResourcePolicy) => hasSaidParted(world, policy.name, id, partings);
+    const isTold = (one: ResourcePolicy) =>
+      (parted.includes(one) && isSaid(one)) || isToldLost(world, policy, one.id);
+    return lost.length > 0 && [...lost, ...parted].every(isTold);
+  }
   if (typeof owned === 'string') return false;
   const isHeld = ({ id, needs }: ResourcePolicy) =>
     parted.some((device) => device.id === id || needs.includes(device.id));
@@ -192,26 +195,27 @@ function groupWaits(world: World, policy: GroupPolicy, partings: Partings): bool
 }
 
 /**
- * Of one of its disks: one copy has failed, and the other one was being copied from it, or lacks what DRBD has written
- * since, so that DRBD does not go on with it.
+ * Of a disk: one copy has failed, and the other one was being copied from it, or lacks what DRBD has written since, so that
+ * DRBD does not go on with it.
  */
-function hasNoWholeCopy(world: World, { resources }: GroupPolicy): boolean {
-  const isRefused = (side: Side, id: ResourceId) => {
+function hasNoWholeCopy(world: World, { id, kind }: ResourcePolicy): boolean {
+  if (kind !== 'drbd') return false;
+  const isRefused = (side: Side) => {
     const shown = world.storage(side, id);
     return shown?.role === 'primary' && shown.disk === 'diskless' && shown.connection === 'standalone';
   };
-  const isLost = ({ id }: ResourcePolicy) =>
-    sides.some((side) => isRefused(side, id)) ||
-    sides.every((side) => ['inconsistent', 'diskless'].includes(world.storage(side, id)?.disk ?? ''));
-  return resources.some((resource) => resource.kind === 'drbd' && isLost(resource));
+  return (
+    sides.some(isRefused) ||
+    sides.every((side) => ['inconsistent', 'diskless'].includes(world.storage(side, id)?.disk ?? ''))
+  );
 }
 
-/** `battito status` names a disk of which neither copy is whole, and what to do about it. */
-function isToldLost(world: World, { name }: GroupPolicy): boolean {
+/** `battito status` names the disk, of which neither copy is whole, and what to do about it. */
+function isToldLost(world: World, { name }: GroupPolicy, id: ResourceId): boolean {
   return sides.some((side) => {
     const state = world.state(side);
-    const resources = groupOf(world, side, name)?.resources ?? [];
-    const told = state === null ? [] : resources.flatMap((one) => attentionOfStorage(state, one, undefined));
+    const disk = groupOf(world, side, name)?.resources.filter((one) => one.id === id) ?? [];
+    const told = state === null ? [] : disk.flatMap((one) => attentionOfStorage(state, one, undefined));
     return told.some(({ code }) => code === 'no-whole-copy');
   });
 }

@@ -25,6 +25,8 @@ export interface Part {
   phaseSince: number;
   /** While it is frozen: the run of the other daemon that its node had heard last before. */
   heardRun: number | null;
+  /** The record of this host was lost, or replaced by an old one, since its node last ran it. */
+  isRecordLost: boolean;
   /** Why it is being stopped excuses a start here afterwards. */
   isStopDue: boolean;
   /** When this host last had a part in it. */
@@ -61,7 +63,13 @@ export function partsOf({ groups }: Policy): ReadonlyMap<GroupName, Part> {
       const guests = resources.filter(({ kind }) => kind === 'guest');
       const isMirrored = resources.some(({ kind }) => kind === 'drbd');
       const copies = new Map<ResourceId, Copy>(guests.map(({ id }) => [id, fresh()]));
-      const phase = { phase: null, phaseSince: -Infinity, heardRun: null, isStopDue: false };
+      const phase = {
+        phase: null,
+        phaseSince: -Infinity,
+        heardRun: null,
+        isRecordLost: false,
+        isStopDue: false,
+      };
       return [name, { name, isMirrored, copies, ...phase, hadAt: -Infinity }];
     }),
   );

@@ -329,6 +329,14 @@ export const data: readonly Defect[] = [
     variants: lease,
   },
   {
+    name: 'believed-by-who-found-it-frozen',
+    what: 'a daemon that finds a group frozen takes the run of the peer that it hears for the one that was heard before',
+    file: 'machine.ts',
+    find: 'const peerRun = isFound ? null : state.peer.incarnation;',
+    replace: 'const peerRun = isFound || !isFound ? state.peer.incarnation : null;',
+    variants: lease,
+  },
+  {
     name: 'mounted-not-held-back',
     what: 'a file system that is mounted writes on beneath guests that stand still',
     file: 'operations.ts',

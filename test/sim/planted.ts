@@ -172,12 +172,12 @@ const freezing: readonly Defect[] = [
     variants: ['fenced-device', 'fenced-lease', 'fenced-both'],
   },
   {
-    name: 'leaves-it-running',
-    what: 'a watchdog that a daemon before left running is not stopped, and resets a host that holds nothing',
+    name: 'stops-what-is-still-needed',
+    what: 'the watchdog of a daemon that was killed is stopped although what it was about to start may come up yet',
     file: 'fencing.ts',
-    find: 'watchdog.leftRunning && holdsNothingAtAll(state);',
-    replace: 'watchdog.leftRunning && state.groups.length === 0;',
-    variants: ['fenced-both'],
+    find: 'return hasRight(state) && holdsNothingAtAll(state) && !isOnRecord;',
+    replace: 'return holdsNothingAtAll(state) && isOnRecord !== null;',
+    variants: ['fenced-lease'],
   },
   {
     name: 'sole-for-ever',

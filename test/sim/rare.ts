@@ -8,11 +8,15 @@ import type { Step } from './schedule.ts';
 import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 
 /** Of the schedules of the tiers with a guard. */
-const farewellShare = 0.03;
+const farewellShare = 0.1;
 /** Of those whose guests are on file systems. */
 const mountShare = 0.15;
 /** Of those with mirrored disks. */
 const discardShare = 0.05;
+/** Of those with mirrored disks: each of two ways. */
+const halfwayShare = 0.05;
+/** Of those with a watchdog and no mirrored disk, whose role would tell the next daemon of it. */
+const lateStartShare = 0.3;
 
 /** From that time on, in order; empty for most seeds. */
 export function drawRare(seed: number, setup: Setup, fromMs: number): readonly Step[] {
@@ -21,11 +25,18 @@ export function drawRare(seed: number, setup: Setup, fromMs: number): readonly S
   const hasMount = mount() < mountShare;
   const discard = chanceOf(seed, 'discard');
   const hasDiscard = hasDisk(setup) && discard() < discardShare;
+  const halfway = chanceOf(seed, 'halfway');
+  const hasHalfway = hasDisk(setup) && halfway() < halfwayShare;
+  const lateStart = chanceOf(seed, 'late start');
+  const isReset = (setup.guard === 'lease' || setup.guard === 'both') && !hasDisk(setup);
+  const hasLateStart = isReset && lateStart() < lateStartShare;
   return [
     ...(hasFarewell ? drawFarewell(farewell, setup, fromMs) : []),
     ...(hasMount ? drawMount(mount, setup, fromMs) : []),
     ...(setup.gateways > 1 ? drawWaysOut(chanceOf(seed, 'ways'), setup, fromMs) : []),
     ...(hasDiscard ? drawDiscards(discard, setup, fromMs) : []),
+    ...(hasHalfway ? drawHalfway(halfway, setup, fromMs) : []),
+    ...(hasLateStart ? drawLateStart(lateStart, setup, fromMs) : []),
   ];
 }
 
@@ -84,6 +95,43 @@ function drawMount(chance: Chance, setup: Setup, fromMs: number): Step[] {
   return [
     { atMs, action: { kind: 'break', host, resource, how } },
     { atMs: endsMs, action: { kind: 'break', host, resource, how: 'ok' } },
+  ];
+}
+
+/** A group is on its way to a host when that loses its disk, or both lose each other. */
+function drawHalfway(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const host = pick(chance, sides);
+  const atMs = fromMs + between(chance, 100, 3000);
+  const soonMs = atMs + between(chance, 5, 100 + setup.startMs);
+  const wish: Action =
+    setup.guests === 'live'
+      ? { kind: 'operator', host: otherSide(host), request: { kind: 'standby', on: true, guests: 'live' } }
+      : { kind: 'operator', host, request: { kind: 'takeover', groups: [] } };
+  const goes: Step = { atMs, action: wish };
+  if (chance() < 0.5) return [goes, { atMs: soonMs, action: { kind: 'disk-failure', host } }];
+  const healMs = soonMs + between(chance, 500, 5000);
+  return [goes, { atMs: soonMs, action: { kind: 'partition' } }, { atMs: healMs, action: { kind: 'heal' } }];
+}
+
+/** Guests that are being started, and come up late, when their host is cut off and its daemon is killed. */
+function drawLateStart(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const host = pick(chance, sides);
+  const guests = groupsOf(setup).flatMap(({ resources }) => resources.filter(({ kind }) => kind === 'guest'));
+  const atMs = fromMs + between(chance, 100, 2000);
+  const cutMs = atMs + between(chance, 50, 1500);
+  const killedMs = cutMs + between(chance, 0, 500);
+  const mendedMs = killedMs + 6000 + between(chance, 0, 6000);
+  const { begin, end } = cutOff([host], segments, 0);
+  const breakAll = (how: 'late' | 'ok') =>
+    guests.map(({ id }) => ({ kind: 'break', host, resource: id, how }) as const);
+  const request = { kind: 'takeover', groups: [] } as const;
+  const steps = (at: number, actions: readonly Action[]) =>
+    actions.map((action): Step => ({ atMs: at, action }));
+  return [
+    ...steps(atMs, [...breakAll('late'), { kind: 'operator', host, request }]),
+    ...steps(cutMs, begin),
+    ...steps(killedMs, [{ kind: 'kill-daemon', host, staysDown: false }]),
+    ...steps(mendedMs, [...end, ...breakAll('ok')]),
   ];
 }
 

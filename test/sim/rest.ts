@@ -33,8 +33,7 @@ export function withFewerHeartbeats(setup: Setup): Setup {
   const { warntimeMs, deadtimeMs, initdeadMs } = setup;
   return {
     ...setup,
-    keepaliveMs: warntimeMs / 2,
-    warntimeMs: Math.round(0.85 * warntimeMs),
+    keepaliveMs: Math.floor(warntimeMs / 2),
     initdeadMs: Math.min(initdeadMs, deadtimeMs + listeningMsMax),
   };
 }

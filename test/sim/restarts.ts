@@ -56,7 +56,8 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   // It may be found frozen and be given up in the same step.
   const wasFrozen = part.phase === 'frozen' || (part.phase === 'observing' && givesUpFrozen.has(rule ?? ''));
   if (!wasFrozen || isUnbroken(state)) return false;
-  if (own === 0 && (report?.generation ?? 0) > 0) return true; // This node has lost its record of it.
+  // This node has lost its record of it.
+  if (part.isRecordLost && own === 0 && (report?.generation ?? 0) > 0) return true;
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
 }
 
@@ -107,6 +108,7 @@ export function notRestarted(context: Context): Checker {
     const { phase } = group;
     if (isGivenUp(states[side], group)) forgive(part);
     if (phase.kind !== part.phase) {
+      if (phase.kind === 'starting' || phase.kind === 'active') part.isRecordLost = false;
       if (phase.kind === 'stopping') part.isStopDue = isDue(known, at, side, part, group);
       part.phase = phase.kind;
       part.phaseSince = at;
@@ -146,6 +148,7 @@ export function notRestarted(context: Context): Checker {
     },
     action({ at, action }) {
       const { kind } = action;
+      if (kind === 'state-file') for (const part of parts[action.host].values()) part.isRecordLost = true;
       if (kind === 'start-by-hand') Object.assign(byHand, { at, side: action.host, id: action.resource });
       if (kind !== 'stop-by-hand' && kind !== 'guest-dies') return;
       const id = kind === 'guest-dies' ? action.guest : action.resource;

@@ -14,7 +14,8 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
   const hasHeard = schedule.setup.loss === 0 || sides.every((side) => hasHadTime(world, side));
   const canMount = run.badMounts.size === 0;
-  const canTell = isAlone && hasHeard && 'host' in action && !isCutOff(run, otherSide(action.host));
+  const isUnheard = action.kind === 'power-loss' && isCutOff(run, otherSide(action.host));
+  const canTell = isAlone && hasHeard && !isUnheard;
   if (canTell && canMount && !hasWorseCopy(world, schedule.setup)) return true;
   run.takeoverChecks.skipped += 1;
   return false;

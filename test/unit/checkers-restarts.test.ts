@@ -204,11 +204,15 @@ test('S14: a node that has lost its record of what is frozen gives way to one th
   const hears = (generation: number) => ({
     peer: { ...peer, content: { ...content, groups: content.groups.map((one) => ({ ...one, generation })) } },
   });
-  const gives = (known: Known, generation: number) =>
-    said([...froze, step(20_000, { phase: { ...discarding, generation }, ...known }), ...ended, ...again], {
+  const lost = does(15_000, { kind: 'state-file', host: 'primary', condition: 'lost' });
+  const gives = (known: Known, generation: number, before: readonly Trace[] = [lost]) => {
+    const gone = step(20_000, { phase: { ...discarding, generation }, ...known });
+    return said([...froze, ...before, gone, ...ended, ...again], {
       generations: { primary: 3, secondary: 3 },
     });
+  };
   t.deepEqual(gives(hears(3), 0), []);
+  t.deepEqual(gives(hears(3), 0, []), broken, 'it still has it');
   t.deepEqual(gives(hears(3), 3), broken);
   t.deepEqual(gives(hears(0), 0), broken, 'neither has one');
 });

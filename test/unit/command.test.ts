@@ -27,4 +27,6 @@ test('a command that cannot be started says so at once', async (t) => {
     exitCode: null,
     startError: 'ENOENT',
   });
+  const tooLong = await runCommand(['true', 'x'.repeat(1_000_000)], { timeoutMs: 1000 });
+  t.like(tooLong, { exitCode: null, startError: 'E2BIG' }, 'what the runtime throws is told alike');
 });

@@ -11,6 +11,7 @@ import {
   mirrored,
   type OneCore,
   oneCore,
+  ownRun,
   peerRun,
   stoppedReport,
 } from './support/one-core.ts';
@@ -458,6 +459,27 @@ test('a peer that was not restarted remembers what it did: its word is enough', 
   t.is(node.phase()?.kind, 'active');
   t.true(node.codes().includes('resume'));
   t.false(node.codes().includes('awaits-witness'));
+});
+
+test('a daemon that finds a group frozen cannot tell whether its peer was restarted: it asks the witness', (t) => {
+  const node = oneCore({
+    policy: protectedPolicy('primary', { disk: true, lease: true }),
+    record: ofPrimary,
+  });
+  node.hear(1, { ...ofPrimary });
+  node.show(2, apart);
+  node.see(2, 'paused');
+  node.go(10, { peer: { ...ofPrimary }, witness: unreachable });
+  const { phase } = node.group();
+  t.is(phase.kind, 'frozen');
+  const claim = phase.kind === 'frozen' ? phase.claim.id : -1;
+  const peer = { ...ofPrimary, grant: { incarnation: ownRun, claim } };
+  node.go(20, { peer });
+  t.is(node.phase()?.kind, 'frozen');
+  t.true(node.codes().includes('awaits-witness'));
+  node.go(20 + ttlMs, { peer, witness: { ...held, peerAlone: ['office'] } });
+  t.true(node.codes().includes('discard'));
+  t.false(node.codes().includes('resume'));
 });
 
 for (const [what, answer, isUnbroken] of [

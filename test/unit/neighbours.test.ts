@@ -1,11 +1,15 @@
 // What neighbours are told of an address, byte by byte; that they heed it is seen in network namespaces (address.test.ts).
 
-import test from 'ava';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import {
+  createNeighbours,
   gratuitousArp,
   neighbourAdvertisement,
   openNeighbours,
 } from '../../daemon/drivers/address/neighbours.ts';
+import { temporaryDirectory } from '../support.ts';
 
 const mac = Buffer.from('525400000002', 'hex');
 const hex = (...words: readonly string[]) => words.join('').replaceAll(' ', '');
@@ -60,4 +64,62 @@ test('what cannot be told is said, and nothing is thrown', async (t) => {
   t.is(why('10.0.0.1', 4, 'a-name-that-is-too-long'), 'there is no interface a-name-that-is-too-long');
   t.is(why('10.0.0.300', 4, 'lo'), '10.0.0.300 is no address of IPv4');
   t.is(why('10.0.0.1', 6, 'lo'), '10.0.0.1 is no address of IPv6');
+});
+
+/** A kernel with one interface, and a libc whose sockets are what `sockets` says, one after the other. */
+function stand(t: ExecutionContext, sockets: number[]) {
+  const folder = temporaryDirectory(t);
+  const interfaceFiles = (name: string, files: Readonly<Record<string, string>>) => {
+    mkdirSync(join(folder, name), { recursive: true });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), `${text}\n`);
+  };
+  interfaceFiles('eth0', { ifindex: '7', type: '1', address: '52:54:00:00:00:02' });
+  const calls: string[] = [];
+  const libc = {
+    socket: () => sockets.shift() ?? -1,
+    sendto(socket: number, frame: Buffer, bytes: bigint, _flags: number, to: Buffer) {
+      calls.push(`${socket} ${to.readInt32LE(4)} ${frame.subarray(6, 12).toString('hex')}`);
+      return bytes;
+    },
+    close: (socket: number) => calls.push(`close ${socket}`),
+    inet_pton: (_family: number, _text: Buffer, into: Buffer) => into.fill(1).length && 1,
+  };
+  const neighbours = createNeighbours(libc, folder);
+  const tell = (name: string) => neighbours.tell({ address: '1.1.1.1', family: 4, interface: name });
+  return { neighbours, tell, calls, folder, interfaceFiles };
+}
+
+test('the number and the MAC address are those that the kernel shows at that moment', (t) => {
+  const { tell, calls, interfaceFiles } = stand(t, [5]);
+  t.is(tell('eth0'), null);
+  interfaceFiles('eth0', { ifindex: '8', address: '52:54:00:00:00:03' });
+  t.is(tell('eth0'), null);
+  const twice = (line: string) => [line, line];
+  t.deepEqual(calls, [...twice('5 7 525400000002'), ...twice('5 8 525400000003')]);
+});
+
+test('a socket that is not to be had at first is asked for again, and only until there is one', (t) => {
+  const { neighbours, tell, calls } = stand(t, [-1, -1, 5, 6]);
+  t.regex(tell('eth0') ?? '', /^no raw socket/);
+  t.is(tell('eth0'), null);
+  t.is(tell('eth0'), null);
+  neighbours.close();
+  t.not(tell('eth0'), null);
+  neighbours.close();
+  t.deepEqual(calls, [...Array(4).fill('5 7 525400000002'), 'close 5']);
+});
+
+test('no name leads out of the folder of the interfaces, and what is no Ethernet is not told', (t) => {
+  const { tell, calls, folder, interfaceFiles } = stand(t, [5]);
+  const inner = join(folder, 'eth0');
+  interfaceFiles('eth0/device', { ifindex: '9', type: '1', address: '52:54:00:00:00:09' });
+  for (const name of ['eth0/device', '../eth0', '.', '..', '', 'eth0\0']) {
+    t.is(tell(name), `there is no interface ${name}`);
+  }
+  interfaceFiles('ib0', { ifindex: '3', type: '32', address: Array(20).fill('00').join(':') });
+  t.is(tell('ib0'), 'ib0 is no Ethernet');
+  rmSync(join(inner, 'address'));
+  mkdirSync(join(inner, 'address'));
+  t.regex(tell('eth0') ?? '', /^eth0 cannot be read: EISDIR/);
+  t.deepEqual(calls, []);
 });

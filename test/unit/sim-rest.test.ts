@@ -2,6 +2,8 @@
 // every step has its time.
 
 import test from 'ava';
+import { formatDuration } from '../../daemon/config/duration.ts';
+import { checkTimings } from '../../daemon/config/timing-rules.ts';
 import type { Action, Side } from '../../daemon/sim/action.ts';
 import { createWorld, type World } from '../../daemon/sim/world.ts';
 import { createStir, runToRest, type Stir } from '../sim/rest.ts';
@@ -166,4 +168,19 @@ test('in words: `at rest 300ms: ` before what comes forward', (t) => {
   t.is(schedule.healRestMs, 20);
   t.is(formatCommands(schedule), text);
   t.throws(() => parseCommands('at rest soon: power-loss primary @3s'), { message: /at rest needs a time/ });
+});
+
+test('a schedule has only timings that a configuration may have', (t) => {
+  const findings = [false, true].flatMap((isPatient) =>
+    Array.from({ length: 300 }, (_, seed) => makeSchedule(seed, isPatient).setup).flatMap((setup) => {
+      const heartbeat = Object.fromEntries(
+        (['keepalive', 'warntime', 'deadtime', 'initdead'] as const).map((name) => [
+          name,
+          formatDuration(setup[`${name}Ms`]),
+        ]),
+      );
+      return checkTimings({ heartbeat, connectivity: { ping: ['192.0.2.1'] } });
+    }),
+  );
+  t.deepEqual(findings, []);
 });

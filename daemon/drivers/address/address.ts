@@ -1,7 +1,7 @@
 // One floating address on this host: added, removed, announced, watched.
 // Guarantees: every action is idempotent and ends by its deadline; what the kernel shows decides, not what a command
-// said; the first announcement is out before the result of `start` is told. Must not decide who should hold the address.
-// Source: ip-address(8), arping(8), ndptool(8).
+// said; the first announcement is out before the result of `start` is told; an address that is shown to be gone is announced no
+// more. Must not decide who should hold the address. Source: ip-address(8), arping(8), ndptool(8).
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Logger } from 'pino';
@@ -48,10 +48,12 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
     neighbours,
     refreshMs: options.announceRefreshMs ?? announceRefreshMsDefault,
     logger,
+    isHere: () => isConfirmed || readStatus().kind !== 'down',
     ownMacs: () => new Set((network.current() ?? []).flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
     onConflict: (conflict) => options.onConflict?.(conflict),
   });
   let held = false; // Between a `start` that was done and the next `stop`.
+  let isConfirmed = false; // By a `start`; the monitor's picture is older than that.
   let hadCarrier = true;
   let reported: ResourceStatus | undefined;
   let changing = 0; // Actions under way: what the monitor read before they ended is out of date.
@@ -62,25 +64,36 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
   const unsubscribe = network.subscribe(evaluate);
   evaluate();
 
+  function readStatus(): ResourceStatus {
+    const interfaces = network.current();
+    if (interfaces === undefined) {
+      return { kind: 'unknown', message: 'the network interfaces cannot be read' };
+    }
+    return statusOf(
+      config,
+      interfaces.find(({ name }) => name === config.interface),
+    );
+  }
+
   function evaluate(): void {
     if (closed || changing > 0) return;
     const interfaces = network.current();
     if (interfaces === undefined && reported === undefined) return; // Nothing was read yet.
-    const status: ResourceStatus =
-      interfaces === undefined
-        ? { kind: 'unknown', message: 'the network interfaces cannot be read' }
-        : statusOf(
-            config,
-            interfaces.find(({ name }) => name === config.interface),
-          );
+    const status = readStatus();
     const carrier = interfaces?.find(({ name }) => name === config.interface)?.carrier ?? hadCarrier;
-    // A switch that saw the link come back has forgotten us.
-    if (held && carrier && !hadCarrier && status.kind === 'up') announcer.start();
+    const isPluggedIn = carrier && !hadCarrier;
     hadCarrier = carrier;
-    if (JSON.stringify(status) === JSON.stringify(reported)) return;
-    if (held && status.kind === 'down') logger.warn('the address was removed by someone else');
-    reported = status;
-    onStatus(status);
+    // What is down may be given away without a `stop`. What is unknown may not, so it is announced as before.
+    if (status.kind === 'down') announcer.stop();
+    if (JSON.stringify(status) !== JSON.stringify(reported)) {
+      if (held && status.kind === 'down') logger.warn('the address was removed by someone else');
+      reported = status;
+      onStatus(status);
+    }
+    // Whoever was told has the first word: what somebody put back here may have been given away.
+    if (!held || status.kind !== 'up' || changing > 0) return;
+    // A switch that saw the link come back has forgotten us.
+    if (isPluggedIn || !announcer.isAnnouncing()) announcer.start();
   }
 
   async function carryOut(action: BasicAction, signal: AbortSignal): Promise<Outcome> {
@@ -88,8 +101,10 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
       case 'start':
       case 'resume': {
         const outcome = await addAddress(config, batch, signal);
-        if (outcome.kind === 'done' && !closed) {
+        if (outcome.kind !== 'done') announcer.stop();
+        else if (!closed) {
           held = true;
+          isConfirmed = true;
           announcer.start();
         }
         return outcome;
@@ -98,6 +113,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
       case 'destroy':
       case 'freeze':
         held = false;
+        isConfirmed = false;
         announcer.stop();
         return await removeAddress(config, batch, signal, logger);
       default:
@@ -127,6 +143,7 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
         .then(() => network.refresh())
         .finally(() => {
           changing -= 1;
+          isConfirmed = false;
           evaluate();
         });
       return outcome;

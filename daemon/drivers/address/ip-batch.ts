@@ -3,10 +3,10 @@
 // Guarantees: a line is carried out at once or never; when no answer comes for half a second the process is killed,
 // and only when it is gone is that said, so nothing that it was told happens later. Must not judge what the kernel shows.
 
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type InterfaceState, parseInterfaces } from '../network.ts';
 import { keepAsked } from './asked-process.ts';
+import { readIndex } from './interface-files.ts';
 
 export interface IpBatch {
   /** Has it look at an interface that it will be asked for: what it need not look up then comes sooner. */
@@ -42,7 +42,12 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
   const { logger, indexOf = readIndex } = options;
   /** Which number it remembers for a name. */
   const remembered = new Map<string, number>();
-  const onStart = () => remembered.clear();
+  /** What it was asked to look at: once for all addresses of an interface. */
+  const prepared = new Set<string>();
+  const onStart = () => {
+    remembered.clear();
+    prepared.clear();
+  };
   const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger, onStart });
 
   /** What it shows, one for each line with an interface in it, in the order of the lines. */
@@ -76,7 +81,11 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
   }
 
   return {
-    prepare: (networkInterface) => void knows(networkInterface, AbortSignal.timeout(prepareTimeoutMs)),
+    prepare(networkInterface) {
+      if (prepared.has(networkInterface)) return;
+      prepared.add(networkInterface);
+      void knows(networkInterface, AbortSignal.timeout(prepareTimeoutMs));
+    },
     async perform(words, networkInterface, signal) {
       // It remembers which number a name has; an interface that was renamed or made anew is not to be mistaken.
       const index = indexOf(networkInterface);
@@ -89,13 +98,4 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
     },
     close: () => process.close(),
   };
-}
-
-/** As the kernel numbers it now; null: there is none. Of the kernel's, so it waits for no disk. */
-function readIndex(networkInterface: string): number | null {
-  try {
-    return Number(readFileSync(`/sys/class/net/${networkInterface}/ifindex`, 'utf8'));
-  } catch {
-    return null;
-  }
 }

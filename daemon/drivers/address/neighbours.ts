@@ -1,9 +1,11 @@
 // Tells every neighbour on a segment which MAC address an address has here, by a raw socket: gratuitous ARP for IPv4 (RFC
-// 5227, 3), an unsolicited neighbour advertisement for IPv6 (RFC 4861, 7.2.6). It is out when the call returns, so nothing of
-// it comes late, as it may from a process that hung. Needs CAP_NET_RAW. The runtime has no such sockets, so libc is called
-// directly, as for the service manager. Source: packet(7), netdevice(7), inet_pton(3).
+// 5227, 3), an unsolicited neighbour advertisement for IPv6 (RFC 4861, 7.2.6). When the call returns the kernel has it, in the
+// queue of the interface: no process is left that could hang and send it later. Asks nobody whether the address is here.
+// Needs CAP_NET_RAW. The runtime has no such sockets, so libc is called directly, as for the service manager. Source:
+// packet(7), inet_pton(3).
 
 import type { AddressConfig } from '../../config/config.ts';
+import { type Hardware, readHardware } from './interface-files.ts';
 
 export interface Neighbours {
   /** @returns why they could not be told; null: they were. Never throws, and waits for nothing. */
@@ -11,16 +13,21 @@ export interface Neighbours {
   close(): void;
 }
 
+/** What of libc is called, as the manual pages have it. Numbers of bytes are of 64 bits. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  sendto(
+    ...call: [socket: number, frame: Buffer, bytes: bigint, flags: number, to: Buffer, toBytes: number]
+  ): bigint;
+  close(descriptor: number): number;
+  inet_pton(family: number, text: Buffer, into: Buffer): number;
+}
+
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const ARPHRD_ETHER = 1;
-const SIOCGIFHWADDR = 0x8927n;
-const SIOCGIFINDEX = 0x8933n;
-/** IFNAMSIZ, and the size of struct ifreq. */
-const nameBytes = 16;
-const requestBytes = 40;
 
 const families = { 4: { number: 2, bytes: 4 }, 6: { number: 10, bytes: 16 } } as const;
 const etherTypes = { arp: 0x0806, ipv6: 0x86dd } as const;
@@ -30,73 +37,83 @@ const toAll = Buffer.alloc(macBytes, 0xff);
 const allNodes = Buffer.from(`ff02${'00'.repeat(13)}01`, 'hex');
 const allNodesMac = Buffer.from('333300000001', 'hex');
 
-/**
- * One socket for as long as the daemon runs: to close it takes the kernel milliseconds (packet_release in
- * net/packet/af_packet.c waits for all processors). Where there can be none, each telling says why. Never rejects.
- */
+/** Where libc cannot be called, each telling says why. Never rejects. */
 export async function openNeighbours(): Promise<Neighbours> {
   try {
-    return await openSocket();
+    return createNeighbours(await loadLibc());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { tell: () => reason, close: () => {} };
   }
 }
 
-async function openSocket(): Promise<Neighbours> {
+async function loadLibc(): Promise<Libc> {
   const { dlopen } = await import('node:ffi');
-  const { functions } = dlopen('libc.so.6', {
+  return dlopen('libc.so.6', {
     socket: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
-    ioctl: { arguments: ['int32', 'uint64', 'buffer'], return: 'int32' },
     sendto: { arguments: ['int32', 'buffer', 'uint64', 'int32', 'buffer', 'uint32'], return: 'int64' },
     close: { arguments: ['int32'], return: 'int32' },
     inet_pton: { arguments: ['int32', 'buffer', 'buffer'], return: 'int32' },
-  });
-  // Of no protocol: it receives nothing.
-  const socket = functions.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (socket < 0) throw new Error('no raw socket is to be had (needs root or CAP_NET_RAW)');
+  }).functions;
+}
 
-  const bytesOf = (address: string, family: 4 | 6): Buffer | null => {
+/**
+ * One socket for as long as the daemon runs: to close it takes the kernel milliseconds (packet_release in
+ * net/packet/af_packet.c waits for all processors). Where there can be none, each telling tries again.
+ *
+ * @param folder of the kernel's files, where it is not the kernel's own
+ */
+export function createNeighbours(libc: Libc, folder?: string): Neighbours {
+  let socket = open();
+  let closed = false;
+
+  /** Of no protocol: it receives nothing. Negative: there is none. */
+  function open(): number {
+    return libc.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  }
+
+  function bytesOf(address: string, family: 4 | 6): Buffer | null {
     const { number, bytes } = families[family];
     const into = Buffer.alloc(bytes);
-    return functions.inet_pton(number, Buffer.from(`${address}\0`), into) === 1 ? into : null;
-  };
+    return libc.inet_pton(number, Buffer.from(`${address}\0`), into) === 1 ? into : null;
+  }
 
-  /** The answer in struct ifreq; null: there is none. */
-  const ask = (name: string, request: bigint): Buffer | null => {
-    const asked = Buffer.alloc(requestBytes);
-    if (name.length >= nameBytes) return null;
-    asked.write(name);
-    return functions.ioctl(socket, request, asked) === 0 ? asked.subarray(nameBytes) : null;
-  };
-
-  const send = (frame: Buffer, index: number): boolean => {
+  function send(frame: Buffer, index: number): boolean {
     const to = linkAddress(index, frame);
-    const sent = functions.sendto(socket, frame, BigInt(frame.length), MSG_DONTWAIT, to, to.length);
+    const sent = libc.sendto(socket, frame, BigInt(frame.length), MSG_DONTWAIT, to, to.length);
     return Number(sent) === frame.length;
-  };
+  }
 
   return {
     tell({ address, family, interface: name }) {
       const ip = bytesOf(address, family);
       if (ip === null) return `${address} is no address of IPv${family}`;
-      const index = ask(name, SIOCGIFINDEX);
-      const hardware = ask(name, SIOCGIFHWADDR);
-      if (index === null || hardware === null) return `there is no interface ${name}`;
-      if (inHostOrder(Uint16Array, hardware) !== ARPHRD_ETHER) return `${name} is no Ethernet`;
-      const mac = hardware.subarray(2, 2 + macBytes);
+      if (closed) return 'the daemon has ended';
+      if (socket < 0) socket = open();
+      if (socket < 0) return 'no raw socket is to be had (needs root or CAP_NET_RAW, and a free descriptor)';
+      const hardware = lookUp(name, folder);
+      if (typeof hardware === 'string') return hardware;
+      const { index, type, mac } = hardware;
+      if (type !== ARPHRD_ETHER || mac.length !== macBytes) return `${name} is no Ethernet`;
       const frames = family === 4 ? gratuitousArp(mac, ip) : [neighbourAdvertisement(mac, ip)];
-      const isOut = frames.every((frame) => send(frame, inHostOrder(Int32Array, index)));
-      return isOut ? null : `${name} does not send`;
+      return frames.every((frame) => send(frame, index)) ? null : `${name} does not send`;
     },
-    close: () => void functions.close(socket),
+    close() {
+      closed = true;
+      if (socket >= 0) libc.close(socket);
+      socket = -1;
+    },
   };
 }
 
-/** The first number in it. */
-function inHostOrder(kind: typeof Uint16Array | typeof Int32Array, bytes: Buffer): number {
-  const [first] = new kind(Uint8Array.from(bytes.subarray(0, kind.BYTES_PER_ELEMENT)).buffer);
-  return first ?? 0;
+/** Or why it cannot be told. */
+function lookUp(name: string, folder: string | undefined): Hardware | string {
+  try {
+    return readHardware(name, folder);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? `there is no interface ${name}` : `${name} cannot be read: ${message}`;
+  }
 }
 
 /** struct sockaddr_ll: by which interface a frame with a header of its own goes out, and of which protocol it is. */
