@@ -1,13 +1,15 @@
 // What a status says of guests beyond up and down: whether they are ready, and what is wrong with their definitions.
 
 import test from 'ava';
+import { attentionOf } from '../../daemon/control/attention.ts';
 import { attentionOfDefinitions } from '../../daemon/control/attention-definitions.ts';
 import type { GuestDefinition } from '../../daemon/control/guests.ts';
 import { statusOf, type ViewSource } from '../../daemon/control/view.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
-import { examplePolicy, mail, web } from '../sim/example.ts';
+import { examplePolicy, mail, protectedPolicy, web } from '../sim/example.ts';
 import { uuidOf } from './support/definitions.ts';
-import { starting } from './support/situations.ts';
+import { oneCore } from './support/one-core.ts';
+import { ofPrimary, starting } from './support/situations.ts';
 
 const times = { needs: [], startMs: 5000, stopMs: 5000 } as const;
 const plain = {
@@ -108,4 +110,21 @@ test('a name that two guests have is told once', (t) => {
     told.map(({ code, message }) => [code, message]),
     [['guest-name-taken', 'mail is the name of two guests, each node made its own']],
   );
+});
+
+test('a guest that ended is not started while a peer that is silent since the daemon began may have it: what to do is told', (t) => {
+  const node = oneCore({ policy: protectedPolicy('primary', { device: true }), record: ofPrimary });
+  node.see(1, 'up');
+  const said = () => attentionOf(node.state()).find(({ code }) => code === 'waiting-for-peer');
+  node.go(20_000, { peer: null });
+  t.is(node.phase()?.kind, 'active');
+  t.is(said(), undefined, 'nothing waits');
+  node.feed(20_010, { kind: 'resource-observed', group: 'office', resource: mail, status: { kind: 'down' } });
+  node.go(40_000);
+  t.like(said(), {
+    severity: 'alarm',
+    message:
+      'office waits: secondary has not been heard since this daemon started, and may hold what is down here',
+    next: 'power secondary off, then: battito fence confirm secondary',
+  });
 });

@@ -145,7 +145,7 @@ test('an interface that it has seen under its present number is not asked for be
       .told()
       .split('\n')
       .filter((line) => line === 'address show dev eth0').length;
-  host.batch.prepare('eth0');
+  for (const _address of ['10.0.0.1', '10.0.0.2']) host.batch.prepare('eth0');
   await waitFor('it was asked', () => host.told().includes('dev lo'));
   await perform(host);
   t.is(asked(), 2, 'once before, and once after the action');
