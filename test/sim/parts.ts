@@ -25,7 +25,7 @@ export interface Part {
   phaseSince: number;
   /** While it is frozen: the run of the other daemon that its node had heard last before. */
   heardRun: number | null;
-  /** The record of this host was lost, or replaced by an old one, since its node last ran it. */
+  /** The record of this host was lost, or replaced by an old one, since its node last ran it by one. */
   isRecordLost: boolean;
   /** Why it is being stopped excuses a start here afterwards. */
   isStopDue: boolean;

@@ -108,7 +108,8 @@ export function notRestarted(context: Context): Checker {
     const { phase } = group;
     if (isGivenUp(states[side], group)) forgive(part);
     if (phase.kind !== part.phase) {
-      if (phase.kind === 'starting' || phase.kind === 'active') part.isRecordLost = false;
+      const runsIt = phase.kind === 'starting' || phase.kind === 'active';
+      if (runsIt && phase.generation > 0) part.isRecordLost = false;
       if (phase.kind === 'stopping') part.isStopDue = isDue(known, at, side, part, group);
       part.phase = phase.kind;
       part.phaseSince = at;
