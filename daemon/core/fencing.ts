@@ -251,15 +251,6 @@ function holdsNothingAtAll(state: State): boolean {
   return !holdsAnything(state) && state.groups.every(({ resources }) => resources.every(isDown));
 }
 
-/**
- * A watchdog that a daemon before left running has to be opened to be stopped, which feeds it: only where nothing is left
- * here that it is to end. What that daemon was about to start may come up yet; it starts nothing that is not on record.
- */
-function mayStopLeftOver(state: State): boolean {
-  const isOnRecord = state.ledger.groups.some(({ owner }) => owner === state.policy.self);
-  return hasRight(state) && holdsNothingAtAll(state) && !isOnRecord;
-}
-
 function tendWatchdog(state: State, emit: Emit): State {
   if (!reliesOnWatchdog(state)) return state;
   const { watchdog } = state;
@@ -268,7 +259,8 @@ function tendWatchdog(state: State, emit: Emit): State {
     const isDue = watchdog.retryAt === null || state.now >= watchdog.retryAt;
     const isTriedAgain = watchdog.lastError !== null && !holdsAnything(state);
     const isNeeded = holdsAnything(state) && hasRight(state);
-    const isLeftOver = watchdog.leftRunning && mayStopLeftOver(state);
+    // To stop it, it has to be opened, which feeds it: only where nothing is left here that it is to end.
+    const isLeftOver = watchdog.leftRunning && holdsNothingAtAll(state);
     if (!isDue || (!isNeeded && !isTriedAgain && !isLeftOver)) return state;
     const operation = state.nextOperation;
     emit({ kind: 'arm-watchdog', operation });

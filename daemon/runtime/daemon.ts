@@ -218,6 +218,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
       watchdogRuns: safeguards.watchdogRuns,
+      ranBefore: stateFile.ranBefore,
     }),
     record: (event, state) => {
       const refusal = refusalOf(state, event);

@@ -78,10 +78,12 @@ export function startDaemon(host: Host): void {
     restartLater(host); // It refuses to run without its state file.
     return;
   }
+  const ranBefore = host.saved.boot === host.boot;
   const ledger = openLedger(host);
   const { policy, incarnation } = host;
   const watchdogRuns = host.watchdog !== null;
-  beginDaemon(host, initialState({ at: hostClock(host), policy, incarnation, ledger, watchdogRuns }));
+  const at = hostClock(host);
+  beginDaemon(host, initialState({ at, policy, incarnation, ledger, watchdogRuns, ranBefore }));
 }
 
 /** It boots, or systemd starts its daemon again. */

@@ -172,12 +172,12 @@ const freezing: readonly Defect[] = [
     variants: ['fenced-device', 'fenced-lease', 'fenced-both'],
   },
   {
-    name: 'stops-what-is-still-needed',
-    what: 'the watchdog of a daemon that was killed is stopped although what it was about to start may come up yet',
-    file: 'fencing.ts',
-    find: 'return hasRight(state) && holdsNothingAtAll(state) && !isOnRecord;',
-    replace: 'return holdsNothingAtAll(state) && isOnRecord !== null;',
-    variants: ['fenced-lease'],
+    name: 'forgets-what-was-begun',
+    what: 'a guest that the daemon before was starting is taken to be down, and comes up when its group runs elsewhere',
+    file: 'state.ts',
+    find: "inDoubt: resource.kind === 'guest' && mayHaveBegun(group),",
+    replace: "inDoubt: resource.kind !== 'guest' && mayHaveBegun(group) && ranBefore === null,",
+    variants: ['fenced-lease', 'fenced-device'],
   },
   {
     name: 'sole-for-ever',

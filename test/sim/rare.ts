@@ -102,7 +102,7 @@ function drawMount(chance: Chance, setup: Setup, fromMs: number): Step[] {
 function drawHalfway(chance: Chance, setup: Setup, fromMs: number): Step[] {
   const host = pick(chance, sides);
   const atMs = fromMs + between(chance, 100, 3000);
-  const soonMs = atMs + between(chance, 5, 100 + setup.startMs);
+  const soonMs = atMs + between(chance, 5, 300 + setup.stopMs + setup.startMs);
   const wish: Action =
     setup.guests === 'live'
       ? { kind: 'operator', host: otherSide(host), request: { kind: 'standby', on: true, guests: 'live' } }

@@ -319,16 +319,17 @@ test('a watchdog that a daemon before left running is not fed for what is found 
   t.is(armings(unseen), 0, 'of the other guest nothing is known');
 });
 
-test('a watchdog that a daemon before left running is left so while what that one was about to start may come up', (t) => {
-  const node = oneCore({ policy, record: ofPrimary, watchdogRuns: true });
+test('a watchdog that a daemon before left running is left so until what that one was starting cannot come up any more', (t) => {
+  const node = oneCore({ policy, record: ofPrimary, watchdogRuns: true, ranBefore: true });
   node.see(1, 'down');
-  node.go(1000, { watchdog: null });
-  t.is(node.phase()?.kind, 'claiming');
-  t.is(armings(node), 0, 'by the record the group was its own');
-  const without = oneCore({ policy, watchdogRuns: true });
-  without.see(1, 'down');
-  without.go(2000, { peer: null, watchdog: null });
-  t.is(armings(without), 0, 'without a right nothing is fed');
+  node.go(1000, { peer: null, watchdog: null, prompt: false });
+  t.is(node.group().rule, 'end-what-was-begun');
+  t.deepEqual(node.asked, [`destroy ${mail}`, `destroy ${web}`]);
+  t.is(armings(node), 0);
+  node.finish(1010, mail);
+  t.is(armings(node), 0);
+  node.finish(1020, web);
+  t.is(armings(node), 1);
 });
 
 test('a watchdog that runs and is not ours to open is told of, and tried again', (t) => {

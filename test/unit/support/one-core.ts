@@ -129,6 +129,8 @@ export interface OneCoreOptions {
   readonly persists?: boolean;
   /** Has a daemon before it left the watchdog running? */
   readonly watchdogRuns?: boolean;
+  /** Did it run in this boot of the host? */
+  readonly ranBefore?: boolean;
 }
 
 interface Packet {
@@ -144,7 +146,13 @@ export type OneCore = ReturnType<typeof oneCore>;
 const tickMs = 50;
 
 export function oneCore(options: OneCoreOptions = {}) {
-  const { self = 'primary', policy = examplePolicy(self), persists = true, watchdogRuns } = options;
+  const {
+    self = 'primary',
+    policy = examplePolicy(self),
+    persists = true,
+    watchdogRuns,
+    ranBefore,
+  } = options;
   const ledger = {
     groups: [{ ...noRecord('office'), ...options.record }],
     peer: null,
@@ -153,7 +161,7 @@ export function oneCore(options: OneCoreOptions = {}) {
     maintenanceUntil: null,
     ...options.ledger,
   };
-  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger, watchdogRuns });
+  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger, watchdogRuns, ranBefore });
   const effects: Effect[] = [];
   const asked: string[] = [];
   let storage: StorageStatus = mirrored;
