@@ -34,6 +34,8 @@ export interface FirstSearch {
   readonly schedules: number | null;
   /** In patient schedules: each step at the time that was drawn for it. */
   readonly patient?: true;
+  /** It was made small since: the scenario that shows it. */
+  readonly scenario?: string;
 }
 
 export type FirstSearches = Readonly<Record<string, FirstSearch>>;

@@ -68,7 +68,9 @@ export function describeHunted(hunted: Hunted, { seed, limit }: Asked): string {
       : null;
   if (isAgain) {
     const inVain = anew === null ? '' : `, not found anew ${within(anew, seed)}`;
-    return `${found} again in seed ${caught.seed}${inVain}; ${larger ?? costOf(first)}`;
+    const where =
+      first.scenario === undefined ? `in seed ${caught.seed}` : `in the scenario ${first.scenario}`;
+    return `${found} again ${where}${inVain}; ${larger ?? costOf(first)}`;
   }
   const cost = larger === null ? `, after ${schedulesOf(schedules ?? 1)}` : `; ${larger}`;
   return `${found} in seed ${caught.seed}${cost}`;

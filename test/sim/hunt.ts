@@ -4,7 +4,8 @@ import type { Rule } from './checkers.ts';
 import { type Defect, type FirstSearch, type FirstSearches, patched, sourceOf } from './defects.ts';
 import { startWorker } from './pool.ts';
 import { runSchedule } from './run.ts';
-import { makeSchedule } from './schedule.ts';
+import { readScenario } from './scenario.ts';
+import { makeSchedule, type Schedule } from './schedule.ts';
 import type { Tally } from './tally.ts';
 
 export interface Catch {
@@ -38,7 +39,7 @@ export async function hunt(
       const count = Math.min(chunk, limit - schedules);
       const tally = await worker.run({ seedFrom: seed, count, variants, stopsAtFirst: true, isPatient });
       schedules += tally.schedules;
-      const found = newlyBroken(tally, isPatient);
+      const found = newlyBroken(tally, (broken) => makeSchedule(broken, isPatient));
       if (found !== null) return { ...found, schedules };
       const stoppedAt = tally.found[0]?.seed;
       seed = stoppedAt === undefined ? seed + count : stoppedAt + 1;
@@ -52,11 +53,11 @@ export async function hunt(
 /** Without the defect this schedule keeps the rule. */
 function newlyBroken(
   { found }: Tally,
-  isPatient: boolean,
+  scheduleOf: (seed: number) => Schedule,
 ): { readonly rule: Rule; readonly seed: number } | null {
   const [first] = found;
   if (first === undefined) return null;
-  const sound = runSchedule(makeSchedule(first.seed, isPatient));
+  const sound = runSchedule(scheduleOf(first.seed));
   const isNew = found.find(({ rule }) => sound.violations.every((violation) => violation.rule !== rule));
   return isNew === undefined ? null : { rule: isNew.rule, seed: isNew.seed };
 }
@@ -85,8 +86,22 @@ export interface HuntAllOptions extends HuntOptions {
 async function huntAgain(defect: Defect, first: FirstSearch | undefined): Promise<Hunted | null> {
   if (first === undefined) return null;
   const isPatient = first.patient === true;
-  const caught = await hunt(defect, { seedFrom: first.seed, limit: 1, isPatient });
+  const { scenario } = first;
+  const caught =
+    scenario === undefined
+      ? await hunt(defect, { seedFrom: first.seed, limit: 1, isPatient })
+      : await huntIn(defect, scenario);
   return caught?.seed === first.seed ? { defect, catch: caught, isAgain: true, first, anew: null } : null;
+}
+
+async function huntIn(defect: Defect, scenario: string): Promise<Pick<Catch, 'rule' | 'seed'> | null> {
+  const worker = startWorker(defect.name);
+  const job = { seedFrom: 0, count: 1, variants: null, stopsAtFirst: true, isPatient: true, scenario };
+  try {
+    return newlyBroken(await worker.run(job), () => readScenario(scenario).schedule);
+  } finally {
+    worker.end();
+  }
 }
 
 async function huntAnew(defect: Defect, { seedFrom, limit, anewUpTo }: HuntAllOptions): Promise<Hunted> {

@@ -14,6 +14,8 @@ export interface Job {
   readonly isPatient: boolean;
   /** End the job at the first schedule that breaks a promise. */
   readonly stopsAtFirst: boolean;
+  /** Runs this scenario instead. */
+  readonly scenario?: string;
 }
 
 export interface Worker {

@@ -10,10 +10,16 @@ if (defect !== undefined) plantDefect(defect);
 // Only now, since the core must not be loaded before a defect is planted.
 const { runSchedule } = await import('./run.ts');
 const { makeSchedule, variantOf } = await import('./schedule.ts');
+const { readScenario } = await import('./scenario.ts');
 const { addResult, emptyTally } = await import('./tally.ts');
 
-process.on('message', ({ seedFrom, count, variants, stopsAtFirst, isPatient }: Job) => {
+process.on('message', ({ seedFrom, count, variants, stopsAtFirst, isPatient, scenario }: Job) => {
   const tally = emptyTally();
+  if (scenario !== undefined) {
+    addResult(tally, runSchedule(readScenario(scenario).schedule));
+    process.send?.(tally);
+    return;
+  }
   for (let seed = seedFrom; seed < seedFrom + count; seed += 1) {
     if (variants !== null && !variants.includes(variantOf(seed))) continue;
     addResult(tally, runSchedule(makeSchedule(seed, isPatient)));

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { drawRare } from '../sim/rare.ts';
+import type { Step } from '../sim/schedule.ts';
 import { plainSetup, type Setup } from '../sim/setups.ts';
 
 const seeds = Array.from({ length: 2000 }, (_, index) => index);
@@ -14,7 +15,7 @@ test('some schedules of a tier with a guard have a goodbye, a return and a cut; 
   t.deepEqual(kindsIn(plainSetup), new Set());
   t.deepEqual(kindsIn(guarded), new Set(['stop-daemon', 'cut', 'start-daemon', 'operator', 'mend']));
   const share = drawn(guarded).filter((steps) => steps.length > 0).length / seeds.length;
-  t.true(share > 0.01 && share < 0.06, `${share}`);
+  t.true(share > 0.06 && share < 0.14, `${share}`);
 });
 
 test('some with file systems have one that cannot be mounted or let go of for a while', (t) => {
@@ -33,17 +34,43 @@ test('some with file systems have one that cannot be mounted or let go of for a 
   t.false(kindsIn({ ...mounted, guestsOn: 'device' }).has('break'));
 });
 
+const mirrored: Setup = { ...plainSetup, drbd: 'resource-only', groups: 2 };
+const isHalfway = (steps: readonly Step[]) =>
+  steps.some(({ action }) => action.kind === 'operator' && action.request.kind === 'takeover');
+
 test('some with mirrored disks have a person who gives up what one node wrote, after a parting or without', (t) => {
-  const mirrored: Setup = { ...plainSetup, drbd: 'resource-only', groups: 2 };
-  const asking = drawn(mirrored).filter((steps) => steps.length > 0);
+  const others = (setup: Setup) => drawn(setup).filter((steps) => !isHalfway(steps));
+  const asking = others(mirrored).filter((steps) => steps.length > 0);
   t.true(asking.length > 60 && asking.length < 140, `${asking.length}`);
-  t.deepEqual([...kindsIn(mirrored)].sort(), ['heal', 'operator', 'partition']);
+  const kinds = new Set(asking.flat().map(({ action }) => action.kind));
+  t.deepEqual([...kinds].sort(), ['heal', 'operator', 'partition']);
   const requests = asking.flat().flatMap(({ action }) => (action.kind === 'operator' ? [action] : []));
   t.deepEqual([...new Set(requests.map(({ host }) => host))].sort(), ['primary', 'secondary']);
   t.true(requests.every(({ request }) => request.kind === 'discard-data'));
   const counts = requests.map(({ request }) => ('groups' in request ? request.groups.length : -1));
   t.deepEqual([...new Set(counts)].sort(), [0, 1, 2]);
-  t.false(kindsIn({ ...mirrored, guard: 'lease' }).has('partition'));
+  const guarded = others({ ...mirrored, guard: 'lease' }).flat();
+  t.false(guarded.some(({ action }) => action.kind === 'partition'));
+});
+
+test('some with mirrored disks have a group on its way to a host when its disk fails, or both lose each other', (t) => {
+  const halfway = drawn(mirrored).filter(isHalfway);
+  t.true(halfway.length > 60 && halfway.length < 140, `${halfway.length}`);
+  const kindsOf = (steps: readonly Step[]) => new Set(steps.map(({ action }) => action.kind));
+  for (const kind of ['disk-failure', 'partition'] as const) {
+    const count = halfway.filter((steps) => kindsOf(steps).has(kind)).length;
+    t.true(count > 20, `${kind}: ${count}`);
+  }
+  t.false(drawn({ ...mirrored, drbd: 'none' }).some(isHalfway));
+});
+
+test('some with a watchdog and no mirror have a start that comes late, after its daemon was killed', (t) => {
+  const alone: Setup = { ...plainSetup, guard: 'lease' };
+  const late = drawn(alone).filter((steps) => steps.some(({ action }) => action.kind === 'kill-daemon'));
+  t.true(late.length > 400 && late.length < 800, `${late.length}`);
+  const breaks = late.flat().flatMap(({ action }) => (action.kind === 'break' ? [action.how] : []));
+  t.deepEqual([...new Set(breaks)].sort(), ['late', 'ok']);
+  t.false(kindsIn({ ...mirrored, guard: 'lease' }).has('kill-daemon'));
 });
 
 test('one seed gives the same each time', (t) => {
