@@ -61,7 +61,8 @@ function actionFor(
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';
-      if (status === 'failed' || (status === 'down' && isOfBefore(resource))) return 'destroy';
+      if (status === 'down' && isOfBefore(resource)) return 'destroy';
+      if (status === 'failed') return 'destroy';
       return startsFrom(resource, policy) ? 'start' : null;
     case 'down':
       if (status === 'down') return null;
