@@ -236,12 +236,25 @@ function mayFeed(state: State): boolean {
   return hasRight(state) || state.groups.every(isHarmless);
 }
 
-/** Nothing of the group answers or writes here: a disk whose guests are paused is not written to. */
+/**
+ * Nothing of the group answers or writes here: a disk whose guests are paused is not written to, one with a file system,
+ * which writes for itself, only when it is held back.
+ */
 export function isHarmless({ resources, policy }: GroupState): boolean {
+  const isMounted = (id: string) =>
+    policy.resources.some(
+      (user) =>
+        user.kind === 'filesystem' &&
+        user.needs.includes(id) &&
+        resources.some((other) => other.id === user.id && other.status?.kind !== 'down'),
+    );
   return resources.every((resource) => {
-    const { id, status, inDoubt } = resource;
+    const { id, status, inDoubt, storage } = resource;
     const kind = policy.resources.find((other) => other.id === id)?.kind;
-    if (kind !== undefined && isStorage(kind)) return true;
+    if (kind !== undefined && isStorage(kind)) {
+      const isSuspended = storage !== null && storage.suspended !== 'no';
+      return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(id);
+    }
     if (isComingUp(resource)) return false;
     return (status?.kind === 'down' && !inDoubt) || status?.kind === 'paused';
   });

@@ -172,6 +172,14 @@ const freezing: readonly Defect[] = [
     variants: ['fenced-device', 'fenced-lease', 'fenced-both'],
   },
   {
+    name: 'mounted-is-harmless',
+    what: 'the watchdog is fed while a file system writes on, since what it stands on could not be held back',
+    file: 'fencing.ts',
+    find: "return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(id);",
+    replace: 'return isSuspended || !isSuspended || isMounted(id);',
+    variants: ['fenced-lease'],
+  },
+  {
     name: 'forgets-what-was-begun',
     what: 'a guest that the daemon before was starting is taken to be down, and comes up when its group runs elsewhere',
     file: 'state.ts',

@@ -4,7 +4,7 @@
 import test from 'ava';
 import type { Policy } from '../../daemon/core/policy.ts';
 import { address, disk, mail, protectedPolicy, web } from '../sim/example.ts';
-import { activeReport, type OneCore, oneCore, ownRun } from './support/one-core.ts';
+import { activeReport, apart, type OneCore, oneCore, ownRun } from './support/one-core.ts';
 import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
 const policy = protectedPolicy('primary', { lease: true });
@@ -330,6 +330,26 @@ test('a watchdog that a daemon before left running is left so until what that on
   t.is(armings(node), 0);
   node.finish(1020, web);
   t.is(armings(node), 1);
+});
+
+test('a file system that writes on beneath guests that stand still has the host reset, unless what it stands on is held back', (t) => {
+  for (const suspended of ['no', 'user'] as const) {
+    const mounted = protectedPolicy('primary', { disk: true, mounted: true, lease: true });
+    const node = oneCore({ policy: mounted, record: ofPrimary });
+    node.see(1, 'up');
+    node.show(1, { role: 'primary' });
+    node.go(2000, { peer: ofPrimary, witness: held });
+    t.true(feedings(node) > 0);
+    node.go(2100, { peer: null, witness: unreachable, gateway: 'unanswered', prompt: false });
+    node.show(2100, apart);
+    node.go(6000);
+    t.is(node.phase()?.kind, 'frozen');
+    for (const id of [address, mail, web]) node.finish(6010, id);
+    node.show(6020, { suspended });
+    const before = feedings(node);
+    node.go(9000);
+    t.is(feedings(node) > before, suspended === 'user', suspended);
+  }
 });
 
 test('a watchdog that runs and is not ours to open is told of, and tried again', (t) => {
