@@ -1,7 +1,7 @@
 // What the faults that are drawn one by one hardly ever come to, added to some schedules. Each has chances of its own, so
 // that the other schedules stay as they are.
 
-import { type Action, otherSide, sides } from '../../daemon/sim/action.ts';
+import { type Action, otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import { type Chance, chanceOf } from '../../daemon/sim/engine.ts';
 import { between, cutOff, hasDisk, pick, segments } from './drawing.ts';
 import type { Step } from './schedule.ts';
@@ -18,8 +18,8 @@ const halfwayShare = 0.05;
 /** Of those with a watchdog and no mirrored disk, whose role would tell the next daemon of it. */
 const lateStartShare = 0.3;
 
-/** From that time on, in order; empty for most seeds. */
-export function drawRare(seed: number, setup: Setup, fromMs: number): readonly Step[] {
+/** From that time on, in order; empty for most seeds. `brittle`: the host whose disks may fail; those of both never do. */
+export function drawRare(seed: number, setup: Setup, fromMs: number, brittle: Side): readonly Step[] {
   const [farewell, mount] = [chanceOf(seed, 'farewell'), chanceOf(seed, 'mount')];
   const hasFarewell = setup.guard !== 'none' && farewell() < farewellShare;
   const hasMount = mount() < mountShare;
@@ -35,7 +35,7 @@ export function drawRare(seed: number, setup: Setup, fromMs: number): readonly S
     ...(hasMount ? drawMount(mount, setup, fromMs) : []),
     ...(setup.gateways > 1 ? drawWaysOut(chanceOf(seed, 'ways'), setup, fromMs) : []),
     ...(hasDiscard ? drawDiscards(discard, setup, fromMs) : []),
-    ...(hasHalfway ? drawHalfway(halfway, setup, fromMs) : []),
+    ...(hasHalfway ? drawHalfway(halfway, setup, fromMs, brittle) : []),
     ...(hasLateStart ? drawLateStart(lateStart, setup, fromMs) : []),
   ];
 }
@@ -99,8 +99,9 @@ function drawMount(chance: Chance, setup: Setup, fromMs: number): Step[] {
 }
 
 /** A group is on its way to a host when that loses its disk, or both lose each other. */
-function drawHalfway(chance: Chance, setup: Setup, fromMs: number): Step[] {
-  const host = pick(chance, sides);
+function drawHalfway(chance: Chance, setup: Setup, fromMs: number, brittle: Side): Step[] {
+  const fails = chance() < 0.5;
+  const host = fails ? brittle : pick(chance, sides);
   const atMs = fromMs + between(chance, 100, 3000);
   const soonMs = atMs + between(chance, 5, 300 + setup.stopMs + setup.startMs);
   const wish: Action =
@@ -108,7 +109,7 @@ function drawHalfway(chance: Chance, setup: Setup, fromMs: number): Step[] {
       ? { kind: 'operator', host: otherSide(host), request: { kind: 'standby', on: true, guests: 'live' } }
       : { kind: 'operator', host, request: { kind: 'takeover', groups: [] } };
   const goes: Step = { atMs, action: wish };
-  if (chance() < 0.5) return [goes, { atMs: soonMs, action: { kind: 'disk-failure', host } }];
+  if (fails) return [goes, { atMs: soonMs, action: { kind: 'disk-failure', host } }];
   const healMs = soonMs + between(chance, 500, 5000);
   return [goes, { atMs: soonMs, action: { kind: 'partition' } }, { atMs: healMs, action: { kind: 'heal' } }];
 }

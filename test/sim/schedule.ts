@@ -358,7 +358,7 @@ function drawSchedule(seed: number, isPatient: boolean): Schedule {
   const drawn = isSingle
     ? drawSingles(draw, endsMs)
     : drawMany(draw, faultsFromMs, variant === 'lying' ? [lyingDevice] : []);
-  const rare = isSingle ? [] : drawRare(seed, setup, faultsFromMs);
+  const rare = isSingle ? [] : drawRare(seed, setup, faultsFromMs, draw.brittle);
   const met = rare.length === 0 ? drawn : inOrder([...rare, ...drawn]);
   const before = [...inOrder(beginning), ...early, ...met];
   const lastMs = Math.max(...before.map(({ atMs }) => atMs));

@@ -6,7 +6,7 @@ import type { Step } from '../sim/schedule.ts';
 import { plainSetup, type Setup } from '../sim/setups.ts';
 
 const seeds = Array.from({ length: 2000 }, (_, index) => index);
-const drawn = (setup: Setup) => seeds.map((seed) => drawRare(seed, setup, 1000));
+const drawn = (setup: Setup) => seeds.map((seed) => drawRare(seed, setup, 1000, 'primary'));
 const kindsIn = (setup: Setup) =>
   new Set(drawn(setup).flatMap((steps) => steps.map(({ action }) => action.kind)));
 
