@@ -8,7 +8,7 @@ import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
 import { note } from './notes.ts';
 import { isStorage } from './policy.ts';
-import { isComingUp, isDown, type ResourceState } from './resource.ts';
+import { isComingUp, isDown, isMounted, type ResourceState } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
@@ -240,20 +240,14 @@ function mayFeed(state: State): boolean {
  * Nothing of the group answers or writes here: a disk whose guests are paused is not written to, one with a file system,
  * which writes for itself, only when it is held back.
  */
-export function isHarmless({ resources, policy }: GroupState): boolean {
-  const isMounted = (id: string) =>
-    policy.resources.some(
-      (user) =>
-        user.kind === 'filesystem' &&
-        user.needs.includes(id) &&
-        resources.some((other) => other.id === user.id && other.status?.kind !== 'down'),
-    );
+export function isHarmless(group: GroupState): boolean {
+  const { resources, policy } = group;
   return resources.every((resource) => {
     const { id, status, inDoubt, storage } = resource;
     const kind = policy.resources.find((other) => other.id === id)?.kind;
     if (kind !== undefined && isStorage(kind)) {
       const isSuspended = storage !== null && storage.suspended !== 'no';
-      return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(id);
+      return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(group, id);
     }
     if (isComingUp(resource)) return false;
     return (status?.kind === 'down' && !inDoubt) || status?.kind === 'paused';

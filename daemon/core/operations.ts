@@ -10,7 +10,7 @@ import { mayStandBeside, migrationAction } from './migration.ts';
 import { quarantineNote } from './notes.ts';
 import { maxStartFailures } from './outcomes.ts';
 import { isStorage, type MonotonicMs, type ResourceId, type ResourcePolicy } from './policy.ts';
-import { bringsUp, isComingUp, isDown, isGoingDown, type ResourceState } from './resource.ts';
+import { bringsUp, isComingUp, isDown, isGoingDown, isMounted, type ResourceState } from './resource.ts';
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
@@ -163,8 +163,7 @@ function mustHoldBack(state: State, group: GroupState, id: string): boolean {
   const seen = (of: ResourcePolicy) => group.resources.find((resource) => resource.id === of.id);
   const guests = users.filter(({ kind }) => kind === 'guest').flatMap((of) => seen(of) ?? []);
   if (guests.some((guest) => lingers(state, guest))) return true;
-  const isMounted = users.some((of) => of.kind === 'filesystem' && seen(of)?.status?.kind !== 'down');
-  return isMounted && guests.every((guest) => isStill(guest) && !isComingUp(guest));
+  return isMounted(group, id) && guests.every((guest) => isStill(guest) && !isComingUp(guest));
 }
 
 const isStill = ({ status }: ResourceState) =>

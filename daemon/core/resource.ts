@@ -136,6 +136,14 @@ export function ofKinds(
   return resources.filter(({ id }) => ids.has(id));
 }
 
+/** A file system stands on the device, and is mounted, or may be. */
+export function isMounted({ policy, resources }: Parts, device: ResourceId): boolean {
+  const mounts = policy.resources.filter(
+    ({ kind, needs }) => kind === 'filesystem' && needs.includes(device),
+  );
+  return mounts.some((mount) => resources.find(({ id }) => id === mount.id)?.status?.kind !== 'down');
+}
+
 export const isInUse = (kind: ResourceStatus['kind'] | undefined): boolean =>
   kind === 'up' || kind === 'paused' || kind === 'incoming' || kind === 'failed';
 

@@ -340,7 +340,7 @@ export const data: readonly Defect[] = [
     name: 'mounted-not-held-back',
     what: 'a file system that is mounted writes on beneath guests that stand still',
     file: 'operations.ts',
-    find: 'return isMounted && guests.every((guest) => isStill(guest) && !isComingUp(guest));',
+    find: 'return isMounted(group, id) && guests.every((guest) => isStill(guest) && !isComingUp(guest));',
     replace: 'return false;',
     variants: evidence,
   },

@@ -175,8 +175,8 @@ const freezing: readonly Defect[] = [
     name: 'mounted-is-harmless',
     what: 'the watchdog is fed while a file system writes on, since what it stands on could not be held back',
     file: 'fencing.ts',
-    find: "return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(id);",
-    replace: 'return isSuspended || !isSuspended || isMounted(id);',
+    find: "return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(group, id);",
+    replace: 'return isSuspended || !isSuspended || isMounted(group, id);',
     variants: ['fenced-lease'],
   },
   {

@@ -13,7 +13,7 @@ const farewellShare = 0.1;
 const mountShare = 0.15;
 /** Of those with mirrored disks. */
 const discardShare = 0.05;
-/** Of those with mirrored disks: each of two ways. */
+/** Of those with mirrored disks, in either of two ways. */
 const halfwayShare = 0.05;
 /** Of those with a watchdog and no mirrored disk, whose role would tell the next daemon of it. */
 const lateStartShare = 0.3;
