@@ -1,7 +1,7 @@
 // The QEMU driver against real QEMU: what is missing, what was left behind, what does not answer.
 
 import { execFileSync } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -92,6 +92,26 @@ test('a QEMU that was stopped from outside is unknown, and no second one is star
   t.is(await onlyPid(host), pid);
   t.deepEqual(await daemon.perform('destroy'), done);
   await assertNothingLeft(t, host);
+});
+
+test('a QEMU that ends while a start asks it is started anew', async (t) => {
+  const host = await createHost(t);
+  const first = host.createDaemon();
+  await first.perform('start');
+  await first.close();
+  const pid = await onlyPid(host);
+  const connections = async () => {
+    const table = await readFile('/proc/net/unix', 'utf8');
+    return table.split('\n').filter((line) => line.endsWith(host.paths.monitor)).length;
+  };
+  process.kill(pid, 'SIGSTOP');
+  const before = await connections();
+  const start = host.createDaemon().perform('start');
+  await until('the start asks it', async () => (await connections()) > before);
+  process.kill(pid, 'SIGKILL');
+  t.deepEqual(await start, done);
+  t.not(await onlyPid(host), pid);
+  await countsOn(host);
 });
 
 test('a guest with a silent monitor is unknown, can be frozen all the same, and resumes', async (t) => {

@@ -58,13 +58,18 @@ export async function lookAtGuest(
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof QmpError)) throw error;
-    const ending = error.code === 'qmp-closed' || error.code === 'qmp-unreachable';
-    if (await waitForState(process, 'gone', ending ? exitGraceMs : 0, signal)) return { kind: 'down' };
+    if (await endsAfter(error, process, signal)) return { kind: 'down' };
     return {
       kind: 'unknown',
       message: `QEMU (pid ${process.pid}) lives, its monitor does not: ${error.message}`,
     };
   }
+}
+
+/** A monitor that has just gone is most often the first that is seen of a QEMU's end: its process follows. */
+export function endsAfter(error: QmpError, process: GuestProcess, signal?: AbortSignal): Promise<boolean> {
+  const ending = error.code === 'qmp-closed' || error.code === 'qmp-unreachable';
+  return waitForState(process, 'gone', ending ? exitGraceMs : 0, signal);
 }
 
 /** RunState as in QEMU's qapi/run-state.json. */

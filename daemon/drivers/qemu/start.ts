@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
 import type { Outcome } from '../driver.ts';
 import { buildQemuArgv, buildTapArgv } from './command.ts';
-import { findGuest, type Guest, removeTraces } from './guest.ts';
+import { endsAfter, findGuest, type Guest, removeTraces } from './guest.ts';
 import { type GuestProcess, scanGuestProcesses, signalGuest, waitForState } from './process.ts';
 import { QmpError } from './qmp.ts';
 import { runInUnit } from './unit.ts';
@@ -22,7 +22,7 @@ export async function startGuest(guest: Guest, signal: AbortSignal): Promise<Out
   if (existing !== undefined) {
     const outcome = await judgeExisting(guest, existing, signal);
     if (outcome !== 'replace') return outcome;
-    guest.logger.warn({ pid: existing.pid }, 'a guest that was started but never ran is replaced');
+    guest.logger.warn({ pid: existing.pid }, 'the QEMU of an earlier start is replaced');
     if (!(await killGuest(guest))) return stillThere(guest);
   }
   await removeTraces(guest);
@@ -82,7 +82,7 @@ export async function continueGuest(guest: Guest, signal: AbortSignal): Promise<
 
 /**
  * A QEMU that has not run yet has no memory to lose, but it read its disk's tables when it was started, and they
- * may have changed since: it is replaced. One that is paused holds a memory that may be older than its disk, or
+ * may have changed since: it is replaced. So is one that ends while it is asked. One that is paused holds a memory that may be older than its disk, or
  * the only copy of it: whether to resume or to destroy it is not for a start to decide.
  */
 async function judgeExisting(
@@ -99,6 +99,7 @@ async function judgeExisting(
     return { kind: 'failed', code: 'guest-not-running', message };
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
+    if (await endsAfter(error, existing)) return 'replace';
     const message = `guest ${name} may be running (pid ${existing.pid}), its monitor does not answer: ${error.message}`;
     return { kind: 'unknown', message };
   }
