@@ -122,6 +122,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
         asking: false,
         answersAt: Infinity,
         copy: { image: null, writer: 0 },
+        held: {},
         process: 0,
         arrival: null,
         refusesSave: refusesSave(model.options, resource),

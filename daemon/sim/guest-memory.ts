@@ -1,9 +1,11 @@
 // The memory of a modelled guest that is saved for its next start: a file on the group's storage, so each copy of its disk
 // has it or has it not. As the driver does it: gone before the guest runs again, and dropped where it is seen running.
 
-import { type GuestDisk, peerOf, type Thing, thingOf } from './model.ts';
+import { type GuestDisk, type Host, peerOf, type Thing, thingOf } from './model.ts';
 
 type Change = Partial<GuestDisk>;
+
+const nothing: Change = {};
 
 const mayBeSaved = ({ policy: { guest } }: Thing) =>
   guest !== undefined && (guest.saveMs !== null || guest.migrateMs !== null);
@@ -23,8 +25,14 @@ function copiesOf(thing: Thing): readonly Thing[] {
 /** `isWritten`: acknowledged by all that the device writes to, and with it what had been held back until then. */
 function put(thing: Thing, change: Change, isWritten: boolean): void {
   const copies = isWritten ? copiesOf(thing) : [thing];
-  const copy = { ...(copies[0] ?? thing).copy, ...change };
+  const copy = { ...(copies[0] ?? thing).copy, ...thing.held, ...change };
   for (const one of copies) one.copy = copy;
+  thing.held = isWritten ? nothing : { ...thing.held, ...change };
+}
+
+/** What was held back is not on its way any more: it is on the disk of this host only, or lost with it. */
+export function forgetHeld(host: Host): void {
+  for (const thing of host.things) thing.held = nothing;
 }
 
 /** The guest that runs has written to its disks. */
@@ -103,5 +111,6 @@ export function copyMemory(device: Thing): void {
   for (const thing of host.things) {
     if (!mayBeSaved(thing) || !thing.disks.includes(device)) continue;
     thing.copy = thingOf(peer, thing.policy.id)?.copy ?? thing.copy;
+    thing.held = nothing;
   }
 }

@@ -69,6 +69,8 @@ export interface Thing {
   answersAt: number;
   /** Of a guest: what this host's copy of its disk holds. */
   copy: GuestDisk;
+  /** What was written here and the peer has not acknowledged; it gets there in its order, also if the disk here fails. */
+  held: Partial<GuestDisk>;
   /** Of a guest: the number of the process that runs. */
   process: number;
   /** Of a guest that comes in: the migration, and the process whose whole memory is here; null: it does not. */

@@ -6,7 +6,7 @@ import type { ResourceId } from '../core/policy.ts';
 import { post } from './daemon.ts';
 import { createDrbd, type HandlerAnswer, type PromoteOutcome } from './drbd.ts';
 import { chanceOf } from './engine.ts';
-import { copyMemory } from './guest-memory.ts';
+import { copyMemory, forgetHeld } from './guest-memory.ts';
 import {
   type Device,
   type Host,
@@ -90,6 +90,7 @@ export function startDevices(host: Host): void {
 }
 
 export function loseDevices(host: Host): void {
+  forgetHeld(host);
   for (const thing of host.things) {
     thing.device?.drbd.powerLoss(host.side);
     if (thing.device !== null) changed(host, thing.policy.id);
