@@ -7,7 +7,6 @@ export type RuleId =
   | 'found-running'
   | 'found-frozen'
   | 'found-stopped'
-  | 'end-what-was-begun'
   | 'take-over'
   | 'claim'
   | 'block'

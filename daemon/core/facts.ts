@@ -75,8 +75,6 @@ export interface Facts {
   readonly anyUp: boolean;
   /** At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. */
   readonly isRunning: boolean;
-  /** A daemon before this one may have been starting a part of it, and nothing of it is in use yet. */
-  readonly mayComeUp: boolean;
   readonly anyPaused: boolean;
   readonly allDown: boolean;
   /** Every resource is up, or given up, or keeps failing and is tried again for ever. */
@@ -333,7 +331,6 @@ export function factsOf(state: State, group: GroupState): Facts {
     anyUp: statuses.some(isInUse),
     peerFrozen: alive && report?.phase === 'frozen',
     isRunning: group.phase.kind === 'observing' && isRunning(group),
-    mayComeUp: !statuses.some(isInUse) && group.resources.some(({ inDoubt }) => inDoubt),
     anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
     settled: group.resources.every((resource) => isSettled(group, resource)),

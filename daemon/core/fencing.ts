@@ -267,7 +267,7 @@ function tendWatchdog(state: State, emit: Emit): State {
     const isTriedAgain = watchdog.lastError !== null && !holdsAnything(state);
     const isNeeded = holdsAnything(state) && hasRight(state);
     // To stop it, it has to be opened, which feeds it: only where nothing is left here that it is to end.
-    const isLeftOver = watchdog.leftRunning && holdsNothingAtAll(state);
+    const isLeftOver = watchdog.leftRunning && hasRight(state) && holdsNothingAtAll(state);
     if (!isDue || (!isNeeded && !isTriedAgain && !isLeftOver)) return state;
     const operation = state.nextOperation;
     emit({ kind: 'arm-watchdog', operation });

@@ -31,13 +31,8 @@ export function observeResource(state: State, event: EventOf<'resource-observed'
     const what = 'message' in event.status ? `${kind}: ${event.status.message}` : kind;
     emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
   }
-  // What is there when the daemon looks first is what came of all that was begun before.
-  const hasCome = group.phase.kind === 'observing' && isThere(event.status.kind);
-  const seen = hasCome ? { ...resource, inDoubt: false } : resource;
-  return putGroup(state, putResource(group, withStatus(seen, event.status, state.now)));
+  return putGroup(state, putResource(group, withStatus(resource, event.status, state.now)));
 }
-
-const isThere = (kind: ResourceStatus['kind']) => kind !== 'down' && kind !== 'unknown';
 
 /** A guest is ready: those after it may start. */
 export function noteReady(state: State, event: EventOf<'guest-answered'>, emit: Emit): State {

@@ -61,7 +61,6 @@ function actionFor(
   switch (wanted) {
     case 'up':
       if (status === 'paused') return 'resume';
-      if (status === 'down' && isOfBefore(resource)) return 'destroy';
       if (status === 'failed') return 'destroy';
       return startsFrom(resource, policy) ? 'start' : null;
     case 'down':
@@ -79,9 +78,6 @@ function actionFor(
       return null;
   }
 }
-
-/** A daemon before this one may have been starting it. What this one starts is not cut short: it may only be slow. */
-const isOfBefore = ({ inDoubt, starts }: ResourceState) => inDoubt && starts.length === 0;
 
 /** Only where the peer takes it at once: nobody else goes on from it. */
 const isSaved = ({ guest }: ResourcePolicy, { phase, handoverBy }: GroupState) =>

@@ -38,10 +38,7 @@ export interface ResourceState {
     readonly since: MonotonicMs;
     readonly cancelled: boolean;
   } | null;
-  /**
-   * It was to be brought up and nobody knows what came of it: it may still come up, until it has been taken down. By this
-   * daemon, or by one before it.
-   */
+  /** It was to be brought up and nobody knows what came of it: it may still come up, until it has been taken down. */
   readonly inDoubt: boolean;
   /** Of a guest that was to go to the peer while it runs: that has failed, and it goes another way. */
   readonly migrationFailed: boolean;

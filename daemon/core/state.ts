@@ -197,8 +197,6 @@ export interface StartUp {
   readonly ledger: Ledger;
   /** The watchdog of this host runs already: a daemon before this one has left it so. */
   readonly watchdogRuns?: boolean | undefined;
-  /** A daemon before this one ran in this boot of the host: what it had begun to start may come up yet. */
-  readonly ranBefore?: boolean | undefined;
 }
 
 const silentPeer: PeerState = {
@@ -223,11 +221,7 @@ const silentPeer: PeerState = {
 };
 
 /** The state of a node that has just started and has seen nothing yet. */
-export function initialState(startUp: StartUp): State {
-  const { at, policy, incarnation, ledger, watchdogRuns = false, ranBefore = false } = startUp;
-  // Nothing is started that is not on record before.
-  const mayHaveBegun = ({ name }: GroupPolicy) =>
-    ranBefore && ledgerGroup(ledger, name).owner === policy.self;
+export function initialState({ at, policy, incarnation, ledger, watchdogRuns = false }: StartUp): State {
   return {
     policy,
     now: at,
@@ -275,7 +269,6 @@ export function initialState(startUp: StartUp): State {
       resources: group.resources.map((resource) => ({
         ...freshResource(resource, ledgerGroup(ledger, group.name).alone ? at : null),
         paired: isPairable(group, resource.id), // By an earlier run of the daemon.
-        inDoubt: resource.kind === 'guest' && mayHaveBegun(group),
       })),
       grant: null,
       offer: null,

@@ -36,8 +36,7 @@ const wantsClaim = (f: Facts) =>
 const mayLeaveToPeer = (f: Facts) =>
   !f.cannotStart && !f.settled && !f.mustLeaveAlone && !f.outranked && !f.mustFreeze && !f.inMaintenance;
 
-/** Something of it runs here, or may come up yet, although this node has no part in it. */
-const stray = (f: Facts) => f.allObserved && (f.anyUp || f.mayComeUp) && !f.inMaintenance;
+const stray = (f: Facts) => f.allObserved && f.anyUp && !f.inMaintenance;
 
 export const transitions: readonly Transition[] = [
   {
@@ -63,16 +62,6 @@ export const transitions: readonly Transition[] = [
     when: (f) => f.allObserved && !f.isRunning,
     severity: 'info',
     reason: 'the daemon has started and the group is not running here',
-  },
-  {
-    id: 'end-what-was-begun',
-    from: 'stopped',
-    to: 'stopping',
-    when: (f) => stray(f) && f.mayComeUp,
-    stop: 'stray',
-    severity: 'info',
-    reason:
-      'the daemon before may have been starting a part of the group: it is ended, so that it cannot come up late',
   },
   {
     id: 'take-over',
@@ -102,7 +91,7 @@ export const transitions: readonly Transition[] = [
     id: 'stop-stray',
     from: 'stopped',
     to: 'stopping',
-    when: (f) => stray(f) && f.anyUp,
+    when: stray,
     stop: 'stray',
     severity: 'alarm',
     reason: 'a part of the group was started here by hand although this node does not own the group',

@@ -218,7 +218,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       incarnation: stateFile.incarnation,
       ledger: stateFile.ledger,
       watchdogRuns: safeguards.watchdogRuns,
-      ranBefore: stateFile.ranBefore,
     }),
     record: (event, state) => {
       const refusal = refusalOf(state, event);

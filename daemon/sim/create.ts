@@ -116,6 +116,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
         broken: 'ok',
         takenDownAt: 0,
         operation: null,
+        begun: null,
         allowing: [],
         writing: false,
         looking: false,

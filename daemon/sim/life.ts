@@ -78,12 +78,11 @@ export function startDaemon(host: Host): void {
     restartLater(host); // It refuses to run without its state file.
     return;
   }
-  const ranBefore = host.saved.boot === host.boot;
   const ledger = openLedger(host);
   const { policy, incarnation } = host;
   const watchdogRuns = host.watchdog !== null;
   const at = hostClock(host);
-  beginDaemon(host, initialState({ at, policy, incarnation, ledger, watchdogRuns, ranBefore }));
+  beginDaemon(host, initialState({ at, policy, incarnation, ledger, watchdogRuns }));
 }
 
 /** It boots, or systemd starts its daemon again. */

@@ -59,6 +59,8 @@ export interface Thing {
   takenDownAt: number;
   /** Of the daemon that runs; an older one's goes on by itself. */
   operation: Operation | null;
+  /** The last start, which may go on when its daemon has broken it off, or is gone. */
+  begun: Operation | null;
   /** Of a device: the commands that allow two primaries; they may outlive their daemon. */
   allowing: readonly Operation[];
   /** Is a write, or a look, on the agenda? */

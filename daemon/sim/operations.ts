@@ -51,6 +51,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
     over: false,
   };
   thing.operation = operation;
+  if (action === 'start') thing.begun = operation;
   if (action === 'allow-two') thing.allowing = [...thing.allowing.filter(isUnderWay), operation];
   trace(operation, 'started');
   model.agenda.later(deadlineMs / host.clock.rate, overdue, operation);

@@ -204,8 +204,17 @@ function look(thing: Thing): void {
   }
   if (thing.operation !== null) return; // Looked at again when it ends in doubt.
   if (thing.running === 'up') seeUp(thing);
-  post(host, { kind: 'resource-observed', at: 0, group, resource, status: statuses[thing.running] });
+  const status = isStarting(thing) ? starting : statuses[thing.running];
+  post(host, { kind: 'resource-observed', at: 0, group, resource, status });
 }
+
+/** As libvirt tells, and the process of a QEMU, whoever has asked for it. */
+function isStarting({ host, policy, running, begun, takenDownAt }: Thing): boolean {
+  if (begun === null || begun.over || begun.boot !== host.boot) return false;
+  return policy.kind === 'guest' && running === 'down' && begun.since >= takenDownAt;
+}
+
+const starting = { kind: 'unknown', message: 'it is being started' } as const;
 
 /** Its driver drops what it must not be started from, and its watch asks it. */
 export function seeUp(thing: Thing): void {

@@ -22,11 +22,6 @@ const rules = {
     'It runs on the other node, or nowhere yet.',
     nothing,
   ),
-  'end-what-was-begun': explained(
-    'The daemon has started, and the guests of the group do not run here; they are ended all the same.',
-    'The daemon before was the owner and may have been starting them: what comes up late could run twice.',
-    nothing,
-  ),
   'take-over': explained(
     'This node takes the group over.',
     'The other node is gone, proven off or stopped in order, and nobody runs the group.',

@@ -65,14 +65,6 @@ export const guests: readonly Defect[] = [
     variants: evidence,
   },
   {
-    name: 'left-in-doubt',
-    what: 'a guest that was left out, and that the daemon before may have been starting, is started whatever memory there is',
-    file: 'operations.ts',
-    find: "      if (status === 'down' && isOfBefore(resource)) return 'destroy';\n",
-    replace: '',
-    variants: evidence,
-  },
-  {
     name: 'crashed-left-alone',
     what: 'a guest that has crashed is taken to be up',
     file: 'operations.ts',

@@ -180,14 +180,6 @@ const freezing: readonly Defect[] = [
     variants: ['fenced-lease'],
   },
   {
-    name: 'forgets-what-was-begun',
-    what: 'a guest that the daemon before was starting is taken to be down, and comes up when its group runs elsewhere',
-    file: 'state.ts',
-    find: "inDoubt: resource.kind === 'guest' && mayHaveBegun(group),",
-    replace: "inDoubt: resource.kind !== 'guest' && mayHaveBegun(group) && ranBefore === null,",
-    variants: ['fenced-lease', 'fenced-device'],
-  },
-  {
     name: 'sole-for-ever',
     what: 'an owner that was once alone never freezes again',
     file: 'ledger.ts',

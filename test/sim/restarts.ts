@@ -52,13 +52,25 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   const state = states[side];
   if (state === null) return false;
   const report = peerReport(state, part.name);
-  if (saysMore(report, newest, group, other) || state.lease.peerAlone.includes(part.name)) return true;
+  if (
+    isOwnedElsewhere(state, report, group) ||
+    saysMore(report, newest, group, other) ||
+    state.lease.peerAlone.includes(part.name)
+  )
+    return true;
   // It may be found frozen and be given up in the same step.
   const wasFrozen = part.phase === 'frozen' || (part.phase === 'observing' && givesUpFrozen.has(rule ?? ''));
   if (!wasFrozen || isUnbroken(state)) return false;
   // This node has lost its record of it.
   if (part.isRecordLost && own === 0 && (report?.generation ?? 0) > 0) return true;
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
+}
+
+/** What is found here belongs to the other node, by the record here and by what that one says. */
+function isOwnedElsewhere(state: State, report: GroupReport | null, { phase, policy }: GroupState) {
+  if (!('generation' in phase) || phase.generation > 0 || report?.owner !== state.policy.peer) return false;
+  const { owner, generation } = ledgerGroup(state.ledger, policy.name);
+  return owner === state.policy.peer && report.generation >= generation;
 }
 
 /** The other node has said that it has a better right, if only in a packet that came late. */
@@ -87,7 +99,7 @@ const isInDoubt = ({ resources }: GroupState, resource: string) =>
 /**
  * S14. A guest that runs or is paused is not ended by its node and then started again on the same host, unless the other
  * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so, or that it
- * runs it with a better right; or this node has lost its record of what is frozen here, and the other one has one; or the
+ * runs it with a better right, or owns it by its record and the one here; or this node has lost its record of what is frozen here, and the other one has one; or the
  * witness says that it wrote; or it was declined here, or may come up at any time; or its node leaves, or loses its
  * power; or nobody can say that what is frozen here is not older than what ran since.
  */

@@ -195,36 +195,6 @@ for (const [what, up, rule] of found) {
   });
 }
 
-test('what the daemon before may have been starting is ended before anybody starts it', (t) => {
-  const node = oneCore({ record: ofPrimary, ranBefore: true });
-  for (const id of [address, web]) node.seeOne(1, id, { kind: 'up' });
-  node.seeOne(1, mail, { kind: 'down' });
-  node.go(1000, { peer: {} });
-  t.deepEqual(
-    node.asked.filter((asked) => asked.endsWith(mail)),
-    [`destroy ${mail}`, `start ${mail}`],
-  );
-  const first = oneCore({ record: ofPrimary });
-  first.see(1, 'down');
-  first.go(1000, { peer: {} });
-  t.false(first.asked.includes(`destroy ${mail}`), 'in a new boot nothing is left of it');
-});
-
-test('the peer is not granted a group while what the daemon before was starting may come up', (t) => {
-  const node = oneCore({ record: ofPrimary, ranBefore: true });
-  node.see(1, 'down');
-  node.go(500, { prompt: false });
-  t.is(node.group().rule, 'end-what-was-begun');
-  const claim = { id: 9, reason: 'operator' } as const;
-  node.hear(510, { claim });
-  t.is(node.report()?.grant, null);
-  t.is(node.report()?.holdsRest, true);
-  for (const id of [mail, web]) node.finish(520, id);
-  t.is(node.phase()?.kind, 'stopped');
-  node.hear(530, { claim });
-  t.is(node.report()?.grant?.claim, 9);
-});
-
 test('a daemon that starts and cannot be told of a guest whether it runs concludes nothing', (t) => {
   const node = oneCore({ record: ofPrimary });
   node.see(1, 'up');

@@ -80,57 +80,43 @@ const facts: fc.Arbitrary<Facts> = fc
     provenByLease: fc.boolean(),
     onlyAddresses: fc.boolean(),
     anyPaused: fc.boolean(),
-    inDoubt: fc.boolean(),
   })
-  .map(
-    ({
-      takeoverTime,
-      leaving,
-      blockedBy,
-      statuses,
-      provenByLease,
-      onlyAddresses,
-      anyPaused,
-      inDoubt,
-      ...free
-    }) => {
-      const alive = free.verdict === 'alive';
-      const present = alive || free.verdict === 'late' || free.verdict === 'listening';
-      const peerGone =
-        free.verdict === 'departed' || free.verdict === 'fenced' || (free.verdict === 'dead' && takeoverTime);
-      const ofVerdict =
-        free.verdict === 'unresponsive'
-          ? ('peer-unresponsive' as const)
-          : free.verdict === 'isolated'
-            ? ('isolated' as const)
-            : blockedBy;
-      return {
-        ...free,
-        report: null,
-        peerGone,
-        peerMayHoldAddresses: !peerGone && free.peerMayHoldAddresses,
-        peerMayHoldRest: !peerGone && free.peerMayHoldRest,
-        outranked: alive && free.outranked,
-        superseded: alive && free.superseded,
-        peerStuck: alive && free.peerStuck,
-        peerFrozen: alive && free.peerFrozen,
-        chosen: alive && free.chosen,
-        granted: alive && free.granted,
-        offeredToUs: alive && free.offeredToUs,
-        eligible: free.eligible && !free.inMaintenance && !leaving,
-        mustFreeze: free.verdict !== 'departed' && free.verdict !== 'fenced' && free.mustFreeze,
-        peerProvenOff: peerGone && (free.verdict !== 'dead' || provenByLease),
-        mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
-        obstacle: present ? null : ofVerdict,
-        anyPaused: anyPaused && statuses === 'some-up',
-        mayComeUp: statuses === 'none-up-but-busy' && inDoubt,
-        anyUp: statuses === 'some-up' || statuses === 'all-up',
-        isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
-        allDown: statuses === 'all-down',
-        settled: statuses === 'all-up',
-      };
-    },
-  );
+  .map(({ takeoverTime, leaving, blockedBy, statuses, provenByLease, onlyAddresses, anyPaused, ...free }) => {
+    const alive = free.verdict === 'alive';
+    const present = alive || free.verdict === 'late' || free.verdict === 'listening';
+    const peerGone =
+      free.verdict === 'departed' || free.verdict === 'fenced' || (free.verdict === 'dead' && takeoverTime);
+    const ofVerdict =
+      free.verdict === 'unresponsive'
+        ? ('peer-unresponsive' as const)
+        : free.verdict === 'isolated'
+          ? ('isolated' as const)
+          : blockedBy;
+    return {
+      ...free,
+      report: null,
+      peerGone,
+      peerMayHoldAddresses: !peerGone && free.peerMayHoldAddresses,
+      peerMayHoldRest: !peerGone && free.peerMayHoldRest,
+      outranked: alive && free.outranked,
+      superseded: alive && free.superseded,
+      peerStuck: alive && free.peerStuck,
+      peerFrozen: alive && free.peerFrozen,
+      chosen: alive && free.chosen,
+      granted: alive && free.granted,
+      offeredToUs: alive && free.offeredToUs,
+      eligible: free.eligible && !free.inMaintenance && !leaving,
+      mustFreeze: free.verdict !== 'departed' && free.verdict !== 'fenced' && free.mustFreeze,
+      peerProvenOff: peerGone && (free.verdict !== 'dead' || provenByLease),
+      mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
+      obstacle: present ? null : ofVerdict,
+      anyPaused: anyPaused && statuses === 'some-up',
+      anyUp: statuses === 'some-up' || statuses === 'all-up',
+      isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
+      allDown: statuses === 'all-down',
+      settled: statuses === 'all-up',
+    };
+  });
 
 test('no two rules fit at once', (t) => {
   fc.assert(

@@ -1,5 +1,6 @@
 // Runs virsh against one libvirt connection: every call with a deadline, every failure with a kind.
-// Guarantees: never rejects; a libvirtd that hangs makes virsh hang for ever, so the deadline kills virsh.
+// Guarantees: never rejects; a libvirtd that hangs makes virsh hang for ever, so the deadline kills virsh. One that brings
+// a guest up dies with its daemon: the next daemon is not to be met by it.
 
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
 
@@ -29,6 +30,11 @@ export interface VirshCall {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
+
+const bringUp: ReadonlySet<string> = new Set(['start', 'restore', 'resume']);
+
+/** PR_SET_PDEATHSIG, see setpriv(1) of util-linux; where there is none it is done without. */
+const withItsDaemon = ['setpriv', '--pdeathsig', 'KILL'];
 
 /** In English, since it is parsed. */
 const environment = { LC_ALL: 'C' };
@@ -61,7 +67,10 @@ export async function runVirsh(uri: string, args: readonly string[], call: Virsh
   if (wasAborted(call)) return aborted(args);
   // Of zero and of fractions Node makes no deadline.
   const timeoutMs = Math.max(1, Math.ceil(call.timeoutMs));
-  const result = await runCommand(argv, { ...call, timeoutMs, env: environment });
+  const run = (words: readonly string[]) => runCommand(words, { ...call, timeoutMs, env: environment });
+  const isMortal = bringUp.has(args[0] ?? '');
+  let result = await run(isMortal ? [...withItsDaemon, ...argv] : argv);
+  if (isMortal && result.startError === 'ENOENT') result = await run(argv);
   if (result.exitCode === 0) return { kind: 'done', stdout: result.stdout };
   if (result.exitCode === null && wasAborted(call)) return aborted(args);
   return classify(argv, args, result);

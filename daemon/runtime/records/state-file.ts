@@ -64,8 +64,6 @@ type FileContent = z.infer<typeof fileSchema>;
 export interface StateFile {
   readonly incarnation: number;
   readonly ledger: Ledger;
-  /** It was written in this boot of the host, so that a daemon has run in it. */
-  readonly ranBefore: boolean;
   /** A file that was passed over since its last write was cut short, most likely; null: none. */
   readonly tornPath: string | null;
   /** Resolves when the ledger is on disk. One write at a time, in order. */
@@ -139,8 +137,7 @@ export async function openStateFile(options: StateFileOptions): Promise<StateFil
   } catch (error) {
     throw stateDirUnusable(stateDir, error);
   }
-  const ranBefore = known?.bootId === bootId;
-  return { incarnation, ledger, ranBefore, tornPath: slots.tornPath, save };
+  return { incarnation, ledger, tornPath: slots.tornPath, save };
 }
 
 /**

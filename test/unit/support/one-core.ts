@@ -129,8 +129,6 @@ export interface OneCoreOptions {
   readonly persists?: boolean;
   /** Has a daemon before it left the watchdog running? */
   readonly watchdogRuns?: boolean;
-  /** Did it run in this boot of the host? */
-  readonly ranBefore?: boolean;
 }
 
 interface Packet {
@@ -146,13 +144,7 @@ export type OneCore = ReturnType<typeof oneCore>;
 const tickMs = 50;
 
 export function oneCore(options: OneCoreOptions = {}) {
-  const {
-    self = 'primary',
-    policy = examplePolicy(self),
-    persists = true,
-    watchdogRuns,
-    ranBefore,
-  } = options;
+  const { self = 'primary', policy = examplePolicy(self), persists = true, watchdogRuns } = options;
   const ledger = {
     groups: [{ ...noRecord('office'), ...options.record }],
     peer: null,
@@ -161,7 +153,7 @@ export function oneCore(options: OneCoreOptions = {}) {
     maintenanceUntil: null,
     ...options.ledger,
   };
-  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger, watchdogRuns, ranBefore });
+  let state: State = initialState({ at: 0, policy, incarnation: ownRun, ledger, watchdogRuns });
   const effects: Effect[] = [];
   const asked: string[] = [];
   let storage: StorageStatus = mirrored;
