@@ -72,8 +72,13 @@ export interface Facts {
   /** Why nobody may start the group here although the peer does not run it as far as we know. */
   readonly obstacle: Obstacle | null;
   readonly allObserved: boolean;
+  /** Of each something was told, if only that it cannot be told whether it runs. */
+  readonly allLookedAt: boolean;
   readonly anyUp: boolean;
-  /** At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. */
+  /**
+   * At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. Of a group
+   * that is this node's by its record also one of which it cannot be told.
+   */
   readonly isRunning: boolean;
   readonly anyPaused: boolean;
   readonly allDown: boolean;
@@ -257,10 +262,11 @@ function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }:
   );
 }
 
-function isRunning(group: GroupState): boolean {
+function isRunning({ policy, ledger }: State, group: GroupState): boolean {
   const others = ofKinds(group, ['guest', 'filesystem', 'drbd']);
   const counted = others.length === 0 ? group.resources : others;
-  return counted.some(({ status }) => isInUse(status?.kind));
+  const isOurs = ledgerGroup(ledger, group.policy.name).owner === policy.self;
+  return counted.some(({ status }) => isInUse(status?.kind) || (isOurs && status?.kind === 'unknown'));
 }
 
 function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
@@ -330,7 +336,8 @@ export function factsOf(state: State, group: GroupState): Facts {
     allObserved: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),
     anyUp: statuses.some(isInUse),
     peerFrozen: alive && report?.phase === 'frozen',
-    isRunning: group.phase.kind === 'observing' && isRunning(group),
+    allLookedAt: statuses.every((kind) => kind !== undefined),
+    isRunning: group.phase.kind === 'observing' && isRunning(state, group),
     anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
     settled: group.resources.every((resource) => isSettled(group, resource)),

@@ -238,13 +238,14 @@ function mayFeed(state: State): boolean {
 
 /**
  * Nothing of the group answers or writes here: a disk whose guests are paused is not written to, one with a file system,
- * which writes for itself, only when it is held back.
+ * which writes for itself, only when it is held back; what is beneath one without a mirror cannot be.
  */
 export function isHarmless(group: GroupState): boolean {
   const { resources, policy } = group;
   return resources.every((resource) => {
     const { id, status, inDoubt, storage } = resource;
-    const kind = policy.resources.find((other) => other.id === id)?.kind;
+    const { kind, needs = [] } = policy.resources.find((other) => other.id === id) ?? {};
+    if (kind === 'filesystem' && needs.length === 0) return status?.kind === 'down';
     if (kind !== undefined && isStorage(kind)) {
       const isSuspended = storage !== null && storage.suspended !== 'no';
       return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(group, id);

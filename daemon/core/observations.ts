@@ -31,7 +31,10 @@ export function observeResource(state: State, event: EventOf<'resource-observed'
     const what = 'message' in event.status ? `${kind}: ${event.status.message}` : kind;
     emit(note('warning', 'resource-changed', group, `${event.resource} is ${what}`));
   }
-  return putGroup(state, putResource(group, withStatus(resource, event.status, state.now)));
+  // What has come up where all is to be still is not left to the pause after an earlier attempt.
+  const hasComeUp = group.phase.kind === 'frozen' && event.status.kind === 'up';
+  const seen = hasComeUp ? { ...resource, retryAt: null } : resource;
+  return putGroup(state, putResource(group, withStatus(seen, event.status, state.now)));
 }
 
 /** A guest is ready: those after it may start. */

@@ -109,10 +109,23 @@ export async function signalGuest(
 }
 
 async function identify(pid: number, identity: GuestIdentity): Promise<GuestProcess | undefined> {
-  const words = (await readText(`/proc/${pid}/cmdline`)).split('\0');
-  if (!(words[0] ?? '').includes('qemu') || !identity.matches(words)) return undefined;
+  const words = await readWords(pid);
+  // Not the first one only: systemd-run becomes the QEMU that it names.
+  if (!words.some((word) => /^(\S*\/)?qemu\S*$/.test(word)) || !identity.matches(words)) return undefined;
   const stat = await readStat(`/proc/${pid}/stat`);
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
+}
+
+/** Of a process whose first thread has ended they are told by those that have not. */
+async function readWords(pid: number): Promise<readonly string[]> {
+  const text = await readText(`/proc/${pid}/cmdline`);
+  if (text !== '') return text.split('\0');
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  for (const thread of threads.length > 1 ? threads : []) {
+    const own = await readText(`/proc/${pid}/task/${thread}/cmdline`);
+    if (own !== '') return own.split('\0');
+  }
+  return [];
 }
 
 /** Letters of proc(5): R runs, S sleeps, D waits in the kernel and cannot be woken, T and t stopped, Z and X dead. */

@@ -87,7 +87,9 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
     model.hosts[host].diskFull = condition === 'full';
   },
   break: (model, { host, resource, how }) => {
-    thingNamed(model.hosts[host], resource).broken = how;
+    const thing = thingNamed(model.hosts[host], resource);
+    thing.broken = how;
+    if (thing.begun?.hangs === true) lookSoon(thing, 20);
   },
   drivers: (model, { host, condition }) => {
     model.hosts[host].driversSilent = condition === 'silent';

@@ -95,6 +95,8 @@ export interface Operation {
   told: boolean;
   /** Its effect has come, or never will. */
   over: boolean;
+  /** It never will, and it does not end by itself. */
+  hangs: boolean;
 }
 
 /** Something asked of the outside world by one run of a daemon. */

@@ -49,6 +49,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
     boot,
     told: false,
     over: false,
+    hangs: false,
   };
   thing.operation = operation;
   if (action === 'start') thing.begun = operation;
@@ -71,6 +72,7 @@ export function begin(host: Host, effect: Extract<Effect, { readonly kind: 'star
     case 'hangs':
     case 'stuck':
       operation.over = true;
+      operation.hangs = true;
       return;
   }
 }

@@ -75,6 +75,7 @@ function changeGuest(thing: Thing, action: ResourceAction): string | null {
       return null;
     case 'freeze':
       if (running === 'failed') return crashed;
+      if (isStarting(thing)) return starting.message;
       if (running === 'up') setRunning(thing, 'paused');
       return null;
     case 'save': {
@@ -209,9 +210,11 @@ function look(thing: Thing): void {
 }
 
 /** As libvirt tells, and the process of a QEMU, whoever has asked for it. */
-function isStarting({ host, policy, running, begun, takenDownAt }: Thing): boolean {
-  if (begun === null || begun.over || begun.boot !== host.boot) return false;
-  return policy.kind === 'guest' && running === 'down' && begun.since >= takenDownAt;
+function isStarting({ host, policy, running, broken, begun, takenDownAt }: Thing): boolean {
+  if (begun === null || begun.boot !== host.boot || begun.since < takenDownAt) return false;
+  // What hangs when its daemon is killed hangs on, until what it hangs on is mended.
+  const hangs = (broken === 'hangs' || broken === 'stuck') && begun.run !== host.run;
+  return policy.kind === 'guest' && running === 'down' && (!begun.over || (begun.hangs && hangs));
 }
 
 const starting = { kind: 'unknown', message: 'it is being started' } as const;

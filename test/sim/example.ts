@@ -55,7 +55,7 @@ export function examplePolicy(self: Side, overrides: Partial<Policy['groups'][nu
 export interface Protection {
   /** The guests are on a DRBD device. */
   readonly disk?: boolean;
-  /** And in a file system on it. */
+  /** And in a file system, on it if there is one. */
   readonly mounted?: boolean;
   /** Each host can be powered off by the other one. */
   readonly device?: boolean;
@@ -78,7 +78,7 @@ export function protectedPolicy(self: Side, { disk: onDisk, mounted, device, lea
         { id: address, kind: 'address', needs: [], startMs, stopMs },
         ...(onDisk === true ? [{ id: disk, kind: 'drbd', needs: [], startMs, stopMs } as const] : []),
         ...(mounted === true
-          ? [{ id: mount, kind: 'filesystem', needs: [disk], startMs, stopMs } as const]
+          ? [{ id: mount, kind: 'filesystem', needs: onDisk === true ? [disk] : [], startMs, stopMs } as const]
           : []),
         { id: mail, kind: 'guest', needs, startMs, stopMs },
         { id: web, kind: 'guest', needs, startMs, stopMs },

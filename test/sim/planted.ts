@@ -143,8 +143,8 @@ const freezing: readonly Defect[] = [
     name: 'restarts-what-it-finds',
     what: 'a daemon that starts shuts down what it finds running, and starts it again',
     file: 'transitions.ts',
-    find: "to: 'active',\n    when: (f) => f.allObserved && f.isRunning",
-    replace: "to: 'stopping',\n    stop: 'leave',\n    when: (f) => f.allObserved && f.isRunning",
+    find: "to: 'active',\n    when: (f) => f.allLookedAt && f.isRunning",
+    replace: "to: 'stopping',\n    stop: 'leave',\n    when: (f) => f.allLookedAt && f.isRunning",
     variants: evidence,
   },
   {
@@ -178,6 +178,14 @@ const freezing: readonly Defect[] = [
     find: "return isSuspended || status?.kind === 'paused' || status?.kind === 'down' || !isMounted(group, id);",
     replace: 'return isSuspended || !isSuspended || isMounted(group, id);',
     variants: ['fenced-lease'],
+  },
+  {
+    name: 'untold-is-not-adopted',
+    what: 'a running group is not adopted, and so never frozen, while it cannot be told of one of its guests whether it runs',
+    file: 'facts.ts',
+    find: 'allLookedAt: statuses.every((kind) => kind !== undefined),',
+    replace: "allLookedAt: statuses.every((kind) => kind !== undefined && kind !== 'unknown'),",
+    variants: evidence,
   },
   {
     name: 'sole-for-ever',

@@ -53,7 +53,7 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   if (state === null) return false;
   const report = peerReport(state, part.name);
   if (
-    isOwnedElsewhere(state, report, group) ||
+    isWithoutRight(state, report, group) ||
     saysMore(report, newest, group, other) ||
     state.lease.peerAlone.includes(part.name)
   )
@@ -66,11 +66,10 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
 }
 
-/** What is found here belongs to the other node, by the record here and by what that one says. */
-function isOwnedElsewhere(state: State, report: GroupReport | null, { phase, policy }: GroupState) {
-  if (!('generation' in phase) || phase.generation > 0 || report?.owner !== state.policy.peer) return false;
-  const { owner, generation } = ledgerGroup(state.ledger, policy.name);
-  return owner === state.policy.peer && report.generation >= generation;
+/** It was found here without a right to it, and the other node knows who has one, or had. */
+function isWithoutRight({ verdict }: State, report: GroupReport | null, { phase }: GroupState) {
+  const isOwn = !('generation' in phase) || phase.generation > 0;
+  return !isOwn && verdict.kind === 'alive' && report !== null && report.generation > 0;
 }
 
 /** The other node has said that it has a better right, if only in a packet that came late. */
@@ -99,9 +98,10 @@ const isInDoubt = ({ resources }: GroupState, resource: string) =>
 /**
  * S14. A guest that runs or is paused is not ended by its node and then started again on the same host, unless the other
  * one had the group since it last acted here, or was granted it, or knows of a later generation, or said so, or that it
- * runs it with a better right, or owns it by its record and the one here; or this node has lost its record of what is frozen here, and the other one has one; or the
- * witness says that it wrote; or it was declined here, or may come up at any time; or its node leaves, or loses its
- * power; or nobody can say that what is frozen here is not older than what ran since.
+ * runs it with a better right; or it was found here without one; or this node has lost its record of what is frozen
+ * here, and the other one has one; or the witness says that it wrote; or it was declined here, or may come up at any
+ * time; or its node leaves, or loses its power; or nobody can say that what is frozen here is not older than what ran
+ * since.
  */
 export function notRestarted(context: Context): Checker {
   const { policy, report } = context;

@@ -195,17 +195,52 @@ for (const [what, up, rule] of found) {
   });
 }
 
-test('a daemon that starts and cannot be told of a guest whether it runs concludes nothing', (t) => {
+test('a group of which a guest runs is adopted, whatever cannot be told of another one', (t) => {
+  const untold = { kind: 'unknown', message: 'its monitor does not answer' } as const;
   const node = oneCore({ record: ofPrimary });
-  node.see(1, 'up');
-  const other = oneCore({ record: ofPrimary });
-  other.seeOne(1, address, { kind: 'up' });
-  other.seeOne(1, mail, { kind: 'up' });
-  other.seeOne(1, web, { kind: 'unknown', message: 'its monitor does not answer' });
+  node.seeOne(1, address, { kind: 'up' });
+  node.seeOne(1, mail, { kind: 'up' });
+  t.is(node.phase()?.kind, 'observing', 'all has to be looked at first');
+  node.seeOne(1, web, untold);
   t.is(node.phase()?.kind, 'active');
-  t.is(other.phase()?.kind, 'observing');
-  other.seeOne(2, web, { kind: 'paused' });
+  node.go(1000, { peer: {} });
+  t.deepEqual(node.askedOf(web), [], 'it may be being started');
+  const other = oneCore({ record: ofPrimary });
+  for (const id of [address, web]) other.seeOne(1, id, { kind: 'down' });
+  other.seeOne(1, mail, { kind: 'paused' });
   t.is(other.phase()?.kind, 'frozen', 'one that is paused is a group that is frozen');
+});
+
+test('of a group of which nothing is in use and something cannot be told, the record says whether it is held', (t) => {
+  for (const [record, phase] of [
+    [ofPrimary, 'active'],
+    [{ ...ofPrimary, owner: 'secondary' }, 'observing'],
+    [undefined, 'observing'],
+  ] as const) {
+    const node = oneCore({ ...(record === undefined ? {} : { record }) });
+    for (const id of [address, web]) node.seeOne(1, id, { kind: 'down' });
+    node.seeOne(1, mail, { kind: 'unknown', message: 'it has put itself to sleep' });
+    t.is(node.phase()?.kind, phase);
+    t.is(node.report()?.holdsRest, true, 'it may run here');
+  }
+});
+
+test('what was adopted without being told whether it runs is frozen with the rest', (t) => {
+  const node = oneCore({ record: ofPrimary });
+  for (const id of [address, web]) node.seeOne(1, id, { kind: 'up' });
+  node.seeOne(1, mail, { kind: 'unknown', message: 'its monitor does not answer' });
+  node.go(1000, { peer: {} });
+  node.go(10_000, { peer: null, gateway: 'unanswered', prompt: false });
+  t.is(node.phase()?.kind, 'frozen');
+  t.true(node.asked.includes(`freeze ${web}`));
+  t.deepEqual(node.askedOf(mail), ['freeze']);
+  for (const at of [10_100, 13_000]) {
+    node.finish(at, mail, { kind: 'failed', code: 'x', message: 'it is being started' });
+    if (at < 13_000) node.go(at + 2000);
+  }
+  const asked = node.askedOf(mail).length;
+  node.seeOne(13_010, mail, { kind: 'up' });
+  t.is(node.askedOf(mail).length, asked + 1, 'it has come up: it is frozen at once');
 });
 
 test('of a group that is nothing but an address, the address says whether it runs', (t) => {

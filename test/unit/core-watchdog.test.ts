@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import type { Policy } from '../../daemon/core/policy.ts';
-import { address, disk, mail, protectedPolicy, web } from '../sim/example.ts';
+import { address, disk, mail, mount, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, type OneCore, oneCore, ownRun } from './support/one-core.ts';
 import { ofPrimary, runningOwner, seeShop, withShop } from './support/situations.ts';
 
@@ -320,14 +320,22 @@ test('a watchdog that a daemon before left running is not fed for what is found 
 });
 
 test('a watchdog that a daemon before left running is left so while what that one was starting may come up', (t) => {
-  const node = oneCore({ policy, record: ofPrimary, watchdogRuns: true });
+  const starting = { kind: 'unknown', message: 'it is being started' } as const;
+  const node = oneCore({ policy, watchdogRuns: true });
   for (const id of [address, web]) node.seeOne(1, id, { kind: 'down' });
-  node.seeOne(1, mail, { kind: 'unknown', message: 'it is being started' });
+  node.seeOne(1, mail, starting);
   node.go(1000, { watchdog: null });
-  t.is(node.phase()?.kind, 'observing');
   t.is(armings(node), 0);
   node.seeOne(1010, mail, { kind: 'down' });
   t.is(armings(node), 1);
+  for (const isHeard of [true, false]) {
+    const owner = oneCore({ policy, record: ofPrimary, watchdogRuns: true });
+    for (const id of [address, web]) owner.seeOne(1, id, { kind: 'down' });
+    owner.seeOne(1, mail, starting);
+    owner.go(1000, { watchdog: null, ...(isHeard ? {} : { peer: null }) });
+    t.is(owner.phase()?.kind, isHeard ? 'active' : 'frozen', 'it is its own by the record');
+    t.is(armings(owner), isHeard ? 1 : 0, 'by right it is fed for what may come up');
+  }
   const without = oneCore({ policy, watchdogRuns: true });
   without.see(1, 'down');
   without.go(2000, { peer: null, watchdog: null });
@@ -352,6 +360,23 @@ test('a file system that writes on beneath guests that stand still has the host 
     node.go(9000);
     t.is(feedings(node) > before, suspended === 'user', suspended);
   }
+});
+
+test('a file system without a mirror cannot be held back: its host is reset', (t) => {
+  const node = oneCore({
+    policy: protectedPolicy('primary', { mounted: true, lease: true }),
+    record: ofPrimary,
+  });
+  node.see(1, 'up');
+  node.seeOne(1, mount, { kind: 'up' });
+  node.go(2000, { peer: ofPrimary, witness: held });
+  t.true(feedings(node) > 0);
+  node.go(6000, { peer: null, witness: unreachable, gateway: 'unanswered', prompt: false });
+  t.is(node.phase()?.kind, 'frozen');
+  for (const id of [address, mail, web]) node.finish(6010, id);
+  const before = feedings(node);
+  node.go(9000);
+  t.is(feedings(node), before);
 });
 
 test('a watchdog that runs and is not ours to open is told of, and tried again', (t) => {

@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
@@ -17,32 +17,35 @@ const { runVirsh } = await import(module);
 await runVirsh('test:///default', args, { timeoutMs: 600_000 });
 `;
 
-/** The process of a virsh that hangs, once whoever has started it was killed. */
-async function orphan(t: ExecutionContext, args: readonly string[]): Promise<number> {
-  const directory = temporaryDirectory(t);
-  const bin = path.join(directory, 'bin');
-  const pidFile = path.join(directory, 'pid');
-  await mkdir(bin);
-  const script = `#!/bin/sh\necho $$ >'${pidFile}.new' && mv '${pidFile}.new' '${pidFile}'\nexec sleep 600\n`;
-  await writeFile(path.join(bin, 'virsh'), script);
-  await chmod(path.join(bin, 'virsh'), 0o755);
-  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
-  const options = { env, stdio: 'ignore' } as const;
-  const daemon = spawn(
-    process.execPath,
-    ['--input-type=module', '-e', runner, '--', virshModule, ...args],
-    options,
-  );
-  t.teardown(() => daemon.kill('SIGKILL'));
-  await until('virsh runs', async () => (await readFile(pidFile, 'utf8').catch(() => '')) !== '');
-  const pid = Number(await readFile(pidFile, 'utf8'));
-  daemon.kill('SIGKILL');
-  await once(daemon, 'exit');
-  return pid;
+async function put(bin: string, name: string, text: string): Promise<void> {
+  await writeFile(path.join(bin, name), `#!/bin/sh\n${text}\n`);
+  await chmod(path.join(bin, name), 0o755);
 }
 
-const isThere = async (pid: number) =>
-  (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')) !== '';
+/** A daemon that has such commands before all others. */
+function daemonWith(t: ExecutionContext, bin: string, args: readonly string[]) {
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
+  const words = ['--input-type=module', '-e', runner, '--', virshModule, ...args];
+  const daemon = spawn(process.execPath, words, { env, stdio: 'ignore' });
+  t.teardown(() => daemon.kill('SIGKILL'));
+  return daemon;
+}
+
+const contentOf = (file: string) => readFile(file, 'utf8').catch(() => '');
+
+/** The process of a virsh that hangs, once whoever has started it was killed. */
+async function orphan(t: ExecutionContext, args: readonly string[]): Promise<number> {
+  const bin = temporaryDirectory(t);
+  const pidFile = path.join(bin, 'pid');
+  await put(bin, 'virsh', `echo $$ >'${pidFile}.new' && mv '${pidFile}.new' '${pidFile}'\nexec sleep 600`);
+  const daemon = daemonWith(t, bin, args);
+  await until('virsh runs', async () => (await contentOf(pidFile)) !== '');
+  daemon.kill('SIGKILL');
+  await once(daemon, 'exit');
+  return Number(await contentOf(pidFile));
+}
+
+const isThere = async (pid: number) => (await contentOf(`/proc/${pid}/cmdline`)) !== '';
 
 for (const verb of ['start', 'restore', 'resume']) {
   test(`a ${verb} that hangs ends with its daemon; what brings nothing up may outlive it`, async (t) => {
@@ -54,16 +57,41 @@ for (const verb of ['start', 'restore', 'resume']) {
   });
 }
 
-test('where there is no setpriv it is done without', async (t) => {
+test('a daemon that has died before its virsh was bound to it leaves none', async (t) => {
   const bin = temporaryDirectory(t);
-  await writeFile(path.join(bin, 'virsh'), '#!/bin/sh\necho "$*"\n');
-  await chmod(path.join(bin, 'virsh'), 0o755);
-  const code = `
-    const { runVirsh } = await import(process.argv[1]);
-    console.log(JSON.stringify(await runVirsh('test:///default', ['start'], { timeoutMs: 60_000 })));
-  `;
-  const env = { PATH: bin };
-  const argv = ['--input-type=module', '-e', code, '--', virshModule];
-  const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
-  t.deepEqual(JSON.parse(stdout), { kind: 'done', stdout: '-q -c test:///default start\n' });
+  const [asked, ended, ran] = ['asked', 'ended', 'ran'].map((name) => path.join(bin, name));
+  // As where the disk is slow: what binds it comes too late.
+  const late = `echo >'${asked}'; while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; /usr/bin/setpriv "$@"; echo >'${ended}'`;
+  await put(bin, 'setpriv', late);
+  await put(bin, 'virsh', `echo >'${ran}'`);
+  const daemon = daemonWith(t, bin, ['start', '--domain=mail']);
+  await until('virsh is on its way', async () => (await contentOf(asked ?? '')) !== '');
+  daemon.kill('SIGKILL');
+  await once(daemon, 'exit');
+  await until('it has come', async () => (await contentOf(ended ?? '')) !== '');
+  t.is(await contentOf(ran ?? ''), '');
 });
+
+for (const [what, names, stdout] of [
+  ['setpriv', ['virsh'], '-q -c test:///default start\n'],
+  ['virsh', ['setpriv', 'sh'], null],
+] as const) {
+  test(`where there is no ${what} it is told, or done without`, async (t) => {
+    const bin = temporaryDirectory(t);
+    for (const name of names)
+      await put(
+        bin,
+        name,
+        name === 'virsh' ? 'echo "$*"' : `exec $(PATH=/usr/bin:/bin command -v ${name}) "$@"`,
+      );
+    const code = `
+      const { runVirsh } = await import(process.argv[1]);
+      console.log(JSON.stringify(await runVirsh('test:///default', ['start'], { timeoutMs: 60_000 })));
+    `;
+    const argv = ['--input-type=module', '-e', code, '--', virshModule];
+    const said = await promisify(execFile)(process.execPath, argv, { env: { PATH: bin } });
+    const result = JSON.parse(said.stdout);
+    if (stdout !== null) t.deepEqual(result, { kind: 'done', stdout });
+    else t.is(result.code, 'libvirt-missing');
+  });
+}

@@ -72,6 +72,7 @@ const facts: fc.Arbitrary<Facts> = fc
     cannotStart: fc.boolean(),
     blockedBy: fc.constantFrom(null, 'unproven-data' as const, 'no-lan' as const),
     allObserved: fc.boolean(),
+    allLookedAt: fc.boolean(),
     statuses: fc.constantFrom('all-down', 'some-up', 'all-up', 'none-up-but-busy'),
     ledgerFrozen: fc.boolean(),
     dataUnusable: fc.boolean(),
@@ -110,9 +111,13 @@ const facts: fc.Arbitrary<Facts> = fc
       peerProvenOff: peerGone && (free.verdict !== 'dead' || provenByLease),
       mustLeaveAlone: leaving && free.verdict !== 'late' && free.verdict !== 'listening',
       obstacle: present ? null : ofVerdict,
+      allLookedAt: free.allObserved || free.allLookedAt,
       anyPaused: anyPaused && statuses === 'some-up',
       anyUp: statuses === 'some-up' || statuses === 'all-up',
-      isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
+      isRunning:
+        (statuses === 'some-up' && !onlyAddresses) ||
+        statuses === 'all-up' ||
+        (statuses === 'none-up-but-busy' && !free.allObserved && free.allLookedAt),
       allDown: statuses === 'all-down',
       settled: statuses === 'all-up',
     };

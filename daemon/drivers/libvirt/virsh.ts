@@ -33,8 +33,16 @@ export interface VirshCall {
 
 const bringUp: ReadonlySet<string> = new Set(['start', 'restore', 'resume']);
 
-/** PR_SET_PDEATHSIG, see setpriv(1) of util-linux; where there is none it is done without. */
-const withItsDaemon = ['setpriv', '--pdeathsig', 'KILL'];
+/**
+ * PR_SET_PDEATHSIG, see setpriv(1) of util-linux; where there is none it is done without. A daemon that has died before it
+ * was set is no parent any more.
+ */
+const withItsDaemon = [
+  ...['setpriv', '--pdeathsig', 'KILL'],
+  ...['sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)],
+];
+/** The exit code of a shell that does not find its command. */
+const notFound = 127;
 
 /** In English, since it is parsed. */
 const environment = { LC_ALL: 'C' };
@@ -70,7 +78,8 @@ export async function runVirsh(uri: string, args: readonly string[], call: Virsh
   const run = (words: readonly string[]) => runCommand(words, { ...call, timeoutMs, env: environment });
   const isMortal = bringUp.has(args[0] ?? '');
   let result = await run(isMortal ? [...withItsDaemon, ...argv] : argv);
-  if (isMortal && result.startError === 'ENOENT') result = await run(argv);
+  // Then virsh has not been run: setpriv or virsh itself is missing.
+  if (isMortal && (result.startError === 'ENOENT' || result.exitCode === notFound)) result = await run(argv);
   if (result.exitCode === 0) return { kind: 'done', stdout: result.stdout };
   if (result.exitCode === null && wasAborted(call)) return aborted(args);
   return classify(argv, args, result);
