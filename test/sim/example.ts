@@ -78,7 +78,15 @@ export function protectedPolicy(self: Side, { disk: onDisk, mounted, device, lea
         { id: address, kind: 'address', needs: [], startMs, stopMs },
         ...(onDisk === true ? [{ id: disk, kind: 'drbd', needs: [], startMs, stopMs } as const] : []),
         ...(mounted === true
-          ? [{ id: mount, kind: 'filesystem', needs: onDisk === true ? [disk] : [], startMs, stopMs } as const]
+          ? [
+              {
+                id: mount,
+                kind: 'filesystem',
+                needs: onDisk === true ? [disk] : [],
+                startMs,
+                stopMs,
+              } as const,
+            ]
           : []),
         { id: mail, kind: 'guest', needs, startMs, stopMs },
         { id: web, kind: 'guest', needs, startMs, stopMs },
