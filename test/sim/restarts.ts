@@ -53,7 +53,7 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   if (state === null) return false;
   const report = peerReport(state, part.name);
   if (
-    isWithoutRight(state, report, group) ||
+    isWithoutRight(state, report, group, ledgerOnDisk(side)) ||
     saysMore(report, newest, group, other) ||
     state.lease.peerAlone.includes(part.name)
   )
@@ -66,10 +66,16 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   return isAway(state) || (policy.witness !== null && !part.isMirrored && part.heardRun !== runs[other]);
 }
 
-/** It was found here without a right to it, and the other node knows who has one, or had. */
-function isWithoutRight({ verdict }: State, report: GroupReport | null, { phase }: GroupState) {
+/** It was found here while the record named the other node as its owner, and that one says whose it is. */
+function isWithoutRight(
+  state: State,
+  report: GroupReport | null,
+  { phase, policy }: GroupState,
+  known: Ledger | undefined,
+) {
   const isOwn = !('generation' in phase) || phase.generation > 0;
-  return !isOwn && verdict.kind === 'alive' && report !== null && report.generation > 0;
+  if (isOwn || known === undefined || state.verdict.kind !== 'alive') return false;
+  return ledgerGroup(known, policy.name).owner === state.policy.peer && (report?.generation ?? 0) > 0;
 }
 
 /** The other node has said that it has a better right, if only in a packet that came late. */

@@ -17,9 +17,18 @@
 
 import type { Ledger } from '../../../daemon/core/events.ts';
 import type { Claim, Echo, GroupReport, HeartbeatContent } from '../../../daemon/core/heartbeat.ts';
-import { peerHoldsLease } from '../../../daemon/core/safeguards.ts';
+import { peerHoldsLease, watchdogShare } from '../../../daemon/core/safeguards.ts';
 import type { GroupState, State } from '../../../daemon/core/state.ts';
-import { cutKinds, gridMs, type Host, type HostIndex, hostIndexes, timings, type World } from './model.ts';
+import {
+  cutKinds,
+  gridMs,
+  type Host,
+  type HostIndex,
+  hostIndexes,
+  timings,
+  type World,
+  watchdogMs,
+} from './model.ts';
 import { rank, rankOf } from './ranks.ts';
 import { age, beginRow, due, flag, generation, type Hash, hashRow, put, side, until } from './row.ts';
 import {
@@ -100,7 +109,8 @@ const mirroredAgainMs = 5000;
 const requestMs = 60_000;
 const offerMs = 10_000;
 const unknownMs = 5000;
-const heldMs = 2 * timings.deadtimeMs;
+/** Until then a lease proves that the peer's watchdog has done what it is there for. */
+const heldMs = watchdogMs * watchdogShare + timings.takeoverAfterMs - timings.freezeAfterMs;
 const pausingSteps = 4;
 
 /** Was this node's gateway silent when it was last asked, or may it be? */
@@ -160,11 +170,12 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   }
 }
 
-function peerOf({ peer, startedAt, probes, fence }: State, self: HostIndex): void {
+function peerOf({ peer, startedAt, probes, fence, policy }: State, self: HostIndex): void {
   const other = self === 0 ? 1 : 0;
   put(peer.incarnation === null ? -1 : rankOf.run(other, peer.incarnation));
   flag(peer.proven);
-  age(peer.lastHeardAt, timings.soleAfterMs);
+  const leaseMs = policy.witness === null ? 0 : timings.freezeAfterMs + heldMs;
+  age(peer.lastHeardAt, Math.max(timings.soleAfterMs, leaseMs));
   age(peer.unprovenHeardAt, windowMs);
   // Whether it has come back after its goodbye: of two old times only the order matters.
   if (peer.content?.leaving) flag((peer.unprovenHeardAt ?? -Infinity) > (peer.lastHeardAt ?? -Infinity));
