@@ -75,10 +75,7 @@ export interface Facts {
   /** Of each something was told, if only that it cannot be told whether it runs. */
   readonly allLookedAt: boolean;
   readonly anyUp: boolean;
-  /**
-   * At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. Of a group
-   * that is this node's by its record also one of which it cannot be told.
-   */
+  /** At the daemon's start: a guest or a disk of the group is in use here; of a group of addresses, an address. */
   readonly isRunning: boolean;
   readonly anyPaused: boolean;
   readonly allDown: boolean;
@@ -262,11 +259,10 @@ function isUnreadSince({ policy, lease, verdictSince }: State, { phase, since }:
   );
 }
 
-function isRunning({ policy, ledger }: State, group: GroupState): boolean {
+function isRunning(group: GroupState): boolean {
   const others = ofKinds(group, ['guest', 'filesystem', 'drbd']);
   const counted = others.length === 0 ? group.resources : others;
-  const isOurs = ledgerGroup(ledger, group.policy.name).owner === policy.self;
-  return counted.some(({ status }) => isInUse(status?.kind) || (isOurs && status?.kind === 'unknown'));
+  return counted.some(({ status }) => isInUse(status?.kind));
 }
 
 function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: GroupReport | null): boolean {
@@ -337,7 +333,7 @@ export function factsOf(state: State, group: GroupState): Facts {
     anyUp: statuses.some(isInUse),
     peerFrozen: alive && report?.phase === 'frozen',
     allLookedAt: statuses.every((kind) => kind !== undefined),
-    isRunning: group.phase.kind === 'observing' && isRunning(state, group),
+    isRunning: group.phase.kind === 'observing' && isRunning(group),
     anyPaused: statuses.includes('paused'),
     allDown: group.resources.every(isDown),
     settled: group.resources.every((resource) => isSettled(group, resource)),

@@ -111,7 +111,8 @@ export async function signalGuest(
 async function identify(pid: number, identity: GuestIdentity): Promise<GuestProcess | undefined> {
   const words = await readWords(pid);
   // Not the first one only: systemd-run becomes the QEMU that it names.
-  if (!words.some((word) => /^(\S*\/)?qemu\S*$/.test(word)) || !identity.matches(words)) return undefined;
+  const isQemu = (words[0] ?? '').includes('qemu') || words.some((word) => /^(\S*\/)?qemu-\S+$/.test(word));
+  if (!isQemu || !identity.matches(words)) return undefined;
   const stat = await readStat(`/proc/${pid}/stat`);
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
 }

@@ -330,11 +330,11 @@ test('a watchdog that a daemon before left running is left so while what that on
   t.is(armings(node), 1);
   for (const isHeard of [true, false]) {
     const owner = oneCore({ policy, record: ofPrimary, watchdogRuns: true });
-    for (const id of [address, web]) owner.seeOne(1, id, { kind: 'down' });
+    for (const id of [address, web]) owner.seeOne(1, id, { kind: 'up' });
     owner.seeOne(1, mail, starting);
     owner.go(1000, { watchdog: null, ...(isHeard ? {} : { peer: null }) });
-    t.is(owner.phase()?.kind, isHeard ? 'active' : 'frozen', 'it is its own by the record');
-    t.is(armings(owner), isHeard ? 1 : 0, 'by right it is fed for what may come up');
+    t.is(owner.phase()?.kind, isHeard ? 'active' : 'frozen');
+    t.is(armings(owner), isHeard ? 1 : 0, 'by right it is fed for what runs beside it');
   }
   const without = oneCore({ policy, watchdogRuns: true });
   without.see(1, 'down');

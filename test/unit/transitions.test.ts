@@ -114,10 +114,7 @@ const facts: fc.Arbitrary<Facts> = fc
       allLookedAt: free.allObserved || free.allLookedAt,
       anyPaused: anyPaused && statuses === 'some-up',
       anyUp: statuses === 'some-up' || statuses === 'all-up',
-      isRunning:
-        (statuses === 'some-up' && !onlyAddresses) ||
-        statuses === 'all-up' ||
-        (statuses === 'none-up-but-busy' && !free.allObserved && free.allLookedAt),
+      isRunning: (statuses === 'some-up' && !onlyAddresses) || statuses === 'all-up',
       allDown: statuses === 'all-down',
       settled: statuses === 'all-up',
     };
