@@ -93,7 +93,8 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
   },
   drivers: (model, { host, condition }) => {
     model.hosts[host].driversSilent = condition === 'silent';
-    if (condition === 'ok') lookAtAll(model.hosts[host], 15);
+    model.hosts[host].driversUnsure = condition === 'unsure';
+    if (condition !== 'silent') lookAtAll(model.hosts[host], 15);
   },
   'guest-dies': (model, { host, guest }) => byHand(model.hosts[host], guest, 'down'),
   'crash-guest': (model, { host, guest }) => crash(model.hosts[host], guest),

@@ -235,7 +235,7 @@ const grammar: { readonly [K in ActionKind]: Fields<K> } = {
   'state-file': { host, condition: oneOf(['lost', 'old']) },
   'state-disk': { host, condition: oneOf(['full', 'ok']) },
   break: { host, resource: word, how: oneOf(['ok', 'fails', 'hangs', 'late', 'stuck']) },
-  drivers: { host, condition: oneOf(['silent', 'ok']) },
+  drivers: { host, condition: oneOf(['silent', 'unsure', 'ok']) },
   'guest-dies': { host, guest: word },
   'crash-guest': { host, guest: word },
   'start-by-hand': { host, resource: word },

@@ -88,7 +88,7 @@ export type Action =
   | ({ readonly kind: 'state-disk'; readonly condition: 'full' | 'ok' } & OfHost)
   | ({ readonly kind: 'break'; readonly resource: ResourceId; readonly how: Breakage } & OfHost)
   /** silent: nothing tells what runs there; ok: it can be told again, and is. */
-  | ({ readonly kind: 'drivers'; readonly condition: 'silent' | 'ok' } & OfHost)
+  | ({ readonly kind: 'drivers'; readonly condition: 'silent' | 'unsure' | 'ok' } & OfHost)
   | ({ readonly kind: 'guest-dies'; readonly guest: ResourceId } & OfHost)
   /** It is still there, with its disks open, and does nothing any more until it is switched off. */
   | ({ readonly kind: 'crash-guest'; readonly guest: ResourceId } & OfHost)

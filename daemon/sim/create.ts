@@ -78,6 +78,7 @@ function createHost(model: Model, side: Side, devices: Map<ResourceId, Device>):
     crashIn: 0,
     powerLossIn: 0,
     driversSilent: false,
+    driversUnsure: false,
     questions: new Map(),
     answer: null,
     errands: new Map(),

@@ -75,7 +75,8 @@ export interface Replica {
   shown: StorageStatus;
 }
 
-const off: StorageStatus = {
+/** Of what has no power, or does not say. */
+export const nothingKnown: StorageStatus = {
   role: 'unknown',
   disk: 'unknown',
   connection: 'unknown',
@@ -117,7 +118,7 @@ export function createReplica(side: Side, generation: number): Replica {
     only: 0,
     onlyAcknowledged: 0,
     overwritten: 0,
-    shown: off,
+    shown: nothingKnown,
   };
 }
 
@@ -236,8 +237,8 @@ export function settleTogether(self: Replica): void {
 export function refreshShown(self: Replica): boolean {
   const { shown } = self;
   if (!self.powered) {
-    if (shown === off) return false;
-    self.shown = off;
+    if (shown === nothingKnown) return false;
+    self.shown = nothingKnown;
     return true;
   }
   const suspended = self.userSuspended ? 'user' : self.fencingSuspended ? 'fencing' : 'no';

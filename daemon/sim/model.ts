@@ -174,6 +174,8 @@ export interface Host {
   crashIn: number;
   powerLossIn: number;
   driversSilent: boolean;
+  /** They tell of all that it cannot be told. */
+  driversUnsure: boolean;
   /** Operators' requests that the daemon has not answered, and its last answer. */
   readonly questions: Map<number, OperatorRequest>;
   answer: { readonly id: number; readonly answer: RequestAnswer } | null;

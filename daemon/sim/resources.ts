@@ -3,6 +3,7 @@
 
 import type { ResourceAction } from '../core/events.ts';
 import { post } from './daemon.ts';
+import { nothingKnown } from './drbd-replica.ts';
 import { askGuest, boot } from './guest-answers.ts';
 import { dropMemory, noteWrite, saveMemory, useMemory } from './guest-memory.ts';
 import { goOnThere } from './migration.ts';
@@ -199,11 +200,15 @@ function look(thing: Thing): void {
   if (host.driversSilent || !host.up) return;
   const resource = policy.id;
   if (device !== null) {
-    const storage = device.drbd.status(host.side);
+    const storage = host.driversUnsure ? nothingKnown : device.drbd.status(host.side);
     post(host, { kind: 'storage-observed', at: 0, group, resource, storage });
     return;
   }
   if (thing.operation !== null) return; // Looked at again when it ends in doubt.
+  if (host.driversUnsure) {
+    post(host, { kind: 'resource-observed', at: 0, group, resource, status: untold });
+    return;
+  }
   if (thing.running === 'up') seeUp(thing);
   const status = isStarting(thing) ? starting : statuses[thing.running];
   post(host, { kind: 'resource-observed', at: 0, group, resource, status });
@@ -217,6 +222,7 @@ function isStarting({ host, policy, running, broken, begun, takenDownAt }: Thing
   return policy.kind === 'guest' && running === 'down' && (!begun.over || (begun.hangs && hangs));
 }
 
+const untold = { kind: 'unknown', message: 'it cannot be told' } as const;
 const starting = { kind: 'unknown', message: 'it is being started' } as const;
 
 /** Its driver drops what it must not be started from, and its watch asks it. */

@@ -188,6 +188,14 @@ const freezing: readonly Defect[] = [
     variants: evidence,
   },
   {
+    name: 'untold-is-running',
+    what: 'a group of which nothing can be told is taken to run here, so a host that has just booted starts the rest of it',
+    file: 'facts.ts',
+    find: 'return counted.some(({ status }) => isInUse(status?.kind));',
+    replace: "return counted.some(({ status }) => isInUse(status?.kind) || status?.kind === 'unknown');",
+    variants: ['fenced-device', 'fenced-lease'],
+  },
+  {
     name: 'sole-for-ever',
     what: 'an owner that was once alone never freezes again',
     file: 'ledger.ts',

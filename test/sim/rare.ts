@@ -18,6 +18,9 @@ const halfwayShare = 0.05;
 /** Of those with a watchdog and no mirrored disk, whose role would tell the next daemon of it. */
 const lateStartShare = 0.3;
 
+/** Of the schedules of the tiers with a guard. */
+const unsureShare = 0.08;
+
 /** From that time on, in order; empty for most seeds. `brittle`: the host whose disks may fail; those of both never do. */
 export function drawRare(seed: number, setup: Setup, fromMs: number, brittle: Side): readonly Step[] {
   const [farewell, mount] = [chanceOf(seed, 'farewell'), chanceOf(seed, 'mount')];
@@ -30,6 +33,8 @@ export function drawRare(seed: number, setup: Setup, fromMs: number, brittle: Si
   const lateStart = chanceOf(seed, 'late start');
   const isReset = (setup.guard === 'lease' || setup.guard === 'both') && !hasDisk(setup);
   const hasLateStart = isReset && lateStart() < lateStartShare;
+  const unsure = chanceOf(seed, 'unsure');
+  const hasUnsure = setup.guard !== 'none' && unsure() < unsureShare;
   return [
     ...(hasFarewell ? drawFarewell(farewell, setup, fromMs) : []),
     ...(hasMount ? drawMount(mount, setup, fromMs) : []),
@@ -37,6 +42,7 @@ export function drawRare(seed: number, setup: Setup, fromMs: number, brittle: Si
     ...(hasDiscard ? drawDiscards(discard, setup, fromMs) : []),
     ...(hasHalfway ? drawHalfway(halfway, setup, fromMs, brittle) : []),
     ...(hasLateStart ? drawLateStart(lateStart, setup, fromMs) : []),
+    ...(hasUnsure ? drawUnsure(unsure, setup, fromMs) : []),
   ];
 }
 
@@ -133,6 +139,38 @@ function drawLateStart(chance: Chance, setup: Setup, fromMs: number): Step[] {
     ...steps(cutMs, begin),
     ...steps(killedMs, [{ kind: 'kill-daemon', host, staysDown: false }]),
     ...steps(mendedMs, [...end, ...breakAll('ok')]),
+  ];
+}
+
+/**
+ * A host, or only its daemon, comes back when it cannot be told for a while what runs on it; the other one, which may have
+ * taken everything, is gone meanwhile, or cut off, or neither.
+ */
+function drawUnsure(chance: Chance, setup: Setup, fromMs: number): Step[] {
+  const host = pick(chance, sides);
+  const other = otherSide(host);
+  const atMs = fromMs + between(chance, 100, 2000);
+  const reboots = chance() < 0.6;
+  const fate = pick(chance, ['power', 'cut', 'none'] as const);
+  const goesMs = atMs + between(chance, 500, 4 * setup.deadtimeMs + 4000);
+  const backMs = goesMs + between(chance, 50, 2000);
+  const sureMs = backMs + setup.bootMs + between(chance, 500, 8000);
+  const mendedMs = sureMs + between(chance, 500, 8000);
+  const { begin, end } = cutOff([other], segments, 0);
+  const lost =
+    fate === 'power' ? [{ kind: 'power-loss', host: other } as const] : fate === 'cut' ? begin : [];
+  const again = fate === 'power' ? [{ kind: 'power-on', host: other } as const] : fate === 'cut' ? end : [];
+  const steps = (at: number, actions: readonly Action[]) =>
+    actions.map((action): Step => ({ atMs: at, action }));
+  return [
+    ...steps(atMs, [reboots ? { kind: 'power-loss', host } : { kind: 'drivers', host, condition: 'unsure' }]),
+    ...steps(goesMs, lost),
+    ...steps(backMs, [
+      { kind: 'drivers', host, condition: 'unsure' },
+      reboots ? { kind: 'power-on', host } : { kind: 'kill-daemon', host, staysDown: false },
+    ]),
+    ...steps(sureMs, [{ kind: 'drivers', host, condition: 'ok' }]),
+    ...steps(mendedMs, again),
   ];
 }
 
