@@ -100,6 +100,7 @@ export type RefusalCode =
   | 'node-stopping'
   | 'not-the-peer'
   | 'not-waiting-for-data'
+  | 'own-state-unknown'
   | 'peer-cannot-be-told'
   | 'peer-cannot-take-over'
   | 'peer-maintenance'

@@ -113,6 +113,15 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
     case 'fenced':
     case 'dead':
       if (wanted.some(({ phase }) => phase.kind === 'blocked')) return refusedWhileBlocked(state, wanted);
+      for (const { phase, policy } of wanted) {
+        if (phase.kind !== 'observing') continue;
+        return refused(
+          state,
+          'own-state-unknown',
+          `it cannot be told yet what of ${policy.name} runs on ${self}`,
+          `\`battito status\` names what it cannot be told of; once that is known, ${self} takes over by itself`,
+        );
+      }
       return accepted(state, `${peer} is ${state.verdict.kind}: ${self} takes over by itself`);
     case 'listening':
     case 'late':

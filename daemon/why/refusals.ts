@@ -63,6 +63,11 @@ export const ofRefusals = {
     'Something of it still answers, or this node is cut off itself.',
     'See that it has no power, then: `battito fence confirm NODE`.',
   ),
+  'own-state-unknown': explained(
+    'It cannot be told what of the group runs on this node.',
+    'A driver does not answer, or a guest is being started, or is asleep: what is started besides could run twice.',
+    'See `battito status`, which names it and says what to do. Once all is told the node goes on by itself.',
+  ),
   'peer-not-judged': explained(
     'Whether the other node lives is not known yet.',
     'It fell silent a moment ago, or this daemon has just started.',

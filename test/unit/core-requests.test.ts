@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import type { OperatorRequest } from '../../daemon/core/events.ts';
-import { examplePolicy, protectedPolicy } from '../sim/example.ts';
+import { address, examplePolicy, mail, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, type OneCore, oneCore, stoppedReport } from './support/one-core.ts';
 import { maintenance, peerOff, standbyOn, takeover, words } from './support/requests.ts';
 import {
@@ -141,6 +141,21 @@ test('a takeover is refused while the peer may run the group, as one that is unr
   );
 });
 
+test('a takeover by a node that cannot be told what runs on it is refused, and says where to look', (t) => {
+  const node = oneCore({ self: 'secondary' });
+  for (const id of [address, web]) node.seeOne(1, id, { kind: 'down' });
+  node.seeOne(1, mail, { kind: 'unknown', message: 'libvirtd does not answer' });
+  node.pass(2001);
+  node.go(6000, { peer: null });
+  t.is(node.state().verdict.kind, 'dead');
+  t.regex(
+    words(node.request(6000, takeover)),
+    /^it cannot be told yet what of office runs on secondary => .*status/,
+  );
+  node.seeOne(6010, mail, { kind: 'down' });
+  t.regex(words(node.request(6020, takeover)), /runs it already|by itself/);
+});
+
 test('a takeover from a dead peer goes on by itself, as is said', (t) => {
   const node = idle();
   node.pass(2001);
@@ -165,7 +180,10 @@ test('a takeover of a group that is blocked although the peer is off is refused 
     words(answer),
     /^office may not be started here: drbd:r0 is outdated: primary has newer data.* => start primary .*--accept-data office/,
   );
-  t.is(node.request(3500, { kind: 'takeover', groups: ['shop'] }).kind, 'accepted', 'the other one is not');
+  const other = { kind: 'takeover', groups: ['shop'] } as const;
+  t.regex(words(node.request(3500, other)), /^it cannot be told yet what of shop runs on secondary/);
+  seeShop(node, 3510, 'down', 'down');
+  t.is(node.request(3520, other).kind, 'accepted', 'the other one is not');
 });
 
 test('a takeover of what is frozen here is refused while the peer is silent, and asks it once it lives', (t) => {
