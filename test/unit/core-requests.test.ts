@@ -145,6 +145,7 @@ test('a takeover by a node that cannot be told what runs on it is refused, and s
   const node = oneCore({ self: 'secondary' });
   for (const id of [address, web]) node.seeOne(1, id, { kind: 'down' });
   node.seeOne(1, mail, { kind: 'unknown', message: 'libvirtd does not answer' });
+  node.go(2000, { peer: { ...activeReport, owner: 'primary' }, prompt: false });
   node.pass(2001);
   node.go(6000, { peer: null });
   t.is(node.state().verdict.kind, 'dead');
