@@ -163,7 +163,7 @@ function drawUnsure(chance: Chance, setup: Setup, fromMs: number): Step[] {
   const steps = (at: number, actions: readonly Action[]) =>
     actions.map((action): Step => ({ atMs: at, action }));
   return [
-    ...steps(atMs, [reboots ? { kind: 'power-loss', host } : { kind: 'drivers', host, condition: 'unsure' }]),
+    ...steps(atMs, reboots ? [{ kind: 'power-loss', host }] : []),
     ...steps(goesMs, lost),
     ...steps(backMs, [
       { kind: 'drivers', host, condition: 'unsure' },
