@@ -71,6 +71,7 @@ export interface Facts {
   readonly unowned: boolean;
   /** Why nobody may start the group here although the peer does not run it as far as we know. */
   readonly obstacle: Obstacle | null;
+  /** Of each it was told whether it runs. */
   readonly allObserved: boolean;
   /** Of each something was told, if only that it cannot be told whether it runs. */
   readonly allLookedAt: boolean;

@@ -94,6 +94,7 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
       `mend the witness; or run \`battito takeover\` on ${peerName}: the paused guests are then discarded`,
     );
   }
+  const untold = wanted.find(({ phase }) => phase.kind === 'observing');
   const pull = (group: GroupState) => (wanted.includes(group) ? { ...group, pullSince: state.now } : group);
   switch (state.verdict.kind) {
     case 'alive':
@@ -113,12 +114,11 @@ function takeover(state: State, names: readonly GroupName[]): Answered {
     case 'fenced':
     case 'dead':
       if (wanted.some(({ phase }) => phase.kind === 'blocked')) return refusedWhileBlocked(state, wanted);
-      for (const { phase, policy } of wanted) {
-        if (phase.kind !== 'observing') continue;
+      if (untold !== undefined) {
         return refused(
           state,
           'own-state-unknown',
-          `it cannot be told yet what of ${policy.name} runs on ${self}`,
+          `it cannot be told yet what of ${untold.policy.name} runs on ${self}`,
           `\`battito status\` names what it cannot be told of; once that is known, ${self} takes over by itself`,
         );
       }

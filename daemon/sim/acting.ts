@@ -92,8 +92,7 @@ const handlers: { readonly [K in Silent]: Handler<K> } = {
     if (thing.begun?.hangs === true) lookSoon(thing, 20);
   },
   drivers: (model, { host, condition }) => {
-    model.hosts[host].driversSilent = condition === 'silent';
-    model.hosts[host].driversUnsure = condition === 'unsure';
+    model.hosts[host].drivers = condition;
     if (condition !== 'silent') lookAtAll(model.hosts[host], 15);
   },
   'guest-dies': (model, { host, guest }) => byHand(model.hosts[host], guest, 'down'),

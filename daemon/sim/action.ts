@@ -42,6 +42,9 @@ interface OfHost {
   readonly host: Side;
 }
 
+/** silent: nothing tells what runs there; unsure: it is told of all that it cannot be told; ok: it can be, and is. */
+export type DriversCondition = 'silent' | 'unsure' | 'ok';
+
 export type Action =
   /** Mains gone: daemon, guests and whatever was not on disk. */
   | ({ readonly kind: 'power-loss' } & OfHost)
@@ -87,8 +90,7 @@ export type Action =
   | ({ readonly kind: 'state-file'; readonly condition: 'lost' | 'old' } & OfHost)
   | ({ readonly kind: 'state-disk'; readonly condition: 'full' | 'ok' } & OfHost)
   | ({ readonly kind: 'break'; readonly resource: ResourceId; readonly how: Breakage } & OfHost)
-  /** silent: nothing tells what runs there; ok: it can be told again, and is. */
-  | ({ readonly kind: 'drivers'; readonly condition: 'silent' | 'unsure' | 'ok' } & OfHost)
+  | ({ readonly kind: 'drivers'; readonly condition: DriversCondition } & OfHost)
   | ({ readonly kind: 'guest-dies'; readonly guest: ResourceId } & OfHost)
   /** It is still there, with its disks open, and does nothing any more until it is switched off. */
   | ({ readonly kind: 'crash-guest'; readonly guest: ResourceId } & OfHost)

@@ -37,4 +37,4 @@ function answer(asked: { readonly thing: Thing; readonly run: number }): void {
   post(host, { kind: 'guest-answered', at: 0, group, resource: policy.id });
 }
 
-const mayAnswer = ({ up, driversSilent }: Host) => up && !driversSilent;
+const mayAnswer = ({ up, drivers }: Host) => up && drivers !== 'silent';

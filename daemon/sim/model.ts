@@ -14,7 +14,14 @@ import type {
 import type { Echo, HeartbeatContent } from '../core/heartbeat.ts';
 import type { GroupName, Policy, ProbeTarget, ResourceId, ResourcePolicy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
-import type { Breakage, FenceCondition, Segment, Side, WitnessCondition } from './action.ts';
+import type {
+  Breakage,
+  DriversCondition,
+  FenceCondition,
+  Segment,
+  Side,
+  WitnessCondition,
+} from './action.ts';
 import type { Drbd, HandlerAnswer } from './drbd.ts';
 import type { Agenda, Chance } from './engine.ts';
 import type { Running, Trace } from './trace.ts';
@@ -173,9 +180,7 @@ export interface Host {
   /** Effects until it dies, or its host; 0: it does not. */
   crashIn: number;
   powerLossIn: number;
-  driversSilent: boolean;
-  /** They tell of all that it cannot be told. */
-  driversUnsure: boolean;
+  drivers: DriversCondition;
   /** Operators' requests that the daemon has not answered, and its last answer. */
   readonly questions: Map<number, OperatorRequest>;
   answer: { readonly id: number; readonly answer: RequestAnswer } | null;

@@ -197,15 +197,15 @@ function look(thing: Thing): void {
   const { host, group, policy, device } = thing;
   if (standsStill(host, look, thing)) return;
   thing.looking = false;
-  if (host.driversSilent || !host.up) return;
+  if (host.drivers === 'silent' || !host.up) return;
   const resource = policy.id;
   if (device !== null) {
-    const storage = host.driversUnsure ? nothingKnown : device.drbd.status(host.side);
+    const storage = host.drivers === 'unsure' ? nothingKnown : device.drbd.status(host.side);
     post(host, { kind: 'storage-observed', at: 0, group, resource, storage });
     return;
   }
   if (thing.operation !== null) return; // Looked at again when it ends in doubt.
-  if (host.driversUnsure) {
+  if (host.drivers === 'unsure') {
     post(host, { kind: 'resource-observed', at: 0, group, resource, status: untold });
     return;
   }

@@ -68,7 +68,8 @@ export function protectedPolicy(self: Side, { disk: onDisk, mounted, device, lea
   const plain = examplePolicy(self);
   const startMs = 3000;
   const stopMs = 3000;
-  const needs = [...(onDisk === true ? [disk] : []), ...(mounted === true ? [mount] : [])];
+  const devices = onDisk === true ? [disk] : [];
+  const needs = [...devices, ...(mounted === true ? [mount] : [])];
   return {
     ...plain,
     timings: deriveTimings({ keepaliveMs: 200, warntimeMs: 600, deadtimeMs: 1500, initdeadMs: 4000 }),
@@ -78,15 +79,7 @@ export function protectedPolicy(self: Side, { disk: onDisk, mounted, device, lea
         { id: address, kind: 'address', needs: [], startMs, stopMs },
         ...(onDisk === true ? [{ id: disk, kind: 'drbd', needs: [], startMs, stopMs } as const] : []),
         ...(mounted === true
-          ? [
-              {
-                id: mount,
-                kind: 'filesystem',
-                needs: onDisk === true ? [disk] : [],
-                startMs,
-                stopMs,
-              } as const,
-            ]
+          ? [{ id: mount, kind: 'filesystem', needs: devices, startMs, stopMs } as const]
           : []),
         { id: mail, kind: 'guest', needs, startMs, stopMs },
         { id: web, kind: 'guest', needs, startMs, stopMs },

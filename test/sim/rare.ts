@@ -9,6 +9,7 @@ import { gatewaysOf, groupsOf, type Setup } from './setups.ts';
 
 /** Of the schedules of the tiers with a guard. */
 const farewellShare = 0.1;
+const unsureShare = 0.08;
 /** Of those whose guests are on file systems. */
 const mountShare = 0.15;
 /** Of those with mirrored disks. */
@@ -18,8 +19,8 @@ const halfwayShare = 0.05;
 /** Of those with a watchdog and no mirrored disk, whose role would tell the next daemon of it. */
 const lateStartShare = 0.3;
 
-/** Of the schedules of the tiers with a guard. */
-const unsureShare = 0.08;
+const stepsAt = (atMs: number, actions: readonly Action[]) =>
+  actions.map((action): Step => ({ atMs, action }));
 
 /** From that time on, in order; empty for most seeds. `brittle`: the host whose disks may fail; those of both never do. */
 export function drawRare(seed: number, setup: Setup, fromMs: number, brittle: Side): readonly Step[] {
@@ -132,13 +133,11 @@ function drawLateStart(chance: Chance, setup: Setup, fromMs: number): Step[] {
   const breakAll = (how: 'late' | 'ok') =>
     guests.map(({ id }) => ({ kind: 'break', host, resource: id, how }) as const);
   const request = { kind: 'takeover', groups: [] } as const;
-  const steps = (at: number, actions: readonly Action[]) =>
-    actions.map((action): Step => ({ atMs: at, action }));
   return [
-    ...steps(atMs, [...breakAll('late'), { kind: 'operator', host, request }]),
-    ...steps(cutMs, begin),
-    ...steps(killedMs, [{ kind: 'kill-daemon', host, staysDown: false }]),
-    ...steps(mendedMs, [...end, ...breakAll('ok')]),
+    ...stepsAt(atMs, [...breakAll('late'), { kind: 'operator', host, request }]),
+    ...stepsAt(cutMs, begin),
+    ...stepsAt(killedMs, [{ kind: 'kill-daemon', host, staysDown: false }]),
+    ...stepsAt(mendedMs, [...end, ...breakAll('ok')]),
   ];
 }
 
@@ -152,25 +151,24 @@ function drawUnsure(chance: Chance, setup: Setup, fromMs: number): Step[] {
   const atMs = fromMs + between(chance, 100, 2000);
   const reboots = chance() < 0.6;
   const fate = pick(chance, ['power', 'cut', 'none'] as const);
+  const fates = {
+    power: { begin: [{ kind: 'power-loss', host: other }], end: [{ kind: 'power-on', host: other }] },
+    cut: cutOff([other], segments, 0),
+    none: { begin: [], end: [] },
+  } as const;
   const goesMs = atMs + between(chance, 500, 4 * setup.deadtimeMs + 4000);
   const backMs = goesMs + between(chance, 50, 2000);
   const sureMs = backMs + setup.bootMs + between(chance, 500, 8000);
   const mendedMs = sureMs + between(chance, 500, 8000);
-  const { begin, end } = cutOff([other], segments, 0);
-  const lost =
-    fate === 'power' ? [{ kind: 'power-loss', host: other } as const] : fate === 'cut' ? begin : [];
-  const again = fate === 'power' ? [{ kind: 'power-on', host: other } as const] : fate === 'cut' ? end : [];
-  const steps = (at: number, actions: readonly Action[]) =>
-    actions.map((action): Step => ({ atMs: at, action }));
   return [
-    ...steps(atMs, reboots ? [{ kind: 'power-loss', host }] : []),
-    ...steps(goesMs, lost),
-    ...steps(backMs, [
+    ...stepsAt(atMs, reboots ? [{ kind: 'power-loss', host }] : []),
+    ...stepsAt(goesMs, fates[fate].begin),
+    ...stepsAt(backMs, [
       { kind: 'drivers', host, condition: 'unsure' },
       reboots ? { kind: 'power-on', host } : { kind: 'kill-daemon', host, staysDown: false },
     ]),
-    ...steps(sureMs, [{ kind: 'drivers', host, condition: 'ok' }]),
-    ...steps(mendedMs, again),
+    ...stepsAt(sureMs, [{ kind: 'drivers', host, condition: 'ok' }]),
+    ...stepsAt(mendedMs, fates[fate].end),
   ];
 }
 

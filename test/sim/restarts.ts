@@ -47,13 +47,14 @@ function isElsewhere(known: Known, at: number, side: Side, part: Part, group: Gr
   // By the record of the other node, which may not be on disk yet.
   const records = [ledgerOnDisk(other), states[other]?.ledger].map((one) => generationOf(one, part.name));
   const own = 'generation' in phase ? phase.generation : 0;
-  const newest = Math.max(own, generationOf(ledgerOnDisk(side), part.name));
+  const record = ledgerOnDisk(side);
+  const newest = Math.max(own, generationOf(record, part.name));
   if (Math.max(...records) > newest) return true;
   const state = states[side];
   if (state === null) return false;
   const report = peerReport(state, part.name);
   if (
-    isWithoutRight(state, report, group, ledgerOnDisk(side)) ||
+    isWithoutRight(state, report, group, record) ||
     saysMore(report, newest, group, other) ||
     state.lease.peerAlone.includes(part.name)
   )

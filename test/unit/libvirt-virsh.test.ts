@@ -59,17 +59,17 @@ for (const verb of ['start', 'restore', 'resume']) {
 
 test('a daemon that has died before its virsh was bound to it leaves none', async (t) => {
   const bin = temporaryDirectory(t);
-  const [asked, ended, ran] = ['asked', 'ended', 'ran'].map((name) => path.join(bin, name));
+  const [asked, ended, ran] = [path.join(bin, 'asked'), path.join(bin, 'ended'), path.join(bin, 'ran')];
   // As where the disk is slow: what binds it comes too late.
   const late = `echo >'${asked}'; while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; /usr/bin/setpriv "$@"; echo >'${ended}'`;
   await put(bin, 'setpriv', late);
   await put(bin, 'virsh', `echo >'${ran}'`);
   const daemon = daemonWith(t, bin, ['start', '--domain=mail']);
-  await until('virsh is on its way', async () => (await contentOf(asked ?? '')) !== '');
+  await until('virsh is on its way', async () => (await contentOf(asked)) !== '');
   daemon.kill('SIGKILL');
   await once(daemon, 'exit');
-  await until('it has come', async () => (await contentOf(ended ?? '')) !== '');
-  t.is(await contentOf(ran ?? ''), '');
+  await until('it has come', async () => (await contentOf(ended)) !== '');
+  t.is(await contentOf(ran), '');
 });
 
 for (const [what, names, stdout] of [

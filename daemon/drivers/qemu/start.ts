@@ -82,8 +82,8 @@ export async function continueGuest(guest: Guest, signal: AbortSignal): Promise<
 
 /**
  * A QEMU that has not run yet has no memory to lose, but it read its disk's tables when it was started, and they
- * may have changed since: it is replaced. So is one that ends while it is asked. One that is paused holds a memory that may be older than its disk, or
- * the only copy of it: whether to resume or to destroy it is not for a start to decide.
+ * may have changed since: it is replaced. So is one that ends while it is asked. One that is paused holds a memory that
+ * may be older than its disk, or the only copy of it: whether to resume or to destroy it is not for a start to decide.
  */
 async function judgeExisting(
   guest: Guest,
