@@ -176,13 +176,15 @@ function isToWriteAlone(state: State, { phase, resources }: GroupState): boolean
 function loneMarks(state: State): LoneMarks {
   const namesOf = (chosen: (group: GroupState) => boolean) =>
     state.groups.filter(chosen).map(({ policy }) => policy.name);
-  const isAlone = (group: GroupState) => writesAlone(group) || isToWriteAlone(state, group);
-  return { alone: namesOf(isAlone), same: namesOf((group) => !isAlone(group) && isMirrored(state, group)) };
+  return {
+    alone: namesOf((group) => writesAlone(group) || isToWriteAlone(state, group)),
+    same: namesOf((group) => isMirrored(state, group)),
+  };
 }
 
 /** Both live, and the copies are the same by what both say. */
-function isMirrored(state: State, { policy, resources }: GroupState): boolean {
-  return peerReport(state, policy.name)?.alone === false && areKnownInStep(state, resources);
+function isMirrored(state: State, group: GroupState): boolean {
+  return peerReport(state, group.policy.name)?.alone === false && areKnownInStep(state, group);
 }
 
 function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {

@@ -10,7 +10,7 @@ import { isPartDown } from './resource.ts';
 import { ownClaim } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
-import { isOutdated, wantsPeerOutdated, writesAlone } from './storage.ts';
+import { isOutdated, showsMirror, wantsPeerOutdated, writesAlone } from './storage.ts';
 
 export function ownContent(state: State): HeartbeatContent {
   const remainingMs = state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - state.now);
@@ -50,6 +50,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     offer: group.offer !== null,
     willing: isEligible(state, group),
     alone: writesAlone(group),
+    mirrored: showsMirror(state, group),
     outdated: isOutdated(group),
     wantsOutdated: wantsPeerOutdated(state, group),
     discarding: group.discards,

@@ -38,9 +38,10 @@ export function noteLoneWrites(state: State): State {
       const isNews = inSync !== resource.inSync || aheadSince !== resource.aheadSince;
       return isNews ? { ...resource, inSync, aheadSince } : resource;
     });
+    const seen = { ...group, resources };
     const isNews = resources.some((resource, index) => resource !== group.resources[index]);
-    if (isNews) next = putGroup(next, { ...group, resources });
-    if (areKnownInStep(next, resources)) next = withoutMark(next, name);
+    if (isNews) next = putGroup(next, seen);
+    if (areKnownInStep(next, seen)) next = withoutMark(next, name);
   }
   return next;
 }
@@ -55,20 +56,25 @@ function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
   return !isUnwritten(group, resource);
 }
 
-/** Two that hear each other and are connected know better than the witness did when it was asked last. */
-export function areKnownInStep(
-  { verdict, now, stalls }: State,
-  resources: readonly ResourceState[],
-): boolean {
-  const isShownAnew = now - (stalls.lastAt ?? -Infinity) >= shownAnewMs;
-  return verdict.kind === 'alive' && isShownAnew && areInStep(resources);
+/**
+ * Two that hear each other and both show the connection know better than the witness did when it was asked last. What one
+ * of them shows may be of before a cut.
+ */
+export function areKnownInStep(state: State, group: GroupState): boolean {
+  if (state.verdict.kind !== 'alive' || peerReport(state, group.policy.name)?.mirrored !== true) return false;
+  return (
+    showsMirror(state, group) && group.resources.every(({ storage, inSync }) => storage === null || inSync)
+  );
 }
 
-/** All devices are connected, and their copies the same. */
-function areInStep(resources: readonly ResourceState[]): boolean {
-  return resources.every(
-    ({ storage, inSync, connectedAt }) => storage === null || (inSync && connectedAt !== null),
-  );
+/** All devices have been seen, are connected, and their copies here whole. */
+export function showsMirror({ now, stalls }: State, { policy, resources }: GroupState): boolean {
+  const isShownAnew = now - (stalls.lastAt ?? -Infinity) >= shownAnewMs;
+  return policy.resources.every(({ id, kind }) => {
+    if (kind !== 'drbd') return true;
+    const connectedAt = resources.find((resource) => resource.id === id)?.connectedAt ?? null;
+    return isShownAnew && connectedAt !== null;
+  });
 }
 
 function withoutMark(state: State, name: GroupName): State {
@@ -113,10 +119,11 @@ export function isKnownAhead({ peer, lease }: State, { policy, resources }: Grou
   );
 }
 
-/** DRBD was told that it may write without its mirror; its drivers may not say so themselves. */
+/** DRBD was told that it may write without its mirror; its drivers may not say so themselves, nor that it has none. */
 export function goesAhead(resource: ResourceState, now: MonotonicMs): ResourceState {
   const { outdatings, aheadSince } = resource;
-  return outdatings.length === 0 ? resource : { ...resource, outdatings: [], aheadSince: aheadSince ?? now };
+  if (outdatings.length === 0) return resource;
+  return { ...resource, outdatings: [], connectedAt: null, aheadSince: aheadSince ?? now };
 }
 
 /** Every device that is not connected is marked here as the older copy. */

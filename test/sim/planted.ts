@@ -1,8 +1,9 @@
 // The list of planted defects: each one line of the core that is wrong, and where it is likely to show first. Here those in
-// proof, freezing and verdicts; the others are in planted-doing.ts and planted-guests.ts.
+// proof, freezing and verdicts; the others are in the files beside it.
 
 import type { Defect } from './defects.ts';
-import { agreement, connections, data, doing, packets } from './planted-doing.ts';
+import { data } from './planted-data.ts';
+import { agreement, connections, doing, packets } from './planted-doing.ts';
 import { guests } from './planted-guests.ts';
 import { migration } from './planted-live.ts';
 import type { Variant } from './schedule.ts';

@@ -79,7 +79,7 @@ export function provenDataOnly(context: Context): Checker {
         );
       const isByWord = [accepted[side].delete(group), carried[side].delete(group)].includes(true);
       carried[otherSide(side)].delete(group);
-      if (isByWord && lastOn.get(group) === otherSide(side)) records.usedByWord(side, group);
+      if (isByWord && lastOn.get(group) !== side) records.usedByWord(side, group);
       lastOn.set(group, side);
     },
   };

@@ -328,6 +328,15 @@ test('S3: a ledger that calls itself the only owner is no excuse, but what a per
     running(4, 'secondary', 'guest:mail', 'up'),
   ];
   t.is(brokenBy([...older, begins]), 0, 'it cannot know');
+  const handedOver = [
+    running(1, 'secondary', 'guest:mail', 'up'),
+    meetsAt(2),
+    { kind: 'ledger-on-disk', at: 2, side: 'primary', ledger: sole } as const,
+  ];
+  const usedByWord = [acceptance(3, 'secondary'), running(4, 'secondary', 'guest:mail', 'up')];
+  const anew = daemonOn(5, 'primary', true);
+  t.is(brokenBy([...handedOver, ...usedByWord, anew, begins]), 0, 'nor of what it was handed and never ran');
+  t.is(brokenBy([...handedOver, ...usedByWord.slice(1), anew, begins]), 1, 'nobody gave his word');
   const meets = meetsAt(5);
   t.is(brokenBy([...older, meets, daemonOn(6, 'primary', true), begins]), 1, 'it has been told');
   const ranThere = running(1, 'secondary', 'guest:mail', 'up');

@@ -182,7 +182,9 @@ test('the record of the witness counts against a copy that was last seen connect
   node.go(10_000, { peer: null, witness: { ...held, peerAlone: ['office'] } });
   t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' }, 'DRBD may not have looked yet');
   t.deepEqual(node.asked, []);
-  node.hear(10_010, ran);
+  node.hear(10_010, { ...ran, mirrored: false });
+  t.false(node.report()?.willing, 'the peer does not show the connection');
+  node.hear(10_020, ran);
   t.true(node.report()?.willing, 'what is connected to a peer that lives is the same');
 });
 
@@ -253,6 +255,13 @@ test('what the witness said last is forgotten once the two hear each other and t
   t.deepEqual(marked({}), ['office', 'shop'], 'not the same');
   node.show(300, mirrored);
   t.deepEqual(marked({ verdict: { kind: 'dead' } }), ['office', 'shop'], 'not heard');
+  node.hear(400, { ...ran, mirrored: false });
+  t.deepEqual(
+    marked({}),
+    ['office', 'shop'],
+    'what is shown here is of before a cut, for all that the peer shows',
+  );
+  node.hear(500, ran);
   t.deepEqual(marked({}), ['shop']);
 });
 

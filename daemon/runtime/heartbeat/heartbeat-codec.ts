@@ -31,6 +31,7 @@ const groupFlags = [
   'discarding',
   'sole',
   'stuck',
+  'mirrored',
 ] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 

@@ -204,6 +204,7 @@ const report: Fates<GroupReport> = {
   offer: 'row',
   willing: 'row',
   alone: 'still',
+  mirrored: 'still',
   outdated: 'still',
   wantsOutdated: 'still',
   discarding: 'row',

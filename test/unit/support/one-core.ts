@@ -43,6 +43,7 @@ export const stoppedReport: GroupReport = {
   offer: false,
   willing: true,
   alone: false,
+  mirrored: true,
   outdated: false,
   wantsOutdated: false,
   discarding: false,

@@ -1,0 +1,165 @@
+// Planted defects in which data a node uses, and what it lets be written.
+
+import type { Defect } from './defects.ts';
+import type { Variant } from './schedule.ts';
+
+const evidence: readonly Variant[] = ['evidence'];
+const lease: readonly Variant[] = ['fenced-lease'];
+const anywhere: readonly Variant[] = [];
+
+export const data: readonly Defect[] = [
+  {
+    name: 'unproven-data-used',
+    what: 'a node that has met nobody since it started takes its data for the newest',
+    file: 'eligibility.ts',
+    find: 'return owner === state.policy.self && sole;',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
+    name: 'record-not-corroborated',
+    what: 'what the records of both nodes say is enough to use a copy that was not connected since, once the peer is away',
+    file: 'storage.ts',
+    find: 'return inSync || ledgerGroup(ledger, group.policy.name).sole;',
+    replace: 'return true;',
+    variants: ['fenced-device'],
+  },
+  {
+    name: 'consistent-promoted',
+    what: 'a Consistent copy is promoted, whoever wrote last and wherever its peer is',
+    file: 'storage.ts',
+    find: 'return isNewest && (ifPeerWereOff || peerCannotWrite(state, group));',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
+    name: 'accepted-data-outranks-nothing',
+    what: 'data that a person has accepted are one generation newer, as what the peer has begun since may be, too',
+    file: 'machine.ts',
+    find: 'const overruled = 1000;',
+    replace: 'const overruled = 1;',
+    variants: anywhere,
+  },
+  {
+    name: 'older-copy-used',
+    what: 'an up-to-date copy is promoted also when the peer may have written without it',
+    file: 'storage.ts',
+    find: 'return isNewest || (inSync && !isMarked(state, group));',
+    replace: 'return true;',
+    variants: anywhere,
+  },
+  {
+    name: 'always-forced',
+    what: 'every promotion is forced',
+    file: 'operations.ts',
+    find: "forced: policy.kind === 'drbd' && action === 'start' && group.dataAccepted,",
+    replace: "forced: policy.kind === 'drbd' && action === 'start',",
+    variants: anywhere,
+  },
+  {
+    name: 'lone-mark-not-awaited',
+    what: 'writes go on alone before the witness has recorded it',
+    file: 'storage.ts',
+    find: 'return leaseIsValid(state) && state.lease.ownAlone.includes(group.policy.name);',
+    replace: 'return leaseIsValid(state);',
+    variants: lease,
+  },
+  {
+    name: 'own-view-clears-mark',
+    what: 'a standby that still shows the connection of before a cut takes its copy for the same, whatever the peer shows and the witness says',
+    file: 'storage.ts',
+    find: "if (state.verdict.kind !== 'alive' || peerReport(state, group.policy.name)?.mirrored !== true) return false;",
+    replace: "if (state.verdict.kind !== 'alive') return false;",
+    variants: lease,
+  },
+  {
+    name: 'lone-writes-forgotten',
+    what: 'a node that was promoted without its mirror does not say so',
+    file: 'storage.ts',
+    find: 'return group.resources.some(({ aheadSince }) => aheadSince !== null);',
+    replace: 'return false;',
+    variants: evidence,
+  },
+  {
+    name: 'writes-while-it-loses',
+    what: 'a group that is being stopped goes on without its mirror as one that is run does, whoever has it next',
+    file: 'storage.ts',
+    find: "return phase.reason === 'handover' && verdict.kind === 'alive';",
+    replace: 'return verdict !== null;',
+    variants: [],
+  },
+  {
+    name: 'silence-vouches',
+    what: 'a peer that is silent is taken for one that hears, before it writes, that this node did: the witness is not told',
+    file: 'storage.ts',
+    find: "return isOff || verdict.kind === 'alive' || verdict.kind === 'departed';",
+    replace: "return isOff || verdict.kind !== 'fenced';",
+    variants: lease,
+  },
+  {
+    name: 'half-begun-for-ever',
+    what: 'a disk that fails while its group is being started is waited for, though DRBD can go on with the copy of the peer',
+    file: 'operations.ts',
+    find: 'if (!isPromotable(state, group, resource) && !goesOnByPeer(group, resource)) return false;',
+    replace:
+      "if (!isPromotable(state, group, resource) && !(goesOnByPeer(group, resource) && state.verdict.kind === 'listening')) return false;",
+    variants: [],
+  },
+  {
+    name: 'last-copy-outdated',
+    what: 'an owner that has lost its own disk has the copy of the peer marked as the older one',
+    file: 'storage.ts',
+    find: "if (storage === null || storage.disk === 'diskless') return false;",
+    replace: 'if (storage === null) return false;',
+    variants: lease,
+  },
+  {
+    name: 'asks-before-it-has-looked',
+    what: 'a question of DRBD that comes before its disk was looked at has the copy of the peer marked as the older one',
+    file: 'storage.ts',
+    find: "if (storage === null || storage.disk === 'diskless') return false;",
+    replace:
+      "if ((storage === null && outdatings.length === 0) || storage?.disk === 'diskless') return false;",
+    variants: [],
+  },
+  {
+    name: 'bare-disks-outrank-frozen',
+    what: 'disks that were left promoted, and that nobody uses, have the frozen guests of the peer discarded',
+    file: 'facts.ts',
+    find: 'if (policy.witness !== null) return !hasUsers(group);',
+    replace: 'if (policy.witness !== null) return false;',
+    variants: lease,
+  },
+  {
+    name: 'outdated-without-proof',
+    what: 'DRBD is told that the peer is out of the way although nothing is proven',
+    file: 'storage.ts',
+    find: "return loneMarkStands(state, group) ? 'unreachable' : null;",
+    replace: "return 'unreachable';",
+    variants: anywhere,
+  },
+  {
+    name: 'witness-not-asked-after-freeze',
+    what: 'what is frozen goes on by the word of a peer that has lost its record of what it wrote',
+    file: 'resumption.ts',
+    find: "return policy.witness !== null && phase.kind === 'frozen' && phase.peerRun !== peer.incarnation;",
+    replace: 'return policy === undefined && peer === undefined && phase === undefined;',
+    variants: lease,
+  },
+  {
+    name: 'believed-by-who-found-it-frozen',
+    what: 'a daemon that finds a group frozen takes the run of the peer that it hears for the one that was heard before',
+    file: 'machine.ts',
+    find: 'const peerRun = isFound ? null : state.peer.incarnation;',
+    replace: 'const peerRun = isFound || !isFound ? state.peer.incarnation : null;',
+    variants: lease,
+  },
+  {
+    name: 'mounted-not-held-back',
+    what: 'a file system that is mounted writes on beneath guests that stand still',
+    file: 'operations.ts',
+    find: 'return isMounted(group, id) && guests.every((guest) => isStill(guest) && !isComingUp(guest));',
+    replace: 'return false;',
+    variants: evidence,
+  },
+];
