@@ -5,11 +5,12 @@ import { gatewayAnswers, isPeerNoWorse, peerReachesMore } from './connectivity.t
 import { lanUsable } from './eligibility.ts';
 import type { Facts } from './facts.ts';
 import type { Claim, GroupReport } from './heartbeat.ts';
+import { writesAlone } from './mirror.ts';
 import { isReadFromPeer } from './resource.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup, peerReport } from './state.ts';
-import { isUnmirrored, writesAlone } from './storage.ts';
+import { isUnmirrored } from './storage.ts';
 
 /** Why the peer is wished to take a group. */
 export type OfferReason = 'operator' | 'standby' | 'leave' | 'failback' | 'no-lan' | 'no-disk' | 'outside';

@@ -4,6 +4,7 @@ import { dataProven, dataUsable, isEligible, lanUsable } from './eligibility.ts'
 import type { ClaimReason, GroupReport } from './heartbeat.ts';
 import { contactAgeMs, echoIsFresh, isUnheard, silenceMs } from './membership.ts';
 import { hasUserAhead } from './migration.ts';
+import { isUnknownToWitness } from './mirror.ts';
 import { isStuck } from './operations.ts';
 import { isSettled } from './outcomes.ts';
 import type { NodeName } from './policy.ts';
@@ -13,7 +14,6 @@ import { isSuperseded, ownClaim } from './resumption.ts';
 import { cannotStart, isLeftToPeer, leaseHasSettled, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State, VerdictKind } from './state.ts';
 import { ledgerGroup, peerReport, stopsAtOnce } from './state.ts';
-import { isUnknownToWitness } from './storage.ts';
 import { isCutOff, mayMissReturn } from './verdict.ts';
 
 export interface Facts {
@@ -166,8 +166,8 @@ function findObstacle(state: State, group: GroupState): Obstacle | null {
   if (kind === 'dead' && state.peer.lostWhileIsolated && !isFencedTier) return 'isolated';
   const own = ownObstacle(state, group);
   if (own !== null) return own;
-  if (kind === 'fenced' && isUnknownToWitness(state, group) && state.lease.lastError !== null)
-    return 'unknown-data';
+  const isAway = kind === 'fenced' || kind === 'departed';
+  if (isAway && isUnknownToWitness(state, group) && state.lease.lastError !== null) return 'unknown-data';
   return unprovenOff(state);
 }
 
@@ -274,7 +274,9 @@ function hasPeerWritten({ policy, ledger }: State, group: GroupState, report: Gr
 function isDataUnusable(state: State, group: GroupState): boolean {
   if (group.resources.some(({ storage, operation }) => storage !== null && operation !== null)) return false;
   if (hasGuestAhead(group)) return false;
-  const isUnknown = isUnknownToWitness(state, group) && state.lease.lastError !== null;
+  // A peer that lives would ask in vain, too.
+  const isAlone = state.verdict.kind !== 'alive';
+  const isUnknown = isAlone && isUnknownToWitness(state, group) && state.lease.lastError !== null;
   return isUnknown || !dataUsable(state, group);
 }
 

@@ -6,13 +6,14 @@ import type { Effect, LoneMarks, Outcome } from './events.ts';
 import type { Facts } from './facts.ts';
 import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
+import { areKnownInStep, isVouchedFor, writesAlone } from './mirror.ts';
 import { note } from './notes.ts';
 import { isStorage } from './policy.ts';
 import { isComingUp, isDown, isMounted, type ResourceState } from './resource.ts';
 import { leaseAfter, leaseIsValid } from './safeguards.ts';
 import type { GroupState, Obstacle, State } from './state.ts';
 import { peerReport } from './state.ts';
-import { areKnownInStep, isHeldBack, isVouchedFor, writesAlone } from './storage.ts';
+import { isHeldBack } from './storage.ts';
 import { fenceIsBelied, isSwitchedOn } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;
@@ -142,7 +143,7 @@ export function fenceFinished(state: State, outcome: Outcome, emit: Emit): State
 /** An idle node asks once the peer is silent and a group waits for nothing else. */
 function wantsLease(state: State, factsOf: FactsOf): boolean {
   const { lease } = state;
-  const silent = isSilent(state) || state.verdict.kind === 'fenced';
+  const silent = isSilent(state) || state.verdict.kind === 'fenced' || state.verdict.kind === 'departed';
   return state.groups.some((group) => {
     if (holdingPhases.has(group.phase.kind)) return true;
     if (!silent) return false;

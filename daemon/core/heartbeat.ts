@@ -51,8 +51,8 @@ export interface GroupReport {
   readonly willing: boolean;
   /** The sender writes to a disk of the group without its mirror here, or did so since they were last connected. */
   readonly alone: boolean;
-  /** By what the sender's DRBD shows, its disks are connected to the receiver's, and whole. */
-  readonly mirrored: boolean;
+  /** The sender's DRBD does not show, or not yet, that each disk of the group is connected to the receiver's. */
+  readonly apart: boolean;
   /** The sender's copy of a disk is marked as older than the receiver's. */
   readonly outdated: boolean;
   /** The sender has the newest data, cannot reach the mirror, and wants the receiver to mark its copy outdated. */

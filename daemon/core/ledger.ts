@@ -5,10 +5,10 @@ import type { Facts } from './facts.ts';
 import type { GroupReport } from './heartbeat.ts';
 import { silenceMs } from './membership.ts';
 import { isBeside, isPeerWriting } from './migration.ts';
+import { writesAlone } from './mirror.ts';
 import { isSame } from './same.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
-import { writesAlone } from './storage.ts';
 
 const retryMs = 1000;
 

@@ -3,19 +3,13 @@
 import type { Effect, Event, EventKind, ResourceStatus } from './events.ts';
 import { factsOf } from './facts.ts';
 import { isUnwritten } from './migration.ts';
+import { goesAhead } from './mirror.ts';
 import { note } from './notes.ts';
 import type { GroupName, NodeName } from './policy.ts';
 import { drbdNameOf, type ResourceState, withStatus } from './resource.ts';
 import type { GroupState, State } from './state.ts';
 import { peerReport, putGroup, putResource } from './state.ts';
-import {
-  goesAhead,
-  goesOnAlone,
-  isSplit,
-  observeStorage,
-  outdatingAnswer,
-  storageAsResource,
-} from './storage.ts';
+import { goesOnAlone, isSplit, observeStorage, outdatingAnswer, storageAsResource } from './storage.ts';
 
 type Emit = (effect: Effect) => void;
 type EventOf<K extends EventKind> = Extract<Event, { readonly kind: K }>;

@@ -7,6 +7,7 @@ import type { Facts } from './facts.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import { awaitedGuests, leftOutNote, withoutMemory } from './guests.ts';
 import { mayStandBeside, migrationAction } from './migration.ts';
+import { isUnknownToWitness, isVouchedFor, loneMarkStands } from './mirror.ts';
 import { quarantineNote } from './notes.ts';
 import { maxStartFailures } from './outcomes.ts';
 import { isStorage, type MonotonicMs, type ResourceId, type ResourcePolicy } from './policy.ts';
@@ -14,14 +15,7 @@ import { bringsUp, isComingUp, isDown, isGoingDown, isMounted, type ResourceStat
 import { pausingMs } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 import { putGroup, putResource, stopsAtOnce } from './state.ts';
-import {
-  goesOnByPeer,
-  isPromotable,
-  isUnknownToWitness,
-  isVouchedFor,
-  loneMarkStands,
-  storageAction,
-} from './storage.ts';
+import { goesOnByPeer, isPromotable, storageAction } from './storage.ts';
 import { mayBeSaved } from './ways.ts';
 
 const maxStartsPerHour = 5;

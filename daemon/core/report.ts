@@ -5,12 +5,13 @@ import { isEligible, lanUsable } from './eligibility.ts';
 import { reliesOnWatchdog } from './fencing.ts';
 import type { GroupReport, HeartbeatContent } from './heartbeat.ts';
 import { invitedTo } from './migration.ts';
+import { isApart, writesAlone } from './mirror.ts';
 import { isStuck } from './operations.ts';
 import { isPartDown } from './resource.ts';
 import { ownClaim } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
 import { ledgerGroup } from './state.ts';
-import { isOutdated, showsMirror, wantsPeerOutdated, writesAlone } from './storage.ts';
+import { isOutdated, wantsPeerOutdated } from './storage.ts';
 
 export function ownContent(state: State): HeartbeatContent {
   const remainingMs = state.maintenanceUntil === null ? 0 : Math.max(0, state.maintenanceUntil - state.now);
@@ -50,7 +51,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     offer: group.offer !== null,
     willing: isEligible(state, group),
     alone: writesAlone(group),
-    mirrored: showsMirror(state, group),
+    apart: isApart(state, group),
     outdated: isOutdated(group),
     wantsOutdated: wantsPeerOutdated(state, group),
     discarding: group.discards,

@@ -23,6 +23,7 @@ import {
   receiveUnreadable,
   refuse,
 } from './membership.ts';
+import { noteLoneWrites } from './mirror.ts';
 import { note, notePeerChanges, noteWaits, quarantineNote } from './notes.ts';
 import {
   answerOutdatings,
@@ -41,7 +42,6 @@ import { leaseProvesAt } from './safeguards.ts';
 import { isSame } from './same.ts';
 import type { RefusalReason, State } from './state.ts';
 import { putGroup, putResource } from './state.ts';
-import { noteLoneWrites } from './storage.ts';
 import { holdsNothing, judge, wantedPaces } from './verdict.ts';
 
 type Emit = (effect: Effect) => void;

@@ -4,12 +4,12 @@
 import type { Disk, OutdatingAnswer, ResourceAction, ResourceStatus, StorageStatus } from './events.ts';
 import type { Facts } from './facts.ts';
 import { contactAgeMs } from './membership.ts';
-import { isUnwritten } from './migration.ts';
-import type { GroupName, MonotonicMs } from './policy.ts';
+import { isMarked, loneMarkStands, writesAlone } from './mirror.ts';
+import type { MonotonicMs } from './policy.ts';
 import { isReadFromPeer, type ResourceState } from './resource.ts';
-import { leaseHasSettled, leaseIsValid } from './safeguards.ts';
+import { leaseHasSettled } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
-import { ledgerGroup, peerReport, putGroup } from './state.ts';
+import { ledgerGroup, peerReport } from './state.ts';
 
 const statusOf: Readonly<Record<StorageStatus['role'], (storage: StorageStatus) => ResourceStatus>> = {
   primary: ({ suspended }) => ({ kind: suspended === 'user' ? 'paused' : 'up' }),
@@ -22,108 +22,12 @@ export function storageAsResource(storage: StorageStatus): ResourceStatus {
   return statusOf[storage.role](storage);
 }
 
-/**
- * A copy counts as the same as the peer's while they are connected, and after that until somebody writes alone. That
- * the peer does, or did, its last words say, unless they were connected after those words.
- */
-export function noteLoneWrites(state: State): State {
-  let next = state;
-  for (const group of state.groups) {
-    if (!group.resources.some(({ storage }) => storage !== null)) continue;
-    const { name } = group.policy;
-    const isPeerAlone = peerReport(state, name)?.alone === true;
-    const resources = group.resources.map((resource) => {
-      const inSync = isInSync(state, resource, isPeerAlone);
-      const aheadSince = resource.aheadSince ?? (goesAheadNow(group, resource) ? state.now : null);
-      const isNews = inSync !== resource.inSync || aheadSince !== resource.aheadSince;
-      return isNews ? { ...resource, inSync, aheadSince } : resource;
-    });
-    const seen = { ...group, resources };
-    const isNews = resources.some((resource, index) => resource !== group.resources[index]);
-    if (isNews) next = putGroup(next, seen);
-    if (areKnownInStep(next, seen)) next = withoutMark(next, name);
-  }
-  return next;
-}
-
-/** For so long after a stall of ours, what DRBD showed may be of before it, milliseconds. */
-const shownAnewMs = 5000;
-
-/** Somebody has begun to write to a device that nobody did when it was parted from its mirror. */
-function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
-  const { storage } = resource;
-  if (!resource.paired || storage?.role !== 'primary' || storage.connection === 'connected') return false;
-  return !isUnwritten(group, resource);
-}
-
-/**
- * Two that hear each other and both show the connection know better than the witness did when it was asked last. What one
- * of them shows may be of before a cut.
- */
-export function areKnownInStep(state: State, group: GroupState): boolean {
-  if (state.verdict.kind !== 'alive' || peerReport(state, group.policy.name)?.mirrored !== true) return false;
-  return (
-    showsMirror(state, group) && group.resources.every(({ storage, inSync }) => storage === null || inSync)
-  );
-}
-
-/** All devices have been seen, are connected, and their copies here whole. */
-export function showsMirror({ now, stalls }: State, { policy, resources }: GroupState): boolean {
-  const isShownAnew = now - (stalls.lastAt ?? -Infinity) >= shownAnewMs;
-  return policy.resources.every(({ id, kind }) => {
-    if (kind !== 'drbd') return true;
-    const connectedAt = resources.find((resource) => resource.id === id)?.connectedAt ?? null;
-    return isShownAnew && connectedAt !== null;
-  });
-}
-
-function withoutMark(state: State, name: GroupName): State {
-  if (!state.lease.peerAlone.includes(name)) return state;
-  const peerAlone = state.lease.peerAlone.filter((other) => other !== name);
-  return { ...state, lease: { ...state.lease, peerAlone } };
-}
-
-function isInSync(
-  state: State,
-  { inSync, connectedAt, storage }: ResourceState,
-  isPeerAlone: boolean,
-): boolean {
-  if (storage === null) return false;
-  if (connectedAt !== null) return !isPeerAlone || connectedAt > (state.peer.lastHeardAt ?? -Infinity);
-  return inSync && !isPeerAlone && storage.connection !== 'connected';
-}
-
-/** By what the witness said last, the peer has written alone; a goodbye is newer than what the witness has on record. */
-function isMarked({ lease, verdict }: State, { policy }: GroupState): boolean {
-  return verdict.kind !== 'departed' && lease.peerAlone.includes(policy.name);
-}
-
 /** Devices of the group that are not connected to their mirror. */
 const unmirrored = (group: GroupState) =>
   group.resources.filter(({ storage }) => storage !== null && storage.connection !== 'connected');
 
 export function isUnmirrored(group: GroupState): boolean {
   return unmirrored(group).length > 0;
-}
-
-/** Written to here without the mirror, now or since they were last connected. */
-export function writesAlone(group: GroupState): boolean {
-  return group.resources.some(({ aheadSince }) => aheadSince !== null);
-}
-
-/** The peer, or the witness, may know that there are writes here that the peer does not have. */
-export function isKnownAhead({ peer, lease }: State, { policy, resources }: GroupState): boolean {
-  if (lease.ownAlone.includes(policy.name)) return true;
-  return resources.some(
-    ({ aheadSince }) => aheadSince !== null && aheadSince <= (peer.contactAt ?? -Infinity),
-  );
-}
-
-/** DRBD was told that it may write without its mirror; its drivers may not say so themselves, nor that it has none. */
-export function goesAhead(resource: ResourceState, now: MonotonicMs): ResourceState {
-  const { outdatings, aheadSince } = resource;
-  if (outdatings.length === 0) return resource;
-  return { ...resource, outdatings: [], connectedAt: null, aheadSince: aheadSince ?? now };
 }
 
 /** Every device that is not connected is marked here as the older copy. */
@@ -175,17 +79,6 @@ function isCorroborated(state: State, group: GroupState, { inSync }: ResourceSta
 function wroteLast(state: State, group: GroupState): boolean {
   const { writer } = ledgerGroup(state.ledger, group.policy.name);
   return writer === state.policy.self && !state.lease.peerAlone.includes(group.policy.name);
-}
-
-/**
- * With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. So
- * without the lease a copy may be the older one for all we know; also one that was last seen connected.
- */
-export function isUnknownToWitness(state: State, group: GroupState): boolean {
-  const { policy, verdict } = state;
-  if (policy.witness === null || verdict.kind === 'alive' || verdict.kind === 'departed') return false;
-  if (group.dataAccepted || leaseIsValid(state)) return false;
-  return group.resources.some(({ storage, status }) => storage !== null && status?.kind === 'down');
 }
 
 function peerCannotWrite(state: State, group: GroupState): boolean {
@@ -250,17 +143,6 @@ function answerByLease(state: State, group: GroupState): OutdatingAnswer | null 
 /** The newest data, in a copy that DRBD takes for usable only when its peer is known to be off. */
 function hasOnlyConsistent(state: State, group: GroupState): boolean {
   return wroteLast(state, group) && unmirrored(group).some(({ storage }) => storage?.disk === 'consistent');
-}
-
-/** Can the peer not come to write without hearing first that this node did? Else the witness has to know it. */
-export function isVouchedFor({ verdict }: State): boolean {
-  const isOff = verdict.kind === 'fenced' && verdict.by !== 'lease';
-  return isOff || verdict.kind === 'alive' || verdict.kind === 'departed';
-}
-
-/** The witness has recorded that we write alone, and we have the lease: the peer learns it before it can take over. */
-export function loneMarkStands(state: State, group: GroupState): boolean {
-  return leaseIsValid(state) && state.lease.ownAlone.includes(group.policy.name);
 }
 
 /** What is to be done to a device besides bringing it to what its group's phase wants; null: nothing. */

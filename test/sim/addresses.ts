@@ -107,6 +107,14 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
     const retryMs = Math.min(retryMsMax, at - since) + holders.stopMs;
     holders.countsFrom = Math.max(holders.countsFrom, at + retryMs);
   };
+  /** What is paused goes on once it can be told of it. */
+  const holdWhileUntold = (side: Side, at: number, isUntold: boolean) => {
+    const key = `${side} drivers`;
+    for (const holders of addresses) {
+      if (isUntold) holders.stuck.set(key, at);
+      else if (holders.stuck.delete(key)) holders.heldUntil = Math.max(holders.heldUntil, at);
+    }
+  };
   const holdOrLetGo = (resource: string, side: Side, at: number, isBroken: boolean) => {
     const key = `${side} ${resource}`;
     for (const holders of addresses.filter(({ awaited }) => awaited.includes(resource))) {
@@ -139,6 +147,7 @@ export function addressOnce({ policy, hosts, report }: Context): Checker {
       }
     },
     action({ at, action }) {
+      if (action.kind === 'drivers') holdWhileUntold(action.host, at, action.condition === 'unsure');
       if (action.kind === 'start-by-hand' || action.kind === 'break') {
         if (action.kind === 'break') holdOrLetGo(action.resource, action.host, at, action.how !== 'ok');
         const holders = addresses.find(({ id }) => id === action.resource);

@@ -121,7 +121,8 @@ export function newestDataOnly(context: Context): Checker {
       const isPeerOlder = peerFencedOrOutdated || isGone;
       const isPeerIdle = newest && running.get(resource, otherSide(side)) === 'down';
       const isProven = disk === 'up-to-date' || (disk === 'consistent' && (isPeerOlder || isPeerIdle));
-      if (!isProven) report('S3', at, side, `${resource} was promoted although it is ${disk}`);
+      if (!isProven && !records.isExcused(side, group))
+        report('S3', at, side, `${resource} was promoted although it is ${disk}`);
       const wasCutOff = isCutOff(resource, side, at) || cutOffAtStart.has(key);
       const isGivenUp = !isFenced && (isFrozen(resource, otherSide(side)) || wasCutOff);
       if (!newest && isGivenUp) givenUp.add(key);

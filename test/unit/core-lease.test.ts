@@ -625,7 +625,7 @@ test('that the copies are the same is told to the witness only while both live a
   t.deepEqual(sameOf(node), ['office']);
   node.go(4000, { peer: { ...ofPrimary, alone: true } });
   t.deepEqual(sameOf(node), [], 'the peer has written alone');
-  node.go(4500, { peer: { ...ofPrimary, mirrored: false } });
+  node.go(4500, { peer: { ...ofPrimary, apart: true } });
   t.deepEqual(sameOf(node), [], 'the peer does not show the connection');
   node.go(5000, { peer: ofPrimary });
   node.show(5010, { disk: 'inconsistent' });

@@ -168,6 +168,27 @@ test('with a witness, a disk without its mirror needs no mark of its own beside 
   const node = taking({ lease: true });
   node.show(1110, { ...apart, connection: 'standalone' });
   node.go(2000, { peer: { ...node.peer, holdsRest: false }, witness: unreachable });
+  t.deepEqual(node.askedOf(disk), [], 'the peer may have lost its record of having written alone');
+  t.is(node.phase()?.kind, 'starting', 'nor could the peer ask');
+  const refused = { kind: 'refused', holder: 'primary', term: 1, peerAlone: [] } as const;
+  node.go(3000, { peer: { ...node.peer, holdsRest: false }, witness: refused });
+  t.deepEqual(node.askedOf(disk), ['start']);
+});
+
+test('with a witness, a disk without its mirror is left to a peer that lives if that one has written alone', (t) => {
+  const node = taking({ lease: true });
+  node.show(1110, { ...apart, connection: 'standalone' });
+  const refused = { kind: 'refused', holder: 'primary', term: 1, peerAlone: ['office'] } as const;
+  node.go(2000, { peer: { ...node.peer, holdsRest: false }, witness: refused });
+  t.deepEqual(node.askedOf(disk), []);
+  t.is(node.group().rule, 'decline');
+});
+
+test('with a witness, a disk that only this node shows with its mirror waits for it', (t) => {
+  const node = taking({ lease: true });
+  node.go(2000, { peer: { ...node.peer, holdsRest: false, apart: true }, witness: unreachable });
+  t.deepEqual(node.askedOf(disk), []);
+  node.go(3000, { peer: { ...node.peer, holdsRest: false } });
   t.deepEqual(node.askedOf(disk), ['start']);
 });
 

@@ -1,10 +1,11 @@
 // Which copy of a mirrored disk may be promoted: docs/decisions/0008-data-before-promotion.md, case by case.
 
 import test from 'ava';
-import type { Disk, StorageStatus } from '../../daemon/core/events.ts';
+import type { Disk, LeaseAnswer, StorageStatus } from '../../daemon/core/events.ts';
+import { noteLoneWrites } from '../../daemon/core/mirror.ts';
 import { leaseProvesAt } from '../../daemon/core/safeguards.ts';
 import type { State, Verdict } from '../../daemon/core/state.ts';
-import { isPromotable, noteLoneWrites } from '../../daemon/core/storage.ts';
+import { isPromotable } from '../../daemon/core/storage.ts';
 import { disk, mail, type Protection, protectedPolicy, web } from '../sim/example.ts';
 import { activeReport, apart, mirrored, type OneCoreOptions, oneCore, ownRun } from './support/one-core.ts';
 import { runningOwner } from './support/situations.ts';
@@ -182,7 +183,7 @@ test('the record of the witness counts against a copy that was last seen connect
   node.go(10_000, { peer: null, witness: { ...held, peerAlone: ['office'] } });
   t.deepEqual(node.phase(), { kind: 'blocked', obstacle: 'outdated-data' }, 'DRBD may not have looked yet');
   t.deepEqual(node.asked, []);
-  node.hear(10_010, { ...ran, mirrored: false });
+  node.hear(10_010, { ...ran, apart: true });
   t.false(node.report()?.willing, 'the peer does not show the connection');
   node.hear(10_020, ran);
   t.true(node.report()?.willing, 'what is connected to a peer that lives is the same');
@@ -255,7 +256,7 @@ test('what the witness said last is forgotten once the two hear each other and t
   t.deepEqual(marked({}), ['office', 'shop'], 'not the same');
   node.show(300, mirrored);
   t.deepEqual(marked({ verdict: { kind: 'dead' } }), ['office', 'shop'], 'not heard');
-  node.hear(400, { ...ran, mirrored: false });
+  node.hear(400, { ...ran, apart: true });
   t.deepEqual(
     marked({}),
     ['office', 'shop'],
@@ -400,10 +401,23 @@ test('with a witness, a disk that was last seen connected to a peer that is sile
 });
 
 test('with a witness, a peer that has said goodbye wrote nothing afterwards: no lease is needed', (t) => {
-  const node = besideUnmirrored({ lease: true });
-  node.go(5000, { peer: { generation: 1, owner: 'primary', writer: 'primary' }, says: { leaving: true } });
-  t.is(node.state().verdict.kind, 'departed');
-  t.deepEqual(node.askedOf(disk), ['start']);
+  const left = (apart: boolean, witness: LeaseAnswer) => {
+    const node = besideUnmirrored({ lease: true });
+    const last = { generation: 1, owner: 'primary', writer: 'primary', apart } as const;
+    node.go(5000, { peer: last, says: { leaving: true }, witness });
+    t.is(node.state().verdict.kind, 'departed');
+    return node;
+  };
+  const unreachable = { kind: 'unreachable', message: 'it does not answer' } as const;
+  t.deepEqual(left(false, unreachable).askedOf(disk), ['start']);
+  const marked = { ...held, peerAlone: ['office'] };
+  t.deepEqual(left(false, marked).askedOf(disk), ['start'], 'what the witness has on record is older');
+  const apartSince = left(true, unreachable);
+  t.deepEqual(apartSince.askedOf(disk), [], 'it may have lost its record of having written alone');
+  t.deepEqual(apartSince.phase(), { kind: 'blocked', obstacle: 'unknown-data' });
+  apartSince.go(9000, { witness: held });
+  t.deepEqual(apartSince.askedOf(disk), ['start']);
+  t.deepEqual(left(true, marked).askedOf(disk), [], 'it has');
 });
 
 test('with a witness, a group without disks needs no lease once a person vouches for the peer', (t) => {

@@ -31,7 +31,7 @@ const groupFlags = [
   'discarding',
   'sole',
   'stuck',
-  'mirrored',
+  'apart',
 ] as const;
 const nodeFlags = ['leaving', 'standby', 'lan'] as const;
 

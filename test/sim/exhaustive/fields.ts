@@ -204,7 +204,7 @@ const report: Fates<GroupReport> = {
   offer: 'row',
   willing: 'row',
   alone: 'still',
-  mirrored: 'still',
+  apart: 'still',
   outdated: 'still',
   wantsOutdated: 'still',
   discarding: 'row',

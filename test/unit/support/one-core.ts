@@ -43,7 +43,7 @@ export const stoppedReport: GroupReport = {
   offer: false,
   willing: true,
   alone: false,
-  mirrored: true,
+  apart: false,
   outdated: false,
   wantsOutdated: false,
   discarding: false,
