@@ -14,7 +14,7 @@ import { unmetRecords } from './unmet.ts';
  * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
  * may act. What a failed disk took with it nobody can have; that ends when a new one in its place has been resynced. A
  * forced promotion needs an accepted request on that side, which is good for one promotion, and ends with the daemon that
- * was asked, or when the other copy is promoted; one that has begun is carried through. With it a person has given up what
+ * was asked, or when that one hears of the other node after the other copy was promoted; one that has begun is carried through. With it a person has given up what
  * the other copy has beyond this one, until the other one is promoted. What goes on after it stood still is judged alike.
  * A daemon that knows nothing of such a word, or has an old record, goes by what it knows: see unmet.ts.
  */
@@ -27,6 +27,8 @@ export function newestDataOnly(context: Context): Checker {
   const running = runningOf();
   const keyOf = (side: Side, id: string) => `${side} ${id}`;
   const accepted = new Set<string>();
+  /** Of those: the other copy has been promoted since. */
+  const overtaken = new Set<string>();
   /** Forced promotions under way that were accepted when they began. */
   const forcing = new Set<string>();
   /** Guests that went down from paused, or had crashed: nothing was written after that. */
@@ -36,6 +38,9 @@ export function newestDataOnly(context: Context): Checker {
   const givenUp = new Set<string>();
   const endAcceptance = (side: Side) => {
     for (const id of devices.keys()) accepted.delete(keyOf(side, id));
+  };
+  const endOvertaken = (side: Side) => {
+    for (const id of devices.keys()) if (overtaken.delete(keyOf(side, id))) accepted.delete(keyOf(side, id));
   };
   const isFrozen = (id: string, side: Side) => {
     const guests = devices.get(id)?.guests ?? [];
@@ -68,7 +73,9 @@ export function newestDataOnly(context: Context): Checker {
       }
       const isHeard =
         event.kind === 'heartbeat-received' && after.peer.lastHeardAt !== before.peer.lastHeardAt;
-      if (isHeard) heardAt[side] = at;
+      if (!isHeard) return;
+      heardAt[side] = at;
+      endOvertaken(side);
     },
     running({ side, resource, running: now }) {
       if (now === 'up') discarded[side].delete(resource);
@@ -87,7 +94,10 @@ export function newestDataOnly(context: Context): Checker {
     answered({ side, request, answer }) {
       if (answer.kind !== 'accepted') return;
       for (const { id, group } of devices.values())
-        if (acceptedGroups(request).includes(group)) accepted.add(keyOf(side, id));
+        if (acceptedGroups(request).includes(group)) {
+          accepted.add(keyOf(side, id));
+          overtaken.delete(keyOf(side, id));
+        }
     },
     daemon(trace) {
       records.daemon(trace);
@@ -107,7 +117,7 @@ export function newestDataOnly(context: Context): Checker {
       const key = keyOf(side, resource);
       const isAccepted = accepted.delete(key);
       const isCarriedThrough = forcing.delete(key);
-      accepted.delete(keyOf(otherSide(side), resource));
+      overtaken.add(keyOf(otherSide(side), resource));
       givenUp.delete(keyOf(otherSide(side), resource));
       const isByWord = isAccepted || isCarriedThrough;
       const group = devices.get(resource)?.group ?? '';

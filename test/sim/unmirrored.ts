@@ -6,7 +6,8 @@ import { unmetRecords } from './unmet.ts';
 
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
- * since it started, unless a person has accepted the data there, which holds once it is on record that the group is its. Of
+ * since it started, unless a person has accepted the data there, which holds once it is on record that the group is its, or
+ * has started a guest of it there by hand. Of
  * a group that was handed over and has not run since, either host has what ran last. What a ledger says of itself is no
  * excuse, but for what unmet.ts names. And a guest that was paused never goes on after it, or another one of its group,
  * has run on the other host.
@@ -25,7 +26,7 @@ export function provenDataOnly(context: Context): Checker {
   const byHand: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   /** Good for one start, by the daemon that was asked. */
   const accepted: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
-  /** That the group is its is on record since a person has accepted its data; it has not run since. */
+  /** A person's word for its data that is on record, or was given by hand; it has not run by the daemon since. */
   const carried: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const paused: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   return {
@@ -69,7 +70,11 @@ export function provenDataOnly(context: Context): Checker {
       if (running !== 'up') return;
       const group = groupOf.get(resource);
       const isByHand = byHand[side].delete(resource);
-      if (group === undefined || isByHand) return;
+      if (group === undefined) return;
+      if (isByHand) {
+        carried[side].add(group);
+        return;
+      }
       if (wasPaused && lastOn.get(group) === otherSide(side))
         report(
           'S3',

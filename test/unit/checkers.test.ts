@@ -227,10 +227,14 @@ test('S3: the word of a person is good for one promotion, by the daemon that he 
     'the daemon has forgotten it',
   );
   t.is(
-    brokenIn(fenced, [accepted, promoted(7, 'secondary', {}), forced(10)]),
+    brokenIn(fenced, [accepted, promoted(7, 'secondary', {}), meetsAt(8), forced(10)]),
     1,
     'the other one has been used since',
   );
+  const usedBefore = [promoted(4, 'secondary', {}), accepted, meetsAt(8)];
+  t.is(brokenIn(fenced, [...usedBefore, forced(10)]), 0, 'he said it after that');
+  const unheard = [accepted, promoted(7, 'secondary', {})];
+  t.is(brokenIn(fenced, [...unheard, forced(10)]), 0, 'nothing told the daemon of it');
   const begins = stepOf({ at: 6, effects: [{ ...starts('start', 'drbd:r0'), forced: true } as Effect] });
   const carriedThrough = [accepted, begins, daemonOn(7, 'primary', false), forced(10)];
   t.is(brokenIn(fenced, carriedThrough), 0, 'it had begun');
@@ -295,6 +299,21 @@ test('S3: without a mirror, the word of a person holds once it is on record, als
     1,
     'it ran there since',
   );
+});
+
+test('S3: without a mirror, who starts a guest by hand uses the data of its group there', (t) => {
+  const ran = running(1, 'secondary', 'guest:mail', 'up');
+  const byHand: Trace = {
+    kind: 'action',
+    at: 2,
+    action: { kind: 'start-by-hand', host: 'primary', resource: 'guest:mail' },
+  };
+  const isUp = running(2, 'primary', 'guest:mail', 'up');
+  const begins = stepOf({ at: 9, effects: [starts('start', 'guest:web')] });
+  t.is(brokenIn(plainSetup, [ran, byHand, isUp, daemonOn(3, 'primary', true), begins]), 0);
+  t.is(brokenIn(plainSetup, [ran, byHand, begins]), 1, 'it has not come up');
+  const ranThere = running(4, 'secondary', 'guest:mail', 'up');
+  t.is(brokenIn(plainSetup, [ran, byHand, isUp, ranThere, begins]), 1, 'it ran there since');
 });
 
 test('S3: without a mirror, a paused guest goes on after its group ran on the other host', (t) => {
