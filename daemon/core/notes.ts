@@ -2,6 +2,7 @@
 
 import type { NoteCode } from './codes.ts';
 import type { Effect } from './events.ts';
+import { isUnknownToWitness } from './mirror.ts';
 import type { ResourceId } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
@@ -43,7 +44,7 @@ export function notePeerChanges(before: State, after: State, emit: (effect: Effe
   if (was !== is && is !== 'late' && !(was === 'late' && is === 'alive')) emit(verdictNote(before, after));
 }
 
-/** Says once what is frozen until the witness is heard. */
+/** Says once what waits for the witness beside a peer that lives. */
 export function noteWaits(before: State, after: State, emit: (effect: Effect) => void): void {
   for (const group of after.groups) {
     if (!isWaiting(after, group)) continue;
@@ -53,10 +54,18 @@ export function noteWaits(before: State, after: State, emit: (effect: Effect) =>
 }
 
 const isWaiting = (state: State, group: GroupState) =>
-  state.verdict.kind === 'alive' && awaitsWitness(state, group);
+  state.verdict.kind === 'alive' && (awaitsWitness(state, group) || isStartWaiting(state, group));
+
+const isStartWaiting = (state: State, group: GroupState) =>
+  group.phase.kind === 'starting' && state.lease.lastError !== null && isUnknownToWitness(state, group);
 
 function waitNote({ policy }: State, group: GroupState): Effect {
   const { name } = group.policy;
+  if (group.phase.kind === 'starting') {
+    const message = `${name} waits for the witness: its disks are without their mirror, and ${policy.peer} may have forgotten that it wrote to its own`;
+    const next = 'mend the witness, or the connection of the disks between the nodes';
+    return note('warning', 'awaits-witness', group, message, null, next);
+  }
   const message = `${name} stays frozen until the witness is heard: ${policy.peer} may have been restarted since, and have forgotten what it did`;
   const next = `mend the witness if it does not answer; or run on ${policy.peer}: battito takeover ${name}`;
   return note('warning', 'awaits-witness', group, message, null, next);

@@ -295,7 +295,7 @@ export const transitions: readonly Transition[] = [
     when: (f) => f.dataUnusable && mayLeaveToPeer(f),
     stop: 'decline',
     severity: 'alarm',
-    reason: 'the data here turned out to be older than those of the peer: left to it',
+    reason: 'the data here are older than those of the peer, or may be: left to it',
     next: 'mend the connection of the disks between the nodes',
   },
   {

@@ -139,7 +139,7 @@ const rules = {
   ),
   decline: explained(
     'The start is given up, and the group left to the other node.',
-    "The data here turned out to be older than the other node's.",
+    "The data here are older than the other node's, or only the witness knows, and it cannot be asked.",
     'Let the disks resync: `battito status` shows how far it is.',
   ),
   'decline-stuck': explained(
@@ -219,9 +219,9 @@ export const ofGroups = {
   ...rules,
   ...obstacles,
   'awaits-witness': explained(
-    'A frozen group stays frozen until the witness is heard.',
+    'A frozen group stays frozen, or one whose disks are without their mirror is not started, until the witness is heard.',
     'The daemon of the other node may have been restarted since, and have forgotten what it did; only the witness knows who wrote.',
-    'Mend the witness. Or give up what was written here: `battito takeover GROUP` on the other node.',
+    'Mend the witness; a start goes on as well once the disks are connected. Or give up what was written before a freeze here: `battito takeover GROUP` on the other node.',
   ),
   frozen: explained(
     'The group is frozen: its addresses are released and its guests paused.',

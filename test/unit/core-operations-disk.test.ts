@@ -170,6 +170,7 @@ test('with a witness, a disk without its mirror needs no mark of its own beside 
   node.go(2000, { peer: { ...node.peer, holdsRest: false }, witness: unreachable });
   t.deepEqual(node.askedOf(disk), [], 'the peer may have lost its record of having written alone');
   t.is(node.phase()?.kind, 'starting', 'nor could the peer ask');
+  t.is(node.codes().filter((code) => code === 'awaits-witness').length, 1, 'said once');
   const refused = { kind: 'refused', holder: 'primary', term: 1, peerAlone: [] } as const;
   node.go(3000, { peer: { ...node.peer, holdsRest: false }, witness: refused });
   t.deepEqual(node.askedOf(disk), ['start']);
