@@ -275,8 +275,8 @@ function isDataUnusable(state: State, group: GroupState): boolean {
   if (group.resources.some(({ storage, operation }) => storage !== null && operation !== null)) return false;
   if (hasGuestAhead(group)) return false;
   // A peer that lives would ask in vain, too.
-  const isAlone = state.verdict.kind !== 'alive';
-  const isUnknown = isAlone && isUnknownToWitness(state, group) && state.lease.lastError !== null;
+  const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
+  const isUnknown = !isHeard && isUnknownToWitness(state, group) && state.lease.lastError !== null;
   return isUnknown || !dataUsable(state, group);
 }
 

@@ -6,7 +6,7 @@ import type { Effect, LoneMarks, Outcome } from './events.ts';
 import type { Facts } from './facts.ts';
 import { hasRight, peerInMaintenance } from './facts.ts';
 import { patienceMs, silenceMs } from './membership.ts';
-import { areKnownInStep, isVouchedFor, writesAlone } from './mirror.ts';
+import { areKnownInStep, isVouchedFor, startAwaitsWitness, writesAlone } from './mirror.ts';
 import { note } from './notes.ts';
 import { isStorage } from './policy.ts';
 import { isComingUp, isDown, isMounted, type ResourceState } from './resource.ts';
@@ -197,7 +197,9 @@ function tendLease(state: State, factsOf: FactsOf, emit: Emit): State {
   if (!wants) return releaseLease(state, emit);
   const asked = loneMarks(state);
   const isNews = lease.lastError === null && !asked.alone.every((name) => lease.asked.alone.includes(name));
-  if (state.now < lease.nextAt && !isNews) return state;
+  const isAwaited =
+    lease.askedAt < state.peer.runSince && state.groups.some((group) => startAwaitsWitness(state, group));
+  if (state.now < lease.nextAt && !isNews && !isAwaited) return state;
   const operation = state.nextOperation;
   emit({ kind: 'request-lease', operation, marks: asked, deadlineMs: witness.ttlMs / 3 });
   // What is to be taken off may be gone, whether or not an answer comes.

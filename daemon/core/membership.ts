@@ -67,6 +67,7 @@ export function receiveHeartbeat(state: State, packet: ReceivedHeartbeat): State
         ...state.peer,
         incarnation: packet.incarnation,
         newestRun,
+        runSince: state.now,
         proven: false,
         lastSequence: 0,
         echo: null,

@@ -44,10 +44,7 @@ function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
 /** Two that hear each other, and whose copies are the same, know better than the witness did when it was asked last. */
 export function areKnownInStep(state: State, group: GroupState): boolean {
   if (state.verdict.kind !== 'alive' || !bothShowMirror(state, group)) return false;
-  return (
-    drbdIsInSync(group) &&
-    group.resources.every(({ storage, connectedAt }) => storage === null || connectedAt !== null)
-  );
+  return drbdIsInSync(group);
 }
 
 /**
@@ -55,17 +52,16 @@ export function areKnownInStep(state: State, group: GroupState): boolean {
  * What only one of the two shows may be of before a cut.
  */
 function bothShowMirror(state: State, group: GroupState): boolean {
-  return peerReport(state, group.policy.name)?.apart === false && !isApart(state, group);
+  const isShownAnew = state.now - (state.stalls.lastAt ?? -Infinity) >= shownAnewMs;
+  return isShownAnew && peerReport(state, group.policy.name)?.apart === false && !isApart(group);
 }
 
 /** Not every device of the group is shown to be connected. */
-export function isApart({ now, stalls }: State, { policy, resources }: GroupState): boolean {
-  const isShownAnew = now - (stalls.lastAt ?? -Infinity) >= shownAnewMs;
+export function isApart({ policy, resources }: GroupState): boolean {
   return policy.resources.some(({ id, kind }) => {
     if (kind !== 'drbd') return false;
     const resource = resources.find((other) => other.id === id);
-    const isShown = resource?.storage?.connection === 'connected' && resource.aheadSince === null;
-    return !isShown || !isShownAnew;
+    return resource?.storage?.connection !== 'connected' || resource.aheadSince !== null;
   });
 }
 
@@ -123,7 +119,8 @@ export function goesAhead(resource: ResourceState, now: MonotonicMs): ResourceSt
 /**
  * With a witness, a peer that we do not hear may have gone on alone; the witness says so to whoever has the lease. So
  * without the lease a copy may be the older one for all we know; also one that was last seen connected. A peer that is
- * heard again may have lost its record of that: unless both show the connection, the witness is asked once.
+ * heard again, and was restarted, may have lost its record of that: unless both show the connection, the witness is
+ * asked once.
  */
 export function isUnknownToWitness(state: State, group: GroupState): boolean {
   if (state.policy.witness === null || group.dataAccepted || isToldByWitness(state, group)) return false;
@@ -131,16 +128,24 @@ export function isUnknownToWitness(state: State, group: GroupState): boolean {
 }
 
 function isToldByWitness(state: State, group: GroupState): boolean {
-  const { verdict, lease, peer, stalls } = state;
-  const heardSince = Math.max(peer.aliveSince ?? Infinity, stalls.lastAt ?? -Infinity);
-  switch (verdict.kind) {
+  switch (state.verdict.kind) {
     case 'alive':
-      return bothShowMirror(state, group) || (lease.readAt ?? -Infinity) >= heardSince;
+      return bothShowMirror(state, group) || isReadOfPeerRun(state);
     case 'departed':
       return leaseIsValid(state) || (hasLeftConnected(state, group) && drbdIsInSync(group));
     default:
       return leaseIsValid(state);
   }
+}
+
+/** Its start waits for the witness, or for a mirror that both show. */
+export function startAwaitsWitness(state: State, group: GroupState): boolean {
+  return group.phase.kind === 'starting' && isUnknownToWitness(state, group);
+}
+
+/** A peer says what its present run knows; what an earlier one did, it may have lost its record of. */
+export function isReadOfPeerRun({ lease, peer }: State): boolean {
+  return lease.readAt !== null && lease.readAt >= peer.runSince;
 }
 
 /** Can the peer not come to write without hearing first that this node did? Else the witness has to know it. */

@@ -2,7 +2,7 @@
 
 import type { NoteCode } from './codes.ts';
 import type { Effect } from './events.ts';
-import { isUnknownToWitness } from './mirror.ts';
+import { startAwaitsWitness } from './mirror.ts';
 import type { ResourceId } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
@@ -54,16 +54,17 @@ export function noteWaits(before: State, after: State, emit: (effect: Effect) =>
 }
 
 const isWaiting = (state: State, group: GroupState) =>
-  state.verdict.kind === 'alive' && (awaitsWitness(state, group) || isStartWaiting(state, group));
+  state.verdict.kind === 'alive' && (awaitsWitness(state, group) || isStartHeldUp(state, group));
 
-const isStartWaiting = (state: State, group: GroupState) =>
-  group.phase.kind === 'starting' && state.lease.lastError !== null && isUnknownToWitness(state, group);
+/** The witness has been asked in vain. */
+const isStartHeldUp = (state: State, group: GroupState) =>
+  state.lease.lastError !== null && startAwaitsWitness(state, group);
 
 function waitNote({ policy }: State, group: GroupState): Effect {
   const { name } = group.policy;
   if (group.phase.kind === 'starting') {
     const message = `${name} waits for the witness: its disks are without their mirror, and ${policy.peer} may have forgotten that it wrote to its own`;
-    const next = 'mend the witness, or the connection of the disks between the nodes';
+    const next = `mend the witness, or the connection of the disks; or, if newer data of ${policy.peer} may be lost: stop the daemon there, then here: battito takeover --accept-data ${name}`;
     return note('warning', 'awaits-witness', group, message, null, next);
   }
   const message = `${name} stays frozen until the witness is heard: ${policy.peer} may have been restarted since, and have forgotten what it did`;

@@ -51,7 +51,7 @@ function reportOf(state: State, group: GroupState): GroupReport {
     offer: group.offer !== null,
     willing: isEligible(state, group),
     alone: writesAlone(group),
-    apart: isApart(state, group),
+    apart: isApart(group),
     outdated: isOutdated(group),
     wantsOutdated: wantsPeerOutdated(state, group),
     discarding: group.discards,

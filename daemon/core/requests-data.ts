@@ -2,22 +2,22 @@
 
 import type { GroupName } from './policy.ts';
 import { type Answered, accepted, refused } from './request-answer.ts';
-import type { Obstacle, State } from './state.ts';
+import type { GroupState, Obstacle, State } from './state.ts';
 import { isUnmirrored } from './storage.ts';
 
 const isAboutData = (obstacle: Obstacle) =>
   obstacle === 'unproven-data' || obstacle === 'outdated-data' || obstacle === 'unknown-data';
 
+function waitsForData({ phase }: GroupState): boolean {
+  if (phase.kind === 'blocked') return isAboutData(phase.obstacle);
+  return phase.kind === 'active' && phase.generation === 0;
+}
+
 export function acceptData(state: State, names: readonly GroupName[]): Answered {
   if (names.length === 0)
     return refused(state, 'group-not-named', 'no group was named', 'name the group whose data you accept');
-  const blocked = state.groups.filter(
-    ({ policy, phase }) =>
-      names.includes(policy.name) &&
-      ((phase.kind === 'blocked' && isAboutData(phase.obstacle)) ||
-        (phase.kind === 'active' && phase.generation === 0)),
-  );
-  if (blocked.length === 0) {
+  const waiting = state.groups.filter((group) => names.includes(group.policy.name) && waitsForData(group));
+  if (waiting.length === 0) {
     const list = names.join(', ');
     return refused(
       state,
@@ -27,9 +27,9 @@ export function acceptData(state: State, names: readonly GroupName[]): Answered 
     );
   }
   const groups = state.groups.map((group) =>
-    blocked.includes(group) ? { ...group, dataAccepted: true } : group,
+    waiting.includes(group) ? { ...group, dataAccepted: true } : group,
   );
-  const list = blocked.map(({ policy }) => policy.name).join(', ');
+  const list = waiting.map(({ policy }) => policy.name).join(', ');
   return accepted({ ...state, groups }, `the data of ${list} on ${state.policy.self} is accepted as it is`);
 }
 

@@ -3,6 +3,7 @@
 // asked, which has not.
 
 import type { Claim, GroupReport } from './heartbeat.ts';
+import { isReadOfPeerRun } from './mirror.ts';
 import { leaseIsValid } from './safeguards.ts';
 import type { GroupState, State } from './state.ts';
 
@@ -13,8 +14,8 @@ function mayHaveForgotten({ policy, peer }: State, { phase }: GroupState): boole
 /** Frozen, and the witness is still to be asked what a peer that may have forgotten it did. */
 export function awaitsWitness(state: State, group: GroupState): boolean {
   if (!mayHaveForgotten(state, group)) return false;
-  const { lease, peer } = state;
-  return lease.readAt === null || lease.readAt < Math.max(group.since, peer.aliveSince ?? Infinity);
+  const { lease } = state;
+  return !isReadOfPeerRun(state) || (lease.readAt ?? -Infinity) < group.since;
 }
 
 /** What this node asks the peer for; nothing while it waits for the witness, so that a person may give the group away. */

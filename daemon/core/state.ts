@@ -32,6 +32,8 @@ export interface PeerState {
   readonly unprovenHeardAt: MonotonicMs | null;
   /** How much of the silence since lastHeardAt was our own stall, milliseconds. */
   readonly forgivenMs: number;
+  /** When its present run was first heard; at the earliest when this daemon started. */
+  readonly runSince: MonotonicMs;
   /** Since when heard without a gap; null while not alive. */
   readonly aliveSince: MonotonicMs | null;
   readonly lastSequence: number;
@@ -206,6 +208,7 @@ const silentPeer: PeerState = {
   lastHeardAt: null,
   unprovenHeardAt: null,
   forgivenMs: 0,
+  runSince: 0,
   aliveSince: null,
   lastSequence: 0,
   content: null,
@@ -244,6 +247,7 @@ export function initialState({ at, policy, incarnation, ledger, watchdogRuns = f
       ...silentPeer,
       incarnation: ledger.peer?.incarnation ?? null,
       newestRun: ledger.peer?.newestRun ?? null,
+      runSince: at,
     },
     verdict: { kind: 'listening' },
     verdictSince: at,

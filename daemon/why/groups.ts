@@ -243,6 +243,11 @@ export const ofGroups = {
     'It was started by hand, or the record is older than what happened.',
     'Start the other node. Or, if its newer data may be lost: `battito takeover --accept-data GROUP`.',
   ),
+  'waiting-for-witness': explained(
+    'The start of a group waits: its disks are without their mirror, and the witness does not answer.',
+    'The other node lives, but was restarted since the witness was asked last; it may have lost its record of having written to its own disks.',
+    'Mend the witness, or the connection of the disks; either is enough. Or, if newer data of the other node may be lost: stop the daemon there, then here: `battito takeover --accept-data GROUP`.',
+  ),
   'waiting-for-peer': explained(
     'Something of the group is to be started and waits: the other node is silent, and had not let go of everything.',
     'It may still hold a disk or run a guest of the group.',

@@ -122,9 +122,9 @@ export function newestDataOnly(context: Context): Checker {
       const isByWord = isAccepted || isCarriedThrough;
       const group = devices.get(resource)?.group ?? '';
       if (isByWord) records.usedByWord(side, group);
+      if (isByWord) givenUp.add(key); // Also where DRBD has to be forced to nothing.
       if (forced) {
-        if (isByWord) givenUp.add(key);
-        else report('S3', at, side, `${resource} was forced, and nobody said so`);
+        if (!isByWord) report('S3', at, side, `${resource} was forced, and nobody said so`);
         return;
       }
       const isGone = failed.has(keyOf(otherSide(side), resource));

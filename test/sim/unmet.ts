@@ -8,9 +8,14 @@ import type { Context, TraceOf } from './checkers.ts';
 
 /**
  * Two things do, until the nodes meet: a person had the data of the other host used, which this one has not been told;
- * or the record is an old one, put back by the fault `state-file`.
+ * or the record is an old one, put back by the fault `state-file`. And after that, too, what a person had used while no
+ * witness could record it, where the host that did has lost its own record of it: nobody can tell then.
  */
-export function unmetRecords({ ledgerOnDisk }: Context) {
+export function unmetRecords({ ledgerOnDisk, policy }: Context) {
+  let hasWitness = policy.witness !== null;
+  /** The groups that a person had used on this host while there was no witness, and of those the forgotten ones. */
+  const unwitnessed: Record<Side, Set<GroupName>> = { primary: new Set(), secondary: new Set() };
+  const forgotten: Record<Side, Set<GroupName>> = { primary: new Set(), secondary: new Set() };
   const met: Record<Side, boolean> = { primary: false, secondary: false };
   /** The groups that a person had used on the other host, without a word of it here yet. */
   const parted: Record<Side, Set<GroupName>> = { primary: new Set(), secondary: new Set() };
@@ -33,15 +38,20 @@ export function unmetRecords({ ledgerOnDisk }: Context) {
       parted[side].clear();
     },
     action: ({ action }: TraceOf<'action'>) => {
-      if (action.kind === 'state-file' && action.condition === 'old') isOld[action.host] = true;
+      if (action.kind === 'witness') hasWitness = policy.witness !== null && action.condition === 'up';
+      if (action.kind !== 'state-file') return;
+      if (action.condition === 'old') isOld[action.host] = true;
+      for (const name of unwitnessed[action.host]) forgotten[action.host].add(name);
     },
     /** Has the peer shown, since the daemon here started, that it reads this run? */
     hasMet: (side: Side) => met[side],
     /** A person had the group's data on this host used. */
     usedByWord: (side: Side, group: GroupName) => {
       parted[otherSide(side)].add(group);
+      if (!hasWitness) unwitnessed[side].add(group);
     },
     isExcused: (side: Side, group: GroupName) =>
-      !met[side] && (parted[side].has(group) || soleOnce[side].has(group)),
+      forgotten[otherSide(side)].has(group) ||
+      (!met[side] && (parted[side].has(group) || soleOnce[side].has(group))),
   };
 }

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { address, disk, mail, protectedPolicy, web } from '../sim/example.ts';
-import { apart, oneCore } from './support/one-core.ts';
+import { apart, oneCore, peerRun } from './support/one-core.ts';
 import { peerOff } from './support/requests.ts';
 import { idle, ofPrimary, owner, runningOwner, starting, taking } from './support/situations.ts';
 
@@ -183,6 +183,20 @@ test('with a witness, a disk without its mirror is left to a peer that lives if 
   node.go(2000, { peer: { ...node.peer, holdsRest: false }, witness: refused });
   t.deepEqual(node.askedOf(disk), []);
   t.is(node.group().rule, 'decline');
+});
+
+test('with a witness, a peer that was restarted within deadtime may have forgotten, too', (t) => {
+  const node = taking({ lease: true });
+  node.show(1110, { ...apart, connection: 'standalone' });
+  const refused = { kind: 'refused', holder: 'primary', term: 1, peerAlone: [] } as const;
+  node.go(2000, { peer: { ...node.peer, holdsRest: true }, witness: refused });
+  const { aliveSince } = node.state().peer;
+  const restarted = { ...node.peer, phase: 'stopped', apart: true, holdsRest: false } as const;
+  node.go(3000, { run: peerRun + 1, peer: restarted, witness: unreachable });
+  t.is(node.state().peer.aliveSince, aliveSince);
+  t.deepEqual(node.askedOf(disk), [], 'the witness was asked about its last run');
+  node.go(4000, { run: peerRun + 1, peer: restarted, witness: refused });
+  t.deepEqual(node.askedOf(disk), ['start']);
 });
 
 test('with a witness, a disk that only this node shows with its mirror waits for it', (t) => {

@@ -45,14 +45,19 @@ test('an address that is on its way does not keep a copy that is behind from bei
   t.is(node.phase()?.kind, 'stopped');
 });
 
-test('with a witness, a group is given back when it cannot say whether the peer wrote alone, but not before', (t) => {
+test('with a witness, a start that waits for its word is not given back because the peer is late', (t) => {
+  const witness = { kind: 'unreachable', message: 'it does not answer' } as const;
   const node = taking({ lease: true });
   node.show(1110, apart);
   node.go(1800, { peer: null });
   t.is(node.state().verdict.kind, 'late');
   t.is(node.phase()?.kind, 'starting');
-  node.answerLease(1810, { kind: 'unreachable', message: 'it does not answer' });
-  t.like(node.record(), { generation: 4, owner: 'secondary' });
+  node.answerLease(1810, witness);
+  t.is(node.phase()?.kind, 'starting', 'it is late, no more');
+  node.go(3000, { peer: null, witness });
+  t.is(node.state().verdict.kind, 'dead');
+  t.is(node.phase()?.kind, 'frozen', 'it has no right to go on');
+  t.like(node.record(), { generation: 4, owner: 'primary' });
 });
 
 test('with a witness, a group whose disk has been promoted is not given back for want of its word', (t) => {

@@ -154,6 +154,8 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   age(group.pushSince, requestMs);
   flag(state.verdictSince <= group.since);
   flag((state.lease.readAt ?? -Infinity) < group.since);
+  flag((state.lease.readAt ?? -Infinity) < state.peer.runSince);
+  flag(state.lease.askedAt < state.peer.runSince);
   flag(group.dataAccepted);
   flag(group.frozenInTime);
   flag(group.discards);

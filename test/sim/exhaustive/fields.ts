@@ -65,6 +65,7 @@ const peer: Fates<PeerState> = {
   lastHeardAt: 'row',
   unprovenHeardAt: 'row',
   forgivenMs: 'still',
+  runSince: 'row',
   aliveSince: 'row',
   lastSequence: 'row',
   content: 'row',
