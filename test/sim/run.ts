@@ -66,8 +66,8 @@ export interface Run {
   isDisturbed: boolean;
   /** Is something to happen at an effect that may be yet to come? */
   isArmed: boolean;
-  /** File systems that cannot be mounted or let go of, by host. */
-  readonly badMounts: Set<string>;
+  /** By host: file systems that cannot be mounted or let go of, and guests that are slow to start and to end. */
+  readonly broken: Set<string>;
   /** Until when a host or a daemon stands still, or packets that were delayed may arrive. */
   stillUntil: number;
   /** How late packets are at the most on the segments whose quality a fault has changed. */
@@ -112,7 +112,7 @@ export function runSchedule(schedule: Schedule, { listen, mends }: RunOptions = 
     dropped: 0,
     isDisturbed: true,
     isArmed: false,
-    badMounts: new Set(),
+    broken: new Set(),
     stillUntil: 0,
     delaysMs: new Map(),
     latent: new Set(),
@@ -211,15 +211,19 @@ function carryOut(run: Run): void {
       run.stillUntil = Math.max(run.stillUntil, world.now() + wasMs);
       run.delaysMs.set(action.segment, action.delayMs);
     }
-    if (action.kind === 'break' && action.resource.startsWith('filesystem:')) {
-      if (action.how === 'ok') run.badMounts.delete(`${action.host} ${action.resource}`);
-      else run.badMounts.add(`${action.host} ${action.resource}`);
+    if (action.kind === 'break' && (isSlowing(action) || action.how === 'ok')) {
+      if (action.how === 'ok') run.broken.delete(`${action.host} ${action.resource}`);
+      else run.broken.add(`${action.host} ${action.resource}`);
     }
     noteLatent(run.latent, action, setup);
     run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';
   }
   runTo(run, groups, { atMs: schedule.healAtMs, restMs: schedule.healRestMs });
 }
+
+/** What is broken so makes a takeover take longer, or impossible. */
+const isSlowing = ({ resource, how }: Extract<Action, { kind: 'break' }>) =>
+  how === 'late' || resource.startsWith('filesystem:');
 
 function noteLatent(latent: Set<string>, action: Action, setup: Setup): void {
   const note = (what: string, isWrong: boolean) => {

@@ -13,10 +13,10 @@ export function mustTakeOver(run: Run, { action, whenCalm }: Step): boolean {
   const { world, schedule } = run;
   const isAlone = world.now() >= run.stillUntil && !run.isDisturbed && !run.isArmed;
   const hasHeard = schedule.setup.loss === 0 || sides.every((side) => hasHadTime(world, side));
-  const canMount = run.badMounts.size === 0;
+  const isWhole = run.broken.size === 0;
   const isUnheard = action.kind === 'power-loss' && isCutOff(run, otherSide(action.host));
   const canTell = isAlone && hasHeard && !isUnheard;
-  if (canTell && canMount && !hasWorseCopy(world, schedule.setup)) return true;
+  if (canTell && isWhole && !hasWorseCopy(world, schedule.setup)) return true;
   run.takeoverChecks.skipped += 1;
   return false;
 }

@@ -19,7 +19,7 @@ while read -r line; do
         hang) kill -STOP $$ ;;
         end) exit 3 ;;
         refuse) ;;
-        slow) sleep 0.2 ;;
+        slow) sleep 0.8 ;;
         *) address='{"family":"inet","local":"10.0.0.1","prefixlen":24}' ;;
       esac ;;
     *' dev eth0') printf '[{"ifindex":2,"ifname":"eth0","flags":["UP"],"addr_info":[%s]}]\\n' "$address" ;;
@@ -42,6 +42,9 @@ interface Stand {
 
 const add = ['address', 'add', '10.0.0.1/24', 'dev', 'eth0'];
 
+/** Six slow answers take longer, each of them far less. */
+const answerTimeoutMs = 4000;
+
 async function stand(t: ExecutionContext): Promise<Stand> {
   const folder = temporaryDirectory(t);
   const file = (name: string) => join(folder, name);
@@ -50,7 +53,8 @@ async function stand(t: ExecutionContext): Promise<Stand> {
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const kernel = { index: 2 };
   const indexOf = () => kernel.index;
-  const batch = createIpBatch({ logger, argv: ['sh', '-c', program, folder], indexOf });
+  const argv = ['sh', '-c', program, folder];
+  const batch = createIpBatch({ logger, argv, indexOf, answerTimeoutMs });
   t.teardown(() => batch.close());
   const pids = () => readFileSync(file('pids'), 'utf8').split('\n').filter(Boolean).map(Number);
   await waitFor('it runs', () => pids().length === 1);

@@ -24,9 +24,9 @@ export interface AskedProcessOptions {
   readonly logger: Logger;
   /** A new one runs, and remembers nothing. */
   readonly onStart?: () => void;
+  /** For tests, on machines that have much else to do; 500 when left out. */
+  readonly answerTimeoutMs?: number | undefined;
 }
-
-const answerTimeoutMs = 500;
 
 interface Question {
   readonly isLast: (line: string) => boolean;
@@ -35,7 +35,7 @@ interface Question {
 
 export function keepAsked(
   argv: readonly string[],
-  { name, logger, onStart }: AskedProcessOptions,
+  { name, logger, onStart, answerTimeoutMs = 500 }: AskedProcessOptions,
 ): AskedProcess {
   let questions: Question[] = [];
   let patience: NodeJS.Timeout | undefined;

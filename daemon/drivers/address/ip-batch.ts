@@ -36,10 +36,11 @@ export interface IpBatchOptions {
   /** Tests give another program, and interfaces that the kernel does not have. */
   readonly argv?: readonly string[];
   readonly indexOf?: (networkInterface: string) => number | null;
+  readonly answerTimeoutMs?: number;
 }
 
 export function createIpBatch(options: IpBatchOptions): IpBatch {
-  const { logger, indexOf = readIndex } = options;
+  const { logger, indexOf = readIndex, answerTimeoutMs } = options;
   /** Which number it remembers for a name. */
   const remembered = new Map<string, number>();
   /** What it was asked to look at: once for all addresses of an interface. */
@@ -48,7 +49,7 @@ export function createIpBatch(options: IpBatchOptions): IpBatch {
     remembered.clear();
     prepared.clear();
   };
-  const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger, onStart });
+  const process = keepAsked(options.argv ?? argv, { name: 'ip -batch', logger, onStart, answerTimeoutMs });
 
   /** What it shows, one for each line with an interface in it, in the order of the lines. */
   async function ask(
