@@ -1,7 +1,7 @@
 // What needs a person right now, most urgent first, each with what to do next. A pure reading of the state.
 
 import { factsOf } from '../core/facts.ts';
-import { startAwaitsWitness } from '../core/mirror.ts';
+import { isStartHeldUp } from '../core/mirror.ts';
 import { describeSigns } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
@@ -153,7 +153,7 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
     const next = `power ${peer} off, then: battito fence confirm ${peer}`;
     list.push(item('alarm', 'waiting-for-peer', `${name} waits: ${why}`, next));
   }
-  if (state.verdict.kind === 'alive' && state.lease.lastError !== null && startAwaitsWitness(state, group)) {
+  if (state.verdict.kind === 'alive' && isStartHeldUp(state, group)) {
     const why = `without the mirror, only the witness knows whether ${peer} has newer data`;
     const next = `mend the witness, or the connection of the disks; or, if newer data of ${peer} may be lost: stop the daemon there, then here: battito takeover --accept-data ${name}`;
     list.push(item('alarm', 'waiting-for-witness', `${name} waits: ${why}`, next));

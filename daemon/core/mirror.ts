@@ -82,16 +82,24 @@ function isInSync(
 }
 
 /**
- * By what the witness said last, the peer has written alone. The goodbye of one that was connected is newer than what the
- * witness has on record.
+ * By what the witness said last, the peer has written alone. The goodbye of one that was connected is newer than what was
+ * read before it.
  */
 export function isMarked(state: State, group: GroupState): boolean {
-  return state.lease.peerAlone.includes(group.policy.name) && !hasLeftConnected(state, group);
+  const { lease, peer } = state;
+  const isOld = (lease.readAt ?? -Infinity) < (peer.lastHeardAt ?? -Infinity);
+  return lease.peerAlone.includes(group.policy.name) && !(isOld && hasLeftConnected(state, group));
 }
 
 /** The peer has said goodbye, and the devices were connected then by its own word. */
 function hasLeftConnected(state: State, { policy }: GroupState): boolean {
   return state.verdict.kind === 'departed' && peerReport(state, policy.name)?.apart === false;
+}
+
+/** And just now: a later run of the peer, which nobody here has heard, has had no time to write alone. */
+function hasJustLeftInStep(state: State, group: GroupState): boolean {
+  const leftMs = state.now - (state.peer.lastHeardAt ?? -Infinity);
+  return leftMs < state.policy.timings.deadtimeMs && hasLeftConnected(state, group) && drbdIsInSync(group);
 }
 
 const drbdIsInSync = ({ resources }: GroupState) =>
@@ -132,7 +140,7 @@ function isToldByWitness(state: State, group: GroupState): boolean {
     case 'alive':
       return bothShowMirror(state, group) || isReadOfPeerRun(state);
     case 'departed':
-      return leaseIsValid(state) || (hasLeftConnected(state, group) && drbdIsInSync(group));
+      return leaseIsValid(state) || hasJustLeftInStep(state, group);
     default:
       return leaseIsValid(state);
   }
@@ -141,6 +149,12 @@ function isToldByWitness(state: State, group: GroupState): boolean {
 /** Its start waits for the witness, or for a mirror that both show. */
 export function startAwaitsWitness(state: State, group: GroupState): boolean {
   return group.phase.kind === 'starting' && isUnknownToWitness(state, group);
+}
+
+/** And the witness has been asked in vain. */
+export function isStartHeldUp(state: State, group: GroupState): boolean {
+  const { failedAt } = state.lease;
+  return failedAt !== null && failedAt >= state.peer.runSince && startAwaitsWitness(state, group);
 }
 
 /** A peer says what its present run knows; what an earlier one did, it may have lost its record of. */

@@ -2,7 +2,7 @@
 
 import type { NoteCode } from './codes.ts';
 import type { Effect } from './events.ts';
-import { startAwaitsWitness } from './mirror.ts';
+import { isStartHeldUp } from './mirror.ts';
 import type { ResourceId } from './policy.ts';
 import { awaitsWitness } from './resumption.ts';
 import type { GroupState, State } from './state.ts';
@@ -55,10 +55,6 @@ export function noteWaits(before: State, after: State, emit: (effect: Effect) =>
 
 const isWaiting = (state: State, group: GroupState) =>
   state.verdict.kind === 'alive' && (awaitsWitness(state, group) || isStartHeldUp(state, group));
-
-/** The witness has been asked in vain. */
-const isStartHeldUp = (state: State, group: GroupState) =>
-  state.lease.lastError !== null && startAwaitsWitness(state, group);
 
 function waitNote({ policy }: State, group: GroupState): Effect {
   const { name } = group.policy;

@@ -29,6 +29,8 @@ export interface LeaseState {
   readonly readAt: MonotonicMs | null;
   /** The same where the answer was that the peer holds it; null: it was another one. */
   readonly refusedAt: MonotonicMs | null;
+  /** When the request was made that got no answer; null: the last one got one. */
+  readonly failedAt: MonotonicMs | null;
   readonly nextAt: MonotonicMs;
   readonly validUntil: MonotonicMs | null;
   /** Since when held without a gap. */
@@ -73,6 +75,7 @@ export const noLease: LeaseState = {
   askedAt: 0,
   readAt: null,
   refusedAt: null,
+  failedAt: null,
   nextAt: 0,
   validUntil: null,
   heldSince: null,
@@ -175,11 +178,11 @@ export function leaseHasSettled(state: State): boolean {
 export function leaseAfter(state: State, answer: LeaseAnswer, isFrozen: boolean): LeaseState {
   const { lease, now, policy } = state;
   const ttlMs = policy.witness?.ttlMs ?? 0;
-  const ended = { ...lease, operation: null };
+  const ended = { ...lease, operation: null, failedAt: null };
   const lost = { validUntil: null, heldSince: null };
   switch (answer.kind) {
     case 'unreachable':
-      return { ...ended, nextAt: now + ttlMs / 6, lastError: answer.message };
+      return { ...ended, failedAt: lease.askedAt, nextAt: now + ttlMs / 6, lastError: answer.message };
     case 'refused': {
       const lastError = `${answer.holder} holds it`;
       const { peerAlone } = answer;

@@ -121,6 +121,7 @@ export function newestDataOnly(context: Context): Checker {
       givenUp.delete(keyOf(otherSide(side), resource));
       const isByWord = isAccepted || isCarriedThrough;
       const group = devices.get(resource)?.group ?? '';
+      if (newest) records.settled(group);
       if (isByWord) records.usedByWord(side, group);
       if (isByWord) givenUp.add(key); // Also where DRBD has to be forced to nothing.
       if (forced) {

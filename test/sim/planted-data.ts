@@ -81,6 +81,15 @@ export const data: readonly Defect[] = [
     variants: lease,
   },
   {
+    name: 'goodbye-outweighs-the-witness',
+    what: 'what the peer has written alone since it said goodbye is not believed, though the witness says so',
+    file: 'mirror.ts',
+    find: 'return lease.peerAlone.includes(group.policy.name) && !(isOld && hasLeftConnected(state, group));',
+    replace:
+      'return lease.peerAlone.includes(group.policy.name) && !(hasLeftConnected(state, group) || isOld);',
+    variants: lease,
+  },
+  {
     name: 'reading-of-an-earlier-run',
     what: 'what the witness said before the peer was restarted is taken for what it would say now',
     file: 'mirror.ts',
@@ -92,8 +101,8 @@ export const data: readonly Defect[] = [
     name: 'goodbye-vouches-for-data',
     what: 'a peer that has said goodbye has not written alone, though it may have lost its record of that',
     file: 'mirror.ts',
-    find: 'return leaseIsValid(state) || (hasLeftConnected(state, group) && drbdIsInSync(group));',
-    replace: 'return hasLeftConnected(state, group) || true;',
+    find: 'return leaseIsValid(state) || hasJustLeftInStep(state, group);',
+    replace: 'return hasJustLeftInStep(state, group) || true;',
     variants: lease,
   },
   {

@@ -3,7 +3,7 @@
 
 import type { Ledger } from '../../daemon/core/events.ts';
 import type { GroupName } from '../../daemon/core/policy.ts';
-import { otherSide, type Side } from '../../daemon/sim/action.ts';
+import { otherSide, type Side, sides } from '../../daemon/sim/action.ts';
 import type { Context, TraceOf } from './checkers.ts';
 
 /**
@@ -49,6 +49,13 @@ export function unmetRecords({ ledgerOnDisk, policy }: Context) {
     usedByWord: (side: Side, group: GroupName) => {
       parted[otherSide(side)].add(group);
       if (!hasWitness) unwitnessed[side].add(group);
+    },
+    /** The newest copy of its disks is in use: of what went before nothing is missed any more. */
+    settled: (group: GroupName) => {
+      for (const side of sides) {
+        unwitnessed[side].delete(group);
+        forgotten[side].delete(group);
+      }
     },
     isExcused: (side: Side, group: GroupName) =>
       forgotten[otherSide(side)].has(group) ||

@@ -411,13 +411,28 @@ test('with a witness, a peer that has said goodbye wrote nothing afterwards: no 
   const unreachable = { kind: 'unreachable', message: 'it does not answer' } as const;
   t.deepEqual(left(false, unreachable).askedOf(disk), ['start']);
   const marked = { ...held, peerAlone: ['office'] };
-  t.deepEqual(left(false, marked).askedOf(disk), ['start'], 'what the witness has on record is older');
   const apartSince = left(true, unreachable);
   t.deepEqual(apartSince.askedOf(disk), [], 'it may have lost its record of having written alone');
   t.deepEqual(apartSince.phase(), { kind: 'blocked', obstacle: 'unknown-data' });
   apartSince.go(9000, { witness: held });
   t.deepEqual(apartSince.askedOf(disk), ['start']);
   t.deepEqual(left(true, marked).askedOf(disk), [], 'it has');
+});
+
+test('with a witness, a goodbye of long ago vouches for nothing', (t) => {
+  const back = (witness: LeaseAnswer) => {
+    const node = besideUnmirrored({ lease: true });
+    node.request(2100, { kind: 'standby', on: true });
+    const last = { generation: 1, owner: 'primary', writer: 'primary', apart: false } as const;
+    node.go(3000, { peer: last, says: { leaving: true } });
+    node.request(10_000, { kind: 'standby', on: false });
+    node.go(15_000, { peer: null, witness });
+    t.is(node.state().verdict.kind, 'departed');
+    return node.askedOf(disk);
+  };
+  t.deepEqual(back({ kind: 'unreachable', message: 'it does not answer' }), []);
+  t.deepEqual(back({ ...held, peerAlone: ['office'] }), [], 'a later run of the peer has written alone');
+  t.deepEqual(back(held), ['start']);
 });
 
 test('with a witness, a group without disks needs no lease once a person vouches for the peer', (t) => {

@@ -158,6 +158,7 @@ const lease: Fates<LeaseState> = {
   askedAt: 'row',
   readAt: 'row',
   refusedAt: 'row',
+  failedAt: 'said',
   nextAt: 'row',
   validUntil: 'row',
   heldSince: 'row',
