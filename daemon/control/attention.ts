@@ -2,7 +2,7 @@
 
 import { factsOf } from '../core/facts.ts';
 import { isStartHeldUp } from '../core/mirror.ts';
-import { describeSigns } from '../core/notes.ts';
+import { describeSigns, nextWhenHeldUp } from '../core/notes.ts';
 import { explainObstacle } from '../core/obstacles.ts';
 import { awaitsWitness } from '../core/resumption.ts';
 import type { GroupState, State } from '../core/state.ts';
@@ -153,10 +153,9 @@ function ofGroup(state: State, group: GroupState, notes: StorageNotes): readonly
     const next = `power ${peer} off, then: battito fence confirm ${peer}`;
     list.push(item('alarm', 'waiting-for-peer', `${name} waits: ${why}`, next));
   }
-  if (state.verdict.kind === 'alive' && isStartHeldUp(state, group)) {
+  if (isStartHeldUp(state, group)) {
     const why = `without the mirror, only the witness knows whether ${peer} has newer data`;
-    const next = `mend the witness, or the connection of the disks; or, if newer data of ${peer} may be lost: stop the daemon there, then here: battito takeover --accept-data ${name}`;
-    list.push(item('alarm', 'waiting-for-witness', `${name} waits: ${why}`, next));
+    list.push(item('alarm', 'waiting-for-witness', `${name} waits: ${why}`, nextWhenHeldUp(state, group)));
   }
   const isPeerIdle =
     state.verdict.kind === 'alive'

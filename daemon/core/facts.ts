@@ -167,7 +167,7 @@ function findObstacle(state: State, group: GroupState): Obstacle | null {
   const own = ownObstacle(state, group);
   if (own !== null) return own;
   const isAway = kind === 'fenced' || kind === 'departed';
-  if (isAway && isUnknownToWitness(state, group) && state.lease.lastError !== null) return 'unknown-data';
+  if (isAway && isUnknowable(state, group)) return 'unknown-data';
   return unprovenOff(state);
 }
 
@@ -276,8 +276,12 @@ function isDataUnusable(state: State, group: GroupState): boolean {
   if (hasGuestAhead(group)) return false;
   // A peer that lives would ask in vain, too.
   const isHeard = state.verdict.kind === 'alive' || state.verdict.kind === 'late';
-  const isUnknown = !isHeard && isUnknownToWitness(state, group) && state.lease.lastError !== null;
-  return isUnknown || !dataUsable(state, group);
+  return (!isHeard && isUnknowable(state, group)) || !dataUsable(state, group);
+}
+
+/** Only the witness could say whether the data here are the newest, and has not lent its lease. */
+function isUnknowable(state: State, group: GroupState): boolean {
+  return isUnknownToWitness(state, group) && state.lease.lastError !== null;
 }
 
 /** A guest that came while it ran is here already; those that have not come wait for their data. */

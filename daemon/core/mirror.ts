@@ -43,8 +43,7 @@ function goesAheadNow(group: GroupState, resource: ResourceState): boolean {
 
 /** Two that hear each other, and whose copies are the same, know better than the witness did when it was asked last. */
 export function areKnownInStep(state: State, group: GroupState): boolean {
-  if (state.verdict.kind !== 'alive' || !bothShowMirror(state, group)) return false;
-  return drbdIsInSync(group);
+  return state.verdict.kind === 'alive' && bothShowMirror(state, group) && drbdIsInSync(group);
 }
 
 /**
@@ -151,10 +150,11 @@ export function startAwaitsWitness(state: State, group: GroupState): boolean {
   return group.phase.kind === 'starting' && isUnknownToWitness(state, group);
 }
 
-/** And the witness has been asked in vain. */
+/** So it does beside a peer that lives, and the witness has been asked in vain. */
 export function isStartHeldUp(state: State, group: GroupState): boolean {
-  const { failedAt } = state.lease;
-  return failedAt !== null && failedAt >= state.peer.runSince && startAwaitsWitness(state, group);
+  const { verdict, lease, peer } = state;
+  const isAskedInVain = lease.failedAt !== null && lease.failedAt >= peer.runSince;
+  return verdict.kind === 'alive' && isAskedInVain && startAwaitsWitness(state, group);
 }
 
 /** A peer says what its present run knows; what an earlier one did, it may have lost its record of. */

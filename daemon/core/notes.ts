@@ -56,12 +56,17 @@ export function noteWaits(before: State, after: State, emit: (effect: Effect) =>
 const isWaiting = (state: State, group: GroupState) =>
   state.verdict.kind === 'alive' && (awaitsWitness(state, group) || isStartHeldUp(state, group));
 
-function waitNote({ policy }: State, group: GroupState): Effect {
+/** What a person can do where a start waits for the witness beside a peer that lives. */
+export function nextWhenHeldUp({ policy }: State, group: GroupState): string {
+  return `mend the witness, or the connection of the disks; or, if newer data of ${policy.peer} may be lost: stop the daemon there, then here: battito takeover --accept-data ${group.policy.name}`;
+}
+
+function waitNote(state: State, group: GroupState): Effect {
+  const { policy } = state;
   const { name } = group.policy;
   if (group.phase.kind === 'starting') {
     const message = `${name} waits for the witness: its disks are without their mirror, and ${policy.peer} may have forgotten that it wrote to its own`;
-    const next = `mend the witness, or the connection of the disks; or, if newer data of ${policy.peer} may be lost: stop the daemon there, then here: battito takeover --accept-data ${name}`;
-    return note('warning', 'awaits-witness', group, message, null, next);
+    return note('warning', 'awaits-witness', group, message, null, nextWhenHeldUp(state, group));
   }
   const message = `${name} stays frozen until the witness is heard: ${policy.peer} may have been restarted since, and have forgotten what it did`;
   const next = `mend the witness if it does not answer; or run on ${policy.peer}: battito takeover ${name}`;

@@ -14,8 +14,9 @@ import { unmetRecords } from './unmet.ts';
  * tier gives up one thing: what a cut-off owner wrote until it froze or had stopped its guests, so there none of them
  * may act. What a failed disk took with it nobody can have; that ends when a new one in its place has been resynced. A
  * forced promotion needs an accepted request on that side, which is good for one promotion, and ends with the daemon that
- * was asked, or when that one hears of the other node after the other copy was promoted; one that has begun is carried through. With it a person has given up what
- * the other copy has beyond this one, until the other one is promoted. What goes on after it stood still is judged alike.
+ * was asked, or when that one hears of the other node after the other copy was promoted; one that has begun is carried
+ * through. With it a person has given up what the other copy has beyond this one, until the other one is promoted. What
+ * goes on after it stood still is judged alike.
  * A daemon that knows nothing of such a word, or has an old record, goes by what it knows: see unmet.ts.
  */
 export function newestDataOnly(context: Context): Checker {
@@ -122,8 +123,10 @@ export function newestDataOnly(context: Context): Checker {
       const isByWord = isAccepted || isCarriedThrough;
       const group = devices.get(resource)?.group ?? '';
       if (newest) records.settled(group);
-      if (isByWord) records.usedByWord(side, group);
-      if (isByWord) givenUp.add(key); // Also where DRBD has to be forced to nothing.
+      if (isByWord) {
+        records.usedByWord(side, group);
+        givenUp.add(key); // Also where DRBD has to be forced to nothing.
+      }
       if (forced) {
         if (!isByWord) report('S3', at, side, `${resource} was forced, and nobody said so`);
         return;

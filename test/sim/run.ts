@@ -211,9 +211,9 @@ function carryOut(run: Run): void {
       run.stillUntil = Math.max(run.stillUntil, world.now() + wasMs);
       run.delaysMs.set(action.segment, action.delayMs);
     }
-    if (action.kind === 'break' && (isSlowing(action) || action.how === 'ok')) {
+    if (action.kind === 'break') {
       if (action.how === 'ok') run.broken.delete(`${action.host} ${action.resource}`);
-      else run.broken.add(`${action.host} ${action.resource}`);
+      else if (isSlowing(action)) run.broken.add(`${action.host} ${action.resource}`);
     }
     noteLatent(run.latent, action, setup);
     run.isArmed ||= action.kind === 'crash-at-effect' || action.kind === 'power-loss-at-effect';

@@ -7,9 +7,8 @@ import { unmetRecords } from './unmet.ts';
 /**
  * S3, without a mirror: a group whose guests ran on the other host last is not started by a daemon that has not met that one
  * since it started, unless a person has accepted the data there, which holds once it is on record that the group is its, or
- * has started a guest of it there by hand. Of
- * a group that was handed over and has not run since, either host has what ran last. What a ledger says of itself is no
- * excuse, but for what unmet.ts names. And a guest that was paused never goes on after it, or another one of its group,
+ * has started a guest of it there by hand. Of a group that was handed over and has not run since, either host has what ran
+ * last. What a ledger says of itself is no excuse, but for what unmet.ts names. And a guest that was paused never goes on after it, or another one of its group,
  * has run on the other host.
  */
 export function provenDataOnly(context: Context): Checker {

@@ -154,8 +154,6 @@ function groupOf(group: GroupState, state: State, world: World, self: HostIndex)
   age(group.pushSince, requestMs);
   flag(state.verdictSince <= group.since);
   flag((state.lease.readAt ?? -Infinity) < group.since);
-  flag((state.lease.readAt ?? -Infinity) < state.peer.runSince);
-  flag(state.lease.askedAt < state.peer.runSince);
   flag(group.dataAccepted);
   flag(group.frozenInTime);
   flag(group.discards);
@@ -213,7 +211,9 @@ function probesOf({ probes, paces, fence }: State): void {
 }
 
 function safeguardsOf(state: State, { witness }: World): void {
-  const { fence, lease, watchdog } = state;
+  const { fence, lease, watchdog, peer } = state;
+  flag((lease.readAt ?? -Infinity) < peer.runSince);
+  flag(lease.askedAt < peer.runSince);
   flag(fence.operation !== null);
   age(fence.succeededAt, 0);
   put(Math.min(fence.failures, 8));
