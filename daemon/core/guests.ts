@@ -53,21 +53,27 @@ export function withoutRoom(wanted: readonly WantedGuest[], memoryMiB: number): 
   return leftOut;
 }
 
-/** The guests that are wanted here and that there is no memory for. What runs is not ended for another one's sake. */
+/**
+ * The guests that are wanted here and that there is no memory for. What runs is not ended for another one's sake; what may
+ * have been started has its memory, and is not started again once somebody else has taken that.
+ */
 export function withoutMemory({ policy, groups }: State): ReadonlySet<ResourceId> {
   if (policy.guestMemoryMiB === null) return new Set();
   let freeMiB = policy.guestMemoryMiB;
   const wanted: WantedGuest[] = [];
+  const startedAgain: ResourceId[] = [];
   for (const { phase, policy: group, resources } of groups) {
     const isWanted = phase.kind === 'starting' || phase.kind === 'active';
     for (const [index, { id, guest }] of group.resources.entries()) {
       const resource = resources[index];
       if (guest === undefined || resource === undefined) continue;
-      if (!isDown(resource)) freeMiB -= guest.memoryMiB;
-      else if (isWanted && resource.quarantined === null) wanted.push({ id, guest });
+      if (!isDown(resource)) {
+        freeMiB -= guest.memoryMiB;
+        if (resource.status?.kind === 'down') startedAgain.push(id);
+      } else if (isWanted && resource.quarantined === null) wanted.push({ id, guest });
     }
   }
-  return withoutRoom(wanted, freeMiB);
+  return new Set([...withoutRoom(wanted, freeMiB), ...(freeMiB < 0 ? startedAgain : [])]);
 }
 
 /** Why a guest is left out, and what a person can do. */

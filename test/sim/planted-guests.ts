@@ -43,8 +43,16 @@ export const guests: readonly Defect[] = [
     name: 'memory-of-starting-ignored',
     what: 'what is being started does not count as having memory yet',
     file: 'guests.ts',
-    find: 'if (!isDown(resource)) freeMiB',
-    replace: "if (resource.status?.kind === 'up') freeMiB",
+    find: 'if (!isDown(resource)) {',
+    replace: "if (resource.status?.kind === 'up') {",
+    variants: anywhere,
+  },
+  {
+    name: 'started-again-without-memory',
+    what: 'what may have been started is started again though somebody else has taken its memory',
+    file: 'guests.ts',
+    find: '...(freeMiB < 0 ? startedAgain : [])',
+    replace: '...(freeMiB < -Infinity ? startedAgain : [])',
     variants: anywhere,
   },
   {

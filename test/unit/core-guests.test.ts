@@ -242,6 +242,32 @@ test('a guest that was left out starts as soon as there is memory; one that runs
   t.false(node.resource(web).leftOut);
 });
 
+test('what may have been started keeps its memory, and is not started again once somebody has taken that', (t) => {
+  const node = starting(guestsPolicy({ [mail]: {}, [dns]: {}, [web]: {} }, scarce));
+  node.finish(1100, address);
+  node.finish(1100, dns);
+  node.finish(1100, mail, { kind: 'unknown', message: 'no answer' });
+  node.seeOne(1200, mail, { kind: 'down' });
+  t.true(node.resource(mail).inDoubt);
+  const starts = () => guestsAsked(node).filter((what) => what === `start ${mail}`).length;
+  node.go(5000, { peer: ofPrimary, prompt: false });
+  t.is(starts(), 2, 'it has a place of its own');
+  node.finish(5100, mail, { kind: 'unknown', message: 'no answer' });
+  node.seeOne(5200, mail, { kind: 'down' });
+  node.seeOne(5300, web, { kind: 'up' });
+  node.go(10_000, { peer: ofPrimary, prompt: false });
+  t.is(starts(), 2);
+  t.true(node.resource(mail).leftOut);
+  t.is(node.phase()?.kind, 'active', 'the group is active without it');
+  node.seeOne(10_100, web, { kind: 'paused' });
+  node.go(11_000, { peer: ofPrimary, prompt: false });
+  t.is(starts(), 2, 'a guest that is paused has its memory');
+  node.seeOne(11_100, dns, { kind: 'down' });
+  node.go(12_000, { peer: ofPrimary, prompt: false });
+  t.is(starts(), 3);
+  t.true(node.resource(dns).leftOut, 'what came before it to be started keeps its place');
+});
+
 test('there is memory again for a guest whose turn has not come: it is waited for like any other', (t) => {
   const node = starting(
     guestsPolicy({ [dns]: { priority: 9 }, [mail]: { priority: 5 }, [web]: { priority: 3 } }, scarce),
