@@ -7,7 +7,7 @@ import { parseCommandLine } from './cli/arguments.ts';
 import { controlClient } from './cli/client.ts';
 import type { Context, Settings } from './cli/command.ts';
 import { allCommands } from './cli/commands.ts';
-import { type Output, printJson, processOutput } from './cli/output.ts';
+import { type Output, printJson, processOutput, writtenOut } from './cli/output.ts';
 import { BattitoError, exitCodes } from './errors.ts';
 
 const pollMs = 100;
@@ -58,19 +58,19 @@ function report(error: unknown, output: Output, json: boolean): number {
 
 /** The world as this process finds it. */
 function processContext(settings: Settings, output: Output): Context {
-  const { stdin } = process;
+  const { stdin, stderr } = process;
   return {
     settings,
     output,
     client: controlClient(settings.socketPath),
     pollMs,
     interruptible,
-    ...(stdin.isTTY && output.isTerminal ? { ask } : {}),
+    ...(stdin.isTTY && stderr.isTTY ? { ask } : {}),
   };
 }
 
 async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return await terminal.question(question);
   } finally {
@@ -78,17 +78,33 @@ async function ask(question: string): Promise<string> {
   }
 }
 
+/** What interrupts the work that is under way. */
+const interrupts = new Set<() => void>();
+
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => controller.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  interrupts.add(interrupt);
+  for (const signal of interruptions) process.once(signal, interrupt);
   try {
     return await work(controller.signal);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    for (const signal of interruptions) process.off(signal, interrupt);
+    interrupts.delete(interrupt);
   }
 }
 
+/** SIGHUP: the terminal is gone, as where ssh loses its connection. */
+const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Nobody reads any more what is written: work that is to be ended in order ends so, everything else at once. */
+function unread(exitCode: number): void {
+  if (interrupts.size === 0) process.exit(exitCode);
+  for (const interrupt of interrupts) interrupt();
+}
+
 if (import.meta.main) {
-  process.exit(await main(process.argv.slice(2), processOutput()));
+  const exitCode = await main(process.argv.slice(2), processOutput(unread));
+  await writtenOut();
+  process.exit(exitCode);
 }

@@ -105,8 +105,14 @@ export function printJson(output: Output, value: unknown): void {
   output.line(JSON.stringify(value, null, 2));
 }
 
-/** Follows NO_COLOR (no-color.org), TERM and the locale as in locale(7). */
-export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
+/**
+ * Follows NO_COLOR (no-color.org), TERM and the locale as in locale(7). `unread` is called with the exit code that says so
+ * when nobody reads any more.
+ */
+export function processOutput(
+  unread: (exitCode: number) => void = process.exit,
+  env: NodeJS.ProcessEnv = process.env,
+): Output {
   const { stdout, stderr } = process;
   const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
   const unicode = /utf-?8/i.test(locale);
@@ -116,7 +122,7 @@ export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
   const colour = canRedraw && !env['NO_COLOR'];
   // A reader that has seen enough, as `head`, closes the pipe: that is no error.
   for (const stream of [stdout, stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+    stream.on('error', (error: NodeJS.ErrnoException) => unread(error.code === 'EPIPE' ? 0 : 1));
   }
   return {
     // A serial console does not know its size and says 0.
@@ -129,6 +135,13 @@ export function processOutput(env: NodeJS.ProcessEnv = process.env): Output {
     problem: (text) => stderr.write(`${text}\n`),
     raw: (text) => stdout.write(text),
   };
+}
+
+/** Until all of it has been taken by whoever reads it: to a pipe, most of it is written later. */
+export async function writtenOut(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.stdout.write('', () => process.stderr.write('', () => resolve()));
+  await promise;
 }
 
 function whileDrawing({ redraw, leave }: Drawing): () => void {

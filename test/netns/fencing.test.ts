@@ -106,12 +106,12 @@ test('a device that does not answer: nothing is started, there is an alarm, and 
   t.regex(failed?.message ?? '', /bmc-primary: .*(did not end in time|does not answer|timed out)/i);
   t.deepEqual(await runningOn(office, 'secondary'), []);
 
-  const early = await office.battito('secondary', 'fence', 'confirm', 'primary');
+  const early = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
   t.is(early.exitCode, 1);
   t.regex(early.stderr, /primary is not off: .*still answers/);
   await network.powerLoss('primary');
   const told = await waitFor('its addresses are silent', async () => {
-    const answer = await office.battito('secondary', 'fence', 'confirm', 'primary');
+    const answer = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
     if (answer.exitCode !== 0) throw new Error(answer.stderr);
     return answer;
   });

@@ -191,7 +191,7 @@ test('a host that dies in maintenance is not taken over by itself, but is by an 
   await office.network.powerLoss('primary');
   await office.waitForVerdict('secondary', 'dead');
   await office.waitForPhase('secondary', 'blocked');
-  const told = await office.battito('secondary', 'fence', 'confirm', 'primary');
+  const told = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
   t.is(told.exitCode, 0, told.stderr);
   t.regex(told.stdout, /because the operator says so/);
   await office.waitForPhase('secondary', 'active');
@@ -203,7 +203,7 @@ test('a host that dies in maintenance is not taken over by itself, but is by an 
 test('that the peer is off is not believed while anything of it answers', async (t) => {
   const office = await useOffice(t);
   await office.settled('primary');
-  const alive = await office.battito('secondary', 'fence', 'confirm', 'primary');
+  const alive = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
   t.is(alive.exitCode, 1);
   t.regex(alive.stderr, /primary is not off: its heartbeats arrive/);
   const misnamed = await office.battito('secondary', 'fence', 'confirm', 'secondary');
@@ -212,7 +212,7 @@ test('that the peer is off is not believed while anything of it answers', async 
 
   await killDaemon(office, 'primary');
   await office.waitForVerdict('secondary', 'unresponsive');
-  const there = await office.battito('secondary', 'fence', 'confirm', 'primary');
+  const there = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
   t.is(there.exitCode, 1);
   t.regex(there.stderr, /primary is not off: .*still answers/);
   t.regex(there.stderr, /power primary off/);
@@ -249,7 +249,7 @@ test('a node that was cut off for long may take over only when the operator says
   t.regex(unsure.stderr, /battito fence confirm primary/);
   t.deepEqual(await pids(office, 'secondary'), [null, null]);
 
-  const told = await office.battito('secondary', 'fence', 'confirm', 'primary');
+  const told = await office.battito('secondary', 'fence', 'confirm', 'primary', '--yes');
   t.is(told.exitCode, 0, told.stderr);
   t.regex(told.stdout, /secondary runs office now/);
   t.is((await office.status('secondary')).verdict.kind, 'fenced');

@@ -1,6 +1,8 @@
 // battito drill handover and takeover against a scripted daemon: what is asked and in what order, what is refused without
 // a touch, what is kept, and what is said when the way back fails.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -599,6 +601,32 @@ test.serial('it is not switched on while the daemon may still switch it off', as
   t.regex(stderr, /no longer waiting: the daemon is still switching secondary off/);
   t.regex(stderr, /next: to bring it back: battito fence on secondary/);
   t.deepEqual(agent.actions(), ['status', 'off', 'status']);
+});
+
+test.serial('its terminal is lost while the node is off: the history has what brings it back', async (t) => {
+  const daemon = await scriptedDaemon(t, { statuses: [here, here, gone], state: stateWith(7) });
+  const agent = fakeAgent(t);
+  const file = join(temporaryDirectory(t), 'battito.yaml');
+  writeFileSync(file, configText({ primary: fakeAgent(t), secondary: agent }));
+  const main = join(import.meta.dirname, '../../daemon/main.ts');
+  const words = ['drill', 'takeover', 'secondary', '--yes', '--config', file, '--node', 'primary'];
+  const drill = spawn(process.execPath, [main, ...words, '--socket', daemon.socketPath]);
+  const ended = once(drill, 'exit');
+  await once(drill.stdout, 'data');
+  drill.stdout.destroy();
+  drill.stderr.destroy();
+  drill.kill('SIGHUP');
+  const [, signal] = await ended;
+  t.is(signal, null, 'it ends by itself');
+  t.is(agent.power(), 'off');
+  const notes = (daemon.requests as readonly (OperatorRequest | CommandNote)[]).filter(isNote);
+  t.deepEqual(
+    notes.map(({ severity, next }) => [severity, next]),
+    [
+      ['warning', 'if this is the last that is said of it: battito fence on secondary'],
+      ['alarm', 'to bring it back: battito fence on secondary'],
+    ],
+  );
 });
 
 test.serial('a node that reads off and is heard: the device lies, and nobody waits for more', async (t) => {

@@ -104,6 +104,27 @@ test('off without a terminal needs --yes, and is never for this node itself', as
   t.is((await battito(t, 'fence off secondary --yes', agents)).exitCode, 0);
 });
 
+test('confirm asks the devices first: one that reads on is not passed over, unless it is said to be wrong', async (t) => {
+  const silent = status({ verdict: { kind: 'unresponsive', silentMs: 9000, signs: [] } as never });
+  const said = async (line: string, agents: ReturnType<typeof agentsOf>) => {
+    const { socketPath, requests } = await scriptedDaemon(t, { statuses: [silent] });
+    return { ...(await battito(t, line, agents, { socket: socketPath })), requests };
+  };
+  const on = await said('fence confirm secondary --yes', agentsOf(t));
+  t.is(on.exitCode, exitCodes.failed);
+  t.regex(
+    on.stderr,
+    /^battito: bmc-s says that secondary is on: it is not taken to be off\nnext: .*pull its plug/,
+  );
+  t.deepEqual(on.requests, []);
+  const wrong = await said('fence confirm secondary --yes --although-it-reads-on', agentsOf(t));
+  t.is(wrong.exitCode, 0, wrong.stderr);
+  t.deepEqual(wrong.requests, [{ kind: 'confirm-peer-off', node: 'secondary', force: false }]);
+  const dead = await said('fence confirm secondary --yes', agentsOf(t, { secondary: 'exit 1' }));
+  t.is(dead.exitCode, 0, dead.stderr);
+  t.is(dead.requests.length, 1);
+});
+
 test('off refuses while the peer is heard, with the orderly way; force is possible', async (t) => {
   const agents = agentsOf(t);
   const there = await scriptedDaemon(t, { statuses: [status({ groups: [groupAtPeer()] })] });

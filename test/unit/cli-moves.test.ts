@@ -265,16 +265,21 @@ test('fence confirm does nothing when another name is typed', async (t) => {
   t.deepEqual(requests, []);
 });
 
-test('fence confirm asks nothing with --yes, nor where there is no terminal', async (t) => {
+test('fence confirm asks nothing with --yes, which has to be said where there is no terminal', async (t) => {
+  const script = { statuses: [there, here] };
   const ask = () => t.fail('it asked') as never;
-  for (const [line, options] of [
-    ['fence confirm secondary --yes', { ask }],
-    ['fence confirm secondary', {}],
-  ] as const) {
-    const { exitCode, requests } = await battito(t, line, { statuses: [there, here] }, options);
+  for (const options of [{ ask }, {}]) {
+    const { exitCode, requests } = await battito(t, 'fence confirm secondary --yes', script, options);
     t.is(exitCode, 0);
     t.is(requests.length, 1);
   }
+  const silent = await battito(t, 'fence confirm secondary', script);
+  t.is(silent.exitCode, exitCodes.usage);
+  t.is(
+    silent.stderr,
+    'battito: there is no terminal to type secondary at: it is taken to be off with --yes only\nnext: did you mean `battito fence confirm secondary --yes`?\n',
+  );
+  t.deepEqual(silent.requests, []);
 });
 
 test('--accept-data asks for the group, names it to the daemon and waits for it', async (t) => {

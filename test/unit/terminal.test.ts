@@ -98,6 +98,31 @@ test('A watched status that is suspended gives the terminal back, and is there a
   await isAsBefore(t, shell);
 });
 
+test('What has to be confirmed is asked for at the terminal, also where the output goes elsewhere', async (t) => {
+  const { command } = await daemonOf(t, status());
+  const shell = await openBattito(t, { columns: 80, rows: 30 });
+  await shell.type(`${command('fence confirm secondary')} | cat`);
+  const question = 'Type secondary to confirm:';
+  const asked = await shell.until('the question', (seen) => seen.endsWith(question));
+  t.regex(asked, /You say that secondary has no power/);
+  await shell.type('primary');
+  const seen = await shell.until('the prompt', (text) => text.endsWith('\n$'));
+  t.regex(seen, /battito: not confirmed: nothing was done/);
+});
+
+test('Everything reaches a pipe that is read late', async (t) => {
+  const { now, command } = await daemonOf(t, status());
+  now.history = Array.from({ length: 1000 }, (_, index) => entry(`${index} ${'long '.repeat(50)}`));
+  const shell = await openBattito(t, { columns: 80, rows: 30 });
+  await shell.type(
+    `${command('history --json --limit 1000')} | (read -r first; wc -c; echo "it was $first")`,
+  );
+  const seen = await shell.until('the count', (text) => /it was \[\n/.test(text));
+  const count = Number(/^(\d+)$/m.exec(seen)?.[1]);
+  t.is(count, JSON.stringify(now.history, null, 2).length + 1 - '[\n'.length);
+  t.true(count > 256 * 1024);
+});
+
 test('Colours are for terminals that have them and people who want them', async (t) => {
   const { command } = await daemonOf(t, ill);
   const shell = await openBattito(t, { columns: 80, rows: 60 });

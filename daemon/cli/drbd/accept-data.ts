@@ -9,6 +9,7 @@ import type { Code } from '../../why/explanations.ts';
 import { nearestWord, usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag, texts } from '../command.ts';
+import { confirm } from '../confirm.ts';
 
 const nameOf = ({ id }: ResourceView) => drbdNameOf(id);
 const disksOf = ({ resources }: GroupView) => resources.filter(({ kind }) => kind === 'drbd');
@@ -135,21 +136,4 @@ function unnamed(group: GroupView, named: readonly string[], command: Command): 
   const names = [...new Set([...named, ...doubtfulDisks(group).map(nameOf)])];
   const message = `what ${group.name} would be started from has to be named, each resource`;
   return usageError(message, command, `battito takeover ${names.map((name) => `--force=${name}`).join(' ')}`);
-}
-
-/** At a terminal the name must be typed again; elsewhere the option's value is the confirmation. */
-export async function confirm(
-  context: Context,
-  args: Arguments,
-  assertion: string,
-  name: string,
-): Promise<void> {
-  if (flag(args, 'yes') || context.ask === undefined) return;
-  context.output.problem(assertion);
-  const answer = await context.ask(`Type ${name} to confirm: `);
-  if (answer.trim() === name) return;
-  throw new BattitoError('not-confirmed', 'not confirmed: nothing was done', {
-    exitCode: exitCodes.failed,
-    next: `run the same command again and type ${name}`,
-  });
 }

@@ -3,8 +3,9 @@
 
 import type { BattitoError } from '../../errors.ts';
 import { nearestWord, usageError } from '../arguments.ts';
-import type { Arguments, Command } from '../command.ts';
+import type { Arguments, Command, Context } from '../command.ts';
 import { flag, jsonOption, text } from '../command.ts';
+import { assertCanConfirm } from '../confirm.ts';
 import { fencePeer, unfencePeer } from '../fence/peer.ts';
 import { checkWaitOptions, waitOptions } from '../wait.ts';
 import { resolve } from './resolve.ts';
@@ -71,7 +72,7 @@ export const drbdCommand: Command = {
     const [action, name] = args.positionals;
     switch (action) {
       case 'resolve':
-        checkResolve(args, context.ask !== undefined, name);
+        checkResolve(context, args, name);
         return resolve(context, args, drbdCommand, name);
       case 'fence-peer':
         return fencePeer(context, args, drbdCommand);
@@ -95,7 +96,7 @@ function unknownAction(action: string | undefined, name: string | undefined): Ba
 }
 
 /** Before the daemon is asked: nothing is ignored that somebody may rely on. @throws BattitoError `usage` */
-function checkResolve(args: Arguments, canAsk: boolean, name: string | undefined): void {
+function checkResolve(context: Context, args: Arguments, name: string | undefined): void {
   const resource = text(args, 'resource');
   if (resource !== undefined) {
     const message = '--resource belongs to fence-peer; resolve takes the name as a word';
@@ -104,9 +105,9 @@ function checkResolve(args: Arguments, canAsk: boolean, name: string | undefined
   checkWaitOptions(args, drbdCommand);
   const again = `battito drbd resolve ${name ?? 'NAME'} --discard-here`;
   if (flag(args, 'discard-here')) {
-    if (canAsk || flag(args, 'yes')) return;
-    const message = `there is no terminal to type ${name ?? 'the name'} at: what this node wrote is given up with --yes only`;
-    throw usageError(message, drbdCommand, `${again} --yes`);
+    const deed = 'what this node wrote is given up';
+    assertCanConfirm(context, args, drbdCommand, { name, deed, words: again });
+    return;
   }
   const idle = ['yes', 'no-wait', 'timeout'].find((option) => args.options[option] !== undefined);
   if (idle === undefined) return;

@@ -8,11 +8,11 @@ import { sizeText } from '../../drivers/drbd/progress.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag } from '../command.ts';
+import { confirm } from '../confirm.ts';
 import { printJson } from '../output.ts';
 import { copiedText } from '../progress.ts';
 import { formatSpan } from '../time.ts';
 import { type Judgement, runMove } from '../wait.ts';
-import { confirm } from './accept-data.ts';
 import { factsOf, type ResolveFacts } from './resolve-facts.ts';
 import { renderFacts } from './resolve-view.ts';
 

@@ -12,9 +12,9 @@ import { BattitoError, exitCodes } from '../../errors.ts';
 import { usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag } from '../command.ts';
-import { confirm } from '../drbd/accept-data.ts';
+import { assertCanConfirm, confirm } from '../confirm.ts';
 import { type FencingHere, levelsOf, readFencing } from '../fence/devices.ts';
-import { powerOn, powerText } from '../fence/power.ts';
+import { powerCut, powerOn, powerText } from '../fence/power.ts';
 import { printJson } from '../output.ts';
 import { formatTook } from '../time.ts';
 import { whoTyped } from '../who.ts';
@@ -63,7 +63,8 @@ export async function drillTakeover(
   await confirm(context, args, assertion, peer);
   await assertMayBegin(context, here);
   const began = `drill: the power of ${peer}, which holds nothing, is cut and given back (asked for by ${whoTyped()})`;
-  await keep(context, drill.json, { code: 'takeover-drill', severity: 'warning', message: began });
+  const next = `if this is the last that is said of it: battito fence on ${peer}`;
+  await keep(context, drill.json, { code: 'takeover-drill', severity: 'warning', message: began, next });
   const startedAt = performance.now();
   const times = await context.interruptible((signal) => cutAndReturn(context, here, { ...drill, signal }));
   const tookMs = Math.round(performance.now() - startedAt);
@@ -92,10 +93,7 @@ function checkName(
     throw usageError(`"${name}" is not the other node; that is ${peer}`, command, right);
   if (flag(args, 'yes') && name === undefined)
     throw usageError('--yes needs the name of the node that is switched off', command, `${right} --yes`);
-  if (context.ask === undefined && !flag(args, 'yes')) {
-    const message = `there is no terminal to type ${peer} at: its power is cut with --yes only`;
-    throw usageError(message, command, `${right} --yes`);
-  }
+  assertCanConfirm(context, args, command, { name: peer, deed: powerCut, words: right });
 }
 
 /** @throws BattitoError `drill-refused` */

@@ -20,7 +20,7 @@ export const fenceCommand: Command = {
   ],
   description: [
     'status asks every fencing device of the node, or of both, for its power. on brings a node back that was fenced. off cuts its power at once, as pulling the plug does, and ends well only when every device of a level reads off. These three need no daemon: they read the configuration and ask the devices themselves.',
-    'confirm is for when no device can tell: you have seen that the node has no power, and say so. The daemon then takes over what the node ran. If it is still running, every guest runs twice and its disks are damaged; so the name has to be typed, and nothing is believed while the node is heard or anything of it answers. Who said it and when is on record: battito history.',
+    'confirm is for when no device can tell: you have seen that the node has no power, and say so. The daemon then takes over what the node ran. If it is still running, every guest runs twice and its disks are damaged; so the name has to be typed (where there is no terminal: --yes), and nothing is believed while the node is heard, anything of it answers, or a device reads on. Who said it and when is on record: battito history.',
   ],
   options: {
     'although-it-runs': {
@@ -30,6 +30,10 @@ export const fenceCommand: Command = {
     'although-it-answers': {
       type: 'boolean',
       help: "with confirm: something else answers at one of the node's addresses",
+    },
+    'although-it-reads-on': {
+      type: 'boolean',
+      help: 'with confirm: a device says that it is on, and is wrong',
     },
     yes: { type: 'boolean', help: 'do not ask for the name again' },
     ...waitOptions,
@@ -79,6 +83,7 @@ function checkOptions(args: Arguments, action: string | undefined): void {
   const belongs: Readonly<Record<string, readonly string[]>> = {
     'although-it-runs': ['off'],
     'although-it-answers': ['confirm'],
+    'although-it-reads-on': ['confirm'],
     yes: ['off', 'confirm'],
     'no-wait': ['confirm'],
     timeout: ['confirm'],

@@ -8,10 +8,13 @@ import { BattitoError, exitCodes } from '../../errors.ts';
 import { usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
 import { flag } from '../command.ts';
-import { confirm } from '../drbd/accept-data.ts';
+import { assertCanConfirm, confirm } from '../confirm.ts';
 import { printJson } from '../output.ts';
 import { formatTook } from '../time.ts';
 import { checkNode, type FencingHere, levelsOf, readFencing, record } from './devices.ts';
+
+/** Of a node, said of what needs a person's word. */
+export const powerCut = 'its power is cut';
 
 export async function showPower(
   context: Context,
@@ -134,10 +137,8 @@ async function checkMayBeCut(
           : `battito takeover brings it here in order; or, if ${node} does not obey, add --although-it-runs`,
     });
   }
-  if (context.ask === undefined && !flag(args, 'yes')) {
-    const message = `there is no terminal to type ${node} at: its power is cut with --yes only`;
-    throw usageError(message, command, `battito fence off ${node} --yes`);
-  }
+  const words = `battito fence off ${node}`;
+  assertCanConfirm(context, args, command, { name: node, deed: powerCut, words });
   const known = status === null ? `No daemon answers here, so nobody knows what ${node} runs. ` : '';
   const assertion = `${known}The power of ${node} is cut at once: whatever runs there ends as in a power failure.`;
   await confirm(context, args, assertion, node);
