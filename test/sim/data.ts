@@ -32,13 +32,18 @@ export function newestDataOnly(context: Context): Checker {
   const overtaken = new Set<string>();
   /** Forced promotions under way that were accepted when they began. */
   const forcing = new Set<string>();
+  /** The word was gone by, and no guest has run on that: the start was undone, and may be tried again. */
+  const untried = new Set<string>();
   /** Guests that went down from paused, or had crashed: nothing was written after that. */
   const discarded: Record<Side, Set<string>> = { primary: new Set(), secondary: new Set() };
   const failed = new Set<string>();
   /** What the other copy has beyond this one was given up, by a person or by design, and it has not been used since. */
   const givenUp = new Set<string>();
   const endAcceptance = (side: Side) => {
-    for (const id of devices.keys()) accepted.delete(keyOf(side, id));
+    for (const id of devices.keys()) {
+      accepted.delete(keyOf(side, id));
+      untried.delete(keyOf(side, id));
+    }
   };
   const endOvertaken = (side: Side) => {
     for (const id of devices.keys()) if (overtaken.delete(keyOf(side, id))) accepted.delete(keyOf(side, id));
@@ -79,6 +84,8 @@ export function newestDataOnly(context: Context): Checker {
       endOvertaken(side);
     },
     running({ side, resource, running: now }) {
+      for (const { id, guests } of devices.values())
+        if (now === 'up' && guests.includes(resource)) untried.delete(keyOf(side, id));
       if (now === 'up') discarded[side].delete(resource);
       else if (now === 'down' && isHalted(running.get(resource, side))) discarded[side].add(resource);
       running.set(resource, side, now);
@@ -120,7 +127,9 @@ export function newestDataOnly(context: Context): Checker {
       const isCarriedThrough = forcing.delete(key);
       overtaken.add(keyOf(otherSide(side), resource));
       givenUp.delete(keyOf(otherSide(side), resource));
-      const isByWord = isAccepted || isCarriedThrough;
+      const isByWord = isAccepted || isCarriedThrough || untried.has(key);
+      if (isAccepted) untried.add(key);
+      untried.delete(keyOf(otherSide(side), resource));
       const group = devices.get(resource)?.group ?? '';
       if (newest) records.settled(group);
       if (isByWord) {

@@ -215,12 +215,16 @@ const daemonOn = (at: number, side: Side, runs: boolean, incarnation = 1): Trace
 const brokenIn = (setup: Setup, traces: readonly Trace[], rule: Rule = 'S3') =>
   found(watch(setup), traces).filter((one) => one.rule === rule).length;
 
-test('S3: the word of a person is good for one promotion, by the daemon that he asked', (t) => {
+test('S3: the word of a person is good for one start, by the daemon that he asked', (t) => {
   const forced = (at: number, side: Side = 'primary') => promoted(at, side, { forced: true, newest: false });
   const accepted = acceptance(5, 'primary');
   t.is(brokenIn(fenced, [accepted, forced(10)]), 0);
   t.is(brokenIn(fenced, [accepted, forced(10, 'secondary')]), 1, 'he said it of the other copy');
-  t.is(brokenIn(fenced, [accepted, forced(10), forced(20)]), 1, 'once');
+  t.is(brokenIn(fenced, [accepted, forced(10), forced(20)]), 0, 'the start was undone before a guest ran');
+  const run = running(15, 'primary', 'guest:mail', 'up');
+  t.is(brokenIn(fenced, [accepted, forced(10), run, forced(20)]), 1, 'once');
+  const overtaken = promoted(15, 'secondary', {});
+  t.is(brokenIn(fenced, [accepted, forced(10), overtaken, forced(20)]), 1, 'the other copy was used since');
   t.is(
     brokenIn(fenced, [accepted, daemonOn(7, 'primary', false), forced(10)]),
     1,
