@@ -1,7 +1,7 @@
 // The driver of the witness against a store that speaks as etcd does: one lease for the pair, whatever happens to
 // questions and answers on their way.
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { WitnessConfig } from '../../daemon/config/config.ts';
@@ -9,6 +9,7 @@ import type { LeaseAnswer, LoneMarks } from '../../daemon/drivers/driver.ts';
 import { createWitness, type Witness } from '../../daemon/drivers/witness/witness.ts';
 import { monotonicMs, temporaryDirectory, waitFor } from '../support.ts';
 import { FakeEtcd, type Question } from './support/fake-etcd.ts';
+import { makeCertificates } from './support/mail-server.ts';
 
 /** Long, so that a slow machine is not taken for a witness that hangs. */
 const deadlineMs = 20_000;
@@ -332,6 +333,85 @@ test('a user logs in, again when etcd has forgotten it, and the password is in n
   await writeFile(passwordFile, 'another\n');
   await held(t, primary);
   t.pass('the file was read again');
+});
+
+test('a standby that only looks reads a password again that was refused, and its first request has it', async (t) => {
+  const { etcd } = await pair(t);
+  const passwordFile = await fileWith(t, 'Geheim-7\n');
+  etcd.user = { name: 'battito', password: 'Geheim-7' };
+  const standby = witnessOf(t, etcd, 'secondary', { login: { user: 'battito', passwordFile } });
+  await standby.look(deadlineMs);
+  etcd.user = { name: 'battito', password: 'another' };
+  etcd.tokens.clear();
+  await standby.look(deadlineMs);
+  t.regex(standby.sight().trouble?.message ?? '', /wrong user or password/);
+  await writeFile(passwordFile, 'another\n');
+  await standby.look(deadlineMs);
+  t.like(standby.sight(), { trouble: null });
+  const refused = etcd.asked('/v3/auth/authenticate').length;
+  await held(t, standby);
+  t.is(etcd.asked('/v3/auth/authenticate').length, refused, 'the look has the token already');
+});
+
+test('a password is read again before the first request, though only a look was refused', async (t) => {
+  const { etcd } = await pair(t);
+  const passwordFile = await fileWith(t, 'wrong\n');
+  etcd.user = { name: 'battito', password: 'right' };
+  const standby = witnessOf(t, etcd, 'secondary', { login: { user: 'battito', passwordFile } });
+  await standby.look(deadlineMs);
+  await writeFile(passwordFile, 'right\n');
+  const begun = etcd.asked('/v3/auth/authenticate').length;
+  await held(t, standby);
+  t.is(etcd.asked('/v3/auth/authenticate').length, begun + 1);
+});
+
+test('renewed certificates need no restart of a standby, though it only looks', async (t) => {
+  const [before, renewed] = [
+    makeCertificates(temporaryDirectory(t)),
+    makeCertificates(temporaryDirectory(t)),
+  ];
+  const { key, cert } = renewed;
+  const ca = await readFile(renewed.caFile, 'utf8');
+  const etcd = await FakeEtcd.start(t, 1, { key, cert, ca, requestCert: true });
+  const [certificateFile, keyFile] = [await fileWith(t, before.cert), await fileWith(t, before.key)];
+  const standby = witnessOf(t, etcd, 'secondary', {
+    caFile: before.caFile,
+    clientCertificate: { certificateFile, keyFile },
+  });
+  const looksAndSees = async (trouble: RegExp) => {
+    await standby.look(deadlineMs);
+    t.regex(standby.sight().trouble?.message ?? '', trouble);
+  };
+  await looksAndSees(/not signed by the authority in witness\.ca/);
+  await writeFile(before.caFile, ca);
+  await looksAndSees(/does not take the certificate of this node|connection reset/);
+  await writeFile(certificateFile, cert);
+  await writeFile(keyFile, key);
+  await standby.look(deadlineMs);
+  t.like(standby.sight(), { trouble: null });
+});
+
+test('an endpoint that is away costs the others neither connection nor login; a file that is missing stands in the way there alone', async (t) => {
+  const { etcd } = await pair(t);
+  const gone = await FakeEtcd.start(t);
+  const passwordFile = await fileWith(t, 'any\n');
+  etcd.user = { name: 'battito', password: 'any' };
+  const standby = witnessOf(t, etcd, 'secondary', {
+    endpoints: [...gone.endpoints, ...etcd.endpoints],
+    login: { user: 'battito', passwordFile },
+  });
+  await gone.close();
+  await standby.look(deadlineMs);
+  const connections = etcd.connections;
+  await rm(passwordFile);
+  for (let look = 0; look < 3; look++) await standby.look(deadlineMs);
+  t.is(etcd.connections, connections);
+  t.is(etcd.asked('/v3/auth/authenticate').length, 1);
+  const sight = standby.sight();
+  t.is(sight.trouble, null);
+  t.regex(sight.away[0]?.message ?? '', /password: no such password file$/);
+  t.regex(sight.away[0]?.next ?? '', /^Write the password of witness\.user into the file's first line/);
+  await held(t, standby);
 });
 
 test('without a user where one is wanted, and with one where none is known', async (t) => {

@@ -1,5 +1,6 @@
 // Questions to a cluster of etcd, at whichever endpoint answers first. A user's token is asked for when there is none and
-// when etcd has forgotten it. After a failure everything is begun anew: files read again, connections made again.
+// when etcd has forgotten it. An endpoint where a question failed is begun anew before the next one: files read again,
+// connection made again. The others go on as they are.
 // A question may reach etcd more than once, and late: only such may be asked as bear that (etcd.ts).
 
 import type { WitnessConfig } from '../../config/config.ts';
@@ -24,24 +25,34 @@ export interface EtcdClient {
   close(): void;
 }
 
+/** An endpoint, opened with the files as they were then. */
+interface Place {
+  readonly endpoint: Endpoint;
+  readonly login: Credentials['login'];
+}
+
 /** @throws BattitoError when its files cannot be read */
 export function createEtcdClient(config: WitnessConfig, nowMs: () => number): EtcdClient {
-  let credentials: Credentials = readCredentials(config);
-  let endpoints = open();
-  let isStale = false;
+  const openPlace = (url: string, credentials: Credentials): Place => ({
+    endpoint: openEndpoint(url, credentials),
+    login: credentials.login,
+  });
+  const found = readCredentials(config);
+  const places = new Map(config.endpoints.map((url) => [url, openPlace(url, found)]));
+  /** Where a question has failed since the place was opened. */
+  const stale = new Set<string>();
   let token: string | null = null;
   let preferred = config.endpoints[0] ?? '';
 
-  function open(): readonly Endpoint[] {
-    return config.endpoints.map((url) => openEndpoint(url, credentials));
-  }
-
-  const refresh = () => {
-    if (!isStale) return;
-    credentials = readCredentials(config);
-    for (const endpoint of endpoints) endpoint.retire();
-    endpoints = open();
-    isStale = false;
+  const placeAt = (url: string): Place => {
+    const known = places.get(url);
+    if (known === undefined) throw new Error(`no endpoint ${url}`);
+    if (!stale.has(url)) return known;
+    const place = openPlace(url, readCredentials(config));
+    known.endpoint.retire();
+    places.set(url, place);
+    stale.delete(url);
+    return place;
   };
 
   const post = async (
@@ -60,8 +71,7 @@ export function createEtcdClient(config: WitnessConfig, nowMs: () => number): Et
     }
   };
 
-  const logIn = async (endpoint: Endpoint, signal: AbortSignal): Promise<string | null> => {
-    const { login } = credentials;
+  const logIn = async ({ endpoint, login }: Place, signal: AbortSignal): Promise<string | null> => {
     if (login === null) return null;
     const asked = { name: login.user, password: login.password };
     try {
@@ -74,51 +84,54 @@ export function createEtcdClient(config: WitnessConfig, nowMs: () => number): Et
     }
   };
 
-  const askOne = async (
-    endpoint: Endpoint,
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): Promise<unknown> => {
+  const askPlace = async (place: Place, path: string, body: unknown, signal: AbortSignal) => {
+    const { endpoint } = place;
+    token = token ?? (await logIn(place, signal));
+    const used = token;
     try {
-      token = token ?? (await logIn(endpoint, signal));
-      const used = token;
-      try {
-        return await post(endpoint, path, body, used, signal);
-      } catch (error) {
-        if (used === null || !(error instanceof EtcdError) || error.code !== 'etcd-token') throw error;
-        if (token === used) token = await logIn(endpoint, signal);
-        return await post(endpoint, path, body, token, signal);
-      }
+      return await post(endpoint, path, body, used, signal);
+    } catch (error) {
+      if (used === null || !(error instanceof EtcdError) || error.code !== 'etcd-token') throw error;
+      if (token === used) token = await logIn(place, signal);
+      return await post(endpoint, path, body, token, signal);
+    }
+  };
+
+  const askAt = async (url: string, path: string, body: unknown, signal: AbortSignal): Promise<unknown> => {
+    let place: Place | undefined;
+    try {
+      place = placeAt(url);
+      return await askPlace(place, path, body, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw failureOf(error, endpoint.url);
+      if (place === places.get(url)) stale.add(url);
+      throw failureOf(error, url);
     }
   };
 
   const ask = async (path: string, body: unknown, { until, signal }: Limit) => {
-    refresh();
-    const inOrder = endpoints.toSorted((a, b) => Number(b.url === preferred) - Number(a.url === preferred));
+    const inOrder = config.endpoints.toSorted((a, b) => Number(b === preferred) - Number(a === preferred));
     // A single one is asked a second time, by a connection of its own: the kept one may have died without a word.
-    const places = inOrder.length === 1 ? [...inOrder, ...inOrder] : inOrder;
+    const urls = inOrder.length === 1 ? [...inOrder, ...inOrder] : inOrder;
     const errors = new Map<string, EtcdError>();
-    const attempts = places.map((endpoint) => async (attempt: AbortSignal) => {
+    const attempts = urls.map((url) => async (attempt: AbortSignal) => {
       try {
-        const answer = await askOne(endpoint, path, body, attempt);
-        preferred = endpoint.url;
+        const answer = await askAt(url, path, body, attempt);
+        preferred = url;
         return answer;
       } catch (error) {
-        if (error instanceof EtcdError) errors.set(endpoint.url, error);
+        if (error instanceof EtcdError) errors.set(url, error);
         throw error;
       }
     });
     const leftMs = Math.max(0, Math.ceil(until - nowMs()));
     const deadline = AbortSignal.timeout(leftMs);
     try {
-      return await staggered(attempts, leftMs / (places.length + 1), AbortSignal.any([signal, deadline]));
+      return await staggered(attempts, leftMs / (urls.length + 1), AbortSignal.any([signal, deadline]));
     } catch {
       if (signal.aborted) throw signal.reason;
-      isStale = true;
+      // Also what did not answer at all: a kept connection may be dead.
+      for (const url of config.endpoints) stale.add(url);
       token = null;
       throw inAll(config.endpoints.map((url) => ({ url, error: errors.get(url) ?? silent() })));
     }
@@ -126,14 +139,9 @@ export function createEtcdClient(config: WitnessConfig, nowMs: () => number): Et
 
   return {
     ask,
-    async askAt(url, path, body, signal) {
-      refresh();
-      const endpoint = endpoints.find((other) => other.url === url);
-      if (endpoint === undefined) throw new Error(`no endpoint ${url}`);
-      return askOne(endpoint, path, body, signal);
-    },
+    askAt,
     close() {
-      for (const endpoint of endpoints) endpoint.close();
+      for (const { endpoint } of places.values()) endpoint.close();
     },
   };
 }

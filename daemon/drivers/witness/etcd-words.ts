@@ -117,6 +117,9 @@ export function refusalOf(status: number, text: string, config: WitnessConfig): 
 /** Of a request without a whole answer. */
 export function failureOf(error: unknown, endpoint: string): EtcdError {
   if (error instanceof EtcdError) return error;
+  // A file of ours.
+  if (error instanceof BattitoError)
+    return new EtcdError('etcd-failed', error.message, error.next ?? 'battito check', error);
   if (error instanceof DOMException) return silent(); // Its time was over.
   const { code = '', message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };

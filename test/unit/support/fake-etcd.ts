@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 interface Value {
@@ -45,6 +46,8 @@ export class FakeEtcd {
   /** The user that it wants; null: none. */
   user: { readonly name: string; readonly password: string } | null = null;
   readonly tokens = new Set<string>();
+  /** How many were made to it. */
+  connections = 0;
   fate: (question: Question) => Fate = () => 'pass';
   #revision = 1;
   #nowS = 0;
@@ -52,19 +55,30 @@ export class FakeEtcd {
   #lastToken = 0;
   readonly #servers: Server[] = [];
 
-  static async start(t: { teardown(fn: () => Promise<void>): void }, members = 1): Promise<FakeEtcd> {
+  /** `tls`: null: without. */
+  static async start(
+    t: { teardown(fn: () => Promise<void>): void },
+    members = 1,
+    tls: ServerOptions | null = null,
+  ): Promise<FakeEtcd> {
     const etcd = new FakeEtcd();
-    for (let member = 0; member < members; member++) await etcd.#listen();
+    for (let member = 0; member < members; member++) await etcd.#listen(tls);
     t.teardown(() => etcd.close());
     return etcd;
   }
 
-  async #listen(): Promise<void> {
-    const server = createServer((asked, answer) => void this.#serve(asked, answer));
+  async #listen(tls: ServerOptions | null): Promise<void> {
+    const serve = (asked: IncomingMessage, answer: ServerResponse) => void this.#serve(asked, answer);
+    const server = tls === null ? createServer(serve) : createTlsServer(tls, serve);
+    server.on('connection', () => {
+      this.connections += 1;
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     this.#servers.push(server);
-    this.endpoints.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    this.endpoints.push(
+      `${tls === null ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
   }
 
   async close(): Promise<void> {
