@@ -154,7 +154,7 @@ export interface SpellView {
 
 /** How long the peer was silent between two heartbeats in the last days, this node's own stalls left out. */
 export interface GapsView {
-  /** Days with any, of the last seven; today among them. */
+  /** Days with any that are counted here: the last seven at most. */
   readonly days: number;
   readonly links: readonly {
     readonly name: string;

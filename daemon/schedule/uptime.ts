@@ -33,7 +33,10 @@ export interface Uptime {
   record(): UptimeRecord;
 }
 
-const daysKept = 8;
+/** A week, today beside it. */
+const daysTold = 8;
+/** A clock that is wrong for a while makes days of its own, which take the place of none that is told. */
+const daysKept = 2 * daysTold;
 const dayMs = 24 * 3_600_000;
 /** Looks further apart than this were not looks: the process, or the host, stood still. */
 const lookMsMax = 30_000;
@@ -43,9 +46,7 @@ export function createUptime(
   clocks: { readonly wallMs: () => number; readonly monotonicMs: () => number },
 ): Uptime {
   const today = () => Math.floor(clocks.wallMs() / dayMs);
-  const recent = (days: UptimeRecord['days']) =>
-    days.filter(({ day }) => day <= today() && day > today() - daysKept);
-  let days = recent(known?.days ?? []);
+  let days = (known?.days ?? []).slice(-daysKept);
   let lookedAt: number | null = null;
   const downSince = new Map<string, number>();
   /** In this run: until then nothing is known to have gone down. */
@@ -56,7 +57,7 @@ export function createUptime(
     const found = days.find((one) => one.day === day);
     if (found !== undefined) return found;
     const made: UptimeRecord['days'][number] = { day, groups: {} };
-    days = [...recent(days), made];
+    days = [...days, made].slice(-daysKept);
     return made;
   };
 
@@ -87,10 +88,10 @@ export function createUptime(
       }
     },
     week() {
-      days = recent(days);
-      const names = [...new Set(days.flatMap(({ groups }) => Object.keys(groups)))].sort();
+      const told = days.filter(({ day }) => day <= today() && day > today() - daysTold);
+      const names = [...new Set(told.flatMap(({ groups }) => Object.keys(groups)))].sort();
       return names.map((name) => {
-        const each = days.flatMap(({ groups }) => groups[name] ?? []);
+        const each = told.flatMap(({ groups }) => groups[name] ?? []);
         const sum = (of: (one: GroupDay) => number) => each.reduce((total, one) => total + of(one), 0);
         return {
           name,
@@ -101,6 +102,6 @@ export function createUptime(
         };
       });
     },
-    record: () => ({ days: recent(days) }),
+    record: () => ({ days }),
   };
 }

@@ -232,7 +232,7 @@ function about(status: Status): Html {
   for (const { name, usualMs, largestMs, cuts } of gaps.links) {
     const cut = cuts.count === 0 ? '' : `, cut off ${cuts.count === 1 ? 'once' : `${cuts.count} times`}`;
     facts.push([
-      `${name}, ${gaps.days === 1 ? 'today' : `${gaps.days} days`}`,
+      `${name}, ${gaps.days === 1 ? 'one day' : `${gaps.days} days`}`,
       `usually silent for ${formatTook(usualMs)} at most, once ${formatTook(largestMs)}${cut}`,
     ]);
   }

@@ -122,9 +122,27 @@ test('seven days are kept, over restarts, whatever the clock does', (t) => {
   t.like(gaps.view(), { days: 7, links: [{ count: 7, largestMs: 209 }] });
   const stored = gapRecord.parse(JSON.parse(JSON.stringify(gaps.record())));
   t.is(stored.days.length, 7);
-  const next = recorder(stored, 111 * dayMs);
-  t.like(next.gaps.view(), { days: 5, links: [{ count: 5, largestMs: 209 }] });
-  t.is(recorder(stored, 50 * dayMs).gaps.view().days, 0, 'days of the future are nobody’s');
+  for (const day of [50, 111, 900])
+    t.like(recorder(stored, day * dayMs).gaps.view(), { days: 7, links: [{ count: 7, largestMs: 209 }] });
+});
+
+test('a clock that is ahead for a while costs no day but the oldest, and its own day goes when seven more have come', (t) => {
+  const { gaps, heard, wall } = recorder();
+  const hears = (day: number, gapMs: number) => {
+    wall.ms = day * dayMs;
+    heard(wall.ms, 'eth1', {}, wall.ms);
+    heard(wall.ms + gapMs, 'eth1', {}, wall.ms);
+  };
+  for (let day = 100; day < 106; day += 1) hears(day, 1400);
+  hears(115, 1500);
+  hears(105, 200);
+  t.like(gaps.view(), { days: 7, links: [{ count: 8, largestMs: 1500 }] });
+  for (let day = 106; day < 113; day += 1) hears(day, 200);
+  t.like(gaps.view(), { days: 7, links: [{ count: 7, largestMs: 200 }] });
+  t.deepEqual(
+    gaps.record().days.map(({ day }) => day),
+    [106, 107, 108, 109, 110, 111, 112],
+  );
 });
 
 test('links without end and gaps of any length take no more room', (t) => {
@@ -197,7 +215,7 @@ test('check says what deadtime the last days support', (t) => {
   );
   t.like(found({ links: [{ ...link, largestMs: 666 }] })[0], { level: 'ok' });
   t.like(found({ links: [{ ...link, largestMs: 667 }] })[0], { level: 'warning' });
-  t.regex(found({ days: 1 })[0]?.message ?? '', / today: /);
+  t.regex(found({ days: 1 })[0]?.message ?? '', / in one day: /);
   t.like(found({ links: [{ ...link, count: 100 }] })[0], { level: 'info' });
 });
 

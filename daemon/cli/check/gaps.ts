@@ -21,7 +21,7 @@ export function checkGaps({ gaps, timings }: Pick<Status, 'gaps' | 'timings'>): 
     report.info(`too few heartbeats were heard until now to say whether a deadtime of ${deadtime} fits`);
     return report.findings;
   }
-  const during = gaps.days === 1 ? 'today' : `in ${gaps.days} days`;
+  const during = gaps.days === 1 ? 'in one day' : `in ${gaps.days} days`;
   for (const { name, count, largestMs, usualMs, cuts } of gaps.links) {
     if (count === 0) continue;
     const times = deadtimeMs / Math.max(1, largestMs);

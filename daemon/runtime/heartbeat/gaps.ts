@@ -13,7 +13,7 @@ const boundMs = (index: number) => firstBoundMs * 2 ** (index / 2);
 const classOf = (gapMs: number) =>
   Math.min(classes - 1, Math.max(0, Math.ceil(2 * Math.log2(gapMs / firstBoundMs))));
 
-/** How many days are looked at, today among them. */
+/** How many days are looked at: the newest that there is anything of, whatever date a clock gave them. */
 const daysKept = 7;
 const dayMs = 24 * 3_600_000;
 /** More links than the configuration has are those of an earlier one. */
@@ -87,10 +87,8 @@ const sum = (all: readonly Spell[]): Spell => ({
 /** `known`: of earlier runs. */
 export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps {
   const today = () => Math.floor(wallMs() / dayMs);
-  /** Of a clock that was set, days of the future are nobody's. */
-  const recent = (days: GapRecord['days']) =>
-    days.filter(({ day }) => day <= today() && day > today() - daysKept);
-  let days = recent(known?.days ?? []);
+  /** In the order in which they began: a day of a clock that was ahead goes like any other, and takes none with it. */
+  let days = (known?.days ?? []).slice(-daysKept);
   const last = new Map<string, { readonly incarnation: number; readonly atMs: number }>();
   let lastOnAny: { readonly incarnation: number; readonly atMs: number } | undefined;
   let stallsSeen = 0;
@@ -109,7 +107,7 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
     const found = days.find((one) => one.day === day);
     if (found !== undefined) return found;
     const made = { day, links: {}, silences: noSpell, stalls: noSpell };
-    days = [...recent(days), made];
+    days = [...days, made].slice(-daysKept);
     return made;
   };
 
@@ -154,7 +152,6 @@ export function createGaps(known: GapRecord | null, wallMs: () => number): Gaps 
       return gapMs;
     },
     view() {
-      days = recent(days);
       const names = [...new Set(days.flatMap(({ links }) => Object.keys(links)))];
       return {
         days: days.length,
