@@ -16,7 +16,7 @@ import { verifyResource } from '../drivers/drbd/verify.ts';
 import { tellSummary } from '../notify/summary.ts';
 import { cronClock } from '../schedule/clock.ts';
 import { drillTask } from '../schedule/drill.ts';
-import { definitionsTask, pruneTask, summaryTask } from '../schedule/housekeeping.ts';
+import { definitionsTask, type PruneTaskOptions, pruneTask, summaryTask } from '../schedule/housekeeping.ts';
 import { newerReadiness, readinessTask } from '../schedule/readiness.ts';
 import { emptyRecord, recordSchema, type ScheduleRecord } from '../schedule/record.ts';
 import { createScheduler, type Scheduler } from '../schedule/scheduler.ts';
@@ -126,7 +126,7 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
     );
   };
 
-  const tasks = tasksOf(options, sendSummary);
+  const tasks = tasksOf(options, { sendSummary, daysRun: uptime.daysLooked });
   let timers: readonly NodeJS.Timeout[] = [];
   let isClosed = false;
   void options.ready.then(() => {
@@ -169,7 +169,10 @@ export async function openSchedule(options: ScheduleOptions): Promise<Schedule> 
 }
 
 /** What there is to be done on this node, in the order in which it is shown. */
-function tasksOf(options: ScheduleOptions, sendSummary: () => void): readonly Task[] {
+function tasksOf(
+  options: ScheduleOptions,
+  { sendSummary, daysRun }: Pick<PruneTaskOptions, 'daysRun'> & { readonly sendSummary: () => void },
+): readonly Task[] {
   const { config, stateDir, command, status, definitions, history, logger } = options;
   const { readiness, definitions: compared, verify, summary, prune, keepDays } = config.schedule;
   const { drill, notify, groups } = config;
@@ -194,7 +197,7 @@ function tasksOf(options: ScheduleOptions, sendSummary: () => void): readonly Ta
     ...(drill === null ? [] : [drillTask({ config: drill, status, command })]),
     ...(notify === null ? [] : [summaryTask({ schedule: summary, status, send: sendSummary })]),
     pruneTask({
-      ...{ schedule: prune, keepDays, wallMs: Date.now },
+      ...{ schedule: prune, keepDays, wallMs: Date.now, daysRun },
       history: (before) => history.prune(before),
       journal: (before) => pruneJournal(join(stateDir, 'journal'), before),
     }),

@@ -76,19 +76,29 @@ export interface PruneTaskOptions {
   readonly schedule: string | null;
   readonly keepDays: number;
   readonly wallMs: () => number;
+  /** On how many of so many last days this daemon ran, by the clock as it is now. */
+  readonly daysRun: (days: number) => number;
   /** Removes what is older. @returns how many entries, or files, went */
   readonly history: (olderThanMs: number) => Promise<number>;
   readonly journal: (olderThanMs: number) => Promise<number>;
 }
 
+/** A clock is believed once the daemon has run by it on so many of so many days: a wrong date must cost no record. */
+const runWanted = 7;
+const runWithin = 14;
 const dayMs = 24 * 3_600_000;
 const countOf = (count: number, one: string, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
 
-export function pruneTask({ schedule, keepDays, wallMs, history, journal }: PruneTaskOptions): Task {
+export function pruneTask({ schedule, keepDays, wallMs, daysRun, history, journal }: PruneTaskOptions): Task {
   return {
     ...{ name: 'prune', title: 'the scheduled pruning of old records', schedule, heavy: false, madeUp: true },
     turn: () => ({ mine: true, obstacle: null }),
     async run() {
+      const run = daysRun(runWithin);
+      if (run < runWanted) {
+        const message = `by the clock of this node its daemon has run on ${run} of the last ${runWithin} days: nothing goes before it was ${runWanted}, since the clock may be wrong`;
+        return { kind: 'left-out', message, next: 'timedatectl   # is the date right?' };
+      }
       const before = wallMs() - keepDays * dayMs;
       try {
         const [entries, files] = [await history(before), await journal(before)];

@@ -30,6 +30,8 @@ export interface Uptime {
   /** What is so since the last look; `up`: names of the groups that are active on a node. To be called every second or so. */
   look(groups: readonly { readonly name: string; readonly isUp: boolean }[]): void;
   week(): readonly GroupUptime[];
+  /** On how many of the last days, today among them, somebody looked, by the clock as it is now. */
+  daysLooked(days: number): number;
   record(): UptimeRecord;
 }
 
@@ -47,6 +49,7 @@ export function createUptime(
 ): Uptime {
   const today = () => Math.floor(clocks.wallMs() / dayMs);
   let days = (known?.days ?? []).slice(-daysKept);
+  const last = (count: number) => days.filter(({ day }) => day <= today() && day > today() - count);
   let lookedAt: number | null = null;
   const downSince = new Map<string, number>();
   /** In this run: until then nothing is known to have gone down. */
@@ -88,7 +91,7 @@ export function createUptime(
       }
     },
     week() {
-      const told = days.filter(({ day }) => day <= today() && day > today() - daysTold);
+      const told = last(daysTold);
       const names = [...new Set(told.flatMap(({ groups }) => Object.keys(groups)))].sort();
       return names.map((name) => {
         const each = told.flatMap(({ groups }) => groups[name] ?? []);
@@ -102,6 +105,7 @@ export function createUptime(
         };
       });
     },
+    daysLooked: (count) => last(count).length,
     record: () => ({ days }),
   };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { HistoryEntry, Status } from '../../daemon/control/api.ts';
 import type { Readiness, TaskName } from '../../daemon/control/schedule.ts';
+import { emptyRecord, type ScheduleRecord } from '../../daemon/schedule/record.ts';
 import { faultsIn } from '../schemas.ts';
 import { waitFor } from '../support.ts';
 import type { HostName } from './support/hosts.ts';
@@ -119,6 +120,14 @@ function writeHistory(office: Office, host: HostName, entries: readonly HistoryE
   return file;
 }
 
+/** So that the primary believes its clock: its daemon has run on the days before. */
+function writeWeek(office: Office): void {
+  const today = Math.floor(Date.now() / (24 * 3_600_000));
+  const days = Array.from({ length: 7 }, (_, index) => ({ day: today - 7 + index, groups: {} }));
+  const record: ScheduleRecord = { ...emptyRecord, uptime: { days } };
+  writeFileSync(join(office.network.hosts.primary.stateDir, 'schedule.json'), JSON.stringify(record));
+}
+
 async function idleOffice(t: ExecutionContext, schedule: string): Promise<Office> {
   const office = await Office.open({ idle: true, schedule });
   t.teardown(async () => {
@@ -133,6 +142,7 @@ test('it is checked by schedule by the node that runs the group; each is run on 
   const old = new Date(Date.now() - 31 * 24 * 3_600_000).toISOString();
   const young = new Date(Date.now() - 29 * 24 * 3_600_000).toISOString();
   const file = writeHistory(office, 'primary', [entry(old, 'long ago'), entry(young, 'not so long ago')]);
+  writeWeek(office);
   await office.startDaemons();
   await office.settled('primary');
 
@@ -152,6 +162,9 @@ test('it is checked by schedule by the node that runs the group; each is run on 
     return last?.message === 'left to primary, which runs office' && status.readiness?.by === 'primary';
   });
   t.deepEqual((await office.status('secondary')).readiness?.nodes, ['primary', 'secondary']);
+  const early = await office.battito('secondary', 'schedule', 'run', 'prune');
+  t.is(early.exitCode, 1);
+  t.regex(early.stderr, /run on 1 of the last 14 days: .*\nnext: timedatectl/);
   const refused = await office.battito('secondary', 'schedule', 'run', 'readiness');
   t.is(refused.exitCode, 1);
   t.regex(refused.stderr, /left to primary, which runs office\nnext: on primary: battito schedule/);

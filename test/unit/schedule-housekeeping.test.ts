@@ -14,6 +14,7 @@ import { pruneJournal } from '../../daemon/runtime/records/journal-files.ts';
 import { definitionsTask, pruneTask, summaryTask } from '../../daemon/schedule/housekeeping.ts';
 import { readinessTask } from '../../daemon/schedule/readiness.ts';
 import type { Outcome, Task } from '../../daemon/schedule/task.ts';
+import { createUptime } from '../../daemon/schedule/uptime.ts';
 import { temporaryDirectory } from '../support.ts';
 import { entry, groupAtPeer, status } from './fixtures/cli/statuses.ts';
 
@@ -150,12 +151,65 @@ test('of the journal files go that were written last before that; never the newe
   t.deepEqual(readdirSync(directory).toSorted(), ['events.3.jsonl.gz', 'events.4.jsonl']);
 });
 
+test('a clock that was behind for a while makes no record older than those before it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const lines = [
+    daysAgo(40),
+    daysAgo(20),
+    new Date(0).toISOString(),
+    daysAgo(-900),
+    new Date(0).toISOString(),
+  ];
+  const [older, newer] = [join(directory, 'history.1.jsonl'), join(directory, 'history.jsonl')];
+  const text = lines.map((time, index) => `${JSON.stringify(entry(`${index}`, { time }))}\n`);
+  writeFileSync(older, text.slice(0, 2).join(''));
+  writeFileSync(newer, text.slice(2).join(''));
+  const history = await openHistory(directory, logger);
+  t.is(await history.prune(nowMs - 30 * 24 * 3_600_000), 1);
+  t.deepEqual(
+    history.latest(10).map(({ message }) => message),
+    ['1', '2', '3', '4'],
+  );
+  await history.close();
+  t.is(readFileSync(older, 'utf8'), text.slice(1, 2).join(''));
+  t.is(readFileSync(newer, 'utf8'), text.slice(2).join(''));
+});
+
+test('nothing is pruned by a clock that the daemon has not run by for some days', async (t) => {
+  const time = { wallMs: nowMs, monotonicMs: 0 };
+  const uptime = createUptime(null, { wallMs: () => time.wallMs, monotonicMs: () => time.monotonicMs });
+  const limits: number[] = [];
+  const task = pruneTask({
+    ...{ schedule: null, keepDays: 400, wallMs: () => time.wallMs, daysRun: uptime.daysLooked },
+    history: (before) => Promise.resolve(limits.push(before)),
+    journal: () => Promise.resolve(0),
+  });
+  const run = (wallMs: number) => {
+    time.wallMs = wallMs;
+    uptime.look([]);
+    return runOf(task);
+  };
+  const dayMs = 24 * 3_600_000;
+  for (let day = 0; day < 6; day += 1) t.is((await run(nowMs + day * dayMs)).kind, 'left-out');
+  t.is((await run(nowMs + 6 * dayMs)).kind, 'done');
+  t.deepEqual(await run(nowMs + 800 * dayMs), {
+    kind: 'left-out',
+    message:
+      'by the clock of this node its daemon has run on 1 of the last 14 days: nothing goes before it was 7, since the clock may be wrong',
+    next: 'timedatectl   # is the date right?',
+  });
+  t.is((await run(nowMs + 6 * dayMs)).kind, 'done', 'it is right again');
+  t.is(limits.length, 2);
+});
+
 test('pruning says what went, and a disk that refuses is its failure', async (t) => {
+  const daysRun = 7;
   const task = (history: () => Promise<number>) =>
     pruneTask({
       schedule: null,
       keepDays: 30,
       wallMs: () => nowMs,
+      daysRun: () => daysRun,
       history,
       journal: () => Promise.resolve(2),
     });

@@ -7,6 +7,7 @@ import type { HistoryEntry } from '../../control/api.ts';
 import type { Note } from '../../core/events.ts';
 import type { NoteCount } from '../../metrics/metrics.ts';
 import { writeDurably } from './durable-file.ts';
+import { keptSince } from './kept-since.ts';
 
 export interface History {
   add(note: Note, monotonicMs: number): void;
@@ -25,7 +26,9 @@ const fileBytesMax = 4 * 1024 * 1024;
 export async function openHistory(stateDir: string, logger: Logger): Promise<History> {
   const path = join(stateDir, 'history.jsonl');
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  let entries = await readEntries(path);
+  /** Oldest first. */
+  const paths = [join(stateDir, 'history.1.jsonl'), path] as const;
+  let entries = await readEntries(paths);
   let writing: Promise<void> = Promise.resolve();
   /** What the disk has not had yet; while it hangs, no more than `kept`, and the oldest are not written. */
   let unwritten: string[] = [];
@@ -37,7 +40,7 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
       (stats) => stats.size,
       () => 0,
     );
-    if (size > fileBytesMax) await rename(path, join(stateDir, 'history.1.jsonl'));
+    if (size > fileBytesMax) await rename(path, paths[0]);
     await appendFile(path, text, { mode: 0o600 });
   };
 
@@ -66,15 +69,12 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
     },
     counts: () => [...counts.values()],
     prune(beforeMs) {
-      const pruned = writing.then(async () => {
-        const older = await prune(join(stateDir, 'history.1.jsonl'), beforeMs);
-        return older + (await prune(path, beforeMs));
-      });
+      const pruned = writing.then(() => prune(paths, beforeMs));
       writing = pruned.then(
         () => {},
         () => {}, // Whoever asked is told.
       );
-      entries = entries.filter((entry) => !isOlder(entry, beforeMs));
+      entries = [...keptSince(entries, dateOf, beforeMs)];
       return pruned;
     },
     latest: (limit) => entries.slice(-Math.min(limit, kept)),
@@ -82,39 +82,48 @@ export async function openHistory(stateDir: string, logger: Logger): Promise<His
   };
 }
 
-/** What has no time that can be read is kept: a clock may have been wrong, a line be cut. */
-function isOlder({ time }: Pick<HistoryEntry, 'time'>, beforeMs: number): boolean {
-  return Date.parse(time) < beforeMs;
+const dateOf = ({ time }: Pick<HistoryEntry, 'time'>) => Date.parse(time);
+
+/** `paths`: oldest first. @returns how many lines went */
+async function prune(paths: readonly string[], beforeMs: number): Promise<number> {
+  const files = await Promise.all(paths.map(async (path) => ({ path, lines: await readLines(path) })));
+  const dated = files.flatMap(({ path, lines }) => lines.flatMap((line) => datedLine(path, line)));
+  const kept = keptSince(dated, ({ dateMs }) => dateMs, beforeMs);
+  let gone = 0;
+  for (const { path, lines } of files) {
+    const left = kept.filter((one) => one.path === path).map(({ line }) => line);
+    gone += lines.length - left.length;
+    if (left.length === lines.length) continue;
+    if (left.length === 0) await unlink(path);
+    else await writeDurably(path, `${left.join('\n')}\n`);
+  }
+  return gone;
 }
 
-/** @returns how many lines went */
-async function prune(path: string, beforeMs: number): Promise<number> {
+async function readLines(path: string): Promise<readonly string[]> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  const lines = text.split('\n').filter((line) => line !== '');
-  const left = lines.filter((line) => {
-    try {
-      return !isOlder(JSON.parse(line) as HistoryEntry, beforeMs);
-    } catch {
-      return false; // The last line of a power cut tells nothing any more.
-    }
-  });
-  if (left.length === lines.length) return 0;
-  if (left.length === 0) await unlink(path);
-  else await writeDurably(path, `${left.join('\n')}\n`);
-  return lines.length - left.length;
+  return text.split('\n').filter((line) => line !== '');
 }
 
-async function readEntries(path: string): Promise<HistoryEntry[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  return text
-    .split('\n')
-    .slice(-kept - 1)
+function datedLine(path: string, line: string) {
+  try {
+    return [{ path, line, dateMs: dateOf(JSON.parse(line) as HistoryEntry) }];
+  } catch {
+    return []; // The last line of a power cut tells nothing any more.
+  }
+}
+
+async function readEntries(paths: readonly string[]): Promise<HistoryEntry[]> {
+  const files = await Promise.all(paths.map((path) => readLines(path).catch(() => [])));
+  return files
+    .flat()
+    .slice(-kept)
     .flatMap((line) => {
       try {
-        return line === '' ? [] : [JSON.parse(line) as HistoryEntry];
+        return [JSON.parse(line) as HistoryEntry];
       } catch {
         return []; // The last line of a power cut.
       }

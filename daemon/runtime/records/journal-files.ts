@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Logger } from 'pino';
 import { findJournalFiles } from '../../incident/files.ts';
+import { keptSince } from './kept-since.ts';
 
 /** Lines that belong together, with their line ends; `newFile`: not into the present file. */
 export interface Part {
@@ -128,14 +129,18 @@ async function packOlder(directory: string): Promise<void> {
 
 /** Removes older files that were written last before that, wall-clock milliseconds. @returns how many */
 export async function pruneJournal(directory: string, beforeMs: number): Promise<number> {
-  let count = 0;
-  for (const { name } of (await findJournalFiles(directory)).slice(0, -1)) {
-    const found = await stat(join(directory, name)).catch(() => null); // It went for its size meanwhile.
-    if (found === null || found.mtimeMs >= beforeMs) continue;
-    await rm(join(directory, name), { force: true });
-    count += 1;
-  }
-  return count;
+  const older = (await findJournalFiles(directory)).slice(0, -1).map(({ name }) => join(directory, name));
+  const found = await Promise.all(
+    older.map(async (path) => {
+      const stats = await stat(path).catch(() => null); // It went for its size meanwhile.
+      return stats === null ? [] : [{ path, writtenMs: stats.mtimeMs }];
+    }),
+  );
+  const files = found.flat();
+  const kept = new Set(keptSince(files, ({ writtenMs }) => writtenMs, beforeMs));
+  const gone = files.filter((file) => !kept.has(file));
+  for (const { path } of gone) await rm(path, { force: true });
+  return gone.length;
 }
 
 /** Leaves room for the newest file to fill up. */
