@@ -45,7 +45,10 @@ export interface OutboxOptions {
 }
 
 const waitingMax = 100;
-const ageMsMax = 7 * 24 * 3_600_000;
+const dayMs = 24 * 3_600_000;
+const ageMsMax = 7 * dayMs;
+/** No message is older than this at a start: the clock may be years ahead, and each is to be tried yet. */
+const ageAtStartMsMax = ageMsMax - dayMs;
 const againMsMax = 5 * 60_000;
 /** Nobody mends a password within minutes, and a server locks out whoever asks too often. */
 const afterRefusalMs = 30 * 60_000;
@@ -65,7 +68,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** With `sinceMs` of this run's clock: one that is set, perhaps by years, makes no message old. */
   let waiting: Waiting[] = (options.known?.waiting ?? []).map((one) => ({
     ...one,
-    sinceMs: beganMs - Math.max(0, beganWallMs - one.sinceMs),
+    sinceMs: beganMs - Math.min(ageAtStartMsMax, Math.max(0, beganWallMs - one.sinceMs)),
   }));
   let dropped = options.known?.dropped ?? 0;
   const troubles = new Map<string, Trouble>();

@@ -130,6 +130,20 @@ test('a clock that is set years ahead makes no message old, also over a restart 
   outbox.close();
 });
 
+test('at a start with a clock that is years ahead no message is too old to be tried, for a day', async (t) => {
+  const one = { message: message('takeover'), channels: ['admin'], sinceMs: -800 * 86_400_000 };
+  const { outbox, tried, time } = box(() => later, { waiting: [one], dropped: 0 });
+  await idle(tried, 1);
+  t.like(outbox.record(), { waiting: { length: 1 }, dropped: 0 });
+  time.ms += 25 * 3_600_000;
+  outbox.put(message('new'));
+  t.deepEqual(
+    outbox.record().waiting.map(({ message: { id } }) => id),
+    ['new'],
+  );
+  outbox.close();
+});
+
 test('a message that is refused for its own sake keeps no other one back, and is given up', async (t) => {
   const refusal: Delivery = { kind: 'refused', message: 'too long (400)', next: 'make it shorter' };
   let closed = false;
