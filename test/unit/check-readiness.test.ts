@@ -55,6 +55,11 @@ test('what both nodes have alike counts once, and is said of neither', (t) => {
 
 1 problem, 1 warning`,
   );
+  const blocking = finding('warning', 'nobody hears the peer', { blocks: true });
+  t.regex(
+    renderFindings([...both, blocking], look),
+    /\n0 problems, 2 warnings, 1 of them in the way of a takeover$/,
+  );
 });
 
 test('it ends with what each took off; alone is said', (t) => {

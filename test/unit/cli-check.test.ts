@@ -135,7 +135,7 @@ test('The text ends with the count, and every problem has its remedy below it', 
   t.regex(stdout, /\nkey\n {2}PROBLEM {2}\S+\/key: no such key file\n +mend: .*battito keygen/);
   t.regex(
     stdout,
-    /\n5 problems, 1 warning\n\nreadiness of primary alone: 0 of 100, NOT READY: .*\n {2}-30 {2}key: /,
+    /\n5 problems, 1 warning, 1 of them in the way of a takeover\n\nreadiness of primary alone: 0 of 100, NOT READY: .*\n {2}-30 {2}key: /,
   );
 });
 

@@ -105,5 +105,7 @@ function summaryOf(findings: readonly Finding[]): string {
     const count = countOf(findings, level);
     return `${count} ${level}${count === 1 ? '' : 's'}`;
   };
-  return `${counted('problem')}, ${counted('warning')}`;
+  const blocking = findings.filter(({ level, blocks }) => level === 'warning' && blocks === true).length;
+  const which = blocking === 0 ? '' : `, ${blocking} of them in the way of a takeover`;
+  return `${counted('problem')}, ${counted('warning')}${which}`;
 }
