@@ -205,8 +205,14 @@ export function nodeFlags({ standby, standbyMs, leaving, maintenanceMs, lan }: S
 
 /** Who has the lease; why it does not answer stands in what needs a person. */
 export function witnessWords({ holder, leftMs, answeredMs, trouble }: WitnessView): string {
-  const left = leftMs === null ? '' : `, ${formatSpan(leftMs)} left`;
-  const lease = holder === null ? 'nobody has the lease' : `the lease is held by ${holder}${left}`;
+  const isOver = leftMs === 0;
+  const left = leftMs === null || isOver ? '' : `, ${formatSpan(leftMs)} left`;
+  // Renewed since, as far as is known: of another one's lease it is asked more seldom than that one renews it.
+  const asked =
+    isOver && trouble === null && answeredMs !== null ? ` (asked ${formatSpan(answeredMs)} ago)` : '';
+  const verb = isOver && trouble !== null ? 'was' : 'is';
+  const lease =
+    holder === null ? 'nobody has the lease' : `the lease ${verb} held by ${holder}${left}${asked}`;
   if (trouble === null) return answeredMs === null ? 'not asked yet' : lease;
   const last =
     answeredMs === null ? 'it has not answered yet' : `answered last ${formatSpan(answeredMs)} ago`;

@@ -180,6 +180,8 @@ test('status shows who has the lease and for how long, and since when the witnes
   t.like(witnessView(own, seen, 5000), { holder: 'primary', leftMs: 7000 });
   const shown = { holder: 'secondary', leftMs: 5000, answeredMs: 4000, trouble: null, away: [] };
   t.is(witnessWords(shown), 'the lease is held by secondary, 5.0 s left');
+  t.is(witnessWords({ ...shown, leftMs: 0 }), 'the lease is held by secondary (asked 4.0 s ago)');
+  t.regex(witnessWords({ ...shown, leftMs: 0, trouble }), /ago; the lease was held by secondary$/);
   t.is(witnessWords({ ...shown, holder: null, leftMs: null }), 'nobody has the lease');
   t.regex(
     witnessWords({ ...shown, trouble }),
