@@ -236,17 +236,20 @@ test('the first daemon of a boot tells that the watchdog has reset the host', as
   );
 });
 
+/** So that the watchdog is armed at all. */
+const withWitness = '\nwitness: { endpoints: [http://192.0.2.9:2379] }';
+
 const texts = (findings: ReturnType<typeof checkWatchdog>, level: string) =>
   findings.filter((finding) => finding.level === level).map(({ message }) => message);
 
 test('check: a device that fits, softdog, and what a watchdog needs beside it', (t) => {
   const scripted = scriptedWatchdog(t);
-  const config = sound(t, `watchdog: { device: ${scripted.path} }`);
+  const config = sound(t, `watchdog: { device: ${scripted.path} }${withWitness}`);
   const looked = () => checkWatchdog(config, 'primary', null, scripted.root);
   t.deepEqual(texts(looked(), 'problem'), []);
   t.regex(texts(looked(), 'ok').join(), /\(iTCO_wdt\): resets this host 5 s after the last feed/);
   t.deepEqual(texts(looked(), 'info'), []);
-  t.regex(texts(looked(), 'warning').join(), /never armed: without a witness/);
+  t.deepEqual(texts(looked(), 'warning'), []);
   scripted.tell('identity', 'Software Watchdog');
   scripted.tell('bootstatus', '0x20');
   t.regex(texts(looked(), 'info')[0] ?? '', /softdog is the weaker choice/);
@@ -254,9 +257,34 @@ test('check: a device that fits, softdog, and what a watchdog needs beside it', 
   t.deepEqual(checkWatchdog(sound(t, ''), 'primary', null, scripted.root), []);
 });
 
+test('check: without a witness it is said once that the watchdog is never armed, whatever its device is', (t) => {
+  const { root, path } = scriptedWatchdog(t);
+  for (const device of [path, `${root}/none`, '/etc/passwd']) {
+    const found = checkWatchdog(sound(t, `watchdog: { device: ${device} }`), 'primary', null, root);
+    t.deepEqual(
+      found.map(({ level, code }) => [level, code]),
+      [['warning', 'watchdog-alone']],
+    );
+  }
+});
+
+test('check: what is no device is a problem, since nothing would be started with it', (t) => {
+  const { root } = scriptedWatchdog(t);
+  const looked = (device: string) =>
+    checkWatchdog(sound(t, `watchdog: { device: ${device} }${withWitness}`), 'primary', null, root);
+  t.deepEqual(texts(looked('/etc/passwd'), 'problem'), [
+    '/etc/passwd is no device: nothing may be started here without a watchdog',
+  ]);
+  t.like(
+    looked('/dev/null'),
+    [{ level: 'warning', code: 'watchdog-unknown' }],
+    'the kernel has drivers of old',
+  );
+});
+
 test('check: each reason for which a device would be refused is a problem with what mends it', (t) => {
   const scripted = scriptedWatchdog(t);
-  const config = sound(t, `watchdog: { device: ${scripted.path}, timeout: 30s }`);
+  const config = sound(t, `watchdog: { device: ${scripted.path}, timeout: 30s }${withWitness}`);
   const daemon = { pid: 4711, uptimeMs: 1, incarnation: 1 };
   const armed = { device: scripted.path, timeoutMs: 30_000, armed: true, lastError: null };
   const looked = (running: Parameters<typeof checkWatchdog>[2] = null) =>
@@ -284,8 +312,8 @@ test('check: each reason for which a device would be refused is a problem with w
   t.regex(problem({ watchdog: { ...armed, armed: false }, daemon }), /runs, and not for the daemon/);
   scripted.usedBy(1, 'systemd');
   t.regex(problem({ watchdog: armed, daemon }), /in use: systemd has it open/);
-  const missing = sound(t, `watchdog: { device: ${scripted.root}/none }`);
-  const [, found] = checkWatchdog(missing, 'primary', null, scripted.root);
+  const missing = sound(t, `watchdog: { device: ${scripted.root}/none }${withWitness}`);
+  const [found] = checkWatchdog(missing, 'primary', null, scripted.root);
   t.like(found, { level: 'problem' });
   t.regex(found?.mend ?? '', /^modprobe softdog && echo softdog > \/etc\/modules-load\.d/);
 });

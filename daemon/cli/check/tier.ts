@@ -9,7 +9,6 @@ import { type Finding, reporter } from './finding.ts';
 /** `status`: null when the daemon does not run. */
 export function checkTier(policy: Policy, status: Status | null): readonly Finding[] {
   const report = reporter('guarantee');
-  const { fencing, witness, watchdog } = policy;
   const [promise, left, raise] = tierOf(policy) === 'fenced' ? fenced(policy) : evidence(policy);
   report.ok(promise);
   report.info(left);
@@ -19,13 +18,6 @@ export function checkTier(policy: Policy, status: Status | null): readonly Findi
       'tier-not-effective',
       `now nothing would be taken over from a dead ${status.peer.name}: ${status.tierLacks}`,
       'battito status   # has what mends it',
-    );
-  }
-  if (fencing === null && witness === null && watchdog !== null) {
-    report.warning(
-      'watchdog-alone',
-      'the watchdog does nothing alone: it is fed by the right that a witness lends',
-      'give a witness too, under `witness`; or leave out the watchdog',
     );
   }
   return report.findings;

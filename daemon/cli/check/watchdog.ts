@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.ts';
 import type { Status } from '../../control/api.ts';
 import { describeUsers, isSoftware, readWatchdog, watchdogUsers } from '../../drivers/watchdog/view.ts';
 import { buildPolicy } from '../../runtime/policy.ts';
-import { type Finding, type Reporter, reporter } from './finding.ts';
+import { type Finding, reporter } from './finding.ts';
 import { membersOf } from './machine.ts';
 
 /** What loads a driver now, and at every boot. */
@@ -22,7 +22,14 @@ export function checkWatchdog(
   const { watchdog } = config;
   if (watchdog === null) return [];
   const report = reporter('watchdog');
-  checkUse(report, config, node);
+  if (isNeverArmed(config, node)) {
+    report.warning(
+      'watchdog-alone',
+      'the watchdog is never armed: without a witness nobody could count on it',
+      'add a witness, or leave watchdog out of the configuration',
+    );
+    return report.findings;
+  }
   const { device, timeoutMs } = watchdog;
   const seen = readWatchdog(device, root);
   if (seen === null) {
@@ -33,7 +40,7 @@ export function checkWatchdog(
     );
     return report.findings;
   }
-  const { identity, isForEver, hasReset, outlivesProcess, isActive } = seen;
+  const { identity, isForEver, hasReset, outlivesProcess, isActive, isDevice } = seen;
   const name = `${device} (${identity ?? 'of an unknown driver'})`;
   const timeoutS = timeoutMs / 1000;
   let fits = true;
@@ -66,7 +73,12 @@ export function checkWatchdog(
     const who = others.length > 0 ? describeUsers(others) : 'it runs, and not for the daemon that answers';
     unfit(`${name} is in use: ${who}`, `fuser -v ${device}`);
   }
-  if (identity === null) {
+  if (identity === null && !isDevice)
+    unfit(
+      `${device} is no device: nothing may be started here without a watchdog`,
+      'wdctl   # name another one under watchdog.device',
+    );
+  else if (identity === null) {
     report.warning(
       'watchdog-unknown',
       `the kernel tells nothing of ${device} in /sys/class/watchdog`,
@@ -87,11 +99,6 @@ export function checkWatchdog(
 }
 
 /** By itself it only resets its own host: that a peer may count on it takes a witness. */
-function checkUse(report: Reporter, config: Config, node: string): void {
-  if (membersOf(config, node) === undefined || buildPolicy(config, node, '').witness !== null) return;
-  report.warning(
-    'watchdog-alone',
-    'the watchdog is never armed: without a witness nobody could count on it',
-    'add a witness, or leave watchdog out of the configuration',
-  );
+function isNeverArmed(config: Config, node: string): boolean {
+  return membersOf(config, node) !== undefined && buildPolicy(config, node, '').witness === null;
 }

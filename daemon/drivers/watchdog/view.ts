@@ -12,6 +12,8 @@ export interface WatchdogView {
   readonly name: string;
   /** What its driver calls it, e.g. `iTCO_wdt`; softdog says `Software Watchdog`. */
   readonly identity: string | null;
+  /** A character device, as each watchdog is. */
+  readonly isDevice: boolean;
   readonly isActive: boolean | null;
   /** It cannot be stopped once it runs. */
   readonly isForEver: boolean | null;
@@ -27,8 +29,9 @@ export interface WatchdogView {
 /** Null: there is no such device. Tests give another root than `/`. */
 export function readWatchdog(device: string, root = '/'): WatchdogView | null {
   let name: string;
+  let isDevice: boolean;
   try {
-    statSync(device);
+    isDevice = statSync(device).isCharacterDevice();
     // The kernel's first watchdog has two names. A link, as udev makes them, has one that is its owner's.
     name = basename(realpathSync(device)).replace(/^watchdog$/, 'watchdog0');
   } catch {
@@ -48,6 +51,7 @@ export function readWatchdog(device: string, root = '/'): WatchdogView | null {
   return {
     name,
     identity: text('identity'),
+    isDevice,
     isActive: state === null ? null : state === 'active',
     isForEver: bit('nowayout', 1),
     hasReset: bit('bootstatus', watchdogBits.cardReset),
