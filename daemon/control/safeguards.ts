@@ -1,6 +1,6 @@
 // What protects the pair, for people: the tier, whether what it rests on works now, and the witness.
 
-import type { Tier } from '../core/policy.ts';
+import type { Policy, Tier } from '../core/policy.ts';
 import { tierOf } from '../core/policy.ts';
 import { leaseIsValid, peerWatchdogMs } from '../core/safeguards.ts';
 import type { State } from '../core/state.ts';
@@ -27,16 +27,18 @@ export function tierInForce(
       : `watchdog: ${policy.peer} says of none`,
     sight === null || sight.trouble === null ? null : `witness: ${sight.trouble.message}`,
   ].filter((why) => why !== null);
+  return { tier: tierOf(policy), lacks: lacksOf(policy, device, lease) };
+}
+
+/** `device`: why none powers the peer off; `lease`: why the right to run cannot be had from the witness. */
+export function lacksOf(policy: Policy, device: string | null, lease: readonly string[]): string | null {
   // Each is a way of its own.
   const ways = [
     ...(policy.fencing === null ? [] : [device]),
     ...(policy.witness === null ? [] : [lease.length === 0 ? null : lease.join('; ')]),
   ];
   const broken = ways.filter((why) => why !== null);
-  return {
-    tier: tierOf(policy),
-    lacks: ways.length > 0 && broken.length === ways.length ? broken.join('; ') : null,
-  };
+  return ways.length > 0 && broken.length === ways.length ? broken.join('; ') : null;
 }
 
 export function witnessView(state: State, sight: WitnessSight | null, nowMs: number): WitnessView | null {

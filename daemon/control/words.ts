@@ -1,5 +1,6 @@
 // What a status means, in a few words and a colour. Pure.
 
+import type { Tier } from '../core/policy.ts';
 import { progressText } from '../drivers/drbd/progress.ts';
 import { formatRemaining, formatSpan } from '../incident/time.ts';
 import type { GroupView, LinkView, ResourceView, Status, WitnessView } from './api.ts';
@@ -202,6 +203,10 @@ export function nodeFlags({ standby, standbyMs, leaving, maintenanceMs, lan }: S
   if (lan === false) flags.push({ text: 'no working LAN', colour: 'red' });
   return flags;
 }
+
+/** In the status, and by `battito check`. */
+export const tierWords = (tier: Tier, lacks: string | null) =>
+  `tier: ${tier}${lacks === null ? '' : ', but no takeover now'}`;
 
 /** Who has the lease; why it does not answer stands in what needs a person. */
 export function witnessWords({ holder, leftMs, answeredMs, trouble }: WitnessView): string {

@@ -1,7 +1,7 @@
 // What `battito check` says of the witness and of the tier, and what `battito status` shows.
 
 import test, { type ExecutionContext } from 'ava';
-import type { Finding } from '../../daemon/cli/check/finding.ts';
+import { type Finding, reporter } from '../../daemon/cli/check/finding.ts';
 import { checkTier } from '../../daemon/cli/check/tier.ts';
 import { checkWitness } from '../../daemon/cli/check/witness.ts';
 import { renderStatus } from '../../daemon/cli/status/view.ts';
@@ -83,8 +83,11 @@ const plain = buildPolicy(configOf(['http://192.0.2.9:2379']), 'primary', '0');
 const fencing = { delayMs: 0, deadlineMs: 1000 };
 const watchdog = { timeoutMs: 10_000 };
 
+/** Nothing wrong is found of what a takeover rests on. */
+const well = { fencingLacks: null, findings: [] };
+
 function tierText(t: ExecutionContext, policy: Partial<Policy>): string {
-  const findings = checkTier({ ...plain, ...policy }, null);
+  const findings = checkTier({ ...plain, ...policy }, null, well);
   t.true(findings.every(({ area }) => area === 'guarantee'));
   return told(findings).join('\n');
 }
@@ -120,6 +123,25 @@ test('the tier says what it promises, what is left, and what would raise it', (t
   t.notRegex(tierText(t, { witness: null, watchdog }), /warning/, 'that is said of the watchdog');
 });
 
+test('the tier is not ok while the same check finds that no way to prove the peer off works', async (t) => {
+  const gone = await checkWitness(configOf(['http://127.0.0.9:2379']), 'primary');
+  const found = (policy: Partial<Policy>, fencingLacks: string | null, findings: readonly Finding[]) =>
+    told(checkTier({ ...plain, ...policy }, null, { fencingLacks, findings }))[0];
+  const none = 'no device could switch secondary off now';
+  const lease = 'witness: http://127.0.0.9:2379: connection refused';
+  const nothing = (tier: string, why: string) =>
+    `warning: tier: ${tier}, but no takeover now: nothing would be taken over from a dead secondary: ${why}`;
+  t.is(found({ fencing, witness: null }, none, []), nothing('fenced', `fencing: ${none}`));
+  t.is(found({ watchdog }, null, gone), nothing('fenced', lease));
+  t.is(found({}, null, gone), nothing('evidence', lease));
+  t.is(found({ fencing, watchdog }, none, gone), nothing('fenced', `fencing: ${none}; ${lease}`));
+  t.regex(found({ fencing, watchdog }, null, gone) ?? '', /^ok: tier fenced/, 'one way is left');
+  t.regex(found({ fencing, watchdog }, none, []) ?? '', /^ok: tier fenced/);
+  const expired = reporter('witness');
+  expired.problem('certificate-expires', 'it was valid', 'make a new one');
+  t.regex(found({ watchdog }, null, expired.findings) ?? '', /^ok: tier fenced/, 'yet it was answered');
+});
+
 /** The primary runs the group, and the peer is heard; nothing guards the pair. */
 function running(): State {
   const state = runningOwner().state();
@@ -149,7 +171,7 @@ test('what does not work now is said at the tier, as long as no other way is lef
   }).split('\n')[0];
   t.regex(header ?? '', /tier: fenced, but no takeover now/);
   t.deepEqual(
-    checkTier(plain, status({ tierLacks: lacks })).filter(({ level }) => level === 'warning').length,
+    checkTier(plain, status({ tierLacks: lacks }), well).filter(({ level }) => level === 'warning').length,
     1,
   );
 });

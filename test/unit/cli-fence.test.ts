@@ -212,7 +212,7 @@ test('who typed is a user, with the one behind sudo, and a terminal or none', (t
   t.regex(whoTyped({ SUDO_USER: 'anna' }), /^\S+ by sudo of anna, /);
 });
 
-async function checked(
+async function looked(
   agents: ReturnType<typeof agentsOf>,
   seen: Status | null,
   edit = (text: string) => text,
@@ -225,7 +225,11 @@ async function checked(
       return seen;
     },
   };
-  const findings = await checkFencing(parsed.config, 'primary', client);
+  return checkFencing(parsed.config, 'primary', client);
+}
+
+async function checked(...given: Parameters<typeof looked>) {
+  const { findings } = await looked(...given);
   return findings.map(
     ({ level, message, mend }) => `${level}: ${message.replaceAll(/\(\d+(\.\d)? m?s\)/g, '(T)')} | ${mend}`,
   );
@@ -261,6 +265,17 @@ test('check finds a device that has another host, one that does not answer, and 
     slow[1] ?? '',
     /^warning: the devices need about .* to cut the power, but the delay is 1s: .* \| delay: \ds {3}# under fencing$/,
   );
+});
+
+test('check knows whether any level of the devices would do', async (t) => {
+  const none = 'no device could switch secondary off now';
+  const agents = agentsOf(t);
+  t.is((await looked(agents, status())).lacks, null);
+  agents.secondary.setPower('off');
+  t.is((await looked(agents, status())).lacks, none, 'it has another host');
+  t.is((await looked(agentsOf(t, { secondary: 'exit 1' }), null)).lacks, none);
+  chmodSync(agents.secondary.program, 0o644);
+  t.is((await looked(agents, null)).lacks, none);
 });
 
 test('check finds a script that others may change, or that is none', async (t) => {

@@ -115,6 +115,10 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
   const definitions = usesLibvirt(config) ? await readDefinitions(client, settings.stateDir) : noDefinitions;
   const domains = await checkDomains(config, settings.node, definitions);
   const running = config.watchdog === null ? null : await client.status().catch(() => null);
+  const fencing = await checkFencing(config, settings.node, client);
+  const witness = await checkWitness(config, settings.node);
+  const watchdog = checkWatchdog(config, settings.node, running);
+  const ways = { fencingLacks: fencing.lacks, findings: [...witness, ...watchdog] };
   const all = [
     ...findings,
     ...key,
@@ -125,12 +129,12 @@ async function check({ settings, client }: Context): Promise<CheckResult> {
     ...(await checkGuestMemory(config, domains, settings.node)),
     ...checkAgreement(definitions, config),
     ...(await checkUnits(config)),
-    ...(await checkFencing(config, settings.node, client)),
-    ...(await checkWitness(config, settings.node)),
+    ...fencing.findings,
+    ...witness,
     ...(await checkNotify(config)),
     ...checkWeb(config),
-    ...checkWatchdog(config, settings.node, running),
-    ...(await checkDaemon(config, policyOf(config, settings.node), client)),
+    ...watchdog,
+    ...(await checkDaemon(config, policyOf(config, settings.node), client, ways)),
   ];
   if (countOf(key, 'problem') > 0) return { digest, findings: all, exitCode: exitCodes.config };
   return { digest, findings: all, exitCode: countOf(all, 'problem') > 0 ? exitCodes.failed : exitCodes.ok };

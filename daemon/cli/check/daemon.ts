@@ -11,7 +11,7 @@ import type { ControlClient } from '../client.ts';
 import { type Finding, reporter } from './finding.ts';
 import { checkGaps } from './gaps.ts';
 import { checkLateness } from './lateness.ts';
-import { checkTier } from './tier.ts';
+import { checkTier, type WaysFound } from './tier.ts';
 
 /** Warnings, or what somebody wants so, with which nobody takes over. */
 const unprotected: readonly string[] = [
@@ -19,14 +19,15 @@ const unprotected: readonly string[] = [
   ...['standby', 'maintenance', 'peer-standby', 'peer-maintenance'],
 ];
 
-/** `policy`: what the file says; null when it does not know this node. */
+/** `policy`: what the file says; null when it does not know this node. `ways`: what is found of them beside this. */
 export async function checkDaemon(
   config: Config,
   policy: Policy | null,
   client: ControlClient,
+  ways: WaysFound,
 ): Promise<readonly Finding[]> {
   const report = reporter('daemon');
-  const tier = (status: Status | null) => (policy === null ? [] : checkTier(policy, status));
+  const tier = (status: Status | null) => (policy === null ? [] : checkTier(policy, status, ways));
   let status: Status;
   try {
     status = await client.status();

@@ -18,14 +18,20 @@ import { formatTook } from '../time.ts';
 import { type Finding, type Reporter, reporter } from './finding.ts';
 import { membersOf } from './machine.ts';
 
+export interface FencingFound {
+  readonly findings: readonly Finding[];
+  /** Why no device would power the peer off; null: one would, or there is none in the configuration. */
+  readonly lacks: string | null;
+}
+
 export async function checkFencing(
   config: Config,
   node: string,
   client: Pick<ControlClient, 'status'>,
-): Promise<readonly Finding[]> {
+): Promise<FencingFound> {
   const { fencing } = config;
   const members = membersOf(config, node);
-  if (fencing === null || members === undefined) return [];
+  if (fencing === null || members === undefined) return { findings: [], lacks: null };
   const peer = members.peer.name;
   const report = reporter('fencing');
   const ofPeer = new Set(levelsFor(fencing, peer).flat());
@@ -35,8 +41,10 @@ export async function checkFencing(
     if (isSound) sound.add(device.name);
   }
   const isHeard = await hears(client);
-  const devices = devicesOf(fenceLevels(fencing, peer)).filter(({ name }) => sound.has(name));
+  const levels = fenceLevels(fencing, peer);
+  const devices = devicesOf(levels).filter(({ name }) => sound.has(name));
   const readings = await readDevices(devices, new AbortController().signal);
+  const fit = new Set<string>();
   for (const { device, state, tookMs } of readings) {
     if (state.kind === 'unknown') {
       const mend = `battito fence status ${peer}   # until it tells`;
@@ -49,6 +57,7 @@ export async function checkFencing(
         `correct fencing.devices.${device}: its address, or its outlet`,
       );
     } else {
+      fit.add(device);
       report.ok(`${device}: ${peer} is ${state.kind} (${formatTook(Math.round(tookMs))})`);
     }
   }
@@ -58,7 +67,8 @@ export async function checkFencing(
     readings.filter(({ state }) => state.kind !== 'unknown'),
   );
   report.info(`what ${peer} has against this node is seen from there: battito check on ${peer}`);
-  return report.findings;
+  const isFit = levels.some((level) => level.every(({ name }) => fit.has(name)));
+  return { findings: report.findings, lacks: isFit ? null : `no device could switch ${peer} off now` };
 }
 
 /** Whatever can be told without the device. @returns whether it can be asked at all */

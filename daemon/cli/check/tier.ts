@@ -2,25 +2,45 @@
 // what would raise it.
 
 import type { Status } from '../../control/api.ts';
+import { lacksOf } from '../../control/safeguards.ts';
+import { tierWords } from '../../control/words.ts';
 import type { Policy } from '../../core/policy.ts';
 import { tierOf } from '../../core/policy.ts';
 import { type Finding, reporter } from './finding.ts';
 
+/** What the same check has found of the ways to prove a peer off. */
+export interface WaysFound {
+  /** Why no device would power the peer off; null: one would, or there is none. */
+  readonly fencingLacks: string | null;
+  /** Of the witness and of the watchdog. */
+  readonly findings: readonly Finding[];
+}
+
 /** `status`: null when the daemon does not run. */
-export function checkTier(policy: Policy, status: Status | null): readonly Finding[] {
+export function checkTier(policy: Policy, status: Status | null, found: WaysFound): readonly Finding[] {
   const report = reporter('guarantee');
+  const lacks = status?.tierLacks ?? lacksNow(policy, found);
   const [promise, left, raise] = tierOf(policy) === 'fenced' ? fenced(policy) : evidence(policy);
-  report.ok(promise);
-  report.info(left);
-  if (raise !== null) report.info(raise);
-  if (status !== null && status.tierLacks !== null) {
+  if (lacks === null) report.ok(promise);
+  else {
     report.obstacle(
       'tier-not-effective',
-      `now nothing would be taken over from a dead ${status.peer.name}: ${status.tierLacks}`,
-      'battito status   # has what mends it',
+      `${tierWords(tierOf(policy), lacks)}: nothing would be taken over from a dead ${policy.peer}: ${lacks}`,
+      'battito status   # it, and what is found above, say what mends it',
     );
   }
+  report.info(left);
+  if (raise !== null) report.info(raise);
   return report.findings;
+}
+
+function lacksNow(policy: Policy, { fencingLacks, findings }: WaysFound): string | null {
+  // A certificate that is about to expire works until then.
+  const problems = findings.filter(
+    ({ level, code }) => level === 'problem' && code !== 'certificate-expires',
+  );
+  const lease = problems.map(({ area, message }) => `${area}: ${message}`);
+  return lacksOf(policy, fencingLacks === null ? null : `fencing: ${fencingLacks}`, lease);
 }
 
 type Words = readonly [promise: string, left: string, raise: string | null];

@@ -4,7 +4,13 @@
 import type { Attention, GroupView, Severity, Status } from '../../control/api.ts';
 import { overallColours, overallOf } from '../../control/overall.ts';
 import { protectionGaps } from '../../control/protection.ts';
-import { groupWords, type ResourceWords, resourceWords, witnessWords } from '../../control/words.ts';
+import {
+  groupWords,
+  type ResourceWords,
+  resourceWords,
+  tierWords,
+  witnessWords,
+} from '../../control/words.ts';
 import type { Colour, Look } from '../output.ts';
 import { harmless, padTo, paint, width } from '../output.ts';
 import { formatSpan } from '../time.ts';
@@ -74,7 +80,7 @@ function harmlessStatus(status: Status): Status {
 function renderHeader(status: Status, look: Look): string[] {
   const overall = overallOf(status);
   const cluster = ` ${paint(look, 'bold', shorten(status.cluster, look.columns - wordColumnsMax))}`;
-  const tier = `tier: ${status.tier}${status.tierLacks === null ? '' : ', but no takeover now'}`;
+  const tier = tierWords(status.tier, status.tierLacks);
   const word = paint(look, overallColours[overall], look.colour ? ` ${overall} ` : overall);
   const withWord = (title: string) => padTo(title, look.columns - width(word)) + word;
   const isFitting = width(cluster) + 3 + tier.length + 2 + width(word) <= look.columns;
