@@ -3,28 +3,20 @@
 
 import { at, itemsAt, mappingAt, unknownName } from './claims.ts';
 import type { Finding, Path } from './document.ts';
-import { outletsOf } from './fencing.ts';
+import { expectedForOption, outletsOf } from './fencing.ts';
 import { expectedDeviceName } from './schema-fencing.ts';
 import { namePattern } from './values.ts';
 
-/** What the daemon says to the agent itself; and what would make an agent write down all that it is told. */
-const reserved: Readonly<Record<string, string>> = {
-  action: 'no action: the daemon says what is to be done',
-  option: 'no action: the daemon says what is to be done',
-  nodename: 'no name of a node: the daemon says it',
-  delay: 'no delay of an agent: fencing.delay is the one that is counted with',
-  ...Object.fromEntries(
-    ['verbose', 'verbose_level', 'debug', 'debug_file'].map((name) => [
-      name,
-      'no such option: the agent would write down what is secret',
-    ]),
-  ),
-};
 const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|community|hexadecimal_kg|api_?key)/;
 
-/** They cut a node off from its storage or its network. Its guests, whose disks are in it, run on. */
+/**
+ * They cut a node off from its storage or its network, tell others that it is dead, or do nothing at all. Its guests,
+ * whose disks are in it, run on.
+ */
 const cutNoPower: ReadonlySet<string> = new Set([
-  ...['fence_brocade', 'fence_cisco_mds', 'fence_ifmib', 'fence_mpath', 'fence_sanbox2', 'fence_scsi'],
+  ...['fence_ack_manual', 'fence_brocade', 'fence_cisco_mds', 'fence_compute', 'fence_crosslink'],
+  ...['fence_dummy', 'fence_evacuate', 'fence_heuristics_ping', 'fence_ifmib', 'fence_kdump', 'fence_mpath'],
+  ...['fence_sanbox2', 'fence_scsi'],
 ]);
 
 export function checkFencing(file: unknown, nodes: readonly string[]): Finding[] {
@@ -58,10 +50,10 @@ function checkDevice(file: unknown, name: string, nodes: readonly string[]): Fin
     add(['agent'], 'value', `${agent} leaves a node its power`, 'an agent that cuts the power');
   for (const option of Object.keys(mappingAt(device, 'options'))) {
     const plain = option.toLowerCase().replaceAll('-', '_');
-    const own = reserved[plain];
+    const own = expectedForOption(plain, typeof agent === 'string' ? agent : '');
     if (!/^[a-z][a-z0-9_-]*$/.test(option))
       add(['options', option], 'key', 'not an option', 'a name such as ip');
-    else if (own !== undefined) add(['options', option], 'key', 'not to be given here', own);
+    else if (own !== null) add(['options', option], 'key', 'not to be given here', own);
     else if (secretPattern.test(plain)) {
       const line = `${option}=... in the file that \`secrets\` names, mode 0600`;
       add(['options', option], 'key', 'not to be kept in a file that others may read', line);
@@ -97,6 +89,7 @@ function checkLevels(file: unknown, devices: readonly string[], nodes: readonly 
     findings.push({ path: [...path, node], message: `missing; expected ${expected}`, expected });
   }
   const used = nodes.flatMap((node) => usesOf(file, node));
+  findings.push(...checkTwice(used));
   for (const { path: where, device, node } of used) {
     if (!devices.includes(device)) {
       const expected =
@@ -115,16 +108,30 @@ function checkLevels(file: unknown, devices: readonly string[], nodes: readonly 
   return findings;
 }
 
+/** It would be told twice, and have two of the shares of time. */
+function checkTwice(used: readonly Use[]): Finding[] {
+  const expected = 'each device once in a level';
+  const inOneLevel = (a: Use, b: Use) => a.level === b.level && a.node === b.node && a.device === b.device;
+  return used.flatMap((use, index) =>
+    used.findIndex((other) => inOneLevel(use, other)) === index
+      ? []
+      : [{ path: use.path, message: `${use.device} stands there twice; expected ${expected}`, expected }],
+  );
+}
+
 interface Use {
   readonly path: Path;
+  readonly level: number;
   readonly device: string;
   readonly node: string;
 }
 
 function usesOf(file: unknown, node: string): readonly Use[] {
   return itemsAt(file, 'fencing', 'nodes', node)
-    .flatMap(([path]) => itemsAt(file, ...path))
-    .flatMap(([path, device]) => (typeof device === 'string' ? [{ path, device, node }] : []));
+    .flatMap(([path], level) =>
+      itemsAt(file, ...path).map(([where, device]) => ({ path: where, level, device })),
+    )
+    .flatMap(({ device, ...use }) => (typeof device === 'string' ? [{ ...use, device, node }] : []));
 }
 
 /** A script is told the node's name. An agent is told an outlet at the most, so one for both nodes needs two of them. */

@@ -138,6 +138,16 @@ export const ofChecks = {
     'Agents call others, such as ipmitool or snmpset.',
     '`apt-get install` the package that the message names.',
   ),
+  'fence-timeout-short': explained(
+    'A fencing device would be broken off before it has cut the power.',
+    'Its share of the timeout, which all levels and devices divide, is shorter than it takes.',
+    'Set `timeout` under `fencing` as the message says, on both nodes; then `battito drill fence`.',
+  ),
+  'fence-secret-shown': explained(
+    'A secret of a fencing device can be seen in `ps` while the device is asked.',
+    'The fence agent hands it to a helper, such as snmpget, as an argument.',
+    'Let nobody else log in on the host, and give that user of the device no other right.',
+  ),
   'fence-delay-short': explained(
     'When all cables are cut, both nodes could switch each other off.',
     'The devices need longer to cut the power than the delay by which one node lets the other go first.',

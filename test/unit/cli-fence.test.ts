@@ -278,6 +278,33 @@ test('check knows whether any level of the devices would do', async (t) => {
   t.is((await looked(agents, null)).lacks, none);
 });
 
+test('check and drill go by the time that a device really has, and say which timeout would do', async (t) => {
+  const short = (text: string) => text.replace('fencing:', 'fencing:\n  delay: 60s\n  timeout: 5s');
+  const agents = agentsOf(t, { secondary: 'sleep 2' });
+  const [ok, problem = ''] = await checked(agents, null, short);
+  t.is((await looked(agents, null, short)).lacks, 'no device could switch secondary off now');
+  t.is(ok, 'ok: bmc-s: secondary is on (T) | null');
+  t.regex(
+    problem,
+    /^problem: bmc-s needs about [\d.]+ s to be read, .* of the timeout of 5s it has 1\.6 s and 3\.3 s,/,
+  );
+  t.regex(problem, / \| timeout: \d+s {3}# under fencing, at least$/);
+  const file = fileWith(t, short(configText(agents)));
+  const drill = [
+    'drill',
+    'fence',
+    '--config',
+    file,
+    '--node',
+    'primary',
+    '--socket',
+    '/nonexistent/control.sock',
+  ];
+  const { exitCode, stdout } = await run(drill, {});
+  t.is(exitCode, exitCodes.failed);
+  t.regex(stdout, /^bmc-s: unknown: .* did not end in time$/m);
+});
+
 test('check finds a script that others may change, or that is none', async (t) => {
   const agents = agentsOf(t);
   chmodSync(agents.secondary.program, 0o775);

@@ -124,6 +124,13 @@ test('an outlet without a name is none', (t) => {
   }
 });
 
+test('a device stands in a level once', (t) => {
+  t.deepEqual(
+    told('alpha: [[bmc-alpha], [pdu, relay]]', 'alpha: [[bmc-alpha], [relay, pdu, relay], [relay]]'),
+    ['fencing.nodes.alpha[1][2]: relay stands there twice; expected each device once in a level'],
+  );
+});
+
 test('outlets that overlap, and one device under two names, are refused', (t) => {
   t.deepEqual(told('alpha: 1, beta: "2,4"', 'alpha: "1, 2", beta: "2,4"'), [
     'fencing.nodes.alpha[1][0]: pdu has the same outlet for both nodes; expected an outlet of its own for each node',
@@ -141,10 +148,12 @@ test('outlets that overlap, and one device under two names, are refused', (t) =>
   ]);
 });
 
-test('an agent that cuts off storage or network, and leaves the power, is refused', (t) => {
-  t.deepEqual(told('agent: fence_apc,', 'agent: fence_ifmib,'), [
-    'fencing.devices.pdu.agent: fence_ifmib leaves a node its power; expected an agent that cuts the power',
-  ]);
+test('an agent that cuts off storage or network, or nothing, and leaves the power, is refused', (t) => {
+  for (const agent of ['fence_ifmib', 'fence_dummy', 'fence_crosslink', 'fence_evacuate', 'fence_compute']) {
+    t.deepEqual(told('agent: fence_apc,', `agent: ${agent},`), [
+      `fencing.devices.pdu.agent: ${agent} leaves a node its power; expected an agent that cuts the power`,
+    ]);
+  }
 });
 
 test('what is secret, what the daemon says itself, and what makes agents talkative has no place in options', (t) => {
@@ -154,13 +163,18 @@ test('what is secret, what the daemon says itself, and what makes agents talkati
     ]);
   }
   for (const option of ['password_script', 'identity_file', 'passwd-script']) {
-    t.deepEqual(told('{ ip: 10.0.0.12', `{ ${option}: /x, ip: 10.0.0.12`), [], option);
+    t.deepEqual(told('{ ip: 10.0.0.9 ', `{ ${option}: /x, ip: 10.0.0.9 `), [], option);
   }
+  t.regex(
+    told('{ ip: 10.0.0.12', '{ passwd-script: /x, ip: 10.0.0.12').join(),
+    /^fencing\.devices\.bmc-beta\.options\.passwd-script: .* expected password=\.\.\. .*arguments of ipmitool$/,
+  );
   for (const [option, pattern] of [
     ['action', /the daemon says what is to be done/],
     ['verbose', /would write down what is secret/],
     ['debug-file', /would write down what is secret/],
     ['delay', /fencing\.delay/],
+    ['missing-as-off', /an outlet that is mistyped would read off/],
     ['Ip', /expected a name such as ip/],
   ] as const) {
     const [problem = ''] = told('{ ip: 10.0.0.12', `{ ${option}: x, ip: 10.0.0.12`);

@@ -4,8 +4,8 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createFenceDevice } from '../../daemon/drivers/fence/device.ts';
-import { withoutPasswordInArgv } from '../../daemon/drivers/fence/ipmitool.ts';
-import { hideSecrets, readSecrets } from '../../daemon/drivers/fence/secrets.ts';
+import { withoutSecretsInArgv } from '../../daemon/drivers/fence/ipmitool.ts';
+import { hideSecrets, readDeviceSecrets, readSecrets } from '../../daemon/drivers/fence/secrets.ts';
 import { temporaryDirectory, waitFor } from '../support.ts';
 import { fakeAgent } from './support/fence-agent.ts';
 
@@ -142,16 +142,33 @@ test('what an agent leaves behind is ended with it', async (t) => {
 test('a password for ipmitool goes by its environment, since the agents put it into its argv', (t) => {
   const options = { ip: '10.0.0.11', username: 'b', lanplus: 'true' };
   for (const name of ['password', 'passwd']) {
-    t.deepEqual(withoutPasswordInArgv('fence_ipmilan', { ...options, [name]: 'hunter2' }), {
+    t.deepEqual(withoutSecretsInArgv('fence_ipmilan', { ...options, [name]: 'hunter2' }), {
       options: { ...options, ipmitool_timeout: '2 -E' },
       env: { IPMITOOL_PASSWORD: 'hunter2' },
     });
   }
-  const patient = withoutPasswordInArgv('fence_idrac', { password: 'hunter2', ipmitool_timeout: '5' });
+  const patient = withoutSecretsInArgv('fence_idrac', { password: 'hunter2', ipmitool_timeout: '5' });
   t.deepEqual(patient.options, { ipmitool_timeout: '5 -E' });
   const other = { ...options, password: 'hunter2' };
-  t.deepEqual(withoutPasswordInArgv('fence_redfish', other), { options: other, env: {} });
-  t.deepEqual(withoutPasswordInArgv('fence_ipmilan', options), { options, env: {} });
+  t.deepEqual(withoutSecretsInArgv('fence_redfish', other), { options: other, env: {} });
+  t.deepEqual(withoutSecretsInArgv('fence_ipmilan', options), { options, env: {} });
+});
+
+test('a Kg key goes by the environment where that can hold it', (t) => {
+  const told = withoutSecretsInArgv('fence_ilo4', { hexadecimal_kg: '4B67206B657900', password: 'hunter2' });
+  t.deepEqual(told, {
+    options: { ipmitool_timeout: '2 -E -K' },
+    env: { IPMITOOL_PASSWORD: 'hunter2', IPMI_KGKEY: 'Kg key' },
+  });
+  for (const key of ['DEADBEEF01', '4100', '410', '00', '4100420043', '41'.repeat(21), 'word']) {
+    const options = { 'hexadecimal-kg': key };
+    const isText = key === '4100';
+    t.deepEqual(
+      withoutSecretsInArgv('fence_ipmilan', options).options,
+      isText ? { ipmitool_timeout: '2 -K' } : options,
+      key,
+    );
+  }
 });
 
 test('one that is broken off says so, and ends', async (t) => {
@@ -183,10 +200,15 @@ test('a file of secrets that others may read, or that is wrong, is refused witho
       /^edit/,
     ],
     [secretsFile(t, `password=hunter2${'x'.repeat(20_000)}`), /larger than/, /^ls/],
+    [
+      secretsFile(t, 'password=hunter2\ndebug-file=/tmp/hunter'),
+      /^line 2 of .* gives debug-file; expected no such option: the agent would write down what is secret$/,
+      /^take line 2 out of \//,
+    ],
     ['/nonexistent/secrets', /^there is no /, /^install -m 0600 /],
     ['/dev', /is not a file/, /^ls -ld/],
   ] as const) {
-    const secrets = readSecrets(file);
+    const secrets = readDeviceSecrets({ ...agent.config, secrets: file });
     if (secrets.kind !== 'unusable') return t.fail(file);
     t.regex(secrets.message, pattern);
     t.regex(secrets.mend, mend);
@@ -200,4 +222,50 @@ test('a file of secrets that others may read, or that is wrong, is refused witho
 test('a password may have whatever a line may have', (t) => {
   const file = secretsFile(t, '  # comment\r\npassword= a=b "c" #d\n\nusername=x\n');
   t.deepEqual(readSecrets(file), { kind: 'read', options: { password: ' a=b "c" #d', username: 'x' } });
+});
+
+test('what may not stand in options may not stand among the secrets of a device either; elsewhere it is a name', (t) => {
+  const { config } = fakeAgent(t);
+  for (const name of ['verbose', 'delay', 'missing_as_off', 'plug', 'port', 'plug_separator']) {
+    const file = secretsFile(t, `password=hunter2\n${name}=1\n`);
+    const secrets = readDeviceSecrets({ ...config, secrets: file });
+    const message = secrets.kind === 'unusable' ? secrets.message : '';
+    t.true(message.startsWith(`line 2 of ${file} gives ${name}; expected `), name);
+    t.is(readSecrets(file).kind, 'read', name);
+  }
+  const file = secretsFile(t, 'password_script=/etc/word\n');
+  t.is(readDeviceSecrets({ ...config, program: 'fence_apc', secrets: file }).kind, 'read');
+  const ipmi = readDeviceSecrets({ ...config, program: 'fence_imm', secrets: file });
+  t.regex(
+    ipmi.kind === 'unusable' ? ipmi.message : '',
+    /a script prints would stand in the arguments of ipmitool$/,
+  );
+});
+
+test('a path with a blank is quoted in the command that mends it', (t) => {
+  const file = join(temporaryDirectory(t), 'my secrets');
+  const mend = () => {
+    const secrets = readSecrets(file);
+    return secrets.kind === 'unusable' ? secrets.mend : '';
+  };
+  t.true(mend().startsWith(`install -m 0600 /dev/null '${file}' `));
+  writeFileSync(file, 'password=x\n');
+  chmodSync(file, 0o644);
+  t.is(mend(), `chmod 0600 '${file}'`);
+});
+
+test('a script that others may change is not run', async (t) => {
+  const agent = fakeAgent(t);
+  chmodSync(agent.program, 0o757);
+  const device = createFenceDevice(agent.config, 'alpha');
+  const message = `others than root may change ${agent.program}`;
+  t.deepEqual(await device.status(patience()), { kind: 'unknown', message });
+  t.is(await device.turn('off', patience()), message);
+  t.deepEqual(agent.calls(), []);
+});
+
+test('of a long line only the beginning is told', async (t) => {
+  const body = 'head -c 300000 /dev/zero | tr "\\0" x >&2; echo >&2; echo short; exit 1';
+  const refusal = await createFenceDevice(fakeAgent(t, { body }).config, 'alpha').turn('off', patience());
+  t.is(refusal, `${'x'.repeat(200)}…; short`);
 });

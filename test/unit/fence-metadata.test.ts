@@ -8,6 +8,7 @@ import {
   helperPrograms,
   optionProblems,
   parseMetadata,
+  secretsInArgv,
 } from '../../daemon/drivers/fence/metadata.ts';
 
 function metadataOf(agent: string): AgentMetadata {
@@ -102,4 +103,21 @@ test('an agent that cannot switch is refused, and what is no description is not 
     t.is(description.kind, 'unreadable', text);
     t.true(description.kind === 'unreadable' && description.message.includes('fence_x'));
   }
+});
+
+test('secrets that an agent hands to its helper as an argument are known', (t) => {
+  const { parameters, actions } = metadataOf('fence_ifmib');
+  t.true(parameters.some(({ name, standard }) => name === 'snmp_version' && standard === '2c'));
+  const snmp = { parameters, actions };
+  const given = { community: 'x', username: 'b', password: 'y', 'snmp-priv-passwd': 'z' };
+  t.deepEqual(secretsInArgv(snmp, given), ['community']);
+  t.deepEqual(secretsInArgv(snmp, { ...given, snmp_version: '3' }), [
+    ...['community', 'password', 'snmp_priv_passwd'],
+  ]);
+  t.deepEqual(secretsInArgv(snmp, { ip: '10.0.0.12' }), []);
+  t.deepEqual(secretsInArgv(metadataOf('fence_ipmilan'), { ...ipmi, hexadecimal_kg: 'DEADBEEF01' }), [
+    'hexadecimal_kg',
+  ]);
+  t.deepEqual(secretsInArgv(metadataOf('fence_ipmilan'), { ...ipmi, hexadecimal_kg: '4142' }), []);
+  t.deepEqual(secretsInArgv(metadataOf('fence_apc'), { username: 'b', password: 'y' }), []);
 });

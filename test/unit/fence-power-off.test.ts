@@ -1,10 +1,12 @@
 // Levels of devices: all of a level, then each is read, and only then is a node off.
 
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createFenceDevice } from '../../daemon/drivers/fence/device.ts';
-import { createPeerFencing } from '../../daemon/drivers/fence/fence.ts';
+import { createFenceDevice, type FenceDevice, type Patience } from '../../daemon/drivers/fence/device.ts';
+import { createPeerFencing, readDevice, wholeReadingMs } from '../../daemon/drivers/fence/fence.ts';
 import { powerOff } from '../../daemon/drivers/fence/power-off.ts';
+import { shareOf, sharesOf, timeoutNeededMs } from '../../daemon/drivers/fence/shares.ts';
 import { monotonicMs } from '../support.ts';
 import { type FakeAgent, fakeAgent } from './support/fence-agent.ts';
 
@@ -95,6 +97,95 @@ test('a device that hangs leaves time for the next level, and all of it ends by 
   t.regex(await failure(t, [[hung]], 3000), /bmc: .*did not end in time/);
   // Its end is waited for, for a moment.
   t.true(monotonicMs() - beganAtMs < 20_000);
+});
+
+/** `needsMs`: what it takes to cut the power; with less it is broken off, and nothing has happened. */
+function timedDevice(name: string, needsMs: number) {
+  const [tellings, readings]: [number[], number[]] = [[], []];
+  let power: 'on' | 'off' = 'on';
+  const use = ({ timeoutMs, signal }: Patience, ms: number) =>
+    pause(Math.min(timeoutMs, ms), undefined, { signal });
+  const timed: FenceDevice = {
+    name,
+    outlets: 1,
+    async turn(to, patience) {
+      tellings.push(patience.timeoutMs);
+      await use(patience, needsMs);
+      if (patience.timeoutMs < needsMs) return 'did not end in time';
+      power = to;
+      return null;
+    },
+    async status(patience) {
+      readings.push(patience.timeoutMs);
+      if (power === 'off') return { kind: 'off' };
+      await use(patience, Number.POSITIVE_INFINITY);
+      return { kind: 'unknown', message: 'did not end in time' };
+    },
+  };
+  return { timed, tellings, readings };
+}
+
+const refusing = (name: string): FenceDevice => ({
+  name,
+  outlets: 1,
+  turn: async () => 'no route',
+  status: async () => ({ kind: 'unknown', message: 'no route' }),
+});
+
+/** Timers and a busy machine. */
+const tolerance = 0.4;
+
+test('what later levels leave is for the first one that had too little, and never beyond the deadline', async (t) => {
+  const { signal } = new AbortController();
+  const options = { node: 'alpha', deadlineMs: 9000, signal, pauseMs: 1 };
+  const bmc = timedDevice('bmc', 3000);
+  const levels = [[bmc.timed], [refusing('pdu-a')], [refusing('pdu-b')]];
+  t.deepEqual(await powerOff(levels, options), { kind: 'done' });
+  t.is(bmc.tellings.length, 2);
+  t.true(Number(bmc.tellings[0]) <= shareOf(9000, 3, 1).tellingMs && Number(bmc.tellings[1]) >= 3000);
+  const beganAtMs = monotonicMs();
+  const hung = timedDevice('bmc', 600_000);
+  const outcome = await powerOff([[hung.timed], [refusing('pdu')]], { ...options, deadlineMs: 5000 });
+  t.is(outcome.kind, 'failed');
+  t.true(monotonicMs() - beganAtMs < 5000 * (1 + tolerance));
+  t.is(hung.tellings.length, 2);
+});
+
+test('each device has at least the share that is reckoned with beforehand', async (t) => {
+  const { signal } = new AbortController();
+  const deadlineMs = 6000;
+  const [a, b] = [timedDevice('a', 600_000), timedDevice('b', 600_000)];
+  const levels = [[a.timed, b.timed], [refusing('pdu')]];
+  await powerOff(levels, { node: 'alpha', deadlineMs, signal, pauseMs: 1 });
+  const shares = sharesOf(levels, deadlineMs);
+  for (const { timed, tellings, readings } of [a, b]) {
+    const share = shares.get(timed);
+    if (share === undefined) return t.fail();
+    t.true(Number(tellings[0]) >= share.tellingMs * (1 - tolerance), `${tellings[0]}`);
+    t.true(Number(readings[0]) >= share.readingMs * (1 - tolerance), `${readings[0]}`);
+  }
+});
+
+test('a share is what the levels, and the devices of one, leave; and the timeout that would do follows from it', (t) => {
+  t.deepEqual(shareOf(60_000, 2, 1), { levelMs: 30_000, tellingMs: 20_000, readingMs: 10_000 });
+  const shares = sharesOf([['bmc'], ['pdu', 'relay'], ['bmc', 'relay', 'pdu']], 90_000);
+  t.deepEqual([...shares.keys()], ['bmc', 'pdu', 'relay']);
+  t.is(Math.round(shares.get('bmc')?.readingMs ?? 0), 3333, 'of several the least');
+  for (const readMs of [1, 4000, 14_000]) {
+    const neededMs = timeoutNeededMs(readMs, shareOf(60_000, 2, 1), 60_000);
+    const share = shareOf(neededMs, 2, 1);
+    t.true(share.readingMs >= readMs - 1 && share.tellingMs >= 2 * readMs - 1);
+  }
+});
+
+test('a reading that the first outlet ends stands for those of all', async (t) => {
+  const { config } = fakeAgent(t);
+  const plugs = { alpha: '1, 2, 3' };
+  const pdu = createFenceDevice({ ...config, kind: 'agent', plugs }, 'alpha');
+  const reading = await readDevice(pdu, new AbortController().signal);
+  t.is(reading.state.kind, 'on');
+  t.is(wholeReadingMs(pdu, reading), 3 * reading.tookMs);
+  t.is(wholeReadingMs(pdu, { ...reading, state: { kind: 'off' } }), reading.tookMs);
 });
 
 const fencing = (agent: FakeAgent) => ({

@@ -7,9 +7,16 @@ import { formatDuration } from '../../config/duration.ts';
 import { levelsFor } from '../../config/fencing.ts';
 import type { Status } from '../../control/api.ts';
 import { agentsPackage } from '../../drivers/fence/device.ts';
-import { devicesOf, fenceLevels, readDevices } from '../../drivers/fence/fence.ts';
-import { describeAgent, helperPrograms, optionProblems } from '../../drivers/fence/metadata.ts';
-import { readSecrets } from '../../drivers/fence/secrets.ts';
+import { devicesOf, fenceLevels, readDevice, wholeReadingMs } from '../../drivers/fence/fence.ts';
+import {
+  describeAgent,
+  helperPrograms,
+  optionProblems,
+  secretsInArgv,
+} from '../../drivers/fence/metadata.ts';
+import { scriptTrouble } from '../../drivers/fence/script.ts';
+import { readDeviceSecrets } from '../../drivers/fence/secrets.ts';
+import { readingsUntilOff, type Share, sharesOf, timeoutNeededMs } from '../../drivers/fence/shares.ts';
 import { shellQuote } from '../../drivers/shell.ts';
 import { BattitoError } from '../../errors.ts';
 import { nearestWord } from '../arguments.ts';
@@ -43,9 +50,14 @@ export async function checkFencing(
   const isHeard = await hears(client);
   const levels = fenceLevels(fencing, peer);
   const devices = devicesOf(levels).filter(({ name }) => sound.has(name));
-  const readings = await readDevices(devices, new AbortController().signal);
+  const shares = sharesOf(fencing.nodes[peer] ?? [], fencing.timeoutMs);
   const fit = new Set<string>();
-  for (const { device, state, tookMs } of readings) {
+  let slowestMs = 0;
+  for (const one of devices) {
+    const reading = await readDevice(one, new AbortController().signal);
+    const { device, state, tookMs } = reading;
+    const wholeMs = wholeReadingMs(one, reading);
+    if (state.kind !== 'unknown') slowestMs = Math.max(slowestMs, wholeMs);
     if (state.kind === 'unknown') {
       const mend = `battito fence status ${peer}   # until it tells`;
       report.problem('fence-device', `${device} does not tell the power of ${peer}: ${state.message}`, mend);
@@ -57,15 +69,12 @@ export async function checkFencing(
         `correct fencing.devices.${device}: its address, or its outlet`,
       );
     } else {
-      fit.add(device);
       report.ok(`${device}: ${peer} is ${state.kind} (${formatTook(Math.round(tookMs))})`);
+      const measured = { device, peer, share: shares.get(device), readMs: wholeMs };
+      if (hasTime(report, fencing.timeoutMs, measured)) fit.add(device);
     }
   }
-  checkDelay(
-    report,
-    fencing.delayMs,
-    readings.filter(({ state }) => state.kind !== 'unknown'),
-  );
+  checkDelay(report, fencing.delayMs, slowestMs * readingsUntilOff);
   report.info(`what ${peer} has against this node is seen from there: battito check on ${peer}`);
   const isFit = levels.some((level) => level.every(({ name }) => fit.has(name)));
   return { findings: report.findings, lacks: isFit ? null : `no device could switch ${peer} off now` };
@@ -78,7 +87,7 @@ async function checkDevice(
   isUsedHere: boolean,
 ): Promise<boolean> {
   const { name, program, kind } = device;
-  const secrets = readSecrets(device.secrets);
+  const secrets = readDeviceSecrets(device);
   if (secrets.kind === 'unusable') {
     const message = `${name}: ${secrets.message}`;
     // The file for this node's own devices is needed on the other one.
@@ -126,6 +135,14 @@ async function checkDevice(
       `apt-get install ${helper.debianPackage}`,
     );
   }
+  const shown = secretsInArgv(metadata, given);
+  if (shown.length > 0) {
+    report.warning(
+      'fence-secret-shown',
+      `${name}: ${program} makes ${shown.join(' and ')} an argument of the program that it starts, which \`ps\` shows to every user of this host`,
+      `let nobody else log in here, and let the device take no more than this by ${shown.length > 1 ? 'them' : 'it'}; or use an agent that has no such helper`,
+    );
+  }
   return problems.length === 0;
 }
 
@@ -138,20 +155,13 @@ export function checkScript(report: Reporter, name: string, path: string, where:
     report.problem('script-unusable', `${name}: there is no ${path}`, `write it, or correct ${where}`);
     return false;
   }
-  const quoted = shellQuote(path);
   if (!stats.isFile() || (stats.mode & 0o111) === 0) {
-    report.problem('script-unusable', `${name}: ${path} is not a program`, `chmod 0755 ${quoted}`);
+    report.problem('script-unusable', `${name}: ${path} is not a program`, `chmod 0755 ${shellQuote(path)}`);
     return false;
   }
-  if (stats.uid !== 0 || (stats.mode & 0o022) !== 0) {
-    report.problem(
-      'script-unusable',
-      `${name}: others than root may change ${path}`,
-      `chown root: ${quoted} && chmod go-w ${quoted}`,
-    );
-    return false;
-  }
-  return true;
+  const trouble = scriptTrouble(path);
+  if (trouble !== null) report.problem('script-unusable', `${name}: ${trouble.message}`, trouble.mend);
+  return trouble === null;
 }
 
 async function hears(client: Pick<ControlClient, 'status'>): Promise<boolean> {
@@ -165,20 +175,35 @@ async function hears(client: Pick<ControlClient, 'status'>): Promise<boolean> {
   return status.verdict.kind === 'alive';
 }
 
-/** An agent reads the power, then cuts it: about two of the times that a reading takes. */
-const readingsUntilOff = 2;
+interface Measured {
+  readonly device: string;
+  readonly peer: string;
+  readonly share: Share | undefined;
+  readonly readMs: number;
+}
 
-function checkDelay(
-  report: Reporter,
-  delayMs: number,
-  readings: readonly { readonly tookMs: number }[],
-): void {
-  const slowestMs = Math.max(0, ...readings.map(({ tookMs }) => tookMs)) * readingsUntilOff;
+/** What the power needs is measured once; it may take longer in earnest. */
+const withReserve = (ms: number) => formatDuration(Math.ceil((ms * 1.5) / 1000) * 1000);
+
+/** Would it be done in its share of the time? */
+function hasTime(report: Reporter, timeoutMs: number, { device, peer, share, readMs }: Measured): boolean {
+  if (share === undefined) return false;
+  const neededMs = timeoutNeededMs(readMs, share, timeoutMs);
+  if (neededMs <= timeoutMs) return true;
+  const [needs, has] = [readMs, share.readingMs].map((ms) => formatTook(Math.round(ms)));
+  report.problem(
+    'fence-timeout-short',
+    `${device} needs about ${needs} to be read, and twice that to cut the power; of the timeout of ${formatDuration(timeoutMs)} it has ${has} and ${formatTook(Math.round(share.tellingMs))}, so it could not switch ${peer} off`,
+    `timeout: ${withReserve(neededMs)}   # under fencing, at least`,
+  );
+  return false;
+}
+
+function checkDelay(report: Reporter, delayMs: number, slowestMs: number): void {
   if (slowestMs <= delayMs) return;
-  const whole = Math.ceil((slowestMs * 1.5) / 1000) * 1000;
   report.warning(
     'fence-delay-short',
     `the devices need about ${formatTook(Math.round(slowestMs))} to cut the power, but the delay is ${formatDuration(delayMs)}: when all cables are cut, both nodes could switch each other off`,
-    `delay: ${formatDuration(whole)}   # under fencing`,
+    `delay: ${withReserve(slowestMs)}   # under fencing`,
   );
 }

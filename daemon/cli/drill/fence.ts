@@ -1,7 +1,7 @@
 // `battito drill fence`: asks every device that can switch the other node off, without harm.
 
 import type { FenceDevice } from '../../drivers/fence/device.ts';
-import { devicesOf, readTimeoutMs } from '../../drivers/fence/fence.ts';
+import { type Share, sharesOf } from '../../drivers/fence/shares.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import type { Context } from '../command.ts';
 import { type FencingHere, levelsOf, readFencing, record } from '../fence/devices.ts';
@@ -35,7 +35,7 @@ export async function drillFence(context: Context, json: boolean): Promise<numbe
   if (unrecorded !== null) context.output.problem(unrecorded);
   if (failed.length > 0) {
     throw new BattitoError('drill-failed', `${peer} could not be switched off by every device`, {
-      next: 'battito check says what is wrong with the options; mend it and run the drill again',
+      next: 'battito check says what is wrong with the options, or the timeout; mend it and run the drill again',
     });
   }
   context.output.line(`${peer} can be switched off from here; now the same on ${peer}`);
@@ -44,23 +44,28 @@ export async function drillFence(context: Context, json: boolean): Promise<numbe
 
 async function drillDevices(here: FencingHere, signal: AbortSignal): Promise<readonly Result[]> {
   const results: Result[] = [];
-  for (const device of devicesOf(levelsOf(here, here.peer))) {
+  for (const [device, share] of sharesOf(levelsOf(here, here.peer), here.fencing.timeoutMs)) {
     const beganAtMs = performance.now();
-    const failure = await drillDevice(device, here.peer, signal);
+    const failure = await drillDevice(device, here.peer, share, signal);
     results.push({ device: device.name, tookMs: Math.round(performance.now() - beganAtMs), failure });
   }
   return results;
 }
 
-async function drillDevice(device: FenceDevice, node: string, signal: AbortSignal): Promise<string | null> {
-  const patience = { timeoutMs: readTimeoutMs, signal };
-  const before = await device.status(patience);
+/** Each call has the time that it would have in earnest. */
+async function drillDevice(
+  device: FenceDevice,
+  node: string,
+  { tellingMs, readingMs }: Share,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const before = await device.status({ timeoutMs: readingMs, signal });
   // What is off stays off: a drill starts no host.
   if (before.kind === 'off')
     return `it says that ${node} is off: a drill proves something only while it is on`;
   if (before.kind === 'unknown') return powerText(before);
-  const refusal = await device.turn('on', patience);
+  const refusal = await device.turn('on', { timeoutMs: tellingMs, signal });
   if (refusal !== null) return refusal;
-  const after = await device.status(patience);
+  const after = await device.status({ timeoutMs: readingMs, signal });
   return after.kind === 'on' ? null : `its power is ${powerText(after)} after it was told to be on`;
 }

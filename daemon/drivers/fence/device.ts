@@ -6,8 +6,9 @@
 import type { FenceDeviceConfig } from '../../config/config.ts';
 import { outletsOf } from '../../config/fencing.ts';
 import { type AgentEnd, runAgentProcess } from './agent-process.ts';
-import { type Told, withoutPasswordInArgv } from './ipmitool.ts';
-import { hideSecrets, readSecrets } from './secrets.ts';
+import { type Told, withoutSecretsInArgv } from './ipmitool.ts';
+import { scriptTrouble } from './script.ts';
+import { hideSecrets, readDeviceSecrets } from './secrets.ts';
 
 export type PowerState =
   | { readonly kind: 'on' }
@@ -21,6 +22,8 @@ export interface Patience {
 
 export interface FenceDevice {
   readonly name: string;
+  /** It is told, and read, once for each outlet; the first one that is on ends a reading. */
+  readonly outlets: number;
   /** Never rejects. */
   status(patience: Patience): Promise<PowerState>;
   /** Null: it says that it has done so. Else why not. Never rejects. */
@@ -35,8 +38,10 @@ export function createFenceDevice(config: FenceDeviceConfig, node: string): Fenc
     judge: (end: AgentEnd | string, outlet: string) => T | null,
   ): Promise<T | null> => {
     const endsAtMs = performance.now() + timeoutMs;
-    const secrets = readSecrets(config.secrets);
+    const secrets = readDeviceSecrets(config);
     if (secrets.kind === 'unusable') return judge(secrets.message, '');
+    const trouble = config.kind === 'script' ? scriptTrouble(config.program) : null;
+    if (trouble !== null) return judge(trouble.message, '');
     const each = toldForEach(config, node, secrets.options);
     const hide = (text: string) => hideSecrets(text, secrets.options);
     for (const [index, options] of each.entries()) {
@@ -52,6 +57,7 @@ export function createFenceDevice(config: FenceDeviceConfig, node: string): Fenc
   };
   return {
     name: config.name,
+    outlets: toldForEach(config, node, {}).length,
     async status(patience) {
       const state = await askEach('status', patience, (end, outlet): PowerState | null => {
         if (typeof end === 'string') return { kind: 'unknown', message: end };
@@ -98,7 +104,7 @@ function toldForEach(
 }
 
 function toldTo({ kind, program }: FenceDeviceConfig, node: string, action: string, options: Options): Told {
-  const told = withoutPasswordInArgv(program, options);
+  const told = withoutSecretsInArgv(program, options);
   const ours = { ...(kind === 'script' ? { nodename: node } : {}), action };
   return { ...told, options: { ...told.options, ...ours } };
 }
@@ -128,6 +134,7 @@ function powerOf(config: FenceDeviceConfig, end: AgentEnd): PowerState {
 /** Of the agents' own words: the time is ours already, and Python's own remarks say nothing of the device. */
 const stamp = /^(\d{4}-\d\d-\d\d [\d:,]+ )?(ERROR|WARNING|INFO|DEBUG)(:root)?: ?/;
 const linesMax = 3;
+const lineLengthMax = 200;
 /** What it says of a wrong address, a wrong password, and a device that does not answer alike. */
 const vague =
   /unable to obtain correct plug status|unable to connect\/login|connection timed out|login timeout/i;
@@ -154,6 +161,7 @@ export function whatWentWrong({ program, kind }: FenceDeviceConfig, end: AgentEn
 function wordsOf(end: AgentEnd): string {
   const lines = [...end.stderr.split('\n'), ...end.stdout.split('\n')]
     .map((line) => line.trim().replace(stamp, ''))
-    .filter((line) => line !== '' && !/^usage:/i.test(line));
+    .filter((line) => line !== '' && !/^usage:/i.test(line))
+    .map((line) => (line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line));
   return [...new Set(lines)].slice(0, linesMax).join('; ');
 }

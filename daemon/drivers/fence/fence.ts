@@ -48,12 +48,19 @@ export async function readDevices(
   signal: AbortSignal,
 ): Promise<readonly DeviceReading[]> {
   const readings: DeviceReading[] = [];
-  for (const device of devices) {
-    const beganAtMs = performance.now();
-    const state = await device.status({ timeoutMs: readTimeoutMs, signal });
-    readings.push({ device: device.name, state, tookMs: performance.now() - beganAtMs });
-  }
+  for (const device of devices) readings.push(await readDevice(device, signal));
   return readings;
+}
+
+export async function readDevice(device: FenceDevice, signal: AbortSignal): Promise<DeviceReading> {
+  const beganAtMs = performance.now();
+  const state = await device.status({ timeoutMs: readTimeoutMs, signal });
+  return { device: device.name, state, tookMs: performance.now() - beganAtMs };
+}
+
+/** How long reading all of its outlets takes: the first one that is on has ended this one. */
+export function wholeReadingMs({ outlets }: FenceDevice, { state, tookMs }: DeviceReading): number {
+  return state.kind === 'on' ? tookMs * outlets : tookMs;
 }
 
 export function createPeerFencing(config: FencingConfig, peer: string): PeerFencing {

@@ -5,6 +5,7 @@ import type { FenceDeviceConfig } from '../../config/config.ts';
 import { attribute, child, childrenOf, type Element, parseXml } from '../xml.ts';
 import { runAgentProcess } from './agent-process.ts';
 import { whatWentWrong } from './device.ts';
+import { kgAsText } from './ipmitool.ts';
 
 export interface AgentParameter {
   readonly name: string;
@@ -148,3 +149,24 @@ export function helperPrograms(
     return debianPackage === undefined || program === null ? [] : [{ program, debianPackage }];
   });
 }
+
+/** Secrets of which the agent makes arguments of a program that it starts, where every user of the host sees them. */
+export function secretsInArgv(
+  { parameters }: AgentMetadata,
+  given: Readonly<Record<string, string>>,
+): readonly string[] {
+  const has = (name: string) => parameters.some((one) => one.name === name);
+  const of = (name: string) => given[name] ?? given[name.replaceAll('_', '-')];
+  const standard = (name: string) => parameters.find((one) => one.name === name)?.standard;
+  const isThird = (of('snmp_version') ?? standard('snmp_version')) === '3';
+  const shown = [
+    ...(has('snmpget_path') ? ['community'] : []),
+    ...(has('snmpget_path') && isThird ? thirdSnmpSecrets : []),
+    ...(has('ipmitool_path') && kgAsText(of('hexadecimal_kg')) === null ? ['hexadecimal_kg'] : []),
+  ];
+  return shown.filter((name) => of(name) !== undefined);
+}
+
+const thirdSnmpSecrets = ['password', 'passwd', 'password_script', 'passwd_script'].concat(
+  ...['snmp_priv_passwd', 'snmp_priv_passwd_script'],
+);

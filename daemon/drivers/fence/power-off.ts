@@ -1,10 +1,12 @@
 // Switches a node off and makes sure of it: every device of a level is told, then every one is read, and what counts is
 // what is read. The next level is asked only when one has failed. All of it within one deadline, of which each level
-// has its share, so that a device that hangs leaves time for the next one.
+// has its share, so that a device that hangs leaves time for the next one; what is left in the end is for those that had
+// too little.
 // Never rejects.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FenceDevice, PowerState } from './device.ts';
+import { shareOf } from './shares.ts';
 
 export type Levels = readonly (readonly FenceDevice[])[];
 
@@ -27,22 +29,34 @@ const attemptsMax = 2;
 const readsMax = 4;
 /** Less than this is not worth another attempt, milliseconds. */
 const worthwhileMs = 2000;
-/** Of the time of a level, for telling; the rest is for reading. */
-const tellingShare = 2 / 3;
 
 export async function powerOff(levels: Levels, options: PowerOffOptions): Promise<PowerOffOutcome> {
   const endsAtMs = performance.now() + options.deadlineMs;
   const leftMs = () => Math.max(0, endsAtMs - performance.now());
-  const failures: string[] = [];
-  for (const [index, devices] of levels.entries()) {
-    const shareMs = leftMs() / (levels.length - index);
-    const failure = await switchOffLevel(devices, { ...options, deadlineMs: shareMs });
-    if (failure === null) return { kind: 'done' };
-    failures.push(levels.length > 1 ? `level ${index + 1}: ${failure}` : failure);
-    if (options.signal.aborted) break;
-  }
-  const message = failures.length === 0 ? `no device is known for ${options.node}` : failures.join('; ');
-  return { kind: 'failed', code: 'not-powered-off', message };
+  const failures = new Map<number, string>();
+  const failed = (): PowerOffOutcome => {
+    const each = [...failures].map(([index, why]) =>
+      levels.length > 1 ? `level ${index + 1}: ${why}` : why,
+    );
+    const message = each.length === 0 ? `no device is known for ${options.node}` : each.join('; ');
+    return { kind: 'failed', code: 'not-powered-off', message };
+  };
+  let round = [...levels.entries()];
+  do {
+    const late: typeof round = [];
+    for (const [place, [index, devices]] of round.entries()) {
+      const { levelMs } = shareOf(leftMs(), round.length - place, devices.length);
+      const levelEndsAtMs = performance.now() + levelMs;
+      const failure = await switchOffLevel(devices, { ...options, deadlineMs: levelMs });
+      if (failure === null) return { kind: 'done' };
+      failures.set(index, failure);
+      if (options.signal.aborted) return failed();
+      if (levelEndsAtMs - performance.now() < worthwhileMs) late.push([index, devices]);
+    }
+    // Time that the others have left is for those that had too little, the first one first.
+    round = late;
+  } while (round.length > 0 && leftMs() >= round.length * worthwhileMs);
+  return failed();
 }
 
 /** Null: each of them was read to be off. */
@@ -56,14 +70,17 @@ async function switchOffLevel(
   for (let attempt = 1; attempt <= attemptsMax && !signal.aborted; attempt += 1) {
     if (attempt > 1 && leftMs() < worthwhileMs) break;
     const refusals = new Map<FenceDevice, string | null>();
-    const tellUntilMs = performance.now() + leftMs() * tellingShare;
+    const beganAtMs = performance.now();
+    const { tellingMs, readingMs } = shareOf(leftMs(), 1, devices.length);
+    // What one leaves of its share is for the next one.
     for (const [index, device] of devices.entries()) {
-      const timeoutMs = Math.max(0, tellUntilMs - performance.now()) / (devices.length - index);
+      const untilMs = beganAtMs + (index + 1) * tellingMs;
+      const timeoutMs = Math.max(0, untilMs - performance.now());
       refusals.set(device, await device.turn('off', { timeoutMs, signal }));
     }
     const notOff: string[] = [];
     for (const [index, device] of devices.entries()) {
-      const untilMs = performance.now() + leftMs() / (devices.length - index);
+      const untilMs = endsAtMs - (devices.length - 1 - index) * readingMs;
       const state = await readUntilOff(device, { untilMs, signal, pauseMs });
       if (state.kind !== 'off') notOff.push(describe(device, node, refusals.get(device) ?? null, state));
     }
