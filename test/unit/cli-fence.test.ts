@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkFencing } from '../../daemon/cli/check/fencing.ts';
 import { whoTyped } from '../../daemon/cli/who.ts';
+import type { FenceDeviceConfig } from '../../daemon/config/config.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import type { Status } from '../../daemon/control/api.ts';
 import { BattitoError, exitCodes } from '../../daemon/errors.ts';
@@ -216,16 +217,18 @@ async function looked(
   agents: ReturnType<typeof agentsOf>,
   seen: Status | null,
   edit = (text: string) => text,
+  editDevice = (device: FenceDeviceConfig) => device,
 ) {
   const parsed = parseConfig(edit(configText(agents)), 'battito.yaml');
-  if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
+  if (!parsed.ok || parsed.config.fencing === null) throw new Error('the configuration is wrong');
+  const fencing = { ...parsed.config.fencing, devices: parsed.config.fencing.devices.map(editDevice) };
   const client = {
     async status() {
       if (seen === null) throw new BattitoError('daemon-not-running', 'none');
       return seen;
     },
   };
-  return checkFencing(parsed.config, 'primary', client);
+  return checkFencing({ ...parsed.config, fencing }, 'primary', client);
 }
 
 async function checked(...given: Parameters<typeof looked>) {
@@ -276,6 +279,23 @@ test('check knows whether any level of the devices would do', async (t) => {
   t.is((await looked(agentsOf(t, { secondary: 'exit 1' }), null)).lacks, none);
   chmodSync(agents.secondary.program, 0o644);
   t.is((await looked(agents, null)).lacks, none);
+});
+
+test('check warns of a secret that an agent hands to a helper as an argument', async (t) => {
+  const metadata = join(import.meta.dirname, 'fixtures', 'fence', 'fence_ifmib.xml');
+  const agents = agentsOf(t, { secondary: `[ "$1" = -o ] && cat ${metadata} && exit 0` });
+  const secrets = join(temporaryDirectory(t), 'secrets');
+  writeFileSync(secrets, 'community=hunter2\n', { mode: 0o600 });
+  const findings = await checked(agents, null, undefined, (device) =>
+    device.name === 'bmc-s' ? { ...device, kind: 'agent', secrets } : device,
+  );
+  const [warning = '', ...others] = findings.filter((finding) => finding.startsWith('warning'));
+  t.deepEqual(others, []);
+  t.regex(
+    warning,
+    /^warning: bmc-s: .* makes community an argument of the program that it starts, which `ps` shows/,
+  );
+  t.false(findings.join().includes('hunter2'));
 });
 
 test('check and drill go by the time that a device really has, and say which timeout would do', async (t) => {

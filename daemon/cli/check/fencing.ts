@@ -140,7 +140,7 @@ async function checkDevice(
     report.warning(
       'fence-secret-shown',
       `${name}: ${program} makes ${shown.join(' and ')} an argument of the program that it starts, which \`ps\` shows to every user of this host`,
-      `let nobody else log in here, and let the device take no more than this by ${shown.length > 1 ? 'them' : 'it'}; or use an agent that has no such helper`,
+      `let nobody log in here who may not know it, and let the device grant no more by it than to switch these outlets`,
     );
   }
   return problems.length === 0;
