@@ -10,13 +10,13 @@ import { namePattern } from './values.ts';
 const secretPattern = /^(?!.*_(script|path|file)$).*(passw|secret|token|community|hexadecimal_kg|api_?key)/;
 
 /**
- * They cut a node off from its storage or its network, tell others that it is dead, or do nothing at all. Its guests,
- * whose disks are in it, run on.
+ * They cut a node off from its storage or its network, tell others that it is dead, or do nothing at all, and its guests,
+ * whose disks are in it, run on; or they ask it to end itself, and read off as soon as they have asked (fence_sbd).
  */
 const cutNoPower: ReadonlySet<string> = new Set([
   ...['fence_ack_manual', 'fence_brocade', 'fence_cisco_mds', 'fence_compute', 'fence_crosslink'],
   ...['fence_dummy', 'fence_evacuate', 'fence_heuristics_ping', 'fence_ifmib', 'fence_kdump', 'fence_mpath'],
-  ...['fence_sanbox2', 'fence_scsi'],
+  ...['fence_sanbox2', 'fence_sbd', 'fence_scsi'],
 ]);
 
 export function checkFencing(file: unknown, nodes: readonly string[]): Finding[] {

@@ -399,11 +399,15 @@ function stateWith(operation: number | null): State {
   } as unknown as State;
 }
 
-function configText(agents: { readonly primary: FakeAgent; readonly secondary: FakeAgent } | null): string {
+function configText(
+  agents: { readonly primary: FakeAgent; readonly secondary: FakeAgent } | null,
+  timeout = '60s',
+): string {
   const fencing =
     agents === null
       ? ''
       : `fencing:
+  timeout: ${timeout}
   devices: { bmc-p: { script: ${agents.primary.program} }, bmc-s: { script: ${agents.secondary.program} } }
   nodes: { primary: [[bmc-p]], secondary: [[bmc-s]] }
 `;
@@ -419,11 +423,11 @@ async function drillTakeover(
   t: ExecutionContext,
   words: string,
   script: Script,
-  { body = '', ...options }: RunOptions & { readonly body?: string } = {},
+  { body = '', timeout, ...options }: RunOptions & { readonly body?: string; readonly timeout?: string } = {},
 ) {
   const agents = { primary: fakeAgent(t), secondary: fakeAgent(t, { body }) };
   const file = join(temporaryDirectory(t), 'battito.yaml');
-  writeFileSync(file, configText(agents));
+  writeFileSync(file, configText(agents, timeout));
   const line = `drill takeover${words === '' ? '' : ` ${words}`} --config ${file} --node primary`;
   const result = await battito(t, line, { state: stateWith(null), ...script }, options);
   t.deepEqual(agents.primary.actions(), [], 'a node does not touch its own power');
@@ -571,6 +575,14 @@ test.serial('without a device, or with one that does not tell, no power is cut',
   t.is(mute.exitCode, exitCodes.failed);
   t.regex(mute.stderr, /bmc does not say that secondary is on|bmc-s does not say that secondary is on/);
   t.deepEqual(mute.agent.actions(), ['status']);
+  const slow = { body: 'sleep 2', timeout: '5s' };
+  const late = await drillTakeover(t, 'secondary --yes', { statuses: [here] }, slow);
+  t.is(late.exitCode, exitCodes.failed);
+  t.regex(
+    late.stderr,
+    /bmc-s does not say that secondary is on: its power is unknown: .* did not end in time/,
+  );
+  t.deepEqual(late.agent.actions(), ['status']);
 });
 
 test.serial('a device that does not cut is found out, an alarm, with what to do', async (t) => {

@@ -149,7 +149,7 @@ test('outlets that overlap, and one device under two names, are refused', (t) =>
 });
 
 test('an agent that cuts off storage or network, or nothing, and leaves the power, is refused', (t) => {
-  for (const agent of ['fence_ifmib', 'fence_dummy', 'fence_crosslink', 'fence_evacuate', 'fence_compute']) {
+  for (const agent of ['fence_ifmib', 'fence_dummy', 'fence_crosslink', 'fence_evacuate', 'fence_sbd']) {
     t.deepEqual(told('agent: fence_apc,', `agent: ${agent},`), [
       `fencing.devices.pdu.agent: ${agent} leaves a node its power; expected an agent that cuts the power`,
     ]);

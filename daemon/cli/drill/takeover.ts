@@ -6,8 +6,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Severity, Status } from '../../control/api.ts';
 import { takeoverObstacle } from '../../control/drill.ts';
-import { devicesOf, readDevices } from '../../drivers/fence/fence.ts';
 import { powerOff } from '../../drivers/fence/power-off.ts';
+import { sharesOf } from '../../drivers/fence/shares.ts';
 import { BattitoError, exitCodes } from '../../errors.ts';
 import { usageError } from '../arguments.ts';
 import type { Arguments, Command, Context } from '../command.ts';
@@ -107,12 +107,13 @@ async function assertMayBegin({ client, settings }: Context, { peer }: FencingHe
   if (obstacle !== null) throw drillRefused(obstacle);
 }
 
-/** A device that does not tell now is not tried on a node that one wants back. */
+/** A device that does not tell now, in its share of the time, is not tried on a node that one wants back. */
 async function assertReadsOn(here: FencingHere, signal: AbortSignal): Promise<void> {
   const { peer } = here;
-  for (const { device, state } of await readDevices(devicesOf(levelsOf(here, peer)), signal)) {
+  for (const [{ name, status }, { readingMs }] of sharesOf(levelsOf(here, peer), here.fencing.timeoutMs)) {
+    const state = await status({ timeoutMs: readingMs, signal });
     if (state.kind === 'on') continue;
-    const message = `${device} does not say that ${peer} is on: its power is ${powerText(state)}`;
+    const message = `${name} does not say that ${peer} is on: its power is ${powerText(state)}`;
     throw drillRefused({ message, next: `mend it; then: battito drill fence`, isDeliberate: false });
   }
 }
