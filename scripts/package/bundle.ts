@@ -69,6 +69,8 @@ export async function makeBundle(root: string): Promise<Bundle> {
     minifyWhitespace: true,
     lineLimit: 120,
     plugins: [builtins],
+    define: { 'Intl.DateTimeFormat': 'LocalCalendar' },
+    inject: [join(root, 'daemon/schedule/local-calendar.ts')],
     entryPoints: { battito: join(root, 'daemon/main.ts') },
     absWorkingDir: root, // Paths in it are relative to it, wherever the checkout lies.
     metafile: true,

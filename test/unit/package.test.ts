@@ -199,6 +199,7 @@ test('a daemon that has started reads nothing more of its program, and is small 
     // The runtime keeps other text in twice the memory, and of what is imported from itself it reads every export.
     t.deepEqual(codeOf(name).match(/[\u0080-\uffff].{0,20}/g), null, name);
     t.deepEqual(codeOf(name).match(/\bimport *[\w$*{},\s]*"node:[a-z/]*"/g), null, name);
+    t.deepEqual(codeOf(name).match(/\bIntl\b.{0,20}/g), null, `${name}: the tables of calendars`);
   }
   t.true(loaded.size > 10);
 });
