@@ -213,11 +213,14 @@ function drive(t: ExecutionContext) {
       picture = next;
       listener(next);
     },
-    reread() {
+    /** Also what it does not read yet, once it does. */
+    async reread() {
+      await waitFor('it reads', () => rereadings.length > 0);
       const open = rereadings;
       rereadings = [];
       for (const resolve of open) resolve();
     },
+    readings: () => rereadings.length,
     perform: (action: 'start' | 'stop') => driver.perform(action, AbortSignal.timeout(30_000)),
   };
 }
@@ -228,16 +231,17 @@ const toldSince = (events: readonly string[], from: number) =>
 test.serial(
   'a picture that is older than the address silences nothing, a newer one without it does',
   async (t) => {
-    const { driver, events, perform, publish, reread } = drive(t);
+    const { driver, events, perform, publish, readings, reread } = drive(t);
     t.deepEqual(events, ['down']);
     t.deepEqual(await perform('start'), { kind: 'done' });
+    t.is(readings(), 0, 'whoever waits for the outcome has it before the interfaces are read');
     t.deepEqual(events, ['down', 'told'], 'before the outcome is known, and whatever the monitor has read');
     await waitFor('it goes on', () => toldSince(events, 0) > 3);
     publish([eth0(false)]); // Of a reading that began before it was added.
     const from = events.length;
     await waitFor('it goes on', () => toldSince(events, from) > 3);
     const mark = events.length;
-    reread();
+    await reread();
     await sleep(400);
     t.is(toldSince(events, mark), 0);
     await driver.close();
@@ -248,7 +252,7 @@ test.serial('what is gone is announced no more, what is unknown as before, what 
   const { events, perform, publish, reread } = drive(t);
   await perform('start');
   publish([eth0(true)]);
-  reread();
+  await reread();
   await waitFor('up', () => events.includes('up'));
   publish(undefined);
   let from = events.length;
@@ -267,7 +271,7 @@ test.serial('what was put back here is not announced where it is to be stopped a
   const { events, perform, publish, reread, kernel } = drive(t);
   await perform('start');
   publish([eth0(true)]);
-  reread();
+  await reread();
   await waitFor('up', () => events.includes('up'));
   publish([eth0(false)]);
   kernel.shown = eth0(false);
@@ -289,14 +293,14 @@ test.serial(
     const { events, perform, publish, reread, kernel } = drive(t);
     await perform('start');
     publish([eth0(true)]);
-    reread();
+    await reread();
     await waitFor('up', () => events.includes('up'));
     kernel.shown = null;
     t.like(await perform('start'), { kind: 'failed' });
     const from = events.length;
     await sleep(400);
     t.is(toldSince(events, from), 0);
-    reread();
+    await reread();
     await waitFor('it goes on', () => toldSince(events, from) > 3);
   },
 );

@@ -4,6 +4,7 @@
 // more. Must not decide who should hold the address. Source: ip-address(8), arping(8), ndptool(8).
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AddressConfig } from '../../config/config.ts';
 import { type CommandResult, describeFailure, runCommand } from '../command.ts';
@@ -139,7 +140,9 @@ export function createAddressDriver(config: AddressConfig, options: AddressDrive
     perform(action, signal) {
       changing += 1;
       const outcome = tail.then(() => carryOut(action, signal));
+      // Whoever waits for the outcome has it first: to start the process that reads takes milliseconds.
       tail = outcome
+        .then(() => nextTurn())
         .then(() => network.refresh())
         .finally(() => {
           changing -= 1;
